@@ -1,0 +1,65 @@
+# Needs Python 3.11 or newer with venv and pip; a C compiler and Python's headers make it fast.
+#   make run    the demo on http://localhost:8080 and https://localhost:8443
+#   make test   linters, types, tests
+#   make bench  the benchmarks
+#   make install PYTHON=python3.14   takes another Python than the first suitable one
+
+.DEFAULT_GOAL := install
+.PHONY: install run test bench clean
+.DELETE_ON_ERROR:
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+# Suitable: new enough, and able to make an environment with pip in it.
+SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+FIND_PYTHON = $(firstword $(foreach one,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
+	$(one) -c '$(SUITABLE)' 2>/dev/null && echo $(one))))
+
+# What decides whether the installed lb is still the one in this tree; other .py files are used in place.
+SOURCES := pyproject.toml setup.py $(shell find lb -name '*.pyx' -o -name '*.pxd' -o -name '*.h') \
+	$(wildcard $(patsubst %.pxd,%.py,$(shell find lb -name '*.pxd')))
+
+ASKED := $(LB_REQUIRE_COMPILED)
+# With all that compiling needs, a silent fallback to uncompiled code is a failure of the tests.
+COMPILES = $(shell command -v $${CC:-cc} >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
+	sys.exit(sys.platform != "linux" or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' && echo 1)
+
+install: $(VENV)/installed
+
+run: install
+	@exec $(BIN)/lb demo
+
+test: export LB_REQUIRE_COMPILED = $(or $(ASKED),$(if $(CI),1),$(COMPILES))
+test: $(VENV)/installed-for-tests
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+	$(BIN)/python -m pytest -n 2
+
+bench: install
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find lb \( -name '*.so' -o -name '*.c' \) -delete
+	find lb tests benchmarks -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@python="$(or $(PYTHON),$(FIND_PYTHON))"; \
+	test -n "$$python" || { echo "No Python 3.11 or newer with the venv module was found (Debian, Ubuntu: apt install python3-venv)." \
+		"Name one: make PYTHON=/path/to/python3" >&2; exit 1; }; \
+	echo "making $(VENV) with $$python"; \
+	"$$python" -m venv $(VENV)
+	@$(PIP) install --upgrade pip
+
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
+	@echo "installing lb into $(VENV)"
+	@$(PIP) install --editable .
+	@touch $@
+
+$(VENV)/installed-for-tests: $(VENV)/installed
+	@echo "installing what the tests need"
+	@$(PIP) install --editable '.[test]'
+	@touch $@

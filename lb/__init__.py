@@ -1,0 +1,3 @@
+"""`lb`: the front door for Python apps."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,65 @@
+"""What a person sees at start: where it listens, what is served from there, and by what. Text only; nothing is decided
+here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import click
+
+from lb.cli.build import fallbacks
+from lb.config.model import App, Config, Environment
+from lb.config.names import CATCH_ALL, is_staging, shared_names
+from lb.control.service import Service
+
+
+def banner(service: Service) -> list[str]:
+    """The lines of the banner. `listening on URL` stands alone on a line for each address: programs read that, too."""
+    return [*_build(service.info), *_addresses(service), *_apps(service.config), *_notes(service.info)]
+
+
+def _build(info: Mapping[str, str]) -> Iterator[str]:
+    engine = f"{info['engine']} engine on {info['transport']}, {info['loop']}, TLS by {info['tls']} ({info['openssl']})"
+    yield f"{click.style('lb ' + info['version'], bold=True)}: {engine}, {info['python']}"
+
+
+def _addresses(service: Service) -> Iterator[str]:
+    for one in service.bound:
+        yield f"listening on {click.style(one.url, bold=True)}"
+    workers = service.board.slots
+    access_log = service.config.access_log
+    sink = "stdout" if access_log.path == "-" else access_log.path
+    log = "no access log" if access_log.format == "off" else f"access log ({access_log.format}) to {sink}"
+    yield f"{workers} worker{'s' if workers > 1 else ''}, {log}"
+    for one in service.admin:
+        yield f"admin at {one.url}: /metrics /healthz /readyz /status"
+
+
+def _apps(config: Config) -> Iterator[str]:
+    for name, app in config.apps.items():
+        yield f"app {click.style(name, bold=True)}"
+        rows = list(_domains(name, app, config.shared_domain))
+        width = max((len(domain) for domain, _ in rows), default=0)
+        for domain, environment in rows:
+            yield f"  {domain:<{width}}  {environment}"
+
+
+def _domains(name: str, app: App, shared_domain: str | None) -> Iterator[tuple[str, str]]:
+    names = [domain.name for domain in app.domains]
+    if shared_domain is not None:
+        names += shared_names(name, shared_domain)
+    for one in names:
+        environment = ("staging", app.staging) if is_staging(one) else ("production", app.production)
+        yield "every host" if one == CATCH_ALL else one, _instances(*environment)
+
+
+def _instances(name: str, environment: Environment | None) -> str:
+    if environment is None:
+        return f"{name} (has no instances)"
+    return f"{name}: {', '.join(instance.text for instance in environment.instances)}"
+
+
+def _notes(info: Mapping[str, str]) -> Iterator[str]:
+    for text in fallbacks(info):
+        yield click.style(f"note: running without {text}", fg="yellow")

@@ -1,0 +1,94 @@
+"""`lb check FILE`: everything that is wrong with a configuration and with the certificate files that it names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from lb.cli.exits import BAD_CONFIGURATION
+from lb.config.load import Loaded, load_file
+from lb.config.model import Config
+from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.pass_context
+def check(context: click.Context, file: Path) -> None:
+    """Say everything that is wrong with the configuration in FILE, at once.
+
+    Errors and warnings go to standard error. Exit code 0: FILE can be served; 78: it cannot.
+    """
+    try:
+        loaded = load_file(file, os.environ)
+        warnings = (*loaded.warnings, *check_certificates(loaded))
+    except ConfigErrors as failure:
+        _print_problems((*failure.problems, *failure.warnings))
+        click.echo(f"{file}: {_tally(failure.problems, failure.warnings)}", err=True)
+        context.exit(BAD_CONFIGURATION)
+    _print_problems(warnings)
+    click.echo(f"{file} is fine: {summary(loaded.config)}")
+
+
+def summary(config: Config) -> str:
+    """What a configuration serves, in one line."""
+    environments = [env for app in config.apps.values() for env in (app.production, app.staging) if env is not None]
+    domains = sum(len(app.domains) for app in config.apps.values())
+    if config.shared_domain is not None:
+        domains += len(environments)  # each has a name of its own under it
+    return ", ".join(
+        (
+            _count(len(config.listen.http) + len(config.listen.https), "listener"),
+            _count(len(config.apps), "app"),
+            _count(domains, "domain"),
+            _count(sum(len(environment.instances) for environment in environments), "instance"),
+        )
+    )
+
+
+def check_certificates(loaded: Loaded) -> list[Problem]:
+    """Tries the certificates that a configuration names and returns warnings. Raises ConfigErrors for bad ones."""
+    certificates, origin = loaded.config.tls.certificates, loaded.origin
+    if not certificates:
+        return []
+    from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
+    from lb.tls.contexts import Contexts  # noqa: PLC0415
+
+    paths: dict[Path, KeyPath] = {}  # where each file is named
+    for index, pair in enumerate(certificates):
+        paths.setdefault(pair.cert, ("tls", "certificates", index, "cert"))
+        paths.setdefault(pair.key, ("tls", "certificates", index, "key"))
+    try:
+        contexts = Contexts(certificates)
+    except TlsError as error:
+        raise ConfigErrors(
+            [origin.problem(paths[bad.path], str(bad)) for bad in error.problems], loaded.warnings
+        ) from None
+    whole: KeyPath = ("tls", "certificates")
+    warnings = [origin.key_problem(whole, text, level="warning") for text in contexts.warnings]
+    for app, settings in loaded.config.apps.items():
+        for index, domain in enumerate(settings.domains):
+            if domain.force_https and contexts.find(domain.name) is None:
+                message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
+                where = ("apps", app, "domains", index, "force_https")
+                warnings.append(
+                    origin.problem(where, message, "add a certificate for it to tls.certificates", "warning")
+                )
+    return warnings
+
+
+def _print_problems(problems: Iterable[Problem]) -> None:
+    for problem in in_order(problems):
+        click.echo(str(problem), err=True)
+
+
+def _tally(errors: tuple[Problem, ...], warnings: tuple[Problem, ...]) -> str:
+    counts = _count(len(errors), "error")
+    return f"{counts}, {_count(len(warnings), 'warning')}" if warnings else counts
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,27 @@
+"""`lb config`: the file's schema for editors, and an example to start with."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+
+import click
+
+from lb.config.schema import config_schema
+
+
+@click.group()
+def config() -> None:
+    """Print an example of the configuration file, or its JSON Schema."""
+
+
+@config.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration file, for editors."""
+    click.echo(json.dumps(config_schema(), indent=2))
+
+
+@config.command()
+def example() -> None:
+    """Print an annotated configuration file to start with."""
+    click.echo(files("lb.config").joinpath("example.yaml").read_text(encoding="utf-8"), nl=False)

@@ -1,0 +1,150 @@
+"""`lb demo`: a whole service on localhost, with three small app instances and a certificate of its own."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGTERM
+from typing import IO
+
+import click
+
+from lb.cli.exits import FAILED, fail
+from lb.cli.running import refuse, serve_config
+from lb.config.load import load_file
+from lb.config.model import Config
+from lb.config.problems import ConfigErrors
+from lb.control.service import Service
+from lb.control.supervisor import Stopping
+from lb.tls.local import ensure_certificate
+
+CONFIGURATION = Path(__file__).with_name("demo.yaml")
+_SHOWN_AS = Path("config/demo.yaml")  # where the same file is in the project's tree
+_CERTIFICATES = Path("certs")  # the directory that the configuration names
+_DOMAINS = ("demo.localhost", "stg-demo.localhost")
+_DRAIN_LIMIT = 3.0  # seconds: an open event stream must not hold up Ctrl-C
+_STOP_PATIENCE = 3.0  # seconds that an instance gets to end
+
+
+@dataclass(frozen=True, slots=True)
+class _Instance:
+    """`variable` is the one by which demo.yaml takes the port."""
+
+    name: str
+    environment: str
+    port: int
+    variable: str
+
+
+_INSTANCES = (
+    _Instance("one", "production", 9001, "LB_DEMO_ONE"),
+    _Instance("two", "production", 9002, "LB_DEMO_TWO"),
+    _Instance("three", "staging", 9003, "LB_DEMO_THREE"),
+)
+
+
+@click.command()
+@click.option("--http", metavar="ADDRESS", help="Listen here for HTTP instead of on 127.0.0.1:8080.")
+@click.option("--https", metavar="ADDRESS", help="Listen here for HTTPS instead of on 127.0.0.1:8443.")
+def demo(http: str | None, https: str | None) -> None:
+    """Serve a small app on http://localhost:8080 and https://localhost:8443. Ctrl-C ends it.
+
+    It has two production instances and a staging one, and shows what an app behind lb receives. A certificate for
+    localhost is made in certs/ if there is none. The configuration is config/demo.yaml.
+    """
+    asked = {"LB_DEMO_HTTP": http, "LB_DEMO_HTTPS": https}
+    environ = os.environ | {name: value for name, value in asked.items() if value}
+    _load(environ)  # a wrong address is refused before anything is started
+    _make_certificate()
+    with _instances() as ports:
+        stopping = Stopping(frozenset({SIGINT, SIGTERM, SIGHUP}), _DRAIN_LIMIT)
+        status = serve_config(_load(environ | ports), stopping, _what_to_try)
+    raise click.exceptions.Exit(status)
+
+
+def _load(environ: Mapping[str, str]) -> Config:
+    try:
+        return load_file(CONFIGURATION, environ).config
+    except ConfigErrors as errors:
+        refuse(errors)
+
+
+def _make_certificate() -> None:
+    try:
+        ensure_certificate(_CERTIFICATES, _DOMAINS)
+    except OSError as error:
+        fail(
+            f"no certificate can be made in {_CERTIFICATES.resolve()}: {error.strerror}; start it in a folder of yours",
+            FAILED,
+        )
+
+
+@contextmanager
+def _instances() -> Iterator[dict[str, str]]:
+    """Starts the app's instances, gives the variables with their ports, and ends them after the block."""
+    processes: list[subprocess.Popen[str]] = []
+    try:
+        for instance in _INSTANCES:
+            processes.append(_start(instance))  # noqa: PERF401  what was started before one fails is ended, too
+        yield {instance.variable: _port(process) for instance, process in zip(_INSTANCES, processes, strict=True)}
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_STOP_PATIENCE)
+            process.kill()
+            process.wait()
+
+
+def _start(instance: _Instance) -> subprocess.Popen[str]:
+    """In a process group of its own: Ctrl-C is for us, and the instances go when what they still answer is done."""
+    options = (f"--port={instance.port}", f"--name={instance.name}", f"--environment={instance.environment}")
+    return subprocess.Popen(  # noqa: S603  nothing in it comes from outside
+        [sys.executable, "-m", "lb.cli.demo_app", *options],
+        stdin=subprocess.PIPE,  # its end tells the instance that we are gone, however we went
+        stdout=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+
+
+def _port(process: subprocess.Popen[str]) -> str:
+    """What the instance says when it serves; its own error stands on stderr when it does not."""
+    line = _pipe(process.stdout).readline()
+    if not line.startswith("listening on "):
+        fail("an instance of the demo's app did not start; the reason stands above", FAILED)
+    return line.split()[-1]
+
+
+def _pipe(stream: IO[str] | None) -> IO[str]:
+    assert stream is not None  # noqa: S101  it was asked for
+    return stream
+
+
+def _what_to_try(service: Service) -> list[str]:
+    """The part of the banner that a visitor needs."""
+    ports = {one.scheme: one.port for one in service.bound}
+    cacert = f"--cacert {_CERTIFICATES / 'localhost.pem'}"
+    lines = ["", "try in a browser (HTTPS asks once, since the certificate signs itself):"]
+    for host, environment in (("localhost", "production"), ("stg-demo.localhost", "staging")):
+        urls = f"http://{host}:{ports['http']}/", f"https://{host}:{ports['https']}/"
+        lines.append(f"  {urls[0]:<34} {urls[1]:<35} {environment}")
+    lines.append("or in another terminal:")
+    for host, environment in (("demo.localhost", "production"), ("stg-demo.localhost", "staging")):
+        lines.append(f"  curl -H 'Host: {host}' http://127.0.0.1:{ports['http']}/json   # {environment}")
+        to = f"--connect-to {host}:443:127.0.0.1:{ports['https']}"
+        lines.append(f"  curl {cacert} {to} https://{host}/json   # {environment}")
+    lines.append(f"the configuration, to copy: {_shown()}")
+    lines.append("Ctrl-C ends it")
+    return [*lines, ""]
+
+
+def _shown() -> Path:
+    """The configuration's path as the project's tree has it, when we are in that tree."""
+    return _SHOWN_AS if _SHOWN_AS.exists() and _SHOWN_AS.samefile(CONFIGURATION) else CONFIGURATION

@@ -1,0 +1,50 @@
+"""The `lb` command: a table of its subcommands, each imported only when it runs: `lb --help` answers at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import NamedTuple
+
+import click
+
+from lb import __version__
+
+
+class _Subcommand(NamedTuple):
+    module: str
+    summary: str
+
+
+# The command in lb.cli.<module> has the module's name; the summaries stand here so that listing them imports nothing.
+_SUBCOMMANDS = {
+    "serve": _Subcommand("lb.cli.serve", "Serve what a configuration file says, or one app named with --to."),
+    "demo": _Subcommand("lb.cli.demo", "Serve a small app on localhost, to look at; needs no file."),
+    "check": _Subcommand("lb.cli.check", "Say everything that is wrong with a configuration file."),
+    "config": _Subcommand("lb.cli.config", "Print an example of the configuration file, or its JSON Schema."),
+    "version": _Subcommand("lb.cli.version", "Say the version and what it runs on."),
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(_SUBCOMMANDS)
+
+    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+        if name not in _SUBCOMMANDS:
+            return None
+        command = getattr(import_module(_SUBCOMMANDS[name].module), name)
+        assert isinstance(command, click.Command)  # noqa: S101  the table above is wrong otherwise
+        return command
+
+    def format_commands(self, _: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, command.summary) for name, command in _SUBCOMMANDS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="lb", message="%(prog)s %(version)s")
+def main() -> None:
+    """The front door for Python apps: an HTTP reverse proxy and load balancer.
+
+    Exit codes: 0 fine, 1 failed while running, 2 wrong usage, 78 bad configuration.
+    """

@@ -1,0 +1,80 @@
+"""From a configuration to a running service, for the commands that serve: stderr for people, exit codes, and nothing
+else.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from datetime import datetime
+from typing import NoReturn
+
+import click
+
+from lb.cli.banner import banner
+from lb.cli.build import describe_build, fallbacks
+from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
+from lb.config.model import Config
+from lb.config.problems import ConfigErrors, Problem
+from lb.control.errors import StartError
+from lb.control.service import Service, prepare
+from lb.control.supervisor import Stopping
+from lb.tls.certificate import TlsError
+
+
+def serve_config(config: Config, stopping: Stopping, more: Callable[[Service], list[str]] = lambda _: []) -> int:
+    """Serves until a signal ends it, and returns the exit status. `more` gives further lines for the banner."""
+    _log_to_stderr()
+    service = _prepare(config)
+    for line in (*banner(service), *more(service)):
+        click.echo(line, err=True)
+    return service.run(_say_ready, stopping)
+
+
+def _say_ready() -> None:
+    with suppress(OSError):  # whoever read stderr has gone; that is no reason to stop serving
+        click.echo("ready", err=True)
+
+
+def _prepare(config: Config) -> Service:
+    """Binds and loads; ends the command with the reason when something is not to be had."""
+    build = describe_build()
+    if os.environ.get("LB_REQUIRE_COMPILED") == "1" and (missing := fallbacks(build)):
+        fail(f"LB_REQUIRE_COMPILED=1, but this lb runs without {'; and without '.join(missing)}", FAILED)
+    try:
+        return prepare(config, build)
+    except StartError as error:
+        fail(str(error), FAILED)
+    except TlsError as error:
+        fail(str(error), BAD_CONFIGURATION)
+
+
+def refuse(errors: ConfigErrors, code: int = BAD_CONFIGURATION) -> NoReturn:
+    """Ends the command with everything that is wrong with a configuration."""
+    show_problems((*errors.problems, *errors.warnings))
+    raise click.exceptions.Exit(code)
+
+
+def show_problems(problems: Iterable[Problem]) -> None:
+    """On stderr, each with its place."""
+    for problem in problems:
+        click.echo(str(problem), err=True)
+
+
+class _Lines(logging.Formatter):
+    """`2026-11-20T23:24:00.123+00:00 warning message`, and the traceback below where there is one."""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802  logging's name
+        return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
+        return f"{self.formatTime(record)} {record.levelname.lower()} {record.message}"
+
+
+def _log_to_stderr() -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(_Lines())
+    logging.getLogger().addHandler(handler)
+    logging.getLogger("lb").setLevel(logging.INFO)

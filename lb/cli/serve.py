@@ -1,0 +1,55 @@
+"""`lb serve`: a configuration file, or one app named by its instances, becomes a running service."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from lb.cli.check import check_certificates
+from lb.cli.exits import USAGE
+from lb.cli.running import refuse, serve_config, show_problems
+from lb.config.load import config_for_instances, load_file
+from lb.config.model import Config
+from lb.config.problems import ConfigErrors
+from lb.control.supervisor import Stopping
+
+_HTTP = "127.0.0.1:8080"
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option("--to", "instances", metavar="ADDRESS", multiple=True, help="An instance of the app; may be repeated.")
+@click.option("--domain", "domains", metavar="NAME", multiple=True, help="Serve this name only; may be repeated.")
+@click.option("--http", metavar="ADDRESS", help=f"Where to listen for HTTP with --to; {_HTTP} if not given.")
+def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...], http: str | None) -> None:
+    """Serve what FILE says; or, without a file, one app whose instances are named with --to.
+
+    SIGTERM or Ctrl-C drains: running requests finish. A second one stops at once. SIGUSR1 opens the access log anew.
+    """
+    if (file is None) == (not instances):
+        raise click.UsageError("Name either a configuration FILE or an app's instances with --to.")
+    if file is None:
+        config = _from_options(instances, domains, http or _HTTP)
+    elif domains or http:
+        raise click.UsageError("--domain and --http belong to --to; with a FILE, the file says both.")
+    else:
+        config = _from_file(file)
+    raise click.exceptions.Exit(serve_config(config, Stopping()))
+
+
+def _from_file(file: Path) -> Config:
+    try:
+        loaded = load_file(file, os.environ)
+        show_problems((*loaded.warnings, *check_certificates(loaded)))
+    except ConfigErrors as errors:
+        refuse(errors)
+    return loaded.config
+
+
+def _from_options(instances: tuple[str, ...], domains: tuple[str, ...], http: str) -> Config:
+    try:
+        return config_for_instances(instances, domains, http)
+    except ConfigErrors as errors:
+        refuse(errors, USAGE)

@@ -1,0 +1,146 @@
+"""Addresses as people write them → where to listen, where an instance is, and which networks are trusted.
+
+This file knows text and numbers only: no socket is opened and no name resolved.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+from typing import NamedTuple
+
+from lb.config.names import is_label
+from lb.config.problems import quoted
+from lb.config.units import BadValueError, describe
+
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*):(?P<port>[0-9]+)", re.ASCII)
+_LONGEST_PORT = 65535
+_LONGEST_PATH = 107  # bytes of sun_path on Linux without the NUL behind it
+_UNIX = "unix:"
+_LISTEN_FORMS = 'write 127.0.0.1:8080, "[::1]:8080", or :8080 for every address'
+_INSTANCE_FORMS = 'write 127.0.0.1:3000, "[::1]:3000", a name and a port, or unix:/run/app.sock'
+
+
+class HostPort(NamedTuple):
+    """A host ("" for all addresses; IPv6 without brackets) and a port."""
+
+    host: str
+    port: int
+
+
+def parse_listen(value: object) -> HostPort:
+    """Where to listen: an IP address or nothing, and a port (0: the system picks)."""
+    text = _text(value, "an address to listen on")
+    if text.isdecimal():
+        raise BadValueError(f"{quoted(text)} lacks an address", f"write :{text} for every address, or 127.0.0.1:{text}")
+    if "/" in text:
+        raise BadValueError(f"{quoted(text)} is not an address to listen on", _LISTEN_FORMS)
+    host, port = _split(text, "an address to listen on", _LISTEN_FORMS)
+    if not host:
+        return HostPort("", port)
+    try:
+        return HostPort(str(ipaddress.ip_address(host)), port)
+    except ValueError:
+        hint = f"write 127.0.0.1:{port}" if host == "localhost" else _LISTEN_FORMS.replace("8080", str(port))
+        raise BadValueError(f"{quoted(text)} does not begin with an IP address", hint) from None
+
+
+def parse_instance(value: object) -> tuple[str, int, str]:
+    """Where an instance is: (host, port, ""), or ("", 0, path) for a Unix socket."""
+    text = _text(value, "an instance's address")
+    if text.startswith(_UNIX):
+        return "", 0, _socket_path(text)
+    if text.isdecimal():
+        raise BadValueError(f"{quoted(text)} lacks an address", f"write 127.0.0.1:{text}")
+    if "://" in text:
+        rest = re.split("[/?#]", text.partition("://")[2])[0]
+        hint = f"write {rest}" if ":" in rest else f"write the name and the port: {rest or '127.0.0.1'}:80"
+        if not text.startswith(("http://", "tcp://")):
+            hint += "; instances are spoken to in plain HTTP"
+        raise BadValueError(f"{quoted(text)} is a URL, not an address", hint)
+    if text.startswith(("/", "./")):
+        raise BadValueError(f"{quoted(text)} is a path", f"write unix:{text} for a Unix socket")
+    if "/" in text:
+        raise BadValueError(
+            f"{quoted(text)} has a path", "an instance gets requests with their path unchanged: write host:port"
+        )
+    host, port = _split(text, "an instance's address", _INSTANCE_FORMS)
+    if not host:
+        raise BadValueError(f"{quoted(text)} lacks an address", f"write 127.0.0.1:{port}")
+    if not port:
+        raise BadValueError(f"{quoted(text)} has port 0", "write the port that the instance listens on")
+    return _host(host, text), port, ""
+
+
+def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """A network (203.0.113.0/24, 2001:db8::/32) or one address."""
+    text = _text(value, "a network")
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        meant = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        hint = "write an address or a network: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32"
+        raise BadValueError(f"{quoted(text)} is not a network", hint) from None
+    address = text.partition("/")[0]
+    hint = f"write {meant} for the whole network, or {address} for the one address"
+    raise BadValueError(f"{quoted(text)} is an address inside a network", hint)
+
+
+def _text(value: object, noun: str) -> str:
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not {noun}")
+    return value.strip()
+
+
+def _split(text: str, noun: str, forms: str) -> HostPort:
+    found = _HOST_AND_PORT.fullmatch(text)
+    if found is None:
+        if _is_address(text):
+            bracketed = f'"[{text}]:80"' if ":" in text else f"{text}:80"
+            raise BadValueError(f"{quoted(text)} lacks a port", f"write {bracketed}")
+        raise BadValueError(f"{quoted(text)} is not {noun}", forms)
+    host, port = found["host"], found["port"]
+    if len(port.lstrip("0")) > len(str(_LONGEST_PORT)) or int(port) > _LONGEST_PORT:
+        raise BadValueError(f"{quoted(text)} has an impossible port", f"ports go up to {_LONGEST_PORT}")
+    if host.startswith("["):
+        host = host[1:-1]
+        if not _is_address(host) or ":" not in host:
+            raise BadValueError(f"{quoted(text)} has no IPv6 address in its brackets", forms)
+    return HostPort(host, int(port))
+
+
+def _host(host: str, text: str) -> str:
+    """An IP address in its shortest form, or a host name in lower case."""
+    if _is_address(host):
+        return str(ipaddress.ip_address(host))
+    name = host.lower().removesuffix(".")
+    labels = name.split(".")
+    if labels[-1].isdecimal():  # 127.0.1 and 300.1.1.1 are no addresses, and no resolver has such a name
+        raise BadValueError(f"{quoted(text)} has an impossible IP address")
+    if not all(map(is_label, labels)):
+        raise BadValueError(f"{quoted(text)} is not an instance's address", _INSTANCE_FORMS)
+    return name
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _socket_path(text: str) -> str:
+    path = text[len(_UNIX) :]
+    if not path or path.endswith("/"):
+        raise BadValueError(f"{quoted(text)} names no socket", "write unix:/run/app.sock")
+    if "\0" in path:
+        raise BadValueError(f"{quoted(text)} has a NUL character in its path")
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        hint = f"the system allows {_LONGEST_PATH} bytes: use a shorter one"
+        raise BadValueError(f"{quoted(text)} is too long for a Unix socket's path", hint)
+    return "/" + path.lstrip("/") if path.startswith("/") else path

@@ -1,0 +1,46 @@
+"""The nearest right name for a wrong one: for keys and for values that are one of a few words."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from lb.config.problems import quoted
+from lb.config.units import BadValueError, describe, is_off
+
+
+def nearest(word: str, options: Iterable[str], likeness: float = 0.6) -> str | None:
+    """The option that `word` most probably means: case, hyphens and a missing plural do not matter."""
+    meant = word[:80].lower().replace("-", "_").replace(" ", "_")
+    near = difflib.get_close_matches(meant, list(options), n=1, cutoff=likeness)
+    return near[0] if near else None
+
+
+def any_of(options: Iterable[str]) -> str:
+    """`a, b or c`."""
+    return _joined(options, "or")
+
+
+def all_of(options: Iterable[str]) -> str:
+    """`a, b and c`."""
+    return _joined(options, "and")
+
+
+def _joined(options: Iterable[str], word: str) -> str:
+    *most, last = options
+    return f"{', '.join(most)} {word} {last}" if most else last
+
+
+def parse_choice(value: object, options: tuple[str, ...], later: tuple[str, ...] = ()) -> str:
+    """One of `options`; those of `later` are known but not built yet, and say so."""
+    if "off" in options and is_off(value):
+        return "off"
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not one of {any_of(options)}")
+    if value in options:
+        return str(value)
+    if value in later:
+        raise BadValueError(f"{quoted(value)} is not available yet", f"use {any_of(options)}")
+    near = nearest(value, options + later)
+    mend = f": did you mean {quoted(near)}?" if near in options else ""
+    raise BadValueError(f"{quoted(value)} is not known here{mend}", f"use {any_of(options)}")

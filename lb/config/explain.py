@@ -1,0 +1,130 @@
+"""The errors of the model → problems at their places, in words for an operator.
+
+This file knows the model's shape, to name the right key for a wrong one; what is wrong with a value was said already by
+units.py, names.py or addresses.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from lb.config.choices import all_of, any_of, nearest
+from lb.config.foreign import FOREIGN_KEYS
+from lb.config.model import Config
+from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
+from lb.config.tree import Blank
+from lb.config.units import BadValueError, describe
+
+_LIKE_ENOUGH_ELSEWHERE = 0.9  # a key is looked for in other sections only when it is nearly spelled like one there
+
+
+def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
+    """The problem behind one error of the model; None for one that was reported while reading."""
+    path = tuple(error["loc"])
+    kind, value = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        message, hint = _unknown_key(path)
+        return origin.key_problem(path, message, hint)
+    if value is Blank.REPORTED:
+        return None
+    if kind == "missing":
+        return _missing_key(path, origin)
+    if value is Blank.EMPTY and not path:
+        return origin.problem(path, "this file is empty", "`lb config example` prints one to start with")
+    if value is Blank.EMPTY:
+        return origin.key_problem(path, f"{_written(path, origin)} has no value", "give it one, or remove the line")
+    if path[-1:] == ("[key]",):
+        message, hint = _bad_value(error)
+        return origin.key_problem(path[:-1], message, hint)
+    message, hint = _bad_value(error)
+    return origin.problem(path, f"{_written(path, origin)}: {message}" if path else message, hint)
+
+
+def _bad_value(error: ErrorDetails) -> tuple[str, str]:
+    value, kind = describe(error["input"]), error["type"]
+    raised = error.get("ctx", {}).get("error")
+    if isinstance(raised, BadValueError):
+        return raised.message, raised.hint
+    if kind in {"model_type", "dict_type", "model_attributes_type"}:
+        section = _section(tuple(error["loc"]))
+        keys = all_of(section.model_fields) if kind == "model_type" else "a name for each app"
+        return f"keys and values are expected here, not {value}", f"the keys are {keys}"
+    if kind == "string_type":
+        return f"text is expected here, not {value}", ""
+    return f"{value} is not possible here: {error['msg']}", ""
+
+
+def _missing_key(path: KeyPath, origin: Origin) -> Problem:
+    *around, key = path
+    parent = tuple(around)
+    where = dotted(parent)
+    hint = f"the keys are {all_of(_section(parent).model_fields)}"
+    return origin.problem(parent, f"{where} lacks the key {quoted(key)}", hint)
+
+
+def _unknown_key(path: KeyPath) -> tuple[str, str]:
+    """What to say about a key that its section does not have: a near name here, one elsewhere, one of another proxy."""
+    *around, last = path
+    key, section = str(last), _section(tuple(around))
+    where = f" in {dotted(tuple(around))}" if around else ""
+    if near := nearest(key, section.model_fields):
+        return f"unknown key {quoted(key)}{where}: did you mean {quoted(near)}?", ""
+    if foreign := FOREIGN_KEYS.get(key.lower().replace("-", "_")):
+        return f"unknown key {quoted(key)}{where}", f"here this is {foreign}"
+    everywhere = _all_keys()
+    if near := nearest(key, everywhere, _LIKE_ENOUGH_ELSEWHERE):
+        return f"unknown key {quoted(key)}{where}", f"{quoted(near)} belongs {any_of(everywhere[near])}"
+    return f"unknown key {quoted(key)}{where}", f"the keys here are {all_of(section.model_fields)}"
+
+
+def _section(path: KeyPath) -> type[BaseModel]:
+    """The section of the model in which the keys at `path` are."""
+    section: type[BaseModel] = Config
+    parts = iter(path)
+    for part in parts:
+        if isinstance(part, str) and (found := section.model_fields.get(part)) is not None:
+            inner = _model_in(found.annotation)
+            section = inner or section
+            if part == "apps":
+                next(parts, None)  # an app's name, which is no key of the model
+    return section
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The section inside an annotation such as tuple[Annotated[Domain, …], …] | None."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next((found for argument in get_args(annotation) if (found := _model_in(argument))), None)
+
+
+def _written(path: KeyPath, origin: Origin) -> str:
+    """`path` without the index that one item has where a list could stand."""
+    while path and isinstance(path[-1], int) and path not in origin.places:
+        path = path[:-1]
+    return dotted(path)
+
+
+def _all_keys() -> Mapping[str, list[str]]:
+    """Every key of the file → where it belongs: `under limits`."""
+    keys: dict[str, list[str]] = {}
+    for key, where in _keys_under(Config, ""):
+        keys.setdefault(key, []).append(where)
+    return keys
+
+
+def _keys_under(section: type[BaseModel], where: str) -> Iterator[tuple[str, str]]:
+    for key, found in section.model_fields.items():
+        yield key, f"under {where}" if where else "at the top of the file, not indented"
+        inner = _model_in(found.annotation)
+        if inner is not None and not _is_written_as_text(inner):
+            path = f"{where}.{key}" if where else key
+            yield from _keys_under(inner, f"{path}.<name>" if key == "apps" else path)
+
+
+def _is_written_as_text(section: type[BaseModel]) -> bool:
+    """Whether the section's fields are no keys of the file: addresses are written as one text."""
+    return section.__name__.endswith("Address")

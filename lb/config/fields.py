@@ -1,0 +1,139 @@
+"""The types of the configuration's values: each takes what people write and holds what the program uses.
+
+This file joins the readers of single values (units, names, addresses, choices) to pydantic, with what JSON Schema has
+to say about them. It must not know which key has which type: that is the model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field
+
+from lb.config import addresses, names, units
+from lb.config.choices import parse_choice
+from lb.config.problems import quoted
+from lb.config.units import BadValueError, describe
+
+
+def one_or_more(item: Any, *, empty: bool = True) -> BeforeValidator:
+    """A list, or one item alone, which stands for a list of one."""
+
+    def as_tuple(value: object) -> tuple[object, ...]:
+        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
+        if not items and not empty:
+            raise BadValueError("the list is empty", "give it at least one item, or remove the key")
+        return items
+
+    return BeforeValidator(as_tuple, json_schema_input_type=item | list[item])
+
+
+def size(most: int, least: int = 1) -> BeforeValidator:
+    """Bytes: a number, or one with a unit."""
+
+    def parse(value: object) -> int:
+        return units.parse_size(value, least, most)
+
+    schema = Annotated[int, Field(ge=least, le=most)] | Annotated[str, Field(pattern=f"^{units.SIZE_PATTERN}$")]
+    return BeforeValidator(parse, json_schema_input_type=schema)
+
+
+def count(most: int) -> BeforeValidator:
+    """A whole number from 1 to `most`."""
+
+    def parse(value: object) -> int:
+        return units.parse_count(value, 1, most)
+
+    return BeforeValidator(parse, json_schema_input_type=Annotated[int, Field(ge=1, le=most)])
+
+
+def choice(*options: str, later: tuple[str, ...] = ()) -> BeforeValidator:
+    """One of a few words; those of `later` are known and refused until they are built."""
+
+    def parse(value: object) -> str:
+        return parse_choice(value, options, later)
+
+    return BeforeValidator(parse)
+
+
+def or_off(parse: Callable[[object], object], item: Any) -> BeforeValidator:
+    """What `parse` reads, or None for a setting that is switched off as a whole."""
+
+    def parse_or_off(value: object) -> object:
+        return None if value is None or units.is_off(value) else parse(value)
+
+    return BeforeValidator(parse_or_off, json_schema_input_type=item | Literal[False, "off"])
+
+
+def _path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not a file's path")
+    if not value or "\0" in value:
+        raise BadValueError("the path has a NUL character" if value else "the path is empty")
+    return Path(value)
+
+
+def _log_path(value: object) -> str:
+    return "-" if value == "-" else str(_path(value))
+
+
+def _media_type(value: object) -> str:
+    if not isinstance(value, str) or value.count("/") != 1 or not all(value.split("/")):
+        raise BadValueError(f"{describe(value)} is not a media type", "write a type and a subtype: text/html")
+    if not value.isascii() or not value.isprintable() or any(character in value for character in "*;, "):
+        hint = "write each by itself and without parameters: text/html"
+        raise BadValueError(f"{quoted(value)} is not one media type", hint)
+    return value.lower()
+
+
+def _app_name(value: object) -> str:
+    text = str(value)
+    if not names.is_label(text.lower().replace(".", "-")):
+        hint = "use letters, digits, hyphens and underscores: my-shop"
+        raise BadValueError(f"{quoted(text)} cannot name an app", hint)
+    return text
+
+
+def _workers(value: object) -> int | None:
+    if value is None or value == "auto":
+        return None
+    try:
+        return units.parse_count(value, 1, _MOST_WORKERS)
+    except BadValueError as error:
+        hint = error.hint or "write a number, or auto for as many as cores"
+        raise BadValueError(error.message, hint) from None
+
+
+def _shared_domain(value: object) -> object:
+    if isinstance(value, str) and value.startswith("*."):
+        raise BadValueError(f"{quoted(value)} is a wildcard", f"write {value[2:]}: the apps' names are put before it")
+    return value
+
+
+_MOST_WORKERS = 1024
+_Duration = Annotated[float, Field(gt=0)] | Annotated[str, Field(pattern=f"^{units.DURATION_PATTERN}$")]
+_Yes = bool | Literal["yes", "no", "on", "off"]
+_Cores = Annotated[int, Field(ge=1, le=_MOST_WORKERS)] | Literal["auto"]
+_Network = IPv4Network | IPv6Network
+
+Seconds = Annotated[float, BeforeValidator(units.parse_duration, json_schema_input_type=_Duration)]
+Switch = Annotated[bool, BeforeValidator(units.parse_switch, json_schema_input_type=_Yes)]
+Workers = Annotated[int | None, BeforeValidator(_workers, json_schema_input_type=_Cores)]
+File = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
+LogPath = Annotated[str, BeforeValidator(_log_path, json_schema_input_type=str)]
+MediaType = Annotated[str, BeforeValidator(_media_type, json_schema_input_type=str)]
+Network = Annotated[_Network, BeforeValidator(addresses.parse_network, json_schema_input_type=str)]
+DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_input_type=str)]
+SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=str)]
+AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
+Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
+LogFormat = Annotated[Literal["json", "combined", "off"], choice("json", "combined", "off")]
+Balance = Annotated[
+    Literal["round_robin"],
+    choice("round_robin", later=("least_connections", "power_of_two", "consistent_hash", "sticky")),
+]

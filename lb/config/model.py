@@ -1,0 +1,271 @@
+"""The configuration as the rest of the program sees it: frozen, complete, every value in one unit and one spelling.
+
+Field names are the keys of the YAML file, and the descriptions here are those of the JSON Schema. This file knows each
+key by itself; what several keys mean together is in rules.py, where a value is written in problems.py.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from lb.config import addresses, units
+from lb.config.fields import (
+    Algorithm,
+    AppName,
+    Balance,
+    DomainName,
+    File,
+    LogFormat,
+    LogPath,
+    MediaType,
+    Network,
+    Seconds,
+    SharedDomain,
+    Switch,
+    Workers,
+    count,
+    one_or_more,
+    or_off,
+    size,
+)
+
+_COMPRESSIBLE = (
+    "application/atom+xml",
+    "application/javascript",
+    "application/json",
+    "application/ld+json",
+    "application/manifest+json",
+    "application/problem+json",
+    "application/rss+xml",
+    "application/wasm",
+    "application/xhtml+xml",
+    "application/xml",
+    "image/svg+xml",
+    "text/css",
+    "text/csv",
+    "text/event-stream",
+    "text/html",
+    "text/javascript",
+    "text/markdown",
+    "text/plain",
+    "text/xml",
+)
+
+
+class Section(BaseModel):
+    """What all parts of the configuration have in common: nothing is guessed, ignored or changed later."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class ListenAddress(Section):
+    """Where to listen: an IP address ("" for all of them, IPv4 and IPv6) and a port (0: the system picks one)."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def _listen_address(value: object) -> object:
+    return value if isinstance(value, ListenAddress) else ListenAddress(**addresses.parse_listen(value)._asdict())
+
+
+_Listener = Annotated[ListenAddress, BeforeValidator(_listen_address, json_schema_input_type=str)]
+
+
+class Listen(Section):
+    """Addresses to listen on."""
+
+    http: Annotated[tuple[_Listener, ...], one_or_more(_Listener)] = Field(
+        default=(),
+        description="Where plain HTTP is served: 127.0.0.1:8080, [::]:80, :80 (every address); one, or a list.",
+    )
+    https: Annotated[tuple[_Listener, ...], one_or_more(_Listener)] = Field(
+        default=(),
+        description="Where HTTPS is served: one address, or a list. Needs tls.certificates.",
+    )
+
+
+class CertificateFiles(Section):
+    """One certificate: two PEM files."""
+
+    cert: File = Field(description="PEM file of the certificate, followed by its intermediate certificates.")
+    key: File = Field(description="PEM file of the private key, without a passphrase.")
+
+
+class Tls(Section):
+    """Certificates, and the answers to the questions of a certificate authority."""
+
+    certificates: Annotated[tuple[CertificateFiles, ...], one_or_more(CertificateFiles)] = Field(
+        default=(),
+        description="Certificates; the name that a client asks for picks one, a client that names none gets the first.",
+    )
+    challenges: File | None = Field(
+        default=None,
+        description="Directory of ACME HTTP-01 answers: a file a token, its name the token, its content the answer.",
+    )
+
+
+class AccessLog(Section):
+    """One line a request."""
+
+    path: LogPath = Field(default="-", description="File to append to; - is standard output.")
+    format: LogFormat = Field(default="json", description="json, combined (as Apache and nginx write it), or off.")
+
+
+def _access_log(value: object) -> object:
+    """`access_log: combined` is short for `access_log: {format: combined}`, and off may be said in any way."""
+    if units.is_off(value):
+        return {"format": "off"}
+    return {"format": value} if isinstance(value, str) else value
+
+
+class Limits(Section):
+    """What a client may send and how much is held at once; an app cannot go round them."""
+
+    header_line: Annotated[int, size(1 << 20, 256)] = Field(
+        default=8 << 10, description="Longest request line (beyond it 414) and longest header line (431), in bytes."
+    )
+    header_total: Annotated[int, size(16 << 20, 256)] = Field(
+        default=64 << 10, description="Request line and header fields together, in bytes; beyond it 431."
+    )
+    header_fields: Annotated[int, count(100_000)] = Field(
+        default=1000, description="Number of header fields in a request; beyond it 431."
+    )
+    body: Annotated[int, size(1 << 50)] = Field(
+        default=100 << 20, description="Largest request body, in bytes; beyond it 413."
+    )
+    connections: Annotated[int, count(10_000_000)] = Field(
+        default=20_000, description="Client connections open at once in one worker; beyond it 503."
+    )
+    waiting: Annotated[int, count(10_000_000)] = Field(
+        default=1000, description="Requests that may wait for an instance at once in one worker; beyond it 503."
+    )
+    instance_connections: Annotated[int, count(1_000_000)] | None = Field(
+        default=None, description="Connections to one instance at once from one worker; without it there is no bound."
+    )
+
+
+class Timeouts(Section):
+    """How long to wait, in seconds. What still moves is never cut."""
+
+    connect: Seconds = Field(default=60.0, description="For a connection to an instance; beyond it 504.")
+    response: Seconds = Field(default=60.0, description="For an instance to begin its response; beyond it 504.")
+    read: Seconds = Field(default=60.0, description="Between two reads of a body, the client's or the instance's.")
+    head: Seconds = Field(default=60.0, description="For a request's head, from its first byte; beyond it 408.")
+    idle: Seconds = Field(default=75.0, description="A client's connection without a request is kept open so long.")
+
+
+class Compression(Section):
+    """Which responses are compressed, and how."""
+
+    algorithms: Annotated[tuple[Algorithm, ...], one_or_more(Algorithm, empty=False)] = Field(
+        default=("zstd", "br", "gzip"),
+        description="Codings that are offered; the first one wins where a client likes several as much.",
+    )
+    min_size: Annotated[int, size(1 << 40, 0)] = Field(
+        default=256, description="Smaller bodies are left as they are, in bytes."
+    )
+    types: Annotated[tuple[MediaType, ...], one_or_more(MediaType, empty=False)] = Field(
+        default=_COMPRESSIBLE, description="Media types that are compressed."
+    )
+
+
+def _compression(value: object) -> object:
+    return {} if units.is_on(value) else value
+
+
+class Domain(Section):
+    """A name that is bound to an app."""
+
+    name: DomainName = Field(
+        description='Exact name, or a wildcard for one label ("*.example.com"). '
+        'One that begins with "stg-" selects the staging environment.'
+    )
+    force_https: Switch = Field(default=False, description="Redirect HTTP requests to HTTPS.")
+    cdn: Switch = Field(
+        default=False,
+        description="Clients come through a CDN: what its addresses (trusted_proxies) say about them is believed.",
+    )
+    compression: Switch = Field(default=True, description="false: never compress responses on this domain.")
+
+
+def _domain(value: object) -> object:
+    return {"name": value} if isinstance(value, str) else value
+
+
+_DomainItem = Annotated[Domain, BeforeValidator(_domain, json_schema_input_type=str | Domain)]
+
+
+class InstanceAddress(Section):
+    """Where an instance is: a host (address or name) and a port, or `path` of a Unix socket; `text` is as written."""
+
+    host: str
+    port: int
+    path: str
+    text: str
+
+
+def _instance_address(value: object) -> object:
+    if isinstance(value, InstanceAddress):
+        return value
+    host, port, path = addresses.parse_instance(value)
+    return InstanceAddress(host=host, port=port, path=path, text=str(value).strip())
+
+
+_Instance = Annotated[InstanceAddress, BeforeValidator(_instance_address, json_schema_input_type=str)]
+
+
+class Environment(Section):
+    """The instances of one environment of an app."""
+
+    instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
+        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock."
+    )
+    balance: Balance = Field(default="round_robin", description="How an instance is picked for a request.")
+
+
+class App(Section):
+    """One app: the domains that lead to it and the instances that serve it."""
+
+    domains: Annotated[tuple[_DomainItem, ...], one_or_more(_DomainItem)] = Field(
+        default=(), description="Names that are bound to the app; each a name, or a mapping with its settings."
+    )
+    production: Environment | None = Field(
+        default=None, description='Serves every domain that does not begin with "stg-".'
+    )
+    staging: Environment | None = Field(default=None, description='Serves the domains that begin with "stg-".')
+
+
+class Config(Section):
+    """The configuration of lb, the front door for Python apps."""
+
+    listen: Listen = Field(default=Listen(), description="Addresses to listen on.")
+    workers: Workers = Field(
+        default=None, description="Processes that serve: a number, or auto for as many as cores (the default)."
+    )
+    tls: Tls = Field(default=Tls(), description="Certificates and ACME challenges.")
+    access_log: Annotated[
+        AccessLog,
+        BeforeValidator(_access_log, json_schema_input_type=AccessLog | Literal[False, "json", "combined", "off"]),
+    ] = Field(default=AccessLog(), description="Where one line a request is written, and how; off alone will do.")
+    admin: Annotated[ListenAddress | None, or_off(_listen_address, _Listener)] = Field(
+        default=None, description="Address of the admin server: /metrics, /healthz, /readyz, /status. Off without it."
+    )
+    trusted_proxies: Annotated[tuple[Network, ...], one_or_more(Network)] = Field(
+        default=(), description="The CDN's networks: what they say about clients is believed on domains with cdn: true."
+    )
+    shared_domain: SharedDomain | None = Field(
+        default=None,
+        description="Domain under which every app is served as <app>.<this> and, its staging, as stg-<app>.<this>.",
+    )
+    limits: Limits = Field(default=Limits(), description="What a client may send and how much is held at once.")
+    timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait: 60s, 500ms, 2m, 1h, or seconds.")
+    compression: Annotated[Compression | None, or_off(_compression, Compression | Literal[True, "on"])] = Field(
+        default=Compression(), description="Which responses are compressed, and how; off switches it off."
+    )
+    apps: dict[AppName, App] = Field(default={}, description="The apps by name.")

@@ -1,0 +1,119 @@
+"""Domain names as people write them → the one form in which they are compared: an A-label in lower case.
+
+This file knows what a name is made of and which environment its first label selects (D1, D2, D3). It must not know
+the rest of the configuration.
+"""
+
+from __future__ import annotations
+
+import re
+
+import idna
+
+from lb.config.problems import quoted
+from lb.config.units import BadValueError
+
+CATCH_ALL = "*"  # every host; only `lb serve --to` without --domain makes it, a file cannot
+_STAGING = "stg-"
+_LONGEST_NAME = 253  # RFC 1035 section 2.3.4 without the root's dot
+_LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)  # underscores: container names are hosts too
+_HAS_PORT = re.compile(r"[^:]+:[0-9]+")
+
+
+def is_staging(name: str) -> bool:
+    """Whether a bound name selects the staging environment: its first label begins with "stg-" (D1)."""
+    return name.startswith(_STAGING)
+
+
+def shared_names(app: str, shared_domain: str) -> tuple[str, str]:
+    """The production and the staging name of an app under `shared_domain` (D3)."""
+    name = f"{app.lower()}.{shared_domain}"
+    return name, _STAGING + name
+
+
+def is_label(text: str) -> bool:
+    """Whether `text` can be one label of a domain name."""
+    return _LABEL.fullmatch(text) is not None
+
+
+def is_possible(name: str) -> bool:
+    """Whether a name of valid labels is short enough for the DNS."""
+    return len(name) <= _LONGEST_NAME
+
+
+def parse_domain(value: object) -> str:
+    """The A-label of an exact name or of a one-label wildcard ("*.example.com"): lower case, no trailing dot (D2)."""
+    if not isinstance(value, str):
+        raise BadValueError("a domain must be text, such as shop.example.com")
+    written = value.strip()
+    _refuse_lookalikes(written)
+    prefix, rest = ("*.", written[2:]) if written.startswith("*.") else ("", written)
+    name = _to_ascii(rest, written)
+    labels = name.split(".")
+    wrong = next((label for label in labels if not is_label(label)), None)
+    if wrong is not None:
+        raise BadValueError(f"{quoted(written)} is not a domain name", _about_label(wrong))
+    if not is_possible(prefix + name):
+        raise BadValueError(f"{quoted(written)} is not a domain name", f"it is longer than {_LONGEST_NAME} characters")
+    return prefix + name
+
+
+def _to_ascii(text: str, written: str) -> str:
+    """Lower-case ASCII without the trailing dot; Unicode goes through UTS 46, as browsers do it (RFC 5891)."""
+    if not text.isascii() and len(text) <= _LONGEST_NAME:
+        try:
+            text = idna.encode(text, uts46=True, std3_rules=True).decode("ascii")
+        except (idna.IDNAError, UnicodeError) as error:
+            raise BadValueError(f"{quoted(written)} is not a domain name", f"{error}"[:200]) from None
+    return text.lower().removesuffix(".")
+
+
+def _refuse_lookalikes(text: str) -> None:
+    """What is often written where a domain is wanted, each with what to write instead."""
+    shown = quoted(text)
+    hints = (
+        (not text, "the domain is empty", "write a name such as shop.example.com"),
+        (text == CATCH_ALL, '"*" is no domain', "an app is reached only through the names bound to it: list them"),
+        (text == "_", '"_" is no domain', "there is no default app: a name that is not bound gets 404"),
+        (
+            text.startswith("~"),
+            f"{shown} is a pattern",
+            'only names and one-label wildcards ("*.example.com") can be bound',
+        ),
+        ("://" in text, f"{shown} is a URL", f"write the name alone: {_host_of_url(text)}"),
+        ("/" in text, f"{shown} has a path", "a domain is bound as a whole: write the name alone"),
+        (
+            text.startswith("."),
+            f"{shown} begins with a dot",
+            f'write "{text[1:]}" and "*{text}", each as a domain of its own',
+        ),
+        (text.startswith("["), f"{shown} is an IPv6 address", "bind a name"),
+        (
+            _HAS_PORT.fullmatch(text) is not None,
+            f"{shown} has a port",
+            f'write "{text.partition(":")[0]}": a domain is served on every port that is listened on',
+        ),
+        (len(text.split()) > 1, f"{shown} is more than one name", "write each as an item of its own"),
+        (
+            "*" in text.removeprefix("*."),
+            f"{shown} is not a wildcard that can be bound",
+            'a wildcard is "*." and a name, and stands for one label: "*.example.com"',
+        ),
+    )
+    for applies, message, hint in hints:
+        if applies:
+            raise BadValueError(message, hint)
+
+
+def _host_of_url(text: str) -> str:
+    return re.split(r"[/:?#]", text.partition("://")[2])[0]
+
+
+def _about_label(label: str) -> str:
+    if not label:
+        return "a label between two dots is empty"
+    if len(label) > 63:
+        return "a label is longer than 63 characters"
+    if label[0] == "-" or label[-1] == "-":
+        return f"the label {quoted(label)} begins or ends with a hyphen"
+    return f"the label {quoted(label)} has a character that names cannot have"

@@ -1,0 +1,179 @@
+"""What is wrong with a configuration and where it is written: the form in which an operator reads every error.
+
+This file knows lines, columns and how to point at them. It must not know YAML, nor what the configuration means.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+# Where YAML ends a line; str.splitlines() knows more breaks than YAML does.
+_LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
+_WIDEST = 120  # columns of a line that are shown around the offending text
+_LONGEST_VALUE = 60  # characters of a value that are quoted in a message
+
+Level = Literal["error", "warning"]
+KeyPath = tuple[str | int, ...]  # ("apps", "shop", "domains", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of one line, counted from 0: `line`, first `column`, and `end`, the column behind it."""
+
+    line: int
+    column: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where one value stands: the span of its key (of the value itself in a list) and the span of the value."""
+
+    key: Span
+    value: Span
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, or surprising when `level` is "warning". `line` and `column` count from 1 (0: none).
+
+    `snippet` is the offending line of the file and, under it, carets; `hint` says how to mend it. `str()` gives it all.
+    """
+
+    file: str
+    line: int
+    column: int
+    message: str
+    snippet: str = ""
+    hint: str = ""
+    level: Level = "error"
+
+    def __str__(self) -> str:
+        position = f":{self.line}:{self.column}" if self.line else ""
+        lines = [f"{self.file}{position}: {self.level}: {self.message}"]
+        lines += [f"    {line}" for line in self.snippet.splitlines()]
+        if self.hint:
+            lines.append(f"    hint: {self.hint}")
+        return "\n".join(lines)
+
+
+class ConfigErrors(Exception):  # noqa: N818  it is many errors
+    """A configuration that cannot be used: every error, and the warnings that were found on the way."""
+
+    def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
+        self.problems = in_order(problems)
+        self.warnings = in_order(warnings)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
+    """The problems by line and column, each once (what an anchor holds is read wherever it is used)."""
+    return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The text of a configuration: makes a Problem of a span. `numbered` is False where line numbers mean nothing."""
+
+    name: str
+    lines: tuple[str, ...]
+    numbered: bool = True
+
+    @classmethod
+    def of(cls, name: str, text: str) -> Source:
+        return cls(name, tuple(_LINE_BREAK.split(text)))
+
+    def line(self, number: int) -> str:
+        return self.lines[number] if 0 <= number < len(self.lines) else ""
+
+    def span(self, start: tuple[int, int], end: tuple[int, int]) -> Span:
+        """The span from `start` to `end` (line, column); one that runs over its line's end is cut there."""
+        line, column = start
+        text = self.line(line)
+        last = end[1] if end[0] == line else len(text.rstrip())
+        return Span(line, column, max(last, column + 1))
+
+    def problem(self, span: Span, message: str, hint: str = "", level: Level = "error") -> Problem:
+        line, column = (span.line + 1, span.column + 1) if self.numbered else (0, 0)
+        picture = _picture(self.line(span.line), span)
+        return Problem(printable(self.name), line, column, printable(message), picture, printable(hint), level)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A source and where in it each value stands: positions for problems that are found after reading."""
+
+    source: Source
+    places: dict[KeyPath, Place] = field(default_factory=dict)
+
+    def place(self, path: KeyPath) -> Place:
+        """The place of `path`, or of the nearest thing around it that is written down."""
+        for length in range(len(path), -1, -1):
+            if (place := self.places.get(path[:length])) is not None:
+                return place
+        start = Span(0, 0, 1)
+        return Place(start, start)
+
+    def line(self, path: KeyPath) -> int:
+        """The line of `path`, counted from 1."""
+        return self.place(path).value.line + 1
+
+    def problem(self, path: KeyPath, message: str, hint: str = "", level: Level = "error") -> Problem:
+        return self.source.problem(self.place(path).value, message, hint, level)
+
+    def key_problem(self, path: KeyPath, message: str, hint: str = "", level: Level = "error") -> Problem:
+        """The same with the caret under the key."""
+        return self.source.problem(self.place(path).key, message, hint, level)
+
+
+def quoted(value: object) -> str:
+    """`value` in double quotes for a message, not endless."""
+    text = str(value)
+    return f'"{text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"}"'
+
+
+def dotted(path: KeyPath) -> str:
+    """`path` as people write it: apps.shop.domains[0]."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def printable(text: str) -> str:
+    """`text` as a terminal may show it: a file's text can hold escape sequences."""
+    return "".join(map(_visible, text))
+
+
+def _visible(character: str) -> str:
+    if character == "\t":
+        return "→"
+    return character if character.isprintable() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _picture(text: str, span: Span) -> str:
+    """The line and, under it, carets under the span; a long line is cut around it."""
+    if not text.strip():
+        return ""
+    first = max(0, min(span.column - _WIDEST // 2, len(text) - _WIDEST))
+    shown = [_visible(character) for character in text[first : first + _WIDEST]]
+    if not first:
+        while shown[0] == " " and first < span.column:  # the file's indentation says nothing here
+            del shown[0]
+            first += 1
+    start = span.column - first
+    length = max(1, min(span.end - first, len(shown)) - start)
+    before = sum(_columns(character) for character in shown[:start])
+    under = sum(_columns(character) for character in shown[start : start + length])
+    return "".join(shown).rstrip() + "\n" + " " * before + "^" * max(1, under)
+
+
+def _columns(character: str) -> int:
+    """How many columns of a terminal one character takes."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

@@ -1,0 +1,312 @@
+"""What several settings mean together: what cannot work, and what is legal but surprising.
+
+Every rule is one function that knows the whole, valid configuration and yields problems at the places of its settings.
+Where a part of the file was refused already, the configuration comes without that part; a rule about something that is
+missing asks `is_certain` first, so that no one mistake is reported twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from lb.config import names
+from lb.config.choices import nearest
+from lb.config.model import App, Config, Domain, Environment, InstanceAddress, ListenAddress
+from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
+from lb.config.units import show_size
+
+_ENVIRONMENTS = ("production", "staging")
+_EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound
+# Names under these are the operator's own, so a wildcard over all of them surprises nobody.
+_PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "home", "intranet"})
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a rule sees: the configuration, where it is written, and the paths of what was refused in it."""
+
+    config: Config
+    origin: Origin
+    refused: frozenset[KeyPath] = frozenset()
+
+    def is_certain(self, *path: str) -> bool:
+        """Whether what the configuration has at `path` is all that the file says: nothing of it was refused, nor a key
+        beside it or around it that may be a misspelling of it.
+        """
+        if any(refused[:-1] == path for refused in self.refused):
+            return False
+        return not any(
+            refused[:-1] == path[: len(refused) - 1] and nearest(str(refused[-1]), [path[len(refused) - 1]])
+            for refused in self.refused
+            if len(refused) <= len(path)
+        )
+
+    def domains(self) -> Iterator[tuple[KeyPath, Domain]]:
+        for name, app in self.config.apps.items():
+            for index, domain in enumerate(app.domains):
+                yield ("apps", name, "domains", index), domain
+
+    def environments(self) -> Iterator[tuple[KeyPath, Environment]]:
+        for name, app in self.config.apps.items():
+            if app.production is not None:
+                yield ("apps", name, "production"), app.production
+            if app.staging is not None:
+                yield ("apps", name, "staging"), app.staging
+
+    def listeners(self) -> Iterator[tuple[KeyPath, ListenAddress]]:
+        listen = self.config.listen
+        for key, addresses in (("http", listen.http), ("https", listen.https)):
+            for index, address in enumerate(addresses):
+                yield ("listen", key, index), address
+        if self.config.admin is not None:
+            yield ("admin",), self.config.admin
+
+
+def check_rules(scene: Scene) -> list[Problem]:
+    """Every error and every warning of a configuration whose values are each valid by themselves."""
+    rules = (
+        _listeners_exist,
+        _listeners_are_distinct,
+        _https_has_certificates,
+        _force_https_has_https,
+        _header_limits_fit,
+        _apps_exist,
+        _apps_can_serve,
+        _domains_have_environments,
+        _domains_are_bound_once,
+        _shared_names_are_possible,
+        _instances_are_distinct,
+        _instances_are_not_listeners,
+        _cdn_redirects,
+        _cdn_is_trusted,
+        _wildcards_are_narrow,
+        _admin_is_private,
+    )
+    return [problem for rule in rules for problem in rule(scene)]
+
+
+def _listeners_exist(scene: Scene) -> Iterator[Problem]:
+    listen = scene.config.listen
+    if not listen.http and not listen.https and all(scene.is_certain("listen", key) for key in ("http", "https")):
+        hint = "add listen: {http: 127.0.0.1:8080}"
+        yield scene.origin.key_problem(
+            ("listen",), "nothing is listened on: listen.http and listen.https are missing", hint
+        )
+
+
+def _listeners_are_distinct(scene: Scene) -> Iterator[Problem]:
+    seen: list[tuple[KeyPath, ListenAddress]] = []
+    for path, address in scene.listeners():
+        for other_path, other in seen:
+            if _is_same_listener(address, other):
+                where = f"{dotted(other_path[:2])} on line {scene.origin.line(other_path)}"
+                taken = f"{dotted(path[:2])}: {quoted(address)} is taken by {where}"
+                yield scene.origin.problem(path, taken, "give each its own port")
+                break
+        seen.append((path, address))
+
+
+def _is_same_listener(one: ListenAddress, other: ListenAddress) -> bool:
+    if one.port != other.port or not one.port:
+        return False
+    # "" is every IPv4 and IPv6 address at once; a single address beside it is legal and gets its own connections.
+    return one.host == other.host or ("" in (one.host, other.host) and {one.host, other.host} <= _EVERY_ADDRESS)
+
+
+def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
+    listen, certificates = scene.config.listen, scene.config.tls.certificates
+    if listen.https and not certificates and scene.is_certain("tls", "certificates"):
+        hint = "add tls: {certificates: [{cert: shop.pem, key: shop.key}]}, or remove listen.https"
+        yield scene.origin.problem(("listen", "https"), "listen.https needs a certificate", hint)
+    if certificates and not listen.https and scene.is_certain("listen", "https"):
+        hint = 'add listen: {https: ":443"}'
+        message = "tls.certificates are not used: there is no listen.https"
+        yield scene.origin.key_problem(("tls", "certificates"), message, hint, "warning")
+
+
+def _force_https_has_https(scene: Scene) -> Iterator[Problem]:
+    if scene.config.listen.https or not scene.is_certain("listen", "https"):
+        return
+    for path, domain in scene.domains():
+        if domain.force_https:
+            message = f"{domain.name} redirects to HTTPS, but there is no listen.https"
+            yield scene.origin.problem((*path, "force_https"), message, "add listen.https, or remove force_https")
+
+
+def _header_limits_fit(scene: Scene) -> Iterator[Problem]:
+    limits = scene.config.limits
+    both = (("limits", "header_line"), ("limits", "header_total"))
+    if limits.header_line > limits.header_total and all(scene.is_certain(*path) for path in both):
+        line, total = show_size(limits.header_line), show_size(limits.header_total)
+        message = f"limits.header_line ({line}) is larger than limits.header_total ({total}), which holds all lines"
+        yield scene.origin.problem(("limits", "header_line"), message, "raise header_total, or lower header_line")
+
+
+def _apps_exist(scene: Scene) -> Iterator[Problem]:
+    if not scene.config.apps and scene.is_certain("apps"):
+        hint = "add apps: {shop: {domains: [shop.example.com], production: {instances: [127.0.0.1:3000]}}}"
+        yield scene.origin.key_problem(("apps",), "there is no app: every request gets 404", hint, "warning")
+
+
+def _apps_can_serve(scene: Scene) -> Iterator[Problem]:
+    for name, app in scene.config.apps.items():
+        path = ("apps", name)
+        certain = all(scene.is_certain(*path, environment) for environment in _ENVIRONMENTS)
+        if app.production is None and app.staging is None and certain:
+            hint = "add production: {instances: [127.0.0.1:3000]}"
+            yield scene.origin.key_problem(path, f"the app {quoted(name)} has neither production nor staging", hint)
+        unbound = not app.domains and scene.config.shared_domain is None
+        if unbound and scene.is_certain(*path, "domains") and scene.is_certain("shared_domain"):
+            hint = f"add domains: [{name}.example.com], or a shared_domain for all apps"
+            yield scene.origin.key_problem(path, f"the app {quoted(name)} has no domains: nothing leads to it", hint)
+
+
+def _domains_have_environments(scene: Scene) -> Iterator[Problem]:
+    for name, app in scene.config.apps.items():
+        if app.production is None and app.staging is None:
+            continue  # said by _apps_can_serve
+        selected = set()
+        for index, domain in enumerate(app.domains):
+            environment = "staging" if names.is_staging(domain.name) else "production"
+            selected.add(environment)
+            if getattr(app, environment) is None and scene.is_certain("apps", name, environment):
+                why = "begins" if environment == "staging" else "does not begin"
+                message = (
+                    f'{domain.name} {why} with "stg-" and so selects {environment}, which {quoted(name)} does not have'
+                )
+                hint = f"add {environment}: {{instances: [127.0.0.1:3000]}}, or remove the domain"
+                yield scene.origin.problem(("apps", name, "domains", index), message, hint)
+        yield from _unreachable(scene, name, app, selected)
+
+
+def _unreachable(scene: Scene, name: str, app: App, selected: set[str]) -> Iterator[Problem]:
+    """Warns of instances that no domain selects."""
+    certain = scene.is_certain("apps", name, "domains") and scene.is_certain("shared_domain")
+    if not app.domains or scene.config.shared_domain is not None or not certain:
+        return
+    for environment in _ENVIRONMENTS:
+        if getattr(app, environment) is not None and environment not in selected:
+            begins = "begins" if environment == "staging" else "does not begin"
+            message = f'nothing leads to {environment} of {quoted(name)}: no domain of it {begins} with "stg-"'
+            example = f"stg-{name}.example.com" if environment == "staging" else f"{name}.example.com"
+            path = ("apps", name, environment)
+            yield scene.origin.key_problem(path, message, f"bind a domain such as {example}", "warning")
+
+
+def _domains_are_bound_once(scene: Scene) -> Iterator[Problem]:
+    bound: dict[str, str] = {}  # name → where it is bound, for the message
+    if (shared := scene.config.shared_domain) is not None:
+        line = scene.origin.line(("shared_domain",))
+        for app in scene.config.apps:
+            for name in names.shared_names(app, shared):
+                where = f"by shared_domain on line {line} (to the app {quoted(app)})"
+                if name in bound:
+                    yield scene.origin.key_problem(("apps", app), f"{name} is bound twice: {bound[name]} and {where}")
+                bound.setdefault(name, where)
+    for path, domain in scene.domains():
+        where = f"on line {scene.origin.line(path)} (to the app {quoted(path[1])})"
+        if domain.name in bound:
+            message = f"{domain.name} is bound twice: {bound[domain.name]} and {where}"
+            yield scene.origin.problem(path, message, "remove one of the two")
+        bound.setdefault(domain.name, where)
+
+
+def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
+    if (shared := scene.config.shared_domain) is None:
+        return
+    for app in scene.config.apps:
+        name, staging = names.shared_names(app, shared)
+        if names.is_staging(name):
+            message = f"under shared_domain {name} would be the staging of another app"
+            yield scene.origin.key_problem(("apps", app), message, 'rename the app: its name may not begin with "stg-"')
+        elif not names.is_label(staging.removesuffix(f".{shared}")) or not names.is_possible(staging):
+            message = f"the app {quoted(app)} cannot be served under shared_domain: {staging} is not a domain name"
+            yield scene.origin.key_problem(("apps", app), message, "shorten the name, and use no dots in it")
+
+
+def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        seen: dict[tuple[str, int, str], int] = {}
+        for index, instance in enumerate(environment.instances):
+            here = (*path, "instances", index)
+            first = seen.setdefault((instance.host, instance.port, instance.path), index)
+            if first != index:
+                line = scene.origin.line((*path, "instances", first))
+                message = (
+                    f"the instance {quoted(instance.text)} stands twice in {dotted(path)}: here and on line {line}"
+                )
+                yield scene.origin.problem(here, message, "remove one of the two")
+
+
+def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
+    listeners = list(scene.listeners())
+    for path, environment in scene.environments():
+        for index, instance in enumerate(environment.instances):
+            for listener_path, listener in listeners:
+                if _leads_back(instance, listener):
+                    where = f"{dotted(listener_path[:2])}, line {scene.origin.line(listener_path)}"
+                    message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would go round"
+                    hint = "write the address that the app listens on"
+                    yield scene.origin.problem((*path, "instances", index), message, hint)
+                    break
+
+
+def _leads_back(instance: InstanceAddress, listener: ListenAddress) -> bool:
+    """Whether connecting to `instance` reaches `listener`, as far as can be told without asking the system."""
+    if instance.path or instance.port != listener.port:
+        return False
+    if listener.host in _EVERY_ADDRESS:
+        return _is_this_machine(instance.host)
+    return listener.host == instance.host or (instance.host == "localhost" and _is_this_machine(listener.host))
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host in _EVERY_ADDRESS:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _cdn_redirects(scene: Scene) -> Iterator[Problem]:
+    for path, domain in scene.domains():
+        if domain.cdn and domain.force_https:
+            message = f"{domain.name} redirects by what the CDN says in X-Forwarded-Proto; if it says nothing, never"
+            hint = "make the CDN send X-Forwarded-Proto, or let the CDN redirect and remove force_https here"
+            yield scene.origin.problem((*path, "force_https"), message, hint, "warning")
+
+
+def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
+    config = scene.config
+    through_cdn = [path for path, domain in scene.domains() if domain.cdn]
+    if through_cdn and not config.trusted_proxies and scene.is_certain("trusted_proxies"):
+        message = "cdn is on, but no CDN is trusted: what it says about clients is dropped"
+        hint = "list the CDN's networks in trusted_proxies"
+        yield scene.origin.problem((*through_cdn[0], "cdn"), message, hint, "warning")
+    if config.trusted_proxies and not through_cdn and not any(refused[0] == "apps" for refused in scene.refused):
+        message = "trusted_proxies are not used: no domain has cdn: true"
+        hint = "write {name: www.example.com, cdn: true} for the domains behind the CDN, or remove trusted_proxies"
+        yield scene.origin.key_problem(("trusted_proxies",), message, hint, "warning")
+    for index, network in enumerate(config.trusted_proxies):
+        if network.prefixlen == 0:
+            message = f"{network} trusts every client to say who it is"
+            yield scene.origin.problem(("trusted_proxies", index), message, "list only the CDN's networks", "warning")
+
+
+def _wildcards_are_narrow(scene: Scene) -> Iterator[Problem]:
+    for path, domain in scene.domains():
+        top = domain.name.removeprefix("*.")
+        if domain.name.startswith("*.") and "." not in top and top not in _PRIVATE_TOPS:
+            message = f"{quoted(domain.name)} stands for every domain directly under .{top}"
+            hint = f'write "*.example.{top}" for the names under one domain'
+            yield scene.origin.problem(path, message, hint, "warning")
+
+
+def _admin_is_private(scene: Scene) -> Iterator[Problem]:
+    admin = scene.config.admin
+    if admin is not None and (admin.host in _EVERY_ADDRESS or ip_address(admin.host).is_global):
+        message = f"admin listens on {quoted(admin)}, which others may reach; it asks for no password"
+        yield scene.origin.problem(("admin",), message, f"write 127.0.0.1:{admin.port}", "warning")

@@ -1,0 +1,117 @@
+"""The words of a YAML parser → what an operator has to change.
+
+libyaml and PyYAML's own parser word the same mistakes differently; this file knows both, and the line that they
+stumbled over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_QUOTE_HINT = "put the whole value in quotes"
+
+
+@dataclass(frozen=True, slots=True)
+class Stumble:
+    """Where a parser gave up: what it said, while doing what, and the text of the line."""
+
+    problem: str
+    context: str
+    line: str
+    column: int  # counted from 0
+
+    @property
+    def before(self) -> str:
+        return self.line[: self.column]
+
+    @property
+    def rest(self) -> str:
+        return self.line[self.column :]
+
+
+def explain_stumble(stumble: Stumble) -> tuple[str, str]:
+    """A message and a hint for what a YAML parser could not read."""
+    for explain in (_tab, _quotes, _reserved_start, _braces, _colon, _dash, _indentation):
+        if (found := explain(stumble)) is not None:
+            return found
+    return f"this is not valid YAML: {stumble.problem}", ""
+
+
+def _tab(stumble: Stumble) -> tuple[str, str] | None:
+    if "\t" in stumble.line[: len(stumble.line) - len(stumble.line.lstrip())] and _at_start(stumble):
+        return "this line is indented with a tab", "YAML allows only spaces there"
+    return None
+
+
+def _quotes(stumble: Stumble) -> tuple[str, str] | None:
+    if "quoted scalar" in stumble.context or "double-quoted" in stumble.context:
+        if "escape" in stumble.problem:
+            return "a backslash and this character mean nothing in double quotes", "use single quotes, or write \\\\"
+        return "this quote is never closed", "add the closing quote"
+    return None
+
+
+def _reserved_start(stumble: Stumble) -> tuple[str, str] | None:
+    if "alias" in stumble.context:
+        word = re.split(r"[\s,\]}]", stumble.line[stumble.line.rfind("*", 0, stumble.column + 1) :])[0]
+        return 'a value that begins with "*" needs quotes', f'write "{word}"'
+    if "anchor" in stumble.context:
+        return 'a value that begins with "&" needs quotes', _QUOTE_HINT
+    if "cannot start any token" in stumble.problem:
+        return f'a value that begins with "{stumble.rest[:1]}" needs quotes', _QUOTE_HINT
+    if "block scalar" in stumble.context:
+        return 'a value that begins with "|" or ">" needs quotes', _QUOTE_HINT
+    if "tag" in stumble.problem or "tag" in stumble.context:
+        return 'a value that begins with "!" needs quotes', _QUOTE_HINT
+    return None
+
+
+def _braces(stumble: Stumble) -> tuple[str, str] | None:
+    if re.search(r"\[[^\]\[]*:[^\]\[]*\]:", stumble.line):
+        return "an IPv6 address needs quotes", 'write "[::1]:3000"'
+    if re.search(r"(flow (mapping|sequence|node)|node content)", f"{stumble.context} {stumble.problem}") is None:
+        return None
+    if stumble.before.endswith("$"):
+        return "inside { } and [ ] a value with ${ } needs quotes", 'write "${NAME}"'
+    if "flow mapping" in stumble.context:
+        return 'the "{" is not closed here: a "," or "}" is missing', "separate what stands between { and } by commas"
+    if "flow sequence" in stumble.context:
+        return 'the "[" is not closed here: a "," or "]" is missing', "separate what stands between [ and ] by commas"
+    return f'"{stumble.rest[:1]}" is not expected here', _QUOTE_HINT
+
+
+def _colon(stumble: Stumble) -> tuple[str, str] | None:
+    if "mapping values are not allowed" in stumble.problem:
+        if ":" in stumble.before:
+            return 'there is a second ":" in this line', f"{_QUOTE_HINT}, or begin a new line before the second key"
+        return (
+            "this key is not expected here",
+            'the line before it lacks a ":", or one of the two is not indented rightly',
+        )
+    if "could not find expected ':'" in stumble.problem:
+        return 'a ":" is missing behind a key', "write key: value"
+    return None
+
+
+def _dash(stumble: Stumble) -> tuple[str, str] | None:
+    if "sequence entries are not allowed" in stumble.problem:
+        return 'a "-" cannot stand here', 'begin a list on a line of its own; the value "-" needs quotes'
+    return None
+
+
+def _indentation(stumble: Stumble) -> tuple[str, str] | None:
+    if not re.search(r"expected (key|<block end>|'-' indicator|.?<document start>)", stumble.problem):
+        return None
+    if not _at_start(stumble):
+        return "there is something behind the end of the value", _QUOTE_HINT
+    if stumble.rest.startswith("-"):
+        return "a list item is not expected here", "indent it like the items before it, under its key"
+    return (
+        "this line does not fit those before it",
+        "keys of one mapping begin in the same column, and a list has only items",
+    )
+
+
+def _at_start(stumble: Stumble) -> bool:
+    return not stumble.before.strip()

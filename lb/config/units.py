@@ -1,0 +1,147 @@
+"""Sizes, durations, counts and switches as people write them → numbers.
+
+This file knows one value at a time and not which key it belongs to. Each function takes what stood in the file: text,
+`Plain` text, or a number where the caller is a program; it returns the value, or raises BadValueError in words for an
+operator.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from lb.config.problems import quoted
+
+SIZE_PATTERN = r"[0-9]+(\.[0-9]+)? ?([kKmMgGtT][iI]?)?[bB]?"
+DURATION_PATTERN = r"[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?"
+
+_SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])i?)?b?", re.IGNORECASE | re.ASCII)
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?", re.ASCII)
+_COUNT = re.compile(r"[+-]?[0-9]+", re.ASCII)
+_BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
+_SECONDS = {
+    "": Decimal(1),
+    "ms": Decimal("0.001"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+    "d": Decimal(86400),
+}
+_SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+_LONGEST_NUMBER = 30  # digits; more is no amount of anything
+_LARGEST_SIZE = 1 << 50  # 1 PiB: well inside a C integer of 64 bits
+_LONGEST_DURATION = 30 * 86400.0  # seconds
+
+
+class Plain(str):
+    """Text that stood in the file without quotes: it may mean a number or a switch where one is asked for."""
+
+    __slots__ = ()
+
+
+class BadValueError(ValueError):
+    """A value that cannot be what its key asks for: `message` for an operator, `hint` for how to mend it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+def describe(value: object) -> str:
+    """`value` as a noun for a message."""
+    if isinstance(value, dict):
+        return "a mapping (keys and values)"
+    if isinstance(value, (list, tuple)):
+        return "a list"
+    return quoted(value)
+
+
+def parse_size(value: object, least: int = 1, most: int = _LARGEST_SIZE) -> int:
+    """Bytes of "8K", "100M", "1.5G", "64 KiB" (1,024-based with or without the i) or of a plain number."""
+    text = _number_text(value, "a size")
+    found = _SIZE.fullmatch(text)
+    if found is None or len(text) > _LONGEST_NUMBER:
+        raise BadValueError(
+            f"{quoted(text)} is not a size", "write a number of bytes, or one with a unit: 8K, 100M, 2G"
+        )
+    size = Decimal(found[1]) * _BYTES[(found[2] or "").lower()]
+    if size == 0 and least:
+        raise BadValueError(
+            "0 is not a size that can be meant here", "0 does not mean unlimited: write a large size, such as 1T"
+        )
+    if not least <= size <= most:
+        raise BadValueError(
+            f"{quoted(text)} is out of range", f"it must be from {show_size(least)} to {show_size(most)}"
+        )
+    return int(size)
+
+
+def show_size(size: int) -> str:
+    """A size in its shortest form: 65536 → 64K."""
+    for unit in "tgmk":
+        if size and size % _BYTES[unit] == 0:
+            return f"{size // _BYTES[unit]}{unit.upper()}"
+    return str(size)
+
+
+def parse_duration(value: object) -> float:
+    """Seconds of "60s", "500ms", "2m", "1h", "1d", or of a plain number of seconds."""
+    text = _number_text(value, "a duration")
+    found = _DURATION.fullmatch(text)
+    if found is None or len(text) > _LONGEST_NUMBER:
+        raise BadValueError(f"{quoted(text)} is not a duration", "write one number and its unit: 500ms, 60s, 2m, 1h")
+    seconds = float(Decimal(found[1]) * _SECONDS[found[2] or ""])
+    if seconds == 0:
+        raise BadValueError(
+            "0 is not a time to wait", "a timeout cannot be switched off: write a long one, such as 24h"
+        )
+    if not 0.001 <= seconds <= _LONGEST_DURATION:
+        raise BadValueError(f"{quoted(text)} is out of range", "it must be from 1ms to 30d")
+    return seconds
+
+
+def parse_count(value: object, least: int, most: int) -> int:
+    """A whole number from `least` to `most`, always decimal: 010 is ten."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = value
+    elif isinstance(value, Plain) and _COUNT.fullmatch(value) and len(value) <= _LONGEST_NUMBER:
+        count = int(value)
+    else:
+        unquoted = isinstance(value, str) and _COUNT.fullmatch(value)
+        raise BadValueError(
+            f"{describe(value)} is not a whole number", "write the number without quotes" if unquoted else ""
+        )
+    if not least <= count <= most:
+        raise BadValueError(f"{count} is out of range", f"it must be from {least} to {most}")
+    return count
+
+
+def parse_switch(value: object) -> bool:
+    """True or False of true/false, yes/no, on/off in any case; not of quoted text and not of numbers."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, Plain) and (switch := _SWITCHES.get(value.lower())) is not None:
+        return switch
+    unquoted = isinstance(value, str) and value.lower() in _SWITCHES
+    raise BadValueError(
+        f"{describe(value)} is neither true nor false", "write it without quotes" if unquoted else "write true or false"
+    )
+
+
+def is_off(value: object) -> bool:
+    """Whether `value` is a way to say "off" to a setting that can be switched off as a whole."""
+    return value is False or (isinstance(value, Plain) and _SWITCHES.get(value.lower()) is False)
+
+
+def is_on(value: object) -> bool:
+    """Whether `value` is a way to say "on"."""
+    return value is True or (isinstance(value, Plain) and _SWITCHES.get(value.lower()) is True)
+
+
+def _number_text(value: object, noun: str) -> str:
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        return str(value)
+    raise BadValueError(f"{describe(value)} is not {noun}")

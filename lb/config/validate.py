@@ -1,0 +1,56 @@
+"""Plain values → a Config, or everything that is wrong with them at once.
+
+The model reports all its errors in one go, but the rules need a whole configuration. So what the model refuses is taken
+out and the rest is looked at again until it is valid: a domain bound twice is reported beside an unknown key.
+"""
+
+from __future__ import annotations
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from lb.config.explain import explain_error
+from lb.config.model import Config
+from lb.config.problems import KeyPath, Origin, Problem
+from lb.config.rules import Scene, check_rules
+from lb.config.tree import without
+
+
+def validate(value: object, origin: Origin) -> tuple[Config | None, list[Problem]]:
+    """The configuration that `value` describes, without what was refused (None: nothing is left), and all problems."""
+    problems: list[Problem] = []
+    refused: set[KeyPath] = set()
+    while True:
+        try:
+            config = Config.model_validate(value)
+        except ValidationError as failure:
+            errors = failure.errors(include_url=False)
+        else:
+            return config, problems + check_rules(Scene(config, origin, frozenset(refused)))
+        if not refused:
+            problems = [problem for error in errors if (problem := explain_error(error, origin)) is not None]
+        bad = {_written_path(value, error) for error in errors}
+        if () in bad:
+            return None, problems
+        refused |= bad
+        value, origin = without(value, origin, bad)
+
+
+def _written_path(value: object, error: ErrorDetails) -> KeyPath:
+    """The path of what is to be taken out: the nearest thing around the error that is written in the file."""
+    path: KeyPath = ()
+    for part in error["loc"]:
+        try:
+            value = _child(value, part)
+        except LookupError:
+            break
+        path = (*path, part)
+    return path
+
+
+def _child(value: object, part: str | int) -> object:
+    if isinstance(value, dict):
+        return value[part]
+    if isinstance(value, list) and isinstance(part, int):
+        return value[part]
+    raise LookupError

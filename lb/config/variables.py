@@ -1,0 +1,58 @@
+"""`${NAME}` and `${NAME:-default}` inside a value → the value of an environment variable.
+
+As in a shell: the default stands in for a variable that is unset or empty. `$$` before `{` writes a literal `${`. This
+file knows one text and the environment; what the text means is decided later: a variable can never add keys or lines.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+
+from lb.config.problems import quoted
+
+# A literal, a whole reference, or the start of one that is not well-formed.
+_REFERENCE = re.compile(
+    r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|\$\{(?P<rest>[^}]*)\}?"
+)
+
+Report = Callable[[str, str, str], None]  # the reference as written, message, hint
+
+
+def has_reference(text: str) -> bool:
+    return "${" in text
+
+
+def expand(text: str, environ: Mapping[str, str], report: Report) -> str | None:
+    """`text` with its references replaced; None when one cannot be, each such one told to `report`."""
+    failed = False
+
+    def value_of(found: re.Match[str]) -> str:
+        nonlocal failed
+        written: str = found[0]
+        name: str | None = found["name"]
+        default: str | None = found["default"]
+        if written == "$${":
+            return "${"
+        if name is None:
+            failed = True
+            report(
+                written,
+                f"{quoted(written)} is not a variable",
+                "write ${NAME} or ${NAME:-default}; $${ is a literal ${",
+            )
+            return ""
+        value = environ.get(name)
+        if value is None and default is None:
+            failed = True
+            report(written, f"the environment variable {name} is not set", _hint(name, environ))
+        return value or default or ""
+
+    expanded = _REFERENCE.sub(value_of, text)
+    return None if failed else expanded
+
+
+def _hint(name: str, environ: Mapping[str, str]) -> str:
+    near = difflib.get_close_matches(name, environ, n=1, cutoff=0.8)
+    return f"did you mean ${{{near[0]}}}?" if near else f"set it, or give a default: ${{{name}:-value}}"

@@ -1,0 +1,116 @@
+"""The admin server: metrics and health of the whole service, from a process of its own.
+
+It reads shared memory only, the counters that workers write and the board that the supervisor writes, so that a scrape
+costs the workers nothing and is answered while they are busy. It changes nothing: every path is read-only. aiohttp is
+imported here and in no process that serves apps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from aiohttp import web
+
+from lb.config.model import App, Config, Environment
+from lb.control.board import Board
+from lb.telemetry.counters import Slab
+from lb.telemetry.prometheus import render
+from lb.worker.channel import Channel
+
+PATHS = ("/metrics", "/healthz", "/readyz", "/status")
+_CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
+
+
+@dataclass(frozen=True, slots=True)
+class AdminAssignment:
+    """All that the admin process inherits. `info` describes the build (version, engine, …) in metrics and status."""
+
+    config: Config
+    sockets: tuple[socket.socket, ...]
+    slab: Slab
+    board: Board
+    info: Mapping[str, str]
+
+
+def run_admin(assignment: AdminAssignment, line: socket.socket) -> int:
+    """Serves until SIGTERM or the supervisor's death; returns the exit status 0."""
+    asyncio.run(_serve(assignment, line))
+    return 0
+
+
+async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    signal.pthread_sigmask(
+        signal.SIG_UNBLOCK, (signal.SIGTERM,)
+    )  # SIGUSR1 stays blocked: there is no log to reopen here
+    channel = Channel(loop, line, ended.set)
+    runner = web.AppRunner(make_app(assignment), access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
+    await runner.setup()
+    for sock in assignment.sockets:
+        await web.SockSite(runner, sock).start()
+    channel.say_ready()
+    await ended.wait()
+    await runner.cleanup()
+    channel.close()
+
+
+def make_app(assignment: AdminAssignment) -> web.Application:
+    """The application by itself."""
+    board = assignment.board
+
+    async def metrics(_: web.Request) -> web.Response:
+        body = render(assignment.slab.total(), assignment.info)
+        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")  # without its supervisor this process ends, so an answer is the proof
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(status=200 if board.ready() else 503, text=f"{_state(board)}\n")
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response(_status(assignment))
+
+    app = web.Application()
+    for path, handler in zip(PATHS, (metrics, healthz, readyz, status), strict=True):
+        app.router.add_get(path, handler)
+    return app
+
+
+def _state(board: Board) -> str:
+    if board.draining:
+        return "draining"
+    return "ready" if board.ready() else "starting"
+
+
+def _status(assignment: AdminAssignment) -> dict[str, object]:
+    board = assignment.board
+    return {
+        **assignment.info,
+        "state": _state(board),
+        "supervisor": board.supervisor,
+        "uptime": int(time.time()) - board.started,
+        "workers": [asdict(worker) for worker in board.workers()],
+        "apps": {name: _app(app) for name, app in assignment.config.apps.items()},
+    }
+
+
+def _app(app: App) -> dict[str, object]:
+    return {
+        "domains": [domain.name for domain in app.domains],
+        "production": _environment(app.production),
+        "staging": _environment(app.staging),
+    }
+
+
+def _environment(environment: Environment | None) -> dict[str, object] | None:
+    if environment is None:
+        return None
+    return {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}

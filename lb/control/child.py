@@ -1,0 +1,125 @@
+"""One place for a child process: what runs in it, who is in it now, and how the last one ended.
+
+It knows fork and waitpid. It does not know why a child is started or ended: that is the supervisor's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from setproctitle import setproctitle
+
+log = logging.getLogger("lb.control")
+
+# Blocked while a child is born, until its own handlers are there: none is lost, and none is handled by the parent's.
+HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a child is for.
+
+    `run` gets the child's end of the channel and returns the exit status. It starts with SIGTERM and SIGUSR1 blocked
+    and unblocks them when its handlers are there; SIGINT and SIGHUP are ignored, since a terminal sends them to every
+    process and the supervisor decides. `sockets` are the listening sockets that it serves. `slot` is the worker's place
+    on the board; a child without one assists: it outlives the workers when draining, and its crashes do not end the
+    service.
+    """
+
+    title: str
+    run: Callable[[socket.socket], int]
+    sockets: tuple[socket.socket, ...]
+    slot: int | None
+
+
+@dataclass(slots=True)
+class Child:
+    """`pid` is 0 while nobody is in the place. Times are seconds of the monotonic clock; `due` says when to start the
+    next one.
+    """
+
+    role: Role
+    pid: int = 0
+    channel: socket.socket | None = None
+    started: float = 0.0
+    ready: bool = False
+    early_deaths: int = 0
+    due: float | None = field(default=0.0)
+
+    def start(self, now: float, forget: Callable[[Child], None]) -> None:
+        """Forks; `forget` is called in the child to close what belongs to the parent. OSError when no process can be
+        made.
+        """
+        ours, theirs = socket.socketpair()
+        signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            pid = os.fork()
+            if pid == 0:
+                ours.close()
+                _live(self, theirs, forget)
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+        ours.setblocking(False)
+        self.pid, self.channel, self.started, self.ready, self.due = pid, ours, now, False, None
+
+    def send_signal(self, number: int) -> None:
+        if self.pid:
+            os.kill(self.pid, number)  # not reaped yet, so the number is still its own
+
+    def reap(self) -> int | None:
+        """The exit status if it has ended (minus the signal's number if one killed it), else None."""
+        if not self.pid:
+            return None
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if pid else None
+
+    def vacate(self) -> None:
+        """The process was reaped: the place is free."""
+        self.pid, self.ready = 0, False
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
+
+
+def death_in_words(status: int) -> str:
+    """`was killed by SIGKILL`, `exited with status 1`."""
+    if status >= 0:
+        return f"exited with status {status}"
+    try:
+        return f"was killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was killed by signal {-status}"
+
+
+def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None]) -> NoReturn:
+    """The child's whole life; it never returns into the parent's code, not even by an exception."""
+    status = 1
+    try:
+        signal.set_wakeup_fd(-1)
+        for number in HANDLED:
+            ignored = number in (signal.SIGINT, signal.SIGHUP)
+            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED - {signal.SIGTERM, signal.SIGUSR1})
+        forget(child)
+        setproctitle(f"lb: {child.role.title}")
+        status = child.role.run(channel)
+    except BaseException:
+        log.exception("%s failed", child.role.title)
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            try:
+                stream.flush()
+            except OSError:
+                status = status or 1
+        os._exit(status)

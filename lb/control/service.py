@@ -1,0 +1,123 @@
+"""A configuration becomes a service: everything that processes inherit is made here, once, before the first fork.
+
+Made before: sockets, so that they outlive workers; TLS contexts, so that a session ticket of one worker resumes on
+another; counters and board, which are shared memory. A step that fails undoes the steps before it by ending the
+process: nothing has been forked yet.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from setproctitle import setproctitle
+
+from lb.config.model import Config, ListenAddress
+from lb.control.board import Board
+from lb.control.child import Role
+from lb.control.errors import StartError
+from lb.control.sockets import Bound, bind_all
+from lb.control.supervisor import Stopping, Supervisor
+from lb.routing.compile import compile_snapshot
+from lb.routing.registry import Registry
+from lb.routing.snapshot import Snapshot
+from lb.telemetry.access_log import AccessLog
+from lb.telemetry.counters import Slab
+from lb.tls.challenges import Challenges
+from lb.tls.contexts import Contexts
+from lb.worker.main import Assignment, Listener, run_worker
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """All that was made for a configuration; `info` describes the build to metrics and status."""
+
+    config: Config
+    info: Mapping[str, str]
+    bound: tuple[Bound, ...]
+    admin: tuple[Bound, ...]
+    contexts: Contexts | None
+    snapshot: Snapshot
+    slab: Slab
+    board: Board
+
+    def run(self, announce_ready: Callable[[], None], stopping: Stopping) -> int:
+        """Starts the processes and stays until they are gone; returns the exit status."""
+        setproctitle("lb: supervisor")
+        gc.collect()
+        gc.freeze()  # children share these pages for good: their collectors never write to them
+        return Supervisor(self._roles(), self.board, announce_ready, stopping).run()
+
+    def _roles(self) -> list[Role]:
+        roles = [self._worker(slot) for slot in range(self.board.slots)]
+        if self.admin:
+            roles.append(self._assistant())
+        return roles
+
+    def _worker(self, slot: int) -> Role:
+        listeners = tuple(Listener(one.scheme.encode(), one.sockets[slot]) for one in self.bound)
+        assignment = Assignment(self.snapshot, listeners, self.contexts, self.config.access_log, self.slab.row(slot))
+        sockets = tuple(listener.socket for listener in listeners)
+        return Role(f"worker {slot + 1}/{self.board.slots}", partial(run_worker, assignment), sockets, slot)
+
+    def _assistant(self) -> Role:
+        sockets = tuple(one.sockets[0] for one in self.admin)
+
+        def run(line: socket.socket) -> int:
+            from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
+
+            return run_admin(AdminAssignment(self.config, sockets, self.slab, self.board, self.info), line)
+
+        return Role("admin", run, sockets, None)
+
+
+def prepare(config: Config, info: Mapping[str, str]) -> Service:
+    """Makes all that the service needs. Raises StartError, or TlsError for certificates that cannot be used."""
+    _try_access_log(config)
+    slots = config.workers or available_cores()
+    contexts = Contexts(config.tls.certificates) if config.listen.https else None
+    bound = bind_all(_addresses(config), slots)
+    return Service(
+        config=config,
+        info=info,
+        bound=bound,
+        admin=bind_all([("http", config.admin)], 1) if config.admin else (),
+        contexts=contexts,
+        snapshot=_compile(config, bound, slots),
+        slab=Slab(slots),
+        board=Board(slots),
+    )
+
+
+def _addresses(config: Config) -> list[tuple[str, ListenAddress]]:
+    listen = config.listen
+    return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
+
+
+def _compile(config: Config, bound: tuple[Bound, ...], workers: int) -> Snapshot:
+    """The snapshot that every worker begins with; a worker's own state grows in its copy, after the fork."""
+    https_port = next((one.port for one in bound if one.scheme == "https"), None)
+    answer = Challenges(config.tls.challenges).answer
+    try:
+        return compile_snapshot(config, answer, Registry(), https_port, workers)
+    except OSError as error:
+        raise StartError(f"an instance's name has no address: {error.strerror}") from error
+
+
+def _try_access_log(config: Config) -> None:
+    """Every worker opens the log for itself; one that cannot be opened is better said once, here."""
+    try:
+        AccessLog(config.access_log.path, config.access_log.format).close(0)
+    except OSError as error:
+        raise StartError(f"cannot write the access log {config.access_log.path}: {error.strerror}") from error
+
+
+def available_cores() -> int:
+    """Cores that this process may use: fewer than the machine has where it is confined to some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,154 @@
+"""Listening sockets: one a worker slot and address, bound before any worker exists, and why binding failed.
+
+The kernel spreads connections over the sockets of one address (SO_REUSEPORT), each with a queue of its own; since the
+supervisor keeps them, what waits in the queue of a worker that died is served by its successor. This file knows nothing
+of processes: it makes sockets and describes them.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from lb.config.model import ListenAddress
+from lb.control.errors import StartError
+from lb.control.holder import port_holder
+
+BACKLOG = 4096
+_Address = tuple[Any, ...]  # what bind() takes: host and port, and more for IPv6
+_RESERVED = 1024  # ports below belong to root
+# Elsewhere SO_REUSEPORT does not spread connections, so there the slots share one socket.
+_SPREADS = sys.platform == "linux"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """One address as it was bound: its listening sockets in the order of the slots."""
+
+    scheme: str
+    sockets: tuple[socket.socket, ...]
+
+    @property
+    def port(self) -> int:
+        """The port, as the system gave it where 0 was asked for."""
+        return int(self.sockets[0].getsockname()[1])
+
+    @property
+    def url(self) -> str:
+        """`http://127.0.0.1:8080`."""
+        return _url(self.scheme, self.sockets[0].getsockname()[0], self.port)
+
+
+def _url(scheme: str, host: str, port: int) -> str:
+    """A URL's first part, IPv6 addresses in brackets."""
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def bind_all(addresses: Iterable[tuple[str, ListenAddress]], slots: int) -> tuple[Bound, ...]:
+    """Binds every (scheme, address) for `slots` slots: all of them, or none and StartError."""
+    with ExitStack() as opened:
+        bound = []
+        for scheme, address in addresses:
+            for one in _bind_address(scheme, address, slots):
+                for sock in one.sockets:
+                    opened.enter_context(sock)
+                bound.append(one)
+        opened.pop_all()
+    return tuple(bound)
+
+
+def _bind_address(scheme: str, address: ListenAddress, slots: int) -> list[Bound]:
+    """An address that stands for several, as ":80" does for both families, gives several."""
+    port = address.port
+    bound: list[Bound] = []
+    for family, resolved in _resolve(scheme, address):
+        target = (resolved[0], port, *resolved[2:])
+        try:
+            sockets = _bind_slots(family, target, slots)
+        except OSError as error:
+            if family == socket.AF_INET6 and not address.host and error.errno in _NO_SUCH_FAMILY:
+                continue  # ":80" on a system without IPv6
+            for one in bound:
+                for sock in one.sockets:
+                    sock.close()
+            raise StartError(_explain(scheme, str(target[0]), port, error)) from error
+        bound.append(Bound(scheme, sockets))
+        port = bound[-1].port  # where the system picks, both families get the same number
+    return bound
+
+
+_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+
+def _resolve(scheme: str, address: ListenAddress) -> list[tuple[int, _Address]]:
+    """(family, address) of what the host stands for; "" is every address of both families."""
+    if not address.host:
+        return [(socket.AF_INET, ("0.0.0.0", 0)), (socket.AF_INET6, ("::", 0, 0, 0))]  # noqa: S104  the file says ":80"
+    try:
+        # Not for names, there are none: it turns the scope of fe80::1%eth0 into a number.
+        found = socket.getaddrinfo(address.host, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    except socket.gaierror as error:
+        raise StartError(_explain(scheme, address.host, address.port, error)) from error
+    return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+def _bind_slots(family: int, target: _Address, slots: int) -> tuple[socket.socket, ...]:
+    if target[1]:
+        # SO_REUSEPORT would let a second `lb` of the same user share the port in silence; a bind without it does not.
+        _bind(family, target, share=False).close()
+    first = _bind(family, target, share=_SPREADS)
+    target = (target[0], first.getsockname()[1], *target[2:])
+    sockets = [first]
+    try:
+        while len(sockets) < slots:
+            sockets.append(_bind(family, target, share=True) if _SPREADS else first.dup())
+        for sock in sockets if _SPREADS else sockets[:1]:
+            sock.listen(BACKLOG)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return tuple(sockets)
+
+
+def _bind(family: int, target: _Address, *, share: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart need not wait for TIME_WAIT to end
+        if share:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.setsockopt(
+            socket.IPPROTO_TCP, socket.TCP_NODELAY, 1
+        )  # accepted sockets inherit it: a system call less each
+        sock.setblocking(False)
+        sock.bind(target)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def _explain(scheme: str, host: str, port: int, error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno == errno.EADDRINUSE:
+        holder = port_holder(port)
+        reason = f"the port is in use by {holder}" if holder else "the port is in use by another process"
+    elif error.errno == errno.EACCES and port < _RESERVED:
+        reason = (
+            f"ports below {_RESERVED} need a privilege that this process lacks. Listen on a higher port, or run it "
+            "from systemd with AmbientCapabilities=CAP_NET_BIND_SERVICE, or allow it for every process with "
+            f"`sysctl net.ipv4.ip_unprivileged_port_start={port}`"
+        )
+    elif error.errno == errno.EADDRNOTAVAIL:
+        reason = "this machine has no such address"
+    elif error.errno == errno.EMFILE:
+        reason = f"too many open files (user {os.getuid()}); raise `ulimit -n`"
+    return f"cannot listen on {_url(scheme, host, port)}: {reason}"

@@ -1,0 +1,256 @@
+"""The supervisor: keeps every child's place filled, and ends them in order. One thread, no event loop, no HTTP.
+
+It waits for two things only: signals, which the C-level handler turns into bytes on a socket, and lines from its
+children. Life is three states: running → draining (no place is filled again, the workers finish what they do) →
+stopping (they are cut).
+
+A child that dies is replaced at once. Only one that dies within a second of its start makes the next wait, a little
+longer each time; a worker that does so five times in a row cannot work, and the service ends with the reason instead of
+burning the machine.
+"""
+
+from __future__ import annotations
+
+import logging
+import selectors
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from lb.control.board import Board
+from lb.control.child import Child, Role, death_in_words
+from lb.worker.channel import READY
+
+log = logging.getLogger("lb.control")
+
+EARLY = 1.0  # seconds; a death before is an early one
+LAST_STRAW = 5  # early deaths in a row that end the service
+_BACKOFF, _BACKOFF_LIMIT = 0.05, 10.0  # seconds: the first wait, doubled each time, and the longest
+_GRACE = 2.0  # seconds from "stop at once" to SIGKILL
+_CHUNK = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Stopping:
+    """How the service ends: on which signals, and after how many seconds a drain becomes a stop (None: it takes its
+    time).
+    """
+
+    signals: frozenset[signal.Signals] = frozenset({signal.SIGTERM, signal.SIGINT})
+    drain_limit: float | None = None
+
+
+class Supervisor:
+    """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves."""
+
+    def __init__(
+        self, roles: Sequence[Role], board: Board, announce_ready: Callable[[], None], stopping: Stopping | None = None
+    ) -> None:
+        self._children = [Child(role) for role in roles]
+        self._board = board
+        self._announce_ready = announce_ready
+        self._stopping = stopping or Stopping()
+        self._announced = False
+        self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
+        self._kill_at: float | None = None  # set: stopping; who is left then is killed
+        self._status = 0
+        self._selector = selectors.DefaultSelector()
+        self._wakeup, self._signalled = socket.socketpair()
+
+    def run(self) -> int:
+        """The exit status: 0 after a drain in which every child ended well, else 1."""
+        with self._signals():
+            while True:
+                self._fill_places()
+                for key, _ in self._selector.select(self._timeout()):
+                    key.data()
+                self._reap()
+                self._meet_deadlines()
+                if self._board.draining and self._drained():
+                    return self._status
+
+    # Signals
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        for end in (self._wakeup, self._signalled):
+            end.setblocking(False)
+        self._selector.register(self._wakeup, selectors.EVENT_READ, self._take_signals)
+        # SIGCHLD and the rest need a handler, however empty, for the wake-up byte to be written.
+        numbers = (*self._stopping.signals, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+        before = {number: signal.signal(number, lambda *_: None) for number in numbers}
+        wakeup_before = signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(wakeup_before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+            self._selector.close()
+            self._wakeup.close()
+            self._signalled.close()
+
+    def _take_signals(self) -> None:
+        for number in self._wakeup.recv(_CHUNK):
+            if number in self._stopping.signals:
+                self._stop_asked(signal.Signals(number).name)
+            elif number == signal.SIGUSR1:
+                self._send_all(signal.SIGUSR1)
+            elif number == signal.SIGHUP:
+                log.warning("SIGHUP: a changed configuration is taken up at the next start, not while running")
+
+    def _stop_asked(self, name: str) -> None:
+        if self._board.draining:
+            log.info("%s again: stopping at once", name)
+            self._status = 1
+            self._stop()
+        else:
+            log.info("%s: draining: running requests finish, new ones are refused; once more stops at once", name)
+            self._drain()
+
+    # Children
+
+    def _fill_places(self) -> None:
+        now = time.monotonic()
+        for child in self._children:
+            if child.due is not None and child.due <= now:
+                self._start(child, now)
+
+    def _start(self, child: Child, now: float) -> None:
+        try:
+            child.start(now, self._forget)
+        except OSError as error:
+            log.error("%s cannot be started: %s", child.role.title, error.strerror)  # noqa: TRY400  no traceback helps here
+            self._wait_before_next(child, now)
+            return
+        if child.role.slot is not None:
+            self._board.fill(child.role.slot, child.pid)
+        if child.channel is not None:
+            self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._heard(child))
+
+    def _forget(self, newborn: Child) -> None:
+        """In the child: closes the parent's ends, else the siblings would never see the supervisor's end, and foreign
+        sockets.
+        """
+        self._selector.close()
+        self._wakeup.close()
+        self._signalled.close()
+        for child in self._children:
+            if child.channel is not None:
+                child.channel.close()
+            if child is not newborn:
+                for sock in child.role.sockets:
+                    sock.close()
+
+    def _heard(self, child: Child) -> None:
+        if child.channel is None:
+            return
+        try:
+            data = child.channel.recv(_CHUNK)
+        except OSError:
+            data = b""
+        if not data:
+            self._selector.unregister(child.channel)  # it is ending; SIGCHLD brings the rest
+            child.channel.close()
+            child.channel = None
+        elif READY in data:
+            self._became_ready(child)
+
+    def _became_ready(self, child: Child) -> None:
+        child.ready = True
+        if child.role.slot is not None:
+            self._board.set_ready(child.role.slot)
+        if child.early_deaths or self._announced:
+            log.info("%s (pid %d) serves", child.role.title, child.pid)
+        if not self._announced and not self._board.draining and all(one.ready for one in self._children):
+            self._announced = True
+            self._announce_ready()
+
+    def _reap(self) -> None:
+        for child in self._children:
+            status = child.reap()
+            if status is not None:
+                self._died(child, status)
+
+    def _died(self, child: Child, status: int) -> None:
+        now = time.monotonic()
+        pid, lived = child.pid, now - child.started
+        if child.channel is not None:
+            self._selector.unregister(child.channel)
+        child.vacate()
+        if child.role.slot is not None:
+            self._board.clear(child.role.slot)
+        if self._board.draining:
+            if status:
+                log.warning("%s (pid %d) %s while stopping", child.role.title, pid, death_in_words(status))
+                self._status = 1
+            return
+        log.error("%s (pid %d) %s after %.1f s", child.role.title, pid, death_in_words(status), lived)
+        child.due = now
+        if lived >= EARLY:
+            child.early_deaths = 0
+        else:
+            self._wait_before_next(child, now)
+
+    def _wait_before_next(self, child: Child, now: float) -> None:
+        child.early_deaths += 1
+        child.due = now + min(_BACKOFF * 2 ** (child.early_deaths - 1), _BACKOFF_LIMIT)
+        if child.role.slot is not None and child.early_deaths >= LAST_STRAW:
+            log.critical(
+                "%s ended within %.0f s of its start %d times in a row; giving up. The lines above say why",
+                child.role.title,
+                EARLY,
+                child.early_deaths,
+            )
+            self._status = 1
+            self._drain()
+
+    # The end
+
+    def _drain(self) -> None:
+        self._board.drain()
+        for child in self._children:
+            child.due = None
+            if child.role.slot is not None:
+                for sock in child.role.sockets:
+                    sock.close()  # with the worker's copy the port closes: who comes now is refused, not left waiting
+                child.send_signal(signal.SIGTERM)
+        if self._stopping.drain_limit is not None:
+            self._stop_at = time.monotonic() + self._stopping.drain_limit
+
+    def _stop(self) -> None:
+        """A second SIGTERM stops a worker at once; SIGKILL follows for one that does not."""
+        self._kill_at = time.monotonic() + _GRACE
+        self._send_all(signal.SIGTERM)
+
+    def _drained(self) -> bool:
+        """Everybody is gone; the assistants are told to go when the last worker is."""
+        left = [child for child in self._children if child.pid]
+        if left and self._kill_at is None and all(child.role.slot is None for child in left):
+            self._stop()
+        return not left
+
+    def _send_all(self, number: signal.Signals) -> None:
+        for child in self._children:
+            child.send_signal(number)
+
+    # Time
+
+    def _timeout(self) -> float | None:
+        """Seconds until the next thing is due, None when only a signal or a child can bring work."""
+        due = [child.due for child in self._children if child.due is not None]
+        due += [at for at in (self._stop_at, self._kill_at) if at is not None]
+        return max(0.0, min(due) - time.monotonic()) if due else None
+
+    def _meet_deadlines(self) -> None:
+        now = time.monotonic()
+        if self._stop_at is not None and self._stop_at <= now:
+            self._stop_at = None
+            log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)
+            self._stop()
+        if self._kill_at is not None and self._kill_at <= now:
+            self._kill_at = now + _GRACE
+            self._send_all(signal.SIGKILL)

@@ -1,0 +1,141 @@
+"""Where a message's body ends, and what in its bytes is payload (RFC 9112 sections 6 and 7).
+
+A `Body` is fed what has been read and says how much of it belongs to the message. Chunked bodies are taken apart strictly: sizes are
+hex digits and nothing else, lines end with CR LF, extensions are dropped and their sum is bounded, trailers are field
+lines within the limits of heads. This file knows neither who sent the body nor where it goes; errors are named as a client's, and
+whoever reads an instance's body renames them. Its compiled twin is `body.pyx`.
+"""
+
+from __future__ import annotations
+
+from lb.errors import ProxyError
+from lb.http.head import Limits, trailer_fields
+
+NONE, LENGTH, CHUNKED, CLOSE = range(4)
+
+_SIZE, _EXTENSION, _SIZE_LF, _DATA, _DATA_CR, _DATA_LF, _TRAILER = range(7)
+_HEX = {byte: int(chr(byte), 16) for byte in b"0123456789abcdefABCDEF"}
+_EXTENSIONS = 4096  # bytes of chunk extensions a message may cost us (CVE-2023-39326)
+_UNBOUNDED = 2**63 - 1
+
+
+class Body:
+    """The rest of one message's body.
+
+    `kind` is how its end is told; `left` the bytes still to come (of the body, or of the chunk); `total` the payload so far, which may not
+    pass `cap` (-1: unbounded); `done` that the end was seen; `trailers` the trailer lines that may go on.
+    """
+
+    __slots__ = ("_digits", "_extensions", "_section", "_state", "at", "cap", "done", "kind", "left", "limits", "total", "trailers", "used")
+
+    def __init__(self, kind: int, length: int, cap: int, limits: Limits) -> None:
+        self.kind = kind
+        self.left = length
+        self.cap = cap if cap >= 0 else _UNBOUNDED
+        self.limits = limits
+        self.done = kind == NONE or (kind == LENGTH and length == 0)
+        self.total = 0
+        self.trailers: bytes | None = None
+        self.at = 0
+        self.used = 0
+        self._state = _SIZE
+        self._digits = 0
+        self._extensions = 0
+        self._section: bytearray | None = None
+
+    def feed(self, data: bytes | bytearray) -> tuple[bytes, int]:
+        """Take what belongs to the body from the start of `data`: the payload, and how many bytes were used for it.
+
+        Raises `ProxyError`: http_request_error for bad framing, request_body_too_large past `cap`, request_header_too_large for trailers.
+        """
+        if self.done:
+            return b"", 0
+        if self.kind == LENGTH:
+            payload = bytes(data[: self.left])
+            self.left -= len(payload)
+            self.done = self.left == 0
+            used = len(payload)
+        elif self.kind == CHUNKED:
+            payload, used = self._chunks(data)
+        else:
+            payload, used = bytes(data), len(data)
+        self.total += len(payload)
+        if self.total > self.cap:
+            raise ProxyError("request_body_too_large")
+        return payload, used
+
+    def _chunks(self, data: bytes | bytearray) -> tuple[bytes, int]:
+        payload = []
+        at = 0
+        size = len(data)
+        while at < size and not self.done:
+            if self._state == _DATA:
+                piece = bytes(data[at : at + self.left])
+                payload.append(piece)
+                at += len(piece)
+                self.left -= len(piece)
+                if self.left == 0:
+                    self._state = _DATA_CR
+            elif self._state == _TRAILER:
+                at += self._trailer(data, at)
+            else:
+                self._framing(data[at])
+                at += 1
+        return b"".join(payload), at
+
+    def _framing(self, byte: int) -> None:
+        """One byte between payloads."""
+        state = self._state
+        if state == _SIZE:
+            self._size(byte)
+        elif state == _SIZE_LF:
+            if byte != 0x0A:
+                raise _bad("a chunk size does not end with CR LF")
+            self._state = _DATA if self.left else _TRAILER
+            self._digits = 0
+        elif state == _EXTENSION:
+            self._extensions += 1
+            if self._extensions > _EXTENSIONS:
+                raise _bad("the chunk extensions are too long")
+            if byte == 0x0D:
+                self._state = _SIZE_LF
+            elif (byte < 0x20 and byte != 0x09) or byte == 0x7F:
+                raise _bad("a chunk extension has a control character")
+        elif byte != (0x0D if state == _DATA_CR else 0x0A):
+            raise _bad("a chunk is longer than its size")
+        else:
+            self._state = _DATA_LF if state == _DATA_CR else _SIZE
+
+    def _size(self, byte: int) -> None:
+        digit = _HEX.get(byte)
+        if digit is not None:
+            self._digits += 1
+            if self._digits > 15:
+                raise _bad("a chunk size has too many digits")
+            self.left = self.left * 16 + digit
+        elif self._digits == 0 or byte not in b"\r;":
+            raise _bad("a chunk size is not a number")
+        else:
+            self._state = _SIZE_LF if byte == 0x0D else _EXTENSION
+
+    def _trailer(self, data: bytes | bytearray, at: int) -> int:
+        """Collect lines up to the empty one, which ends the message; the number of bytes taken."""
+        if self._section is None:
+            self._section = bytearray()
+        start = at
+        while at < len(data) and not self.done:
+            end = data.find(b"\n", at) + 1 or len(data)
+            self._section += data[at:end]
+            at = end
+            if self._section == b"\r\n" or self._section.endswith(b"\n\r\n"):
+                self.trailers = trailer_fields(bytes(self._section[:-2]), self.limits)
+                self.done = True
+            elif data[end - 1] == 0x0A and not self._section.endswith(b"\r\n"):
+                raise _bad("a line does not end with CR LF")
+            elif len(self._section) > self.limits.total + 2:
+                raise ProxyError("request_header_too_large")
+        return at - start
+
+
+def _bad(detail: str) -> ProxyError:
+    return ProxyError("http_request_error", detail)

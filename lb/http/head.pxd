@@ -1,0 +1,22 @@
+cdef class Limits:
+    cdef public Py_ssize_t line, total, fields
+
+cdef class RequestHead:
+    cdef public bytes method, target, host, kept, upgrade, forwarded_for, forwarded_proto, request_id
+    cdef public Py_ssize_t length, body_length, passes
+    cdef public int minor
+    cdef public bint chunked, keep_alive, expect, ranged, odd_path
+    cdef public Py_ssize_t accept_at, accept_size, encoding_at, encoding_size
+    cdef public Py_ssize_t agent_at, agent_size, referer_at, referer_size
+    cpdef bytes accept(self)
+    cpdef bytes accept_encoding(self)
+    cpdef bytes user_agent(self)
+    cpdef bytes referer(self)
+
+cdef class ResponseHead:
+    cdef public bytes kept, upgrade
+    cdef public int status, minor
+    cdef public Py_ssize_t length, body_length, keep_alive_for
+    cdef public bint chunked, keep_alive, encoded, no_transform, ranged, dated
+    cdef public Py_ssize_t type_at, type_size
+    cpdef bytes content_type(self)

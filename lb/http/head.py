@@ -1,0 +1,299 @@
+"""What a message's head says, once it has been read: the result of `scan`, and the input of every decision.
+
+A head keeps the bytes that go on unchanged (`kept`: the start line and the fields that are not ours to replace) and the few
+values that decide something. Values that only some exchanges look at are places within `kept`, not objects. This file knows
+nothing of how heads are read or where they go. Plain Python; `head.pxd` gives it types when it is compiled.
+"""
+
+from __future__ import annotations
+
+from lb.errors import ProxyError
+
+# Fields that Connection may not remove (H4): framing, authority, credentials, and what we say about the client.
+_PROTECTED = frozenset(
+    (
+        b"host",
+        b"content-length",
+        b"transfer-encoding",
+        b"authorization",
+        b"cookie",
+        b"set-cookie",
+        b"x-real-ip",
+        b"x-request-id",
+        b"forwarded",
+        b"via",
+        b"expect",
+        b"connection",
+    )
+)
+
+# Names that an app could take for one of ours when it reads "_" and "-" alike, as CGI and WSGI do (H3, attack CVE-2024-45614).
+_OURS = _PROTECTED | {
+    b"client-cert",
+    b"client-cert-chain",
+    b"keep-alive",
+    b"proxy",
+    b"proxy-connection",
+    b"te",
+    b"upgrade",
+}
+
+# RFC 9110 6.5.1: what frames, routes, authenticates or describes the message must not come behind it.
+_NOT_IN_TRAILERS = _OURS | {
+    b"age",
+    b"cache-control",
+    b"content-encoding",
+    b"content-range",
+    b"content-type",
+    b"date",
+    b"expires",
+    b"location",
+    b"max-forwards",
+    b"pragma",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"range",
+    b"retry-after",
+    b"trailer",
+    b"vary",
+    b"warning",
+    b"www-authenticate",
+}
+
+
+class Limits:
+    """Bounds on a head (L1): bytes a line, bytes in all, number of fields."""
+
+    __slots__ = ("fields", "line", "total")
+
+    def __init__(self, line: int = 8192, total: int = 65536, fields: int = 1000) -> None:
+        self.line = line
+        self.total = total
+        self.fields = fields
+
+
+class RequestHead:
+    """A request's start line and fields.
+
+    `length` is the head's size on the wire; `body_length` is -1 where no Content-Length was given; `passes` counts the Via entries
+    that this program left; `odd_path` says that the path has a spelling that wants a second look (`%`, `\\`, `//` or `/.`).
+    """
+
+    __slots__ = (
+        "accept_at",
+        "accept_size",
+        "agent_at",
+        "agent_size",
+        "body_length",
+        "chunked",
+        "encoding_at",
+        "encoding_size",
+        "expect",
+        "forwarded_for",
+        "forwarded_proto",
+        "host",
+        "keep_alive",
+        "kept",
+        "length",
+        "method",
+        "minor",
+        "odd_path",
+        "passes",
+        "ranged",
+        "referer_at",
+        "referer_size",
+        "request_id",
+        "target",
+        "upgrade",
+    )
+
+    def __init__(self) -> None:
+        self.method = b""
+        self.target = b""
+        self.host = b""
+        self.kept = b""
+        self.upgrade: bytes | None = None
+        self.forwarded_for: bytes | None = None
+        self.forwarded_proto: bytes | None = None
+        self.request_id: bytes | None = None
+        self.length = 0
+        self.body_length = -1
+        self.passes = 0
+        self.minor = 1
+        self.chunked = False
+        self.keep_alive = True
+        self.expect = False
+        self.ranged = False
+        self.odd_path = False
+        self.accept_at = self.accept_size = 0
+        self.encoding_at = self.encoding_size = 0
+        self.agent_at = self.agent_size = 0
+        self.referer_at = self.referer_size = 0
+
+    def accept(self) -> bytes:
+        return self.kept[self.accept_at : self.accept_at + self.accept_size]
+
+    def accept_encoding(self) -> bytes:
+        return self.kept[self.encoding_at : self.encoding_at + self.encoding_size]
+
+    def user_agent(self) -> bytes:
+        return self.kept[self.agent_at : self.agent_at + self.agent_size]
+
+    def referer(self) -> bytes:
+        return self.kept[self.referer_at : self.referer_at + self.referer_size]
+
+
+class ResponseHead:
+    """A response's status line and fields.
+
+    `keep_alive_for` is what the instance's `Keep-Alive: timeout=` said, in seconds, or -1; `encoded` and `ranged` say that the
+    body is already encoded, or is a part of one.
+    """
+
+    __slots__ = (
+        "body_length",
+        "chunked",
+        "dated",
+        "encoded",
+        "keep_alive",
+        "keep_alive_for",
+        "kept",
+        "length",
+        "minor",
+        "no_transform",
+        "ranged",
+        "status",
+        "type_at",
+        "type_size",
+        "upgrade",
+    )
+
+    def __init__(self) -> None:
+        self.kept = b""
+        self.upgrade: bytes | None = None
+        self.status = 0
+        self.minor = 1
+        self.length = 0
+        self.body_length = -1
+        self.keep_alive_for = -1
+        self.chunked = False
+        self.keep_alive = True
+        self.encoded = False
+        self.no_transform = False
+        self.ranged = False
+        self.dated = False
+        self.type_at = self.type_size = 0
+
+    def content_type(self) -> bytes:
+        return self.kept[self.type_at : self.type_at + self.type_size]
+
+
+def is_disguised(name: bytes) -> bool:
+    """Whether a field name with underscores reads like one of ours to an app that takes `_` for `-`."""
+    plain = name.lower().replace(b"_", b"-")
+    return plain in _OURS or plain.startswith(b"x-forwarded")
+
+
+def field_name(line: bytes) -> bytes:
+    """The lower-case name of a field line."""
+    return line.partition(b":")[0].lower()
+
+
+def without_fields(kept: bytes, names: frozenset[bytes]) -> bytes:
+    """`kept` without every field of these lower-case names; the start line stays."""
+    lines = kept.split(b"\r\n")
+    return b"\r\n".join(lines[:1] + [line for line in lines[1:] if not line or field_name(line) not in names])
+
+
+def first_value(kept: bytes, name: bytes) -> bytes | None:
+    """The value of the first field of this lower-case name in `kept`, or None."""
+    for line in kept.split(b"\r\n")[1:]:
+        if line and field_name(line) == name:
+            return line.partition(b":")[2].strip(b" \t")
+    return None
+
+
+def strip_nominated(kept: bytes, nominated: bytes) -> bytes:
+    """`kept` without the fields that Connection named (RFC 9110 7.6.1), the protected ones excepted."""
+    names = {name.strip(b" \t").lower() for name in nominated.split(b",")}
+    return without_fields(kept, frozenset(name for name in names - _PROTECTED if not name.startswith(b"x-forwarded")))
+
+
+def strip_request(head: RequestHead, nominated: bytes) -> None:
+    """Take the fields that Connection named out of a request, and find again what the head knows the place of."""
+    head.kept = strip_nominated(head.kept, nominated)
+    head.accept_at, head.accept_size = _place(head.kept, b"accept")
+    head.encoding_at, head.encoding_size = _place(head.kept, b"accept-encoding")
+    head.agent_at, head.agent_size = _place(head.kept, b"user-agent")
+    head.referer_at, head.referer_size = _place(head.kept, b"referer")
+
+
+def strip_response(head: ResponseHead, nominated: bytes) -> None:
+    """Take the fields that Connection named out of a response."""
+    head.kept = strip_nominated(head.kept, nominated)
+    head.type_at, head.type_size = _place(head.kept, b"content-type")
+
+
+def _place(kept: bytes, name: bytes) -> tuple[int, int]:
+    at = 0
+    for line in kept.split(b"\r\n"):
+        if at and field_name(line) == name:
+            value = line[len(name) + 1 :]
+            blanks = len(value) - len(value.lstrip(b" \t"))
+            return at + len(name) + 1 + blanks, len(value.strip(b" \t"))
+        at += len(line) + 2
+    return 0, 0
+
+
+def origin_form(head: RequestHead) -> None:
+    """Turn an absolute-form target into origin-form; its authority has to be the one that Host names (RFC 9112 3.2.2)."""
+    target = head.target
+    scheme, separator, rest = target.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        raise ProxyError("http_request_error", "the request target is neither a path nor a URL")
+    cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
+    authority, path = rest[:cut], rest[cut:]
+    if not authority or authority.lower() != head.host.lower():
+        raise ProxyError("http_request_error", "the request target and Host name two authorities")
+    head.target = path if path.startswith(b"/") else b"/" + path
+    shift = len(head.target) - len(target)
+    start = len(head.method) + 1
+    head.kept = head.kept[:start] + head.target + head.kept[start + len(target) :]
+    head.accept_at += shift
+    head.encoding_at += shift
+    head.agent_at += shift
+    head.referer_at += shift
+    head.odd_path = True  # one long look is cheaper than being right about what was skipped
+
+
+def trailer_fields(section: bytes, limits: Limits) -> bytes:
+    """The lines of a trailer section that may go on, each with its CRLF.
+
+    `section` is every line before the empty one. Raises `ProxyError`: http_request_error for what is not a field line,
+    request_header_too_large for a line or a number of fields over the limits (L1: trailers count like header fields).
+    """
+    kept = []
+    lines = section.split(b"\r\n")[:-1]
+    if len(lines) > limits.fields:
+        raise ProxyError("request_header_too_large", "too many fields")
+    for line in lines:
+        if len(line) > limits.line:
+            raise ProxyError("request_header_too_large")
+        name, colon, value = line.partition(b":")
+        if not colon or not name or not _is_token(name) or not _is_value(value):
+            raise ProxyError("http_request_error", "the trailer section is not made of field lines")
+        plain = name.lower().replace(b"_", b"-")
+        if plain not in _NOT_IN_TRAILERS and not plain.startswith(b"x-forwarded"):
+            kept.append(line + b"\r\n")
+    return b"".join(kept)
+
+
+_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+
+
+def _is_token(text: bytes) -> bool:
+    return all(byte in _TOKEN for byte in text)
+
+
+def _is_value(text: bytes) -> bool:
+    return all(byte >= 0x20 and byte != 0x7F or byte == 0x09 for byte in text)  # noqa: PLR2004

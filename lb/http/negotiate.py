@@ -1,0 +1,107 @@
+"""What a client accepts, by RFC 9110 section 12: pure functions from field values to decisions.
+
+This file knows the syntax of weighted lists and of media types. It does not know which codings this process can make,
+which responses may be transformed at all, or where the answers are used: those are the caller's. Unreadable parts of a
+list are left out of it: a client that cannot be understood gets what needs no understanding, the plain form.
+
+Lists are split at every comma, those within quoted parameters too: the only harm of that is a range that matches
+nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_WEIGHT = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
+_FULL_WEIGHT = 1000
+
+# The media type of each form of an error reply; the first is for clients that do not care.
+_FORMS = (("text", b"text/plain"), ("html", b"text/html"), ("json", b"application/json"))
+
+
+@lru_cache(maxsize=256)
+def choose_encoding(accept_encoding: bytes, offered: tuple[bytes, ...]) -> bytes | None:
+    """The coding of `offered` that the client likes best, or None for the body as it is (RFC 9110 section 12.5.3).
+
+    `accept_encoding` is the field's value, several fields joined by commas; no field at all is b"". Of equally liked
+    codings the first of `offered` wins, and any of them wins over identity unless identity is liked more.
+    """
+    weights: dict[bytes, int] = {}
+    for name, weight in _weighted(accept_encoding):
+        weights[b"gzip" if name == b"x-gzip" else name] = weight
+    others = weights.get(b"*", 0)
+    best, best_weight = None, max(1, weights.get(b"identity", others))
+    for coding in offered:
+        weight = weights.get(coding, others)
+        if weight > best_weight or (best is None and weight == best_weight):
+            best, best_weight = coding, weight
+    return best
+
+
+def choose_error_form(accept: bytes) -> str:
+    """The form of an error reply for this Accept value: "html", "json" or "text" (RFC 9110 section 12.5.1).
+
+    The most specific range decides on a form. Equal weights go to the form that was named more exactly, then to the one
+    named first; a client that names none of them gets text.
+    """
+    ranges: dict[bytes, tuple[int, int]] = {}  # media range → weight, place in the list
+    for place, (name, weight) in enumerate(_weighted(accept)):
+        ranges.setdefault(name, (weight, -place))
+    best_form, best_rank = "text", (0, 0, 0)
+    for form, media_type in _FORMS:
+        for exactness, name in ((2, media_type), (1, media_type.partition(b"/")[0] + b"/*"), (0, b"*/*")):
+            if name in ranges:
+                weight, place = ranges[name]
+                # Place counts among exact names only: within one wildcard all forms stand at the same place.
+                rank = (weight, exactness, place if exactness else 0)
+                if weight and rank > best_rank:
+                    best_form, best_rank = form, rank
+                break
+    return best_form
+
+
+@lru_cache(maxsize=256)
+def is_compressible(content_type: bytes, types: frozenset[bytes]) -> bool:
+    """Whether a Content-Type value is among `types`: lower-case media types, `text/*` and suffixes as `*+json`
+    included.
+    """
+    media_type = content_type.partition(b";")[0].strip().lower()
+    if media_type in types:
+        return True
+    main, slash, _ = media_type.partition(b"/")
+    if slash and main + b"/*" in types:
+        return True
+    suffix = media_type.rpartition(b"+")
+    return bool(suffix[1]) and b"*+" + suffix[2] in types
+
+
+def weaken_etag(value: bytes) -> bytes:
+    """The weak form of an entity tag, for a body that is no longer the same byte for byte (RFC 9110 section 8.8.1)."""
+    return value if value.startswith(b"W/") else b"W/" + value
+
+
+def _weighted(value: bytes) -> list[tuple[bytes, int]]:
+    """The lower-case names of a list with their weights in thousandths, in order, without those whose weight is
+    unreadable.
+    """
+    items = []
+    for element in value.lower().split(b","):
+        name, *parameters = element.split(b";")
+        weight: int | None = _FULL_WEIGHT
+        for parameter in parameters:
+            key, _, text = parameter.strip().partition(b"=")
+            if key == b"q":
+                weight = _thousandths(text)
+                break
+        name = name.strip()
+        if name and weight is not None:
+            items.append((name, weight))
+    return items
+
+
+def _thousandths(text: bytes) -> int | None:
+    if _WEIGHT.fullmatch(text) is None:
+        return None
+    whole, _, fraction = text.partition(b".")
+    return int(whole) * _FULL_WEIGHT + int(fraction.ljust(3, b"0"))

@@ -1,0 +1,29 @@
+from lb.routing.route cimport Route
+from lb.http.head cimport RequestHead
+
+from .engine cimport Engine
+from .exchange cimport Exchange
+from .listener cimport Listener
+from .wire cimport Wire
+
+cdef class Client(Wire):
+    cdef public Engine engine
+    cdef public Exchange exchange
+    cdef public bytes address, scheme
+    cdef public object certificate
+    cdef public bint leaving, secure
+    cdef bint _reading, _begun
+    cdef bytes _fields_host, _fields, _covered_host
+    cpdef bytes forwarded(self, Route route, RequestHead head)
+    cpdef bint covers(self, bytes host)
+    cpdef _next_request(self)
+    cpdef _refuse(self, object error)
+    cpdef arm(self)
+    cpdef done(self, bint keep_alive, bint unread)
+    cpdef bint is_idle(self)
+
+cdef class ClientListener(Listener):
+    cdef Engine engine
+    cdef bytes scheme
+    cdef object tls
+    cpdef accepted(self, int fd, bytes address, int port)

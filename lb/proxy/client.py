@@ -1,0 +1,252 @@
+"""A client's HTTP/1 connection: one request after the other becomes an exchange.
+
+It knows when a request begins, and that the next one waits until the exchange is done; what a request means is the exchange's
+business. Requests that cannot be read end the connection, since nobody can say where the next one would begin.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.errors import CAUSES, ProxyError
+from lb.http.forwarding import forwarded_fields
+from lb.http.head import RequestHead
+from lb.http.reply import error_reply, render
+from lb.proxy.deadlines import NEVER
+from lb.proxy.exchange import Exchange
+from lb.proxy.listener import Listener
+from lb.proxy.memory_tls import Terminator
+from lb.proxy.wire import Wire
+from lb.routing.route import Route
+from lb.routing.table import host_name
+
+if TYPE_CHECKING:
+    from lb.proxy.engine import Engine
+
+_AHEAD = 65536  # bytes that a client may send ahead of its turn
+_LINGER = 5.0  # seconds for which a client that is still sending is listened to after our last word
+_GRACE = 1.0  # seconds that a client which shut its side gets to see its answer: it may be waiting, or it may be gone
+_IN_A_ROW = 32  # requests that one connection gets answered before others have their turn
+
+
+class Client(Wire):
+    """One connection from a client. `certificate` is what its TLS side presents for the name it asked for, else None."""
+
+    __slots__ = (
+        "_begun",
+        "_covered_host",
+        "_fields",
+        "_fields_host",
+        "_reading",
+        "address",
+        "certificate",
+        "engine",
+        "exchange",
+        "leaving",
+        "scheme",
+        "secure",
+    )
+
+    def __init__(self, engine: Engine, scheme: bytes, address: bytes) -> None:
+        super().__init__()
+        self.engine = engine
+        self.scheme = scheme
+        self.secure = scheme == b"https"
+        self.address = address
+        self.exchange: Exchange | None = None
+        self.certificate: object | None = None
+        self.leaving = False
+        self._reading = False
+        self._begun = False
+        self._fields_host: bytes | None = None
+        self._fields: bytes | None = None
+        self._covered_host: bytes | None = None
+
+    # What an exchange asks
+
+    def forwarded(self, route: Route, head: RequestHead) -> bytes:
+        """The field lines that tell the app about this client; made once for a host."""
+        if route.cdn and self.engine.snapshot.trusts(self.address):
+            return forwarded_fields(self.address, self.scheme, head.host, head.forwarded_for)
+        if head.host != self._fields_host:
+            self._fields_host = head.host
+            self._fields = forwarded_fields(self.address, self.scheme, head.host, None)
+        return self._fields  # type: ignore[return-value]
+
+    def covers(self, host: bytes) -> bool:
+        """Whether the certificate presented on this connection is good for `host` (D5)."""
+        if self.certificate is None or host == self._covered_host:
+            return True
+        if self.certificate.covers(host_name(host).decode("latin-1")):  # type: ignore[attr-defined]
+            self._covered_host = host
+            return True
+        return False
+
+    def done(self, keep_alive: bool, unread: bool) -> None:
+        """The exchange has ended; `unread` says that bytes of its request may still come."""
+        self.exchange = None
+        if self.closed:
+            return
+        self.settle()
+        if keep_alive and not self.leaving and not self.engine.draining:
+            self.arm()
+            if self.paused:
+                self.resume()
+            if self.have and not self._reading:
+                self._next_request()
+        elif unread or self.have:
+            self.close_lingering()
+            self.engine.deadlines.watch(self, self.engine.poller.now + _LINGER)
+        else:
+            self.close()
+            if not self.closed:
+                self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.read)
+
+    def arm(self) -> None:
+        """Set the deadline that the state of things asks for (L4)."""
+        engine = self.engine
+        now = engine.poller.now
+        exchange = self.exchange
+        if self.leaving:
+            return
+        if self.backlog():
+            deadline = now + engine.snapshot.read
+        elif exchange is None:
+            if self._begun:
+                return  # the time for a head runs from its first byte
+            deadline = now + engine.snapshot.idle
+        elif exchange.is_waiting():
+            deadline = now + engine.snapshot.connect
+        elif exchange.awaits_client():
+            deadline = now + engine.snapshot.read
+        else:
+            self.deadline = NEVER
+            return
+        if self.slot >= 0 and deadline >= self.due:
+            self.deadline = deadline
+        else:
+            engine.deadlines.watch(self, deadline)
+
+    def is_idle(self) -> bool:
+        """Whether no request is under way."""
+        return self.exchange is None and not self._begun
+
+    def drain(self) -> None:
+        """No new requests: close now if there is none under way."""
+        if self.exchange is None:
+            self.close()
+
+    # What happens
+
+    def handshaken(self) -> None:
+        self.certificate = self.secured.certificate
+        self.engine.handshakes += 1
+        if self.session_reused:
+            self.engine.resumed += 1
+        self.arm()
+
+    def received(self) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            self._next_request()
+        else:
+            exchange.request_data()
+            if self.have > _AHEAD and not self.closed:
+                self.pause()
+
+    def ended(self) -> None:
+        exchange = self.exchange
+        self.leaving = True
+        if exchange is None:
+            self.close()
+        elif exchange.client_ended():
+            self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
+
+    def drained(self) -> None:
+        self.arm()
+        if self.exchange is not None:
+            self.exchange.client_drained()
+
+    def lost(self) -> None:
+        self.engine.gone(self)
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            exchange.client_gone()
+
+    def expired(self) -> None:
+        exchange = self.exchange
+        if exchange is None:
+            if self._begun and not self.backlog():
+                self._refuse(ProxyError("request_timeout"))
+            else:
+                self.abort()
+        elif self.leaving or self.backlog():
+            self.abort()
+        elif exchange.is_waiting():
+            exchange.fail(ProxyError("destination_unavailable"))
+        elif exchange.awaits_client():
+            exchange.fail(ProxyError("request_timeout"))
+
+    def _next_request(self) -> None:
+        """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
+        self._reading = True
+        count = 0
+        while self.exchange is None and self.have and not self.closed:
+            if count == _IN_A_ROW:
+                self.again()
+                break
+            count += 1
+            try:
+                head = self.scan_request(self.engine.snapshot.limits)
+            except ProxyError as error:
+                self._refuse(error)
+                break
+            if head is None:
+                if not self._begun:
+                    self._begun = True
+                    self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
+                break
+            self._begun = False
+            self.deadline = NEVER
+            self.exchange = Exchange(self.engine, self, head)
+            self.exchange.start()
+        self._reading = False
+
+    def _refuse(self, error: ProxyError) -> None:
+        """Answer what is not a request, and end the connection."""
+        self._begun = False
+        self.exchange = Exchange(self.engine, self, None)
+        self.exchange.refuse(error)
+
+
+class ClientListener(Listener):
+    """Makes a Client of each accepted connection."""
+
+    __slots__ = ("engine", "scheme", "tls")
+
+    def __init__(self, engine: Engine, scheme: bytes, tls: Terminator | None) -> None:
+        super().__init__()
+        self.engine = engine
+        self.scheme = scheme
+        self.tls = tls
+
+    def accepted(self, fd: int, address: bytes, port: int) -> None:
+        engine = self.engine
+        client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
+        client.attach(engine.poller, fd)
+        engine.opened(client)
+        if self.tls is not None:
+            client.start_tls(self.tls)
+        if engine.open_connections > engine.snapshot.max_connections:
+            if self.tls is None:
+                reply = error_reply(CAUSES["connection_limit_reached"], b"", b"", "")
+                client.send(render(reply, minor=1, keep_alive=False, head_only=False, date=engine.date_line[6:-2]))
+            client.close_lingering()
+            engine.deadlines.watch(client, engine.poller.now + 1.0)
+            return
+        # A connection that never says anything, and a handshake that does not get on, have the time that a head has.
+        engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
+
+    def refused(self, error: int) -> None:
+        self.engine.shed()

@@ -1,0 +1,120 @@
+"""The three content codings behind one small interface: gzip (RFC 1952), zstd (RFC 8878) and brotli (RFC 7932).
+
+This file knows the libraries, their fast levels and their flush modes. It does not know who accepts what, which bodies
+are worth it, or when to flush. A codec that is not importable here is left out of `AVAILABLE`; gzip always is there.
+
+Measured on 20 KB / 100 KB of HTML (µs, whole body; size): isal 1 70/292 (28 %), isal 2 67/302 (28 %), zlib 1 346/1540
+(28 %), zstd 1 150/403 (26 %), brotli 1 165/505 (29 %). Level 1 of isal keeps 240 KiB for a stream, level 2 365 KiB.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, Protocol
+
+
+class Encoder(Protocol):
+    """One encoded body in the making. After `finish` it must not be used again."""
+
+    def compress(self, data: bytes, /) -> bytes:
+        """Take a piece of the body; what comes back may lag behind."""
+        ...
+
+    def flush(self) -> bytes:
+        """What is missing to decode everything taken so far."""
+        ...
+
+    def finish(self) -> bytes:
+        """The end of the encoded body."""
+        ...
+
+
+def _optional(*names: str) -> ModuleType | None:
+    """The first of these modules that is here."""
+    import importlib  # noqa: PLC0415 - needed while this module loads, never after
+
+    for name in names:
+        try:
+            return importlib.import_module(name)
+        except ImportError:
+            continue
+    return None
+
+
+_zstd: Any = _optional("compression.zstd", "backports.zstd")
+_brotli: Any = _optional("brotli")
+# isal's zlib-compatible module: the same names and constants, three to five times as fast.
+_deflate: Any = _optional("isal.isal_zlib") or zlib
+
+_GZIP_WRAPPER = 31  # the largest window, in a gzip container
+_LEVEL = 1
+# A window of 128 KiB instead of 512: 376 KiB for a stream instead of 760, and the same size for a page.
+_ZSTD_WINDOW_LOG = 17
+
+
+class _Gzip:
+    __slots__ = ("_stream", "compress")
+
+    def __init__(self) -> None:
+        self._stream = _deflate.compressobj(_LEVEL, _deflate.DEFLATED, _GZIP_WRAPPER)
+        self.compress: Callable[[bytes], bytes] = self._stream.compress
+
+    def flush(self) -> bytes:
+        piece: bytes = self._stream.flush(_deflate.Z_SYNC_FLUSH)
+        return piece
+
+    def finish(self) -> bytes:
+        piece: bytes = self._stream.flush()
+        return piece
+
+
+class _Zstd:
+    __slots__ = ("_stream", "compress")
+
+    def __init__(self) -> None:
+        parameter = _zstd.CompressionParameter
+        options = {parameter.compression_level: _LEVEL, parameter.window_log: _ZSTD_WINDOW_LOG}
+        self._stream = _zstd.ZstdCompressor(options=options)
+        self.compress: Callable[[bytes], bytes] = self._stream.compress
+
+    def flush(self) -> bytes:
+        piece: bytes = self._stream.flush(self._stream.FLUSH_BLOCK)
+        return piece
+
+    def finish(self) -> bytes:
+        piece: bytes = self._stream.flush(self._stream.FLUSH_FRAME)
+        return piece
+
+
+class _Brotli:
+    __slots__ = ("compress", "finish", "flush")
+
+    def __init__(self) -> None:
+        stream = _brotli.Compressor(quality=_LEVEL)
+        self.compress: Callable[[bytes], bytes] = stream.process
+        self.flush: Callable[[], bytes] = stream.flush
+        self.finish: Callable[[], bytes] = stream.finish
+
+
+_ENCODERS: dict[bytes, Callable[[], Encoder]] = {b"gzip": _Gzip}
+_WHOLE: dict[bytes, Callable[[bytes], bytes]] = {b"gzip": lambda data: _deflate.compress(data, _LEVEL, _GZIP_WRAPPER)}
+if _zstd is not None:
+    _ENCODERS[b"zstd"] = _Zstd
+    _WHOLE[b"zstd"] = lambda data: _zstd.compress(data, _LEVEL)
+if _brotli is not None:
+    _ENCODERS[b"br"] = _Brotli
+    _WHOLE[b"br"] = lambda data: _brotli.compress(data, quality=_LEVEL)
+
+AVAILABLE: tuple[bytes, ...] = tuple(coding for coding in (b"zstd", b"br", b"gzip") if coding in _ENCODERS)
+
+
+def new_encoder(coding: bytes) -> Encoder:
+    """An encoder for a body that is streamed; `coding` is one of `AVAILABLE` (KeyError otherwise)."""
+    return _ENCODERS[coding]()
+
+
+def compress_whole(coding: bytes, data: bytes) -> bytes:
+    """A body that is complete, encoded at once; `coding` is one of `AVAILABLE` (KeyError otherwise)."""
+    return _WHOLE[coding](data)

@@ -1,0 +1,10 @@
+from .wire cimport Wire
+
+cdef class Deadlines:
+    cdef public double now
+    cdef list slots
+    cdef Py_ssize_t at
+    cpdef watch(self, Wire wire, double deadline)
+    cpdef forget(self, Wire wire)
+    cpdef advance(self, double now)
+    cdef _place(self, Wire wire)

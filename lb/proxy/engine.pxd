@@ -1,0 +1,26 @@
+from lb.routing.instance cimport Instance
+from lb.routing.snapshot cimport Snapshot
+from lb.telemetry.record cimport Record
+
+from .deadlines cimport Deadlines
+from .poller cimport Poller
+from .wire cimport Wire
+
+cdef class Engine:
+    cdef public Poller poller
+    cdef public Deadlines deadlines
+    cdef public Snapshot snapshot
+    cdef public bytes date_line
+    cdef public bint draining
+    cdef public Py_ssize_t open_connections, open_exchanges, waiting
+    cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries
+    cdef object _loop, _log, _row, _append, _format, _tick_handle, _errors, _listeners, _clients, _overflow, _on_error
+    cdef bytes _log_time, _id_prefix
+    cdef Py_ssize_t _id_next, _second, _bytes_in, _bytes_out
+    cdef list _base
+    cdef Py_ssize_t _responses[6]
+    cpdef bytes new_id(self)
+    cpdef opened(self, Wire client)
+    cpdef gone(self, Wire client)
+    cpdef finished(self, Record record)
+    cpdef wake(self, environment)

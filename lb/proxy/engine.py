@@ -1,0 +1,226 @@
+"""What all connections of one worker share: poller, clock, timers, snapshot, log and counters.
+
+The engine knows connections only as things to be counted, looked after and closed; what is said over them is `client`'s, `exchange`'s
+and `upstream`'s business.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+from email.utils import formatdate
+
+from lb.proxy import deadlines as wheel
+from lb.proxy import wire as wires
+from lb.proxy.deadlines import Deadlines
+from lb.proxy.memory_tls import Terminator
+from lb.proxy.poller import Poller
+from lb.proxy.wire import Wire
+from lb.routing.route import Environment
+from lb.routing.snapshot import Snapshot
+from lb.telemetry.access_log import AccessLog
+from lb.telemetry.counters import NAMES, Row
+from lb.telemetry.record import LineFormat, Record
+
+_PLACE = {name: at for at, name in enumerate(NAMES)}
+
+
+class Engine:
+    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second."""
+
+    __slots__ = (
+        "_append",
+        "_base",
+        "_bytes_in",
+        "_bytes_out",
+        "_clients",
+        "_errors",
+        "_format",
+        "_id_next",
+        "_id_prefix",
+        "_listeners",
+        "_log",
+        "_log_time",
+        "_loop",
+        "_on_error",
+        "_responses",
+        "_row",
+        "_second",
+        "_tick_handle",
+        "connections_total",
+        "connects",
+        "date_line",
+        "deadlines",
+        "draining",
+        "handshakes",
+        "open_connections",
+        "open_exchanges",
+        "poller",
+        "resumed",
+        "retries",
+        "reused",
+        "snapshot",
+        "waiting",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, snapshot: Snapshot, access_log: AccessLog, line: LineFormat | None, row: Row
+    ) -> None:
+        self._loop = loop
+        self.snapshot = snapshot
+        self._log = access_log
+        self._append = access_log.append
+        self._format = line
+        self._row = row
+        self._base = row.load()
+        self._base[_PLACE["connections_open"]] = 0
+        self._clients: set[Wire] = set()
+        self._listeners: list[object] = []
+        self._errors: dict[str, int] = {}
+        self._responses = [0, 0, 0, 0, 0, 0]
+        self.draining = False
+        self.open_connections = self.open_exchanges = self.waiting = 0
+        self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
+        self._bytes_in = self._bytes_out = 0
+        self._id_prefix = os.urandom(8).hex().encode()
+        self._id_next = int.from_bytes(os.urandom(3), "big")
+        self._second = -1
+        self.poller = Poller(loop, self._broken)
+        self.deadlines = Deadlines(self.poller.tick())
+        self._tick_handle: asyncio.TimerHandle | None = None
+        self._tick()
+
+    # What connections tell
+
+    def new_id(self) -> bytes:
+        """An identifier for a request that brought none: 32 hex digits, unguessable across workers, counted within one."""
+        self._id_next += 1
+        return self._id_prefix + b"%016x" % self._id_next
+
+    def opened(self, client: Wire) -> None:
+        """A client's connection was accepted."""
+        self.open_connections += 1
+        self.connections_total += 1
+        self._clients.add(client)
+
+    def gone(self, client: Wire) -> None:
+        """A client's connection has ended."""
+        self.open_connections -= 1
+        self._clients.discard(client)
+        self.deadlines.forget(client)
+
+    def finished(self, record: Record) -> None:
+        """An exchange has ended: count it and write its line."""
+        self._responses[record.status // 100 if record.status < 600 else 0] += 1
+        self._bytes_in += record.received
+        self._bytes_out += record.sent
+        if record.cause is not None:
+            self._errors[record.cause] = self._errors.get(record.cause, 0) + 1
+        if self._format is not None:
+            self._append(self._format(record, self._log_time))
+
+    def wake(self, environment: Environment) -> None:
+        """One of the environment's instances has room: let the first who waits try again."""
+        while environment.waiting:
+            exchange = environment.waiting.popleft()
+            if exchange.is_waiting():  # type: ignore[attr-defined]
+                self._loop.call_soon(exchange.forward)  # type: ignore[attr-defined]
+                return
+
+    # What the worker asks
+
+    def listen(self, sock: socket.socket, scheme: bytes, tls: Terminator | None) -> None:
+        """Serve this listening socket: `scheme` is b"http" or b"https", `tls` what terminates the latter."""
+        from lb.proxy.client import ClientListener  # noqa: PLC0415 - the two know each other
+
+        listener = ClientListener(self, scheme, tls)
+        listener.listen(self.poller, sock)
+        self._listeners.append(listener)
+
+    def stop_listening(self) -> None:
+        """Accept no more connections; the sockets stay open, whoever has them next serves their queues."""
+        for listener in self._listeners:
+            listener.stop()  # type: ignore[attr-defined]
+        self._listeners.clear()
+
+    def drain(self) -> None:
+        """Accept no more, close idle connections, and every other one when its exchange has ended."""
+        self.draining = True
+        self.stop_listening()
+        for client in list(self._clients):
+            client.drain()  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """End everything at once."""
+        self.stop_listening()
+        for client in list(self._clients):
+            client.abort()
+        if self._tick_handle is not None:
+            self._tick_handle.cancel()
+        self.flush()
+        self.poller.close()
+
+    def flush(self) -> None:
+        """Hand log lines and counters on."""
+        self._log.flush()
+        base = self._base
+        values = list(base)
+        for status_class in range(1, 6):
+            values[_PLACE[f"responses_{status_class}xx"]] += self._responses[status_class]
+            values[_PLACE["requests_total"]] += self._responses[status_class]
+        for name, count in (
+            ("bytes_in", self._bytes_in),
+            ("bytes_out", self._bytes_out),
+            ("connections_total", self.connections_total),
+            ("connections_open", self.open_connections),
+            ("tls_handshakes_total", self.handshakes),
+            ("tls_resumed_total", self.resumed),
+            ("upstream_connects_total", self.connects),
+            ("upstream_reused_total", self.reused),
+            ("retries_total", self.retries),
+            ("log_lines_dropped_total", self._log.dropped),
+        ):
+            values[_PLACE[name]] += count
+        for cause, count in self._errors.items():
+            values[_PLACE["error_" + cause]] += count
+        self._row.store(values)
+
+    def shed(self) -> None:
+        """The system has no descriptor left for a new connection: close the connection that has been idle longest."""
+        oldest: Wire | None = None
+        for client in self._clients:
+            if client.is_idle() and (oldest is None or client.deadline < oldest.deadline):  # type: ignore[attr-defined]
+                oldest = client
+        if oldest is not None:
+            oldest.abort()
+
+    def _tick(self) -> None:
+        now = self.poller.tick()
+        seconds = int(time.time())
+        if seconds != self._second:
+            self._second = seconds
+            self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
+            if self._format is not None:
+                pattern = "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
+                self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
+        self.deadlines.advance(now)
+        self.flush()
+        self._tick_handle = self._loop.call_later(wheel.WIDTH, self._tick)
+
+    def _broken(self, watched: object, error: Exception) -> None:
+        """A bug in the handling of one connection ends that connection, and is told."""
+        self._loop.call_exception_handler({"message": "a connection was ended by an error", "exception": error, "protocol": watched})
+        if isinstance(watched, Wire):
+            watched.abort()
+
+
+def describe() -> dict[str, str]:
+    """What this engine is made of, for `lb version` and the banner."""
+    compiled = not wires.__file__.endswith(".py")
+    return {
+        "engine": "compiled" if compiled else "python",
+        "transport": "epoll" if compiled else "event loop",
+        "tls": "openssl direct" if wires.DIRECT else "memory bio",
+    }

@@ -1,0 +1,66 @@
+from lb.http.body cimport Body
+from lb.http.head cimport RequestHead, ResponseHead
+from lb.routing.instance cimport Instance
+from lb.routing.route cimport Route
+from lb.routing.snapshot cimport Snapshot
+
+from .client cimport Client
+from .engine cimport Engine
+from .upstream cimport Upstream
+
+cdef class Exchange:
+    cdef public Engine engine
+    cdef public Client client
+    cdef public RequestHead head
+    cdef public Snapshot snapshot
+    cdef public Route route
+    cdef public Instance instance
+    cdef public Upstream upstream
+    cdef public ResponseHead response
+    cdef public int phase
+    cdef public bint head_out
+    cdef double started
+    cdef Body request, body
+    cdef list tried
+    cdef object encoder, last_error
+    cdef bytes request_id, replay, whole, last_instance
+    cdef str cause
+    cdef int status, attempts, interims
+    cdef Py_ssize_t received, sent
+    cdef bint idempotent, upgrading, keep_alive, chunking
+    cpdef start(self)
+    cpdef refuse(self, object error)
+    cpdef bytes identity(self)
+    cpdef bint is_waiting(self)
+    cpdef bint unread(self)
+    cpdef bint awaits_client(self)
+    cpdef fail(self, object error)
+    cpdef reply(self, object reply)
+    cpdef finish(self, bint keep_alive)
+    cpdef forward(self)
+    cpdef request_data(self)
+    cpdef bint client_ended(self)
+    cpdef client_drained(self)
+    cpdef client_gone(self)
+    cpdef upstream_connected(self)
+    cpdef upstream_refused(self, Upstream upstream, str cause)
+    cpdef response_data(self)
+    cpdef upstream_ended(self)
+    cpdef upstream_lost(self, Upstream upstream)
+    cpdef upstream_drained(self)
+    cpdef upstream_late(self)
+    cpdef _decide(self)
+    cpdef _wait(self)
+    cpdef _send_request(self)
+    cpdef _send_body(self, bytes prefix)
+    cpdef _respond(self)
+    cpdef _relay(self, bytes prefix)
+    cpdef _relay_encoded(self, bytes prefix)
+    cpdef _complete(self, bint whole)
+    cpdef _broken(self, str cause)
+    cpdef _instance_failed(self, str cause)
+    cpdef _leave_instance(self, bint keep)
+    cpdef _interim(self)
+    cpdef _start_tunnel(self)
+    cpdef bytes _response_head(self)
+    cpdef bytes _encode(self, bytes kept)

@@ -1,0 +1,719 @@
+"""One request and its response, from the first byte to the line in the access log.
+
+An exchange decides (routing and checks), forwards (an instance, a connection, the request), answers (the response, as it comes) and
+ends; every failure, a client that leaves included, goes through `fail` or `client_gone` and ends in `finish`, once. It moves bytes
+between its two connections only through what a `Wire` offers, and waits for nothing: what happens next is told to it.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+from lb.errors import ProxyError, connecting_cause
+from lb.http.body import CHUNKED, CLOSE, LENGTH, NONE, Body
+from lb.http.forwarding import MAX_PASSES
+from lb.http.head import RequestHead, ResponseHead, without_fields
+from lb.http.negotiate import choose_encoding, is_compressible
+from lb.http.reply import Reply, error_reply, render
+from lb.http.transform import encoded, varied
+from lb.proxy.compress import Encoder, compress_whole, new_encoder
+from lb.proxy.deadlines import NEVER
+from lb.proxy.pool import take_idle
+from lb.proxy.upstream import Upstream
+from lb.routing.checks import answer_challenge, redirect_to_https
+from lb.routing.instance import Instance
+from lb.routing.route import Route
+from lb.telemetry.record import Record
+
+if TYPE_CHECKING:
+    from lb.proxy.client import Client
+    from lb.proxy.engine import Engine
+
+DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE = range(7)
+
+_IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 9.2.2
+_CLOSES = frozenset((400, 408, 413, 414, 417, 431, 501, 505))  # statuses after which nobody knows where the next request begins
+_REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
+_ATTEMPTS = 3  # times that a request which may have been acted on is sent
+_INTERIMS = 20  # 1xx responses before a final one
+_CONTENT_LENGTH = frozenset((b"content-length",))
+
+
+class Exchange:
+    """One request on its way. `phase` is where it stands; `head_out` that the client has seen the head of a response."""
+
+    __slots__ = (
+        "attempts",
+        "body",
+        "cause",
+        "chunking",
+        "client",
+        "encoder",
+        "engine",
+        "head",
+        "head_out",
+        "idempotent",
+        "instance",
+        "interims",
+        "keep_alive",
+        "last_error",
+        "last_instance",
+        "phase",
+        "received",
+        "replay",
+        "request",
+        "request_id",
+        "response",
+        "route",
+        "sent",
+        "snapshot",
+        "started",
+        "status",
+        "tried",
+        "upgrading",
+        "upstream",
+        "whole",
+    )
+
+    def __init__(self, engine: Engine, client: Client, head: RequestHead | None) -> None:
+        self.engine = engine
+        self.client = client
+        self.head = head
+        self.snapshot = engine.snapshot
+        self.started = engine.poller.now
+        self.route: Route | None = None
+        self.instance: Instance | None = None
+        self.upstream: Upstream | None = None
+        self.response: ResponseHead | None = None
+        self.request: Body | None = None  # None: no body, or none that has been looked at
+        self.body: Body | None = None
+        self.tried: list[Instance] | None = None
+        self.encoder: Encoder | None = None
+        self.last_error: ProxyError | None = None
+        self.request_id: bytes | None = None
+        self.replay: bytes | None = None
+        self.whole: bytes | None = None
+        self.last_instance = b""
+        self.cause: str | None = None
+        self.phase = DECIDING
+        self.status = self.attempts = self.interims = 0
+        self.received = self.sent = 0
+        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.chunking = False
+        engine.open_exchanges += 1
+
+    # Deciding
+
+    def start(self) -> None:
+        """Decide about a request that has been read, and send it on its way."""
+        try:
+            self._decide()
+        except ProxyError as error:
+            self.fail(error)
+
+    def _decide(self) -> None:
+        head = self.head
+        client = self.client
+        snapshot = self.snapshot
+        if head.odd_path:
+            reply = answer_challenge(head.target, head.accept(), self.identity(), snapshot.answer)
+            if reply is not None:
+                self.reply(reply)
+                return
+        route = snapshot.table.find(head.host)
+        if route is None:
+            raise ProxyError("destination_not_found")
+        self.route = route
+        if client.certificate is not None and not client.covers(head.host):
+            raise ProxyError("misdirected_request")
+        if route.force_https:
+            reply = self._https_redirect()
+            if reply is not None:
+                self.reply(reply)
+                return
+        if head.passes >= MAX_PASSES:
+            raise ProxyError("proxy_loop_detected")
+        self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
+        if head.chunked:
+            self.request = Body(CHUNKED, 0, route.body_cap, snapshot.limits)
+        elif head.body_length > 0:
+            if head.body_length > route.body_cap:
+                raise ProxyError("request_body_too_large")
+            self.request = Body(LENGTH, head.body_length, -1, snapshot.limits)
+        elif head.upgrade is not None and head.method == b"GET" and b"h2c" not in head.upgrade.lower():
+            self.upgrading = True  # an upgrade with a body is served as the plain request that it also is
+        self.forward()
+
+    def _https_redirect(self) -> Reply | None:
+        """T2 and T3: what the client used is what the connection says, or a trusted CDN."""
+        head = self.head
+        if self.route.cdn and self.snapshot.trusts(self.client.address):
+            if head.forwarded_proto is None or head.forwarded_proto.partition(b",")[0].strip().lower() != b"http":
+                return None
+            return redirect_to_https(head.method, head.host, head.target, None)
+        if self.client.secure:
+            return None
+        return redirect_to_https(head.method, head.host, head.target, self.snapshot.https_port)
+
+    def identity(self) -> bytes:
+        """The request's identifier: what came in X-Request-Id, or one of ours."""
+        if self.request_id is None:
+            if self.head is not None and self.head.request_id is not None:
+                self.request_id = self.head.request_id
+            else:
+                self.request_id = self.engine.new_id()
+        return self.request_id
+
+    # Forwarding
+
+    def forward(self) -> None:
+        """Give the request to the next instance; called again when one could not take it."""
+        if self.phase == DONE:
+            return
+        engine = self.engine
+        environment = self.route.environment
+        while True:
+            instance = environment.pick(self.tried, engine.poller.now)
+            if instance is None:
+                if environment.is_full(self.tried):
+                    self._wait()
+                else:
+                    self.fail(self.last_error if self.last_error is not None else ProxyError("destination_unavailable"))
+                return
+            if self.phase == WAITING:
+                engine.waiting -= 1
+                self.phase = DECIDING
+            self.instance = instance
+            instance.inflight += 1
+            upstream = take_idle(instance, not self.idempotent, engine.poller.now)
+            if upstream is not None:
+                engine.reused += 1
+                self.upstream = upstream
+                upstream.exchange = self
+                self._send_request()
+                return
+            upstream = Upstream(engine, instance)
+            upstream.exchange = self
+            self.upstream = upstream
+            self.phase = CONNECTING
+            engine.connects += 1
+            error = upstream.connect(engine.poller, instance.family, instance.address, instance.packed)
+            if error == 0:
+                self._send_request()
+                return
+            if error == errno.EINPROGRESS:
+                engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
+                return
+            upstream.exchange = None
+            self._instance_failed(connecting_cause(error))
+
+    def _wait(self) -> None:
+        """Every instance that could serve is at its limit: queue up, if there is room (L5)."""
+        environment = self.route.environment
+        if self.phase == WAITING:
+            environment.waiting.appendleft(self)  # it had its turn, and somebody was faster
+            return
+        if self.engine.waiting >= self.snapshot.max_waiting:
+            self.fail(ProxyError("connection_limit_reached"))
+            return
+        self.engine.waiting += 1
+        self.phase = WAITING
+        environment.waiting.append(self)
+        self.client.arm()
+
+    def _send_request(self) -> None:
+        """The head, and what has come of the body, in one write."""
+        head = self.head
+        client = self.client
+        upstream = self.upstream
+        self.phase = FORWARDING
+        self.attempts += 1
+        text = head.kept + client.forwarded(self.route, head)
+        if head.request_id is None:
+            text += b"X-Request-Id: " + self.identity() + b"\r\n"
+        if self.upgrading:
+            text += b"Connection: Upgrade\r\nUpgrade: " + head.upgrade + b"\r\n\r\n"
+        elif head.chunked:
+            text += b"Transfer-Encoding: chunked\r\n\r\n"
+        else:
+            text += b"\r\n"
+        if self.request is None:
+            upstream.send(text)
+        elif self.replay is not None:
+            upstream.send(text + self.replay)
+        else:
+            try:
+                self._send_body(text)
+            except ProxyError as error:
+                self.fail(error)
+                return
+        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+
+    def _send_body(self, prefix: bytes) -> None:
+        """What has come of the request's body, framed anew. Raises ProxyError."""
+        client = self.client
+        upstream = self.upstream
+        request = self.request
+        size = client.read_body(request)
+        self.received += size
+        if request.kind == CHUNKED:
+            end = b""
+            if size:
+                prefix += b"%x\r\n" % size
+                end = b"\r\n"
+            if request.done:
+                end += b"0\r\n" + (request.trailers or b"") + b"\r\n"
+            upstream.send_with(prefix, client, end)
+        elif request.done and self.idempotent and self.received == size <= _REPLAY:
+            self.replay = client.take_ready()
+            upstream.send(prefix + self.replay)
+        else:
+            upstream.send_with(prefix, client, None)
+        if upstream.full:
+            client.pause()
+        client.arm()
+        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+
+    def request_data(self) -> None:
+        """The client has sent more: of the body, or already of its next request."""
+        if self.phase == TUNNEL:
+            self.received += self.client.read_raw()
+            self.upstream.send_with(None, self.client, None)
+            if self.upstream.full:
+                self.client.pause()
+        elif (self.phase == FORWARDING or self.phase == RESPONDING) and self.request is not None and not self.request.done:
+            try:
+                self._send_body(b"")
+            except ProxyError as error:
+                self.fail(error)
+
+    def is_waiting(self) -> bool:
+        """Whether it stands in the queue for an instance."""
+        return self.phase == WAITING
+
+    def awaits_client(self) -> bool:
+        """Whether the next thing to happen is up to the client: the rest of its body."""
+        return (
+            self.request is not None
+            and not self.request.done
+            and not self.client.paused
+            and (self.phase == FORWARDING or self.phase == RESPONDING)
+        )
+
+    def unread(self) -> bool:
+        """Whether bytes of the request may still be on their way."""
+        if self.head is None:
+            return True
+        if self.request is not None:
+            return not self.request.done
+        return self.head.chunked or self.head.body_length > 0
+
+    def upstream_connected(self) -> None:
+        self._send_request()
+
+    def upstream_refused(self, upstream: Upstream, cause: str) -> None:
+        """The connection could not be made: nothing was sent, so another instance may have the request (F2)."""
+        upstream.exchange = None
+        self._instance_failed(cause)
+        self.forward()
+
+    def upstream_drained(self) -> None:
+        """The instance has taken what was queued for it."""
+        upstream = self.upstream
+        if not upstream.full:
+            self.client.resume()
+        if self.phase == FORWARDING:
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+
+    # The response
+
+    def response_data(self) -> None:
+        """The instance has sent something."""
+        try:
+            if self.phase == RESPONDING:
+                self._relay(b"")
+            elif self.phase == TUNNEL:
+                self.sent += self.upstream.read_raw()
+                self.client.send_with(None, self.upstream, None)
+                if self.client.full:
+                    self.upstream.pause()
+            elif self.phase == FORWARDING:
+                while self.response is None:
+                    response = self.upstream.scan_response(self.snapshot.limits)
+                    if response is None:
+                        return
+                    self.response = response
+                    if response.status >= 200:
+                        self._respond()
+                    elif response.status == 101:
+                        self._start_tunnel()
+                    else:
+                        self._interim()
+        except ProxyError as error:
+            self.fail(_as_instance_fault(error))
+
+    def _interim(self) -> None:
+        """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
+        response = self.response
+        self.response = None
+        self.interims += 1
+        if self.interims > _INTERIMS:
+            raise ProxyError("http_protocol_error", "too many interim responses")
+        if self.head.minor == 1 and (response.status != 100 or self.head.expect):
+            self.client.send(without_fields(response.kept, _CONTENT_LENGTH) + b"\r\n")
+
+    def _respond(self) -> None:
+        """A final head is there: decide how its body goes on, and send both."""
+        head = self.head
+        response = self.response
+        status = response.status
+        self.instance.worked()
+        if response.keep_alive_for >= 0:
+            self.instance.keep_alive = response.keep_alive_for * 0.5
+        if head.method == b"HEAD" or status == 204 or status == 304:
+            if status == 204 and response.body_length >= 0:
+                response.kept = without_fields(response.kept, _CONTENT_LENGTH)
+            self.body = Body(NONE, 0, -1, self.snapshot.limits)
+        elif response.chunked:
+            self.body = Body(CHUNKED, 0, -1, self.snapshot.limits)
+        elif response.body_length >= 0:
+            self.body = Body(LENGTH, response.body_length, -1, self.snapshot.limits)
+        else:
+            self.body = Body(CLOSE, 0, -1, self.snapshot.limits)
+        # After a refused upgrade the client may already have sent bytes of the other protocol (RFC 9931).
+        self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and not self.upgrading
+        self.status = status
+        self.phase = RESPONDING
+        text = self._response_head()
+        self.head_out = True
+        if self.whole is None:
+            self._relay(text)
+        else:
+            self.sent = len(self.whole)
+            self.client.send(text + self.whole)
+            self._complete(True)
+
+    def _response_head(self) -> bytes:
+        response = self.response
+        kept = response.kept
+        kind = self.body.kind
+        if (
+            self.route.compression is not None
+            and kind != NONE
+            and response.type_size
+            and not (response.encoded or response.ranged or response.no_transform or self.head.ranged)
+            and self.head.minor == 1
+        ):
+            kept = self._encode(kept)
+        if kind == CHUNKED or kind == CLOSE or self.encoder is not None:
+            if self.head.minor == 1:
+                kept += b"Transfer-Encoding: chunked\r\n"
+                self.chunking = True
+            else:
+                self.keep_alive = False
+        if not response.dated:
+            kept += self.engine.date_line
+        if not self.keep_alive:
+            return kept + b"Connection: close\r\n\r\n"
+        return kept + (b"\r\n" if self.head.minor == 1 else b"Connection: keep-alive\r\n\r\n")
+
+    def _encode(self, kept: bytes) -> bytes:
+        """Compress the response if it is worth it and the client accepts it (C1): the head that says so."""
+        response = self.response
+        compression = self.route.compression
+        if 0 <= response.body_length < compression.min_size or not is_compressible(response.content_type(), compression.types):
+            return kept
+        kept = varied(kept)
+        coding = choose_encoding(self.head.accept_encoding(), compression.codings)
+        if coding is None:
+            return kept
+        kept = encoded(kept, coding)
+        if self.body.kind == LENGTH and self.upstream.have >= response.body_length:
+            # All of it is here: one call, one length, one write.
+            self.whole = compress_whole(coding, self.upstream.take(response.body_length))
+            self.body.done = True
+            return kept + b"Content-Length: %d\r\n" % len(self.whole)
+        self.encoder = new_encoder(coding)
+        return kept
+
+    def _relay(self, prefix: bytes) -> None:
+        """Send on what has come of the response, behind `prefix`. Raises ProxyError."""
+        client = self.client
+        upstream = self.upstream
+        body = self.body
+        if self.encoder is not None:
+            self._relay_encoded(prefix)
+        elif body.kind == NONE:
+            client.send(prefix)
+        else:
+            size = upstream.read_body(body)
+            self.sent += size
+            if self.chunking:
+                end = b""
+                if size:
+                    prefix += b"%x\r\n" % size
+                    end = b"\r\n"
+                if body.done:
+                    end += b"0\r\n" + (body.trailers or b"") + b"\r\n"
+                client.send_with(prefix, upstream, end)
+            else:
+                client.send_with(prefix, upstream, None)
+        if body.done:
+            self._complete(True)
+            return
+        if client.full:
+            upstream.pause()
+            client.arm()
+        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+
+    def _relay_encoded(self, prefix: bytes) -> None:
+        body = self.body
+        self.upstream.read_body(body)
+        piece = self.encoder.compress(self.upstream.take_ready())
+        # What the instance flushed reaches the client now (C3); a body of known length is not flushed by pieces.
+        piece += self.encoder.finish() if body.done else self.encoder.flush() if body.kind != LENGTH else b""
+        self.sent += len(piece)
+        if piece:
+            prefix += b"%x\r\n" % len(piece) + piece + b"\r\n"
+        if body.done:
+            prefix += b"0\r\n" + (body.trailers or b"") + b"\r\n"
+        if prefix:
+            self.client.send(prefix)
+
+    def _complete(self, whole: bool) -> None:
+        """The response has been read to its end; `whole` says that the connection may still be good."""
+        self._leave_instance(
+            whole and self.response.keep_alive and self.body.kind != CLOSE and not self.unread() and self.upstream.have == 0
+        )
+        self.finish(self.keep_alive)
+
+    def upstream_ended(self) -> None:
+        """The instance has closed its side."""
+        if self.phase == TUNNEL:
+            self._leave_instance(False)
+            self.finish(False)
+        elif self.phase != RESPONDING:
+            self._broken("http_response_incomplete" if self.upstream.have else "connection_terminated")
+        elif self.body.kind == CLOSE:
+            self.body.done = True
+            if self.encoder is not None:
+                piece = self.encoder.finish()
+                self.client.send((b"%x\r\n" % len(piece) + piece + b"\r\n" if piece else b"") + b"0\r\n\r\n")
+            elif self.chunking:
+                self.client.send(b"0\r\n\r\n")
+            self._complete(False)
+        else:
+            self.fail(ProxyError("http_response_incomplete"))
+
+    def upstream_lost(self, upstream: Upstream) -> None:
+        """The connection to the instance broke."""
+        if self.phase == TUNNEL:
+            self._leave_instance(False)
+            self.finish(False)
+        elif self.phase == RESPONDING:
+            self.fail(ProxyError("http_response_incomplete"))
+        else:
+            self._broken("connection_terminated")
+
+    def upstream_late(self) -> None:
+        """The instance's time is over (L3): the reply says which of its times it was."""
+        upstream = self.upstream
+        if self.phase == CONNECTING:
+            upstream.exchange = None
+            upstream.abort()
+            self._instance_failed("connection_timeout")
+            self.forward()
+        elif self.phase == FORWARDING:
+            if upstream.backlog():
+                self.fail(ProxyError("connection_write_timeout"))
+            elif not self.awaits_client() or self.head.expect:
+                self.fail(ProxyError("http_response_timeout"))
+        elif self.phase == RESPONDING and not upstream.paused:
+            self.fail(ProxyError("connection_read_timeout"))
+
+    # Tunnels
+
+    def _start_tunnel(self) -> None:
+        """The instance has agreed to speak another protocol: from here on bytes go both ways unread."""
+        response = self.response
+        if not self.upgrading or response.upgrade is None:
+            raise ProxyError("http_upgrade_failed")
+        self.instance.worked()
+        self.status = 101
+        self.head_out = True
+        self.phase = TUNNEL
+        self.upstream.deadline = NEVER
+        kept = without_fields(response.kept, _CONTENT_LENGTH)
+        self.client.send(kept + b"Connection: Upgrade\r\nUpgrade: " + response.upgrade + b"\r\n\r\n")
+        self.client.arm()
+        if self.upstream.have:
+            self.response_data()
+        if self.phase == TUNNEL and self.client.have:
+            self.request_data()
+
+    # The client
+
+    def client_ended(self) -> bool:
+        """The client has closed its side; whether it may still wait for an answer."""
+        if self.phase == TUNNEL:
+            upstream = self.upstream
+            self.upstream = None
+            upstream.exchange = None
+            upstream.close()  # what is queued for it still goes
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+            self._leave_instance(False)
+            self.finish(False)
+            return False
+        if self.unread():
+            self.client.abort()
+            return False
+        return True
+
+    def client_drained(self) -> None:
+        """The client has taken what was queued for it."""
+        upstream = self.upstream
+        if upstream is not None and upstream.paused and not self.client.full:
+            upstream.resume()
+            if self.phase == RESPONDING:
+                self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+
+    def client_gone(self) -> None:
+        """The client's connection is no more: what the instance does for it is in vain (F3)."""
+        if self.phase == DONE:
+            return
+        if self.phase != TUNNEL and self.cause is None:
+            self.cause = "client_closed_request"
+            if not self.head_out:
+                self.status = 499
+        self._leave_instance(False)
+        self.finish(False)
+
+    # Failures and the end
+
+    def refuse(self, error: ProxyError) -> None:
+        """Answer bytes that are not a request."""
+        self.fail(error)
+
+    def _instance_failed(self, cause: str) -> None:
+        """The instance could not be reached: remember it, for this request and for the next ones."""
+        instance = self.instance
+        instance.failed(self.engine.poller.now)
+        self.last_error = ProxyError(cause)
+        if self.tried is None:
+            self.tried = []
+        self.tried.append(instance)
+        self._leave_instance(False)
+
+    def _broken(self, cause: str) -> None:
+        """The connection ended before a response began: send the request again where that cannot do harm (F2)."""
+        reused = self.upstream is not None and self.upstream.reused
+        again = (
+            self.idempotent
+            and self.attempts < _ATTEMPTS
+            and not self.upgrading
+            and (self.request is None or self.replay is not None)
+            and not self.client.leaving
+        )
+        if not reused:
+            self._instance_failed(cause)
+        if not again:
+            self.fail(ProxyError(cause))
+            return
+        self._leave_instance(False)
+        self.last_error = ProxyError(cause)
+        self.engine.retries += 1
+        self.forward()
+
+    def _leave_instance(self, keep: bool) -> None:
+        """Give the connection back, or away, and let the next in the queue have the instance."""
+        upstream = self.upstream
+        if upstream is not None:
+            self.upstream = None
+            upstream.release(keep)
+        instance = self.instance
+        if instance is not None:
+            self.instance = None
+            self.last_instance = instance.label
+            instance.inflight -= 1
+            if self.route.environment.waiting:
+                self.engine.wake(self.route.environment)
+
+    def fail(self, error: ProxyError) -> None:
+        """End with this error: as a reply if none has begun, else by breaking off."""
+        if self.phase == DONE:
+            return
+        self.cause = error.cause.code
+        self._leave_instance(False)
+        if self.head_out:
+            client = self.client
+            self.finish(False)
+            client.abort()
+            return
+        accept = self.head.accept() if self.head is not None else b""
+        self.reply(error_reply(error.cause, accept, self.identity(), error.detail))
+
+    def reply(self, reply: Reply) -> None:
+        """Answer with a reply of our own."""
+        head = self.head
+        self._leave_instance(False)
+        keep_alive = head is not None and head.keep_alive and not self.unread() and not self.engine.draining
+        if reply.status in _CLOSES:
+            keep_alive = False
+        head_only = head is not None and head.method == b"HEAD"
+        self.status = reply.status
+        self.head_out = True
+        self.sent = 0 if head_only else len(reply.body)
+        self.client.send(
+            render(
+                reply,
+                minor=head.minor if head is not None else 1,
+                keep_alive=keep_alive,
+                head_only=head_only,
+                date=self.engine.date_line[6:-2],
+            )
+        )
+        self.finish(keep_alive)
+
+    def finish(self, keep_alive: bool) -> None:
+        """The one way out: tell what happened, and let the client's connection go on."""
+        if self.phase == DONE:
+            return
+        if self.phase == WAITING:
+            self.engine.waiting -= 1
+        self.phase = DONE
+        self.engine.open_exchanges -= 1
+        self.engine.finished(self._record())
+        client = self.client
+        client.done(keep_alive, self.unread())
+
+    def _record(self) -> Record:
+        record = Record()
+        head = self.head
+        client = self.client
+        record.client = client.address
+        record.scheme = client.scheme
+        if head is not None:
+            record.method = head.method
+            record.target = head.target
+            record.host = head.host
+            record.minor = head.minor
+            record.user_agent = head.user_agent()
+            record.referer = head.referer()
+        if self.route is not None:
+            record.app = self.route.environment.app
+            record.environment = self.route.environment.name
+        record.instance = self.last_instance
+        record.request_id = self.identity()
+        record.status = self.status
+        record.cause = self.cause
+        record.sent = self.sent
+        record.received = self.received
+        record.duration = self.engine.poller.tick() - self.started
+        return record
+
+
+def _as_instance_fault(error: ProxyError) -> ProxyError:
+    """What a body's reader says of a request, said of a response."""
+    if error.cause.code in ("http_request_error", "request_header_too_large"):
+        return ProxyError("http_protocol_error", error.detail)
+    return error

@@ -1,0 +1,87 @@
+"""A connection to an instance: it knows its instance and the exchange that it serves, and passes on what happens."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.errors import connecting_cause
+from lb.proxy.deadlines import NEVER
+from lb.proxy.wire import Wire
+from lb.routing.instance import Instance
+
+if TYPE_CHECKING:
+    from lb.proxy.engine import Engine
+    from lb.proxy.exchange import Exchange
+
+LONGEST_IDLE = 60.0
+"""Seconds after which an idle connection to an instance is closed from here."""
+
+_POOLED = 256  # idle connections kept for an instance
+
+
+class Upstream(Wire):
+    """One connection to an instance. `exchange` is whom it serves, None while it is idle; `reused` that it has served before."""
+
+    __slots__ = ("engine", "exchange", "idle_since", "instance", "pooled", "reused")
+
+    def __init__(self, engine: Engine, instance: Instance) -> None:
+        super().__init__()
+        self.engine = engine
+        self.instance = instance
+        self.exchange: Exchange | None = None
+        self.idle_since = 0.0
+        self.reused = self.pooled = False
+        self.deadline = NEVER
+
+    def connected(self) -> None:
+        if self.exchange is not None:
+            self.exchange.upstream_connected()
+
+    def connect_failed(self, error: int) -> None:
+        self.engine.deadlines.forget(self)
+        if self.exchange is not None:
+            self.exchange.upstream_refused(self, connecting_cause(error))
+
+    def received(self) -> None:
+        if self.exchange is not None:
+            self.exchange.response_data()
+        else:
+            self.abort()  # bytes that nobody asked for
+
+    def ended(self) -> None:
+        if self.exchange is not None:
+            self.exchange.upstream_ended()
+        else:
+            self.instance.closed_idle(self.engine.poller.now - self.idle_since)
+            self.abort()
+
+    def drained(self) -> None:
+        if self.exchange is not None:
+            self.exchange.upstream_drained()
+
+    def lost(self) -> None:
+        self.engine.deadlines.forget(self)
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            exchange.upstream_lost(self)
+        elif self.pooled:
+            self.pooled = False
+            self.instance.idle.remove(self)
+
+    def expired(self) -> None:
+        if self.exchange is not None:
+            self.exchange.upstream_late()
+        else:
+            self.abort()
+
+    def release(self, keep: bool) -> None:
+        """The exchange is done with it: to the pool, or away."""
+        self.exchange = None
+        if keep and not self.closed and len(self.instance.idle) < _POOLED:
+            self.reused = self.pooled = True
+            self.idle_since = self.engine.poller.now
+            self.instance.idle.append(self)
+            self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
+        else:
+            self.abort()

@@ -1,0 +1,720 @@
+# cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
+"""One connection's bytes: the compiled twin of `wire.py`, which says what a Wire is and does.
+
+While events are handled the unread bytes stand in the poller's shared buffer; only an incomplete rest gets memory of its own, so an
+idle connection owns no buffer. Writing goes to the socket at once; what the socket does not take is copied to a backlog.
+"""
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
+from libc.stdint cimport uint32_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcpy, memmove
+from posix.unistd cimport close as close_fd
+
+from lb.http.body cimport Body
+from lb.http.head cimport Limits, RequestHead, ResponseHead
+from lb.http.scan cimport head_end, read_request, read_response
+from .poller cimport Poller, Watched
+
+import _ssl
+import os
+import ssl
+
+from lb.proxy.memory_tls import MemoryTls
+
+cdef extern from "openssl.h":
+    int lb_openssl_load(const char*)
+    SSL* lb_ssl_of(object, object)
+    int lb_SSL_set_fd(SSL*, int)
+    int lb_SSL_do_handshake(SSL*)
+    int lb_SSL_read(SSL*, void*, int)
+    int lb_SSL_write(SSL*, const void*, int)
+    int lb_SSL_shutdown(SSL*)
+    int lb_SSL_get_error(const SSL*, int)
+    int lb_SSL_session_reused(const SSL*)
+    long lb_SSL_ctrl(SSL*, int, long, void*)
+    void lb_SSL_set_read_ahead(SSL*, int)
+    void lb_ERR_clear_error()
+    int LB_SSL_CTRL_MODE, LB_SSL_ERROR_WANT_READ, LB_SSL_ERROR_WANT_WRITE, LB_SSL_ERROR_ZERO_RETURN
+    long LB_SSL_MODE_ENABLE_PARTIAL_WRITE, LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, LB_SSL_MODE_RELEASE_BUFFERS
+
+cdef extern from "sys/epoll.h" nogil:
+    int EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR
+    uint32_t EPOLLET
+
+cdef extern from "sys/socket.h" nogil:
+    cdef struct sockaddr:
+        pass
+    ssize_t recv(int, void*, size_t, int)
+    ssize_t send(int, const void*, size_t, int)
+    int socket(int, int, int)
+    int connect(int, const sockaddr*, unsigned int)
+    int shutdown(int, int)
+    int getsockopt(int, int, int, void*, unsigned int*)
+    int setsockopt(int, int, int, const void*, unsigned int)
+    int SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_ERROR, SHUT_WR, MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, AF_UNIX
+
+cdef extern from "netinet/tcp.h" nogil:
+    int TCP_NODELAY
+
+cdef extern from "netinet/in.h" nogil:
+    int IPPROTO_TCP
+
+cdef extern from "sys/uio.h" nogil:
+    cdef struct iovec:
+        void* iov_base
+        size_t iov_len
+    ssize_t writev(int, const iovec*, int)
+
+cdef enum:
+    CONNECTING = 0
+    HANDSHAKE = 1
+    OPEN = 2
+    CLOSING = 3      # the backlog still has to go
+    LINGERING = 4    # our side is shut; what comes is thrown away, so that our last reply is not lost to a reset
+    CLOSED = 5
+
+DEF HIGH = 65536     # bytes of backlog at which the other side is asked to wait
+DEF LOW = 16384
+DEF ROOM = 16384     # what a rest has room for beyond itself
+DEF SCRATCH = 131072
+
+cdef char scratch[SCRATCH]
+
+DIRECT = bool(getattr(_ssl, "__file__", None) and os.environ.get("LB_TLS") != "memory"
+              and lb_openssl_load(os.fsencode(_ssl.__file__)))
+"""Whether TLS bytes go to OpenSSL directly; otherwise through Python's `ssl.MemoryBIO`."""
+
+_nowhere = ssl.MemoryBIO()  # an SSLObject wants BIOs; set_fd replaces them at once
+
+
+cdef class Wire(Watched):
+    def __cinit__(self):
+        self.slot = -1
+        self.state = OPEN
+
+    def __dealloc__(self):
+        if self.fd >= 0:
+            close_fd(self.fd)
+        free(self.rest)
+        free(self.out)
+
+    # Beginning
+
+    cpdef attach(self, Poller poller, int fd):
+        self.poller = poller
+        self.fd = fd
+        poller.add(self, EPOLLIN | EPOLLRDHUP | EPOLLET)
+
+    cpdef start_tls(self, contexts):
+        cdef SSL* found = NULL
+        self.state = HANDSHAKE
+        if DIRECT:
+            self.tls = contexts.wrap(_nowhere, _nowhere)
+            found = lb_ssl_of(self.tls._sslobj, self.tls.context)
+        if found == NULL:
+            self.memory = MemoryTls(contexts)
+            self.tls = self.memory.tls
+            return
+        lb_SSL_set_fd(found, self.fd)
+        lb_SSL_set_read_ahead(found, 1)  # a record costs one read instead of two
+        lb_SSL_ctrl(found, LB_SSL_CTRL_MODE, LB_SSL_MODE_ENABLE_PARTIAL_WRITE | LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
+                    | LB_SSL_MODE_RELEASE_BUFFERS, NULL)
+        self.ssl = found
+
+    cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
+        cdef int one = 1
+        cdef int error = 0
+        self.poller = poller
+        self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
+        if self.fd < 0:
+            self.closed = True
+            self.state = CLOSED
+            return errno
+        if family != AF_UNIX:
+            setsockopt(self.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
+        if connect(self.fd, <const sockaddr*>PyBytes_AS_STRING(packed), <unsigned int>PyBytes_GET_SIZE(packed)) < 0:
+            error = errno
+            if error != EINPROGRESS:
+                close_fd(self.fd)
+                self.fd = -1
+                self.closed = True
+                self.state = CLOSED
+                return error
+            self.state = CONNECTING
+        poller.add(self, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+        self.wants_out = True
+        return error
+
+    # Events
+
+    cdef int on_events(self, uint32_t events) except -1:
+        cdef int error = 0
+        cdef unsigned int size = sizeof(error)
+        if self.state == CLOSED:
+            return 0
+        if self.state == CONNECTING:
+            if not events & (EPOLLOUT | EPOLLERR | EPOLLHUP):
+                return 0
+            getsockopt(self.fd, SOL_SOCKET, SO_ERROR, &error, &size)
+            if error:
+                self.state = CLOSED
+                self.closed = True
+                self.poller.remove(self)
+                close_fd(self.fd)
+                self.fd = -1
+                self.connect_failed(error)
+                return 0
+            self.state = OPEN
+            self.connected()
+            if self.state == CLOSED:
+                return 0
+        if events == 0:
+            self.queued = False
+            if self.broken:
+                return self._finalize()
+            if self.resumed:
+                self.resumed = False
+                if self.have and self.state == OPEN:
+                    self.received()
+                    if self.state == CLOSED:
+                        return 0
+        else:
+            if events & EPOLLOUT and self.out_end > self.out_at:
+                self._flush()
+                if self.state == CLOSED:
+                    return 0
+            if events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR):
+                self.readable = True
+                if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
+                    self.hung_up = True
+        if self.readable and (not self.paused or self.state >= CLOSING):
+            self._fill()
+        return 0
+
+    cdef int _fill(self) except -1:
+        # Reads once, lets the bytes be handled, and keeps what is left of them.
+        cdef Py_ssize_t n
+        cdef Py_ssize_t room
+        if self.state == HANDSHAKE and not self._handshake():
+            return 0
+        if self.state >= CLOSING:
+            n = recv(self.fd, self.poller.buffer, self.poller.buffer_size, 0)
+            if n > 0:
+                self._later()
+            elif n < 0 and (errno == EAGAIN or errno == EINTR):
+                self.readable = errno == EINTR
+            elif self.state == LINGERING or n < 0:
+                self._finalize()
+            else:
+                self.readable = False
+            return 0
+        if self.eof:
+            self.readable = False
+            return 0
+        if self.have == 0:
+            self.data = self.poller.buffer
+            room = self.poller.buffer_size
+        else:
+            self._make_room(ROOM)
+            room = self.rest_size - self.have
+        n = self._receive(self.data + self.have, room)
+        if n > 0:
+            self.have += n
+            self.received()
+            if self.state == CLOSED:
+                return 0
+            self._keep()
+        elif n == -2:
+            self._finalize()
+            return 0
+        if self.eof and self.state < CLOSING:
+            self.readable = False
+            self.ended()
+        elif self.readable and not self.paused and self.state != CLOSED:
+            self._later()
+        return 0
+
+    cdef int _handshake(self) except -1:
+        # 1 when bytes may be read, 0 when not yet or never.
+        cdef int result, reason
+        if self.memory is not None:
+            return 1
+        lb_ERR_clear_error()
+        result = lb_SSL_do_handshake(self.ssl)
+        if result == 1:
+            self.state = OPEN
+            self.handshaken()
+            return self.state == OPEN
+        reason = lb_SSL_get_error(self.ssl, result)
+        if reason == LB_SSL_ERROR_WANT_READ:
+            self.readable = False
+            if self.hung_up:
+                self._finalize()
+        elif reason == LB_SSL_ERROR_WANT_WRITE:
+            self.readable = True
+            self._want_out()
+        else:
+            self._finalize()
+        lb_ERR_clear_error()
+        return 0
+
+    cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3:
+        # Bytes read; 0 nothing now; -2 the connection is broken. End of file sets `eof`.
+        cdef Py_ssize_t n
+        if self.ssl != NULL:
+            return self._receive_tls(base, room)
+        if self.memory is not None:
+            return self._receive_memory(base, room)
+        n = recv(self.fd, base, room, 0)
+        if n > 0:
+            # A short read emptied the socket; the next edge will tell. After a hang-up there is no next edge.
+            if n < room and not self.hung_up:
+                self.readable = False
+            return n
+        if n == 0:
+            self.eof = True
+            return 0
+        if errno == EAGAIN or errno == EINTR:
+            self.readable = errno == EINTR
+            return 0
+        return -2
+
+    cdef Py_ssize_t _receive_tls(self, char* base, Py_ssize_t room) except -3:
+        cdef Py_ssize_t total = 0
+        cdef int n, reason
+        while room - total >= 1024:
+            n = lb_SSL_read(self.ssl, base + total, <int>(room - total))
+            if n > 0:
+                total += n
+                continue
+            reason = lb_SSL_get_error(self.ssl, n)
+            if reason == LB_SSL_ERROR_WANT_READ:
+                self.readable = False
+                if self.hung_up:
+                    self.eof = True  # the peer went without a close_notify
+            elif reason == LB_SSL_ERROR_WANT_WRITE:
+                self._want_out()
+            elif reason == LB_SSL_ERROR_ZERO_RETURN:
+                self.eof = True
+            else:
+                lb_ERR_clear_error()
+                return total if total else -2
+            lb_ERR_clear_error()
+            break
+        return total
+
+    cdef Py_ssize_t _receive_memory(self, char* base, Py_ssize_t room) except -3:
+        cdef Py_ssize_t n
+        cdef bytes plain, cipher
+        n = recv(self.fd, base, room, 0)
+        if n < 0:
+            if errno == EAGAIN or errno == EINTR:
+                self.readable = errno == EINTR
+                return 0
+            return -2
+        if n < room and not self.hung_up:
+            self.readable = False
+        plain = self.memory.feed(PyBytes_FromStringAndSize(base, n))
+        cipher = self.memory.outgoing()
+        if cipher:
+            self._raw(cipher)
+        if self.memory.failed:
+            return -2
+        if self.state == HANDSHAKE and self.memory.established:
+            self.state = OPEN
+            self.handshaken()
+            if self.state != OPEN:
+                return 0
+        if n == 0 or self.memory.ended:
+            self.eof = True
+        memcpy(base, PyBytes_AS_STRING(plain), PyBytes_GET_SIZE(plain))
+        return PyBytes_GET_SIZE(plain)
+
+    cdef int _make_room(self, Py_ssize_t room) except -1:
+        # The rest at the begin of memory of our own, with room behind it.
+        cdef char* grown
+        cdef Py_ssize_t size
+        if self.rest != NULL and self.data >= self.rest and self.data < self.rest + self.rest_size:
+            if self.data != self.rest:
+                memmove(self.rest, self.data, self.have)
+                self.data = self.rest
+            if self.rest_size - self.have >= room:
+                return 0
+            size = self.rest_size * 2 if self.rest_size * 2 > self.have + room else self.have + room
+            grown = <char*>realloc(self.rest, size)
+            if grown == NULL:
+                raise MemoryError
+        else:
+            size = self.have + room
+            grown = <char*>malloc(size)
+            if grown == NULL:
+                raise MemoryError
+            memcpy(grown, self.data, self.have)
+            free(self.rest)
+        self.rest = grown
+        self.rest_size = size
+        self.data = grown
+        return 0
+
+    cdef int _keep(self) except -1:
+        # After the handling of events: the shared buffer belongs to others now.
+        self.ready = 0
+        if self.have == 0:
+            if self.rest != NULL:
+                free(self.rest)
+                self.rest = NULL
+                self.rest_size = 0
+            self.data = NULL
+        else:
+            self._make_room(0)
+        return 0
+
+    def _later(self):
+        if not self.queued:
+            self.queued = True
+            self.poller.later(self)
+
+    # Reading
+
+    cpdef RequestHead scan_request(self, Limits limits):
+        cdef RequestHead head
+        # A head is read when it has begun and when it is complete, so a slow one costs no more than its bytes.
+        if self.searched and self.have <= limits.total and not head_end(self.data, self.have, self.searched):
+            self.searched = self.have
+            return None
+        head = read_request(self.data, self.have, limits)
+        if head is None:
+            self.searched = self.have
+        else:
+            self.searched = 0
+            self.drop(head.length)
+        return head
+
+    cpdef ResponseHead scan_response(self, Limits limits):
+        cdef ResponseHead head
+        if self.searched and self.have <= limits.total and not head_end(self.data, self.have, self.searched):
+            self.searched = self.have
+            return None
+        head = read_response(self.data, self.have, limits)
+        if head is None:
+            self.searched = self.have
+        else:
+            self.searched = 0
+            self.drop(head.length)
+        return head
+
+    cpdef drop(self, Py_ssize_t n):
+        self.data += n
+        self.have -= n
+
+    cpdef Py_ssize_t read_body(self, Body body) except -1:
+        cdef Py_ssize_t n = body.read(self.data, self.have)
+        self.span = self.data + body.at
+        self.ready = n
+        self.data += body.used
+        self.have -= body.used
+        return n
+
+    cpdef Py_ssize_t read_raw(self) except -1:
+        self.span = self.data
+        self.ready = self.have
+        self.data += self.have
+        self.have = 0
+        return self.ready
+
+    cpdef bytes take_ready(self):
+        cdef bytes taken = PyBytes_FromStringAndSize(self.span, self.ready)
+        self.ready = 0
+        return taken
+
+    cpdef bytes take(self, Py_ssize_t n):
+        cdef bytes taken = PyBytes_FromStringAndSize(self.data, n)
+        self.drop(n)
+        return taken
+
+    cpdef settle(self):
+        # Nothing is left to read: an idle connection owns no buffer.
+        if self.have == 0 and self.rest != NULL:
+            free(self.rest)
+            self.rest = NULL
+            self.rest_size = 0
+            self.data = NULL
+
+    cpdef pause(self):
+        self.paused = True
+
+    cpdef resume(self):
+        if self.paused:
+            self.paused = False
+            if self.readable:
+                self._later()
+
+    cpdef again(self):
+        self.resumed = True
+        self._later()
+
+    cpdef bint is_stale(self) except -1:
+        # Whether an idle connection has been closed by its peer (or has said something unasked), without waiting for the event.
+        cdef char byte
+        cdef Py_ssize_t n
+        if self.state != OPEN or self.broken or self.readable or self.have:
+            return True
+        n = recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT)
+        return not (n < 0 and errno == EAGAIN)
+
+    # Writing
+
+    cpdef Py_ssize_t backlog(self):
+        return self.out_end - self.out_at
+
+    cpdef send(self, bytes data):
+        self._emit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), NULL, 0, NULL, 0)
+
+    cpdef send_with(self, bytes prefix, Wire source, bytes suffix):
+        cdef Py_ssize_t n = source.ready
+        source.ready = 0
+        self._emit(PyBytes_AS_STRING(prefix) if prefix is not None else NULL, PyBytes_GET_SIZE(prefix) if prefix is not None else 0,
+                   source.span, n,
+                   PyBytes_AS_STRING(suffix) if suffix is not None else NULL, PyBytes_GET_SIZE(suffix) if suffix is not None else 0)
+
+    def _raw(self, bytes cipher):
+        # Bytes of TLS that Python made: to the socket as they are.
+        cdef Py_ssize_t n = 0
+        if self.out_end == self.out_at:
+            n = send(self.fd, PyBytes_AS_STRING(cipher), PyBytes_GET_SIZE(cipher), MSG_NOSIGNAL)
+            if n < 0:
+                if errno != EAGAIN and errno != EINTR:
+                    self._break()
+                    return
+                n = 0
+        if n < PyBytes_GET_SIZE(cipher):
+            self._queue(PyBytes_AS_STRING(cipher) + n, PyBytes_GET_SIZE(cipher) - n)
+
+    cdef int _emit(self, char* one, Py_ssize_t n1, char* two, Py_ssize_t n2, char* three, Py_ssize_t n3) except -1:
+        # Up to three pieces, in one system call where the socket takes them; what it does not take is queued.
+        cdef iovec parts[3]
+        cdef int count = 0
+        cdef Py_ssize_t sent = 0
+        if self.state == CLOSED or self.state == LINGERING or self.broken or n1 + n2 + n3 == 0:
+            return 0
+        if self.memory is not None:
+            cipher = self.memory.encrypt(PyBytes_FromStringAndSize(one, n1) + PyBytes_FromStringAndSize(two, n2)
+                                         + PyBytes_FromStringAndSize(three, n3))
+            self._raw(cipher)
+            return 0
+        if self.out_end == self.out_at:
+            if self.ssl != NULL:
+                if n1 + n2 + n3 <= SCRATCH and (n1 != 0) + (n2 != 0) + (n3 != 0) > 1:
+                    memcpy(scratch, one, n1)
+                    memcpy(scratch + n1, two, n2)
+                    memcpy(scratch + n1 + n2, three, n3)
+                    one = scratch
+                    n1 += n2 + n3
+                    n2 = n3 = 0
+                sent = self._write(one, n1)
+                if sent == n1 and n2:
+                    sent += self._write(two, n2)
+                if sent == n1 + n2 and n3:
+                    sent += self._write(three, n3)
+            elif n2 == 0 and n3 == 0:
+                sent = send(self.fd, one, n1, MSG_NOSIGNAL)
+            else:
+                if n1:
+                    parts[count].iov_base = one
+                    parts[count].iov_len = n1
+                    count += 1
+                if n2:
+                    parts[count].iov_base = two
+                    parts[count].iov_len = n2
+                    count += 1
+                if n3:
+                    parts[count].iov_base = three
+                    parts[count].iov_len = n3
+                    count += 1
+                sent = writev(self.fd, parts, count)
+            if sent < 0:
+                if errno != EAGAIN and errno != EINTR:
+                    return self._break()
+                sent = 0
+            if self.broken or sent == n1 + n2 + n3:
+                return 0
+        if sent < n1:
+            self._queue(one + sent, n1 - sent)
+            sent = n1
+        if sent < n1 + n2:
+            self._queue(two + (sent - n1), n2 - (sent - n1))
+            sent = n1 + n2
+        if sent < n1 + n2 + n3:
+            self._queue(three + (sent - n1 - n2), n3 - (sent - n1 - n2))
+        return 0
+
+    cdef Py_ssize_t _write(self, char* data, Py_ssize_t size) except -1:
+        # To OpenSSL, as much as it takes.
+        cdef Py_ssize_t total = 0
+        cdef int n, reason
+        while total < size:
+            n = lb_SSL_write(self.ssl, data + total, <int>(size - total if size - total < 1 << 30 else 1 << 30))
+            if n > 0:
+                total += n
+                continue
+            reason = lb_SSL_get_error(self.ssl, n)
+            if reason != LB_SSL_ERROR_WANT_WRITE and reason != LB_SSL_ERROR_WANT_READ:
+                self._break()
+            lb_ERR_clear_error()
+            break
+        return total
+
+    cdef int _queue(self, char* data, Py_ssize_t size) except -1:
+        cdef char* grown
+        cdef Py_ssize_t need
+        if self.out_at and self.out_size - self.out_end < size:
+            memmove(self.out, self.out + self.out_at, self.out_end - self.out_at)
+            self.out_end -= self.out_at
+            self.out_at = 0
+        if self.out_size - self.out_end < size:
+            need = self.out_end + size
+            if need < self.out_size * 2:
+                need = self.out_size * 2
+            grown = <char*>realloc(self.out, need)
+            if grown == NULL:
+                raise MemoryError
+            self.out = grown
+            self.out_size = need
+        memcpy(self.out + self.out_end, data, size)
+        self.out_end += size
+        if self.out_end - self.out_at > HIGH:
+            self.full = True
+        self._want_out()
+        return 0
+
+    cdef int _want_out(self) except -1:
+        if not self.wants_out:
+            self.wants_out = True
+            self.poller.change(self, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+        return 0
+
+    cdef int _flush(self) except -1:
+        cdef Py_ssize_t n
+        if self.ssl != NULL and self.state != HANDSHAKE:
+            n = self._write(self.out + self.out_at, self.out_end - self.out_at)
+            if self.broken:
+                return 0
+        else:
+            n = send(self.fd, self.out + self.out_at, self.out_end - self.out_at, MSG_NOSIGNAL)
+            if n < 0:
+                if errno == EAGAIN or errno == EINTR:
+                    return 0
+                return self._break()
+        self.out_at += n
+        if self.out_at == self.out_end:
+            free(self.out)
+            self.out = NULL
+            self.out_at = self.out_end = self.out_size = 0
+        if self.state == CLOSING:
+            if self.out_end == 0:
+                return self._finish_close()
+        else:
+            if self.out_end - self.out_at <= LOW:
+                self.full = False
+            if n:
+                self.drained()
+        return 0
+
+    cdef int _break(self) except -1:
+        # A write failed. Whoever wrote is in the middle of something: the end of the connection is told at the end of the round.
+        if not self.broken:
+            self.broken = True
+            self.out_at = self.out_end = 0
+            self._later()
+        return 0
+
+    # Ending
+
+    cpdef end(self):
+        # No more bytes from us; theirs still come (the half-close of a tunnel).
+        if self.state == OPEN and self.ssl == NULL and self.memory is None and self.out_end == self.out_at:
+            shutdown(self.fd, SHUT_WR)
+
+    cpdef close(self):
+        if self.state >= CLOSING:
+            return
+        if self.out_end > self.out_at and self.state == OPEN and not self.broken:
+            self.state = CLOSING
+        else:
+            self._finish_close()
+
+    cpdef close_lingering(self):
+        self.lingers = True
+        self.close()
+        if self.state == LINGERING and self.readable:
+            self._later()
+
+    cpdef abort(self):
+        if self.state != CLOSED:
+            self._finalize()
+
+    cdef int _finish_close(self) except -1:
+        if not self.broken and self.state != HANDSHAKE and self.state != CONNECTING:
+            if self.ssl != NULL:
+                lb_SSL_shutdown(self.ssl)
+                lb_ERR_clear_error()
+            elif self.memory is not None:
+                self._raw(self.memory.shutdown())
+            if self.lingers and not self.eof:
+                self.state = LINGERING
+                shutdown(self.fd, SHUT_WR)
+                return 0
+        return self._finalize()
+
+    cdef int _finalize(self) except -1:
+        self.state = CLOSED
+        self.closed = True
+        self.have = 0
+        self.out_at = self.out_end = 0
+        self.poller.remove(self)
+        close_fd(self.fd)
+        self.fd = -1
+        self.ssl = NULL
+        self.lost()
+        self.tls = None
+        self.memory = None
+        return 0
+
+    # What the one who derives from this is told
+
+    cpdef connected(self):
+        pass
+
+    cpdef connect_failed(self, int error):
+        pass
+
+    cpdef handshaken(self):
+        pass
+
+    cpdef received(self):
+        pass
+
+    cpdef ended(self):
+        pass
+
+    cpdef drained(self):
+        pass
+
+    cpdef lost(self):
+        pass
+
+    cpdef expired(self):
+        pass
+
+    @property
+    def secured(self):
+        """The `ssl.SSLObject` of a TLS connection, or None."""
+        return self.tls
+
+    @property
+    def session_reused(self):
+        """Whether the TLS handshake resumed an earlier session."""
+        if self.ssl != NULL:
+            return bool(lb_SSL_session_reused(self.ssl))
+        return self.memory is not None and self.memory.tls.session_reused

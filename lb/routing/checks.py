@@ -1,0 +1,57 @@
+"""What is decided about a request before an instance is asked: the reserved path and the redirect to HTTPS.
+
+Pure and synchronous; each returns a Reply that ends the request, or None to let it pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+from lb.errors import CAUSES
+from lb.http.reply import Reply, error_reply, redirect
+from lb.routing.table import host_name
+
+RESERVED = b"/.well-known/acme-challenge/"
+
+Answer = Callable[[bytes], bytes | None]
+"""From a challenge token to its key authorization, or None."""
+
+
+def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: Answer) -> Reply | None:
+    """The front door's own path (T6): a known token gets its key authorization, every other spelling of the path 404."""
+    path = target.partition(b"?")[0]
+    if not path.startswith(RESERVED) and not plain_path(path).startswith(RESERVED):
+        return None
+    text = answer(path[len(RESERVED) :]) if path.startswith(RESERVED) else None
+    if text is None:
+        return error_reply(CAUSES["challenge_not_found"], accept, request_id, "")
+    return Reply(200, ((b"Content-Type", b"application/octet-stream"), (b"Cache-Control", b"no-store")), text)
+
+
+def plain_path(path: bytes) -> bytes:
+    """The path that a lenient server could take this one for: decoded as often as it can be, backslashes turned, dots and
+    doubled slashes resolved."""
+    while b"%" in path:
+        decoded = unquote_to_bytes(path)
+        if decoded == path:
+            break
+        path = decoded
+    kept: list[bytes] = []
+    segments = path.replace(b"\\", b"/").split(b"/")
+    for segment in segments:
+        if segment == b"..":
+            del kept[-1:]
+        elif segment not in (b"", b"."):
+            kept.append(segment)
+    tail = b"/" if segments[-1] in (b"", b".", b"..") and kept else b""
+    return b"/" + b"/".join(kept) + tail
+
+
+def redirect_to_https(method: bytes, host: bytes, target: bytes, port: int | None) -> Reply:
+    """The same host, path and query over HTTPS (T2): 301 for GET and HEAD, 308 for the rest; `port` is None for 443."""
+    name = host_name(host)
+    authority = b"[%b]" % name if b":" in name else name
+    if port is not None and port != 443:
+        authority += b":%d" % port
+    return redirect(b"https://" + authority + target, 301 if method in (b"GET", b"HEAD") else 308)

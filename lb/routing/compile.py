@@ -1,0 +1,71 @@
+"""From the configuration to a snapshot: everything that can be decided before a request comes is decided here."""
+
+from __future__ import annotations
+
+from lb.config.model import App, Config, Domain
+from lb.http.head import Limits
+from lb.routing.checks import Answer
+from lb.routing.networks import Networks
+from lb.routing.registry import Registry
+from lb.routing.route import Compression, Environment, Route
+from lb.routing.snapshot import Snapshot
+from lb.routing.table import Table
+
+STAGING = "stg-"
+
+
+def compile_snapshot(config: Config, answer: Answer, registry: Registry, https_port: int | None, workers: int) -> Snapshot:
+    """The snapshot of one of `workers` workers.
+
+    `https_port` is the port of the HTTPS listener, if there is one. Raises OSError when an instance's name has no address.
+    """
+    compression = _compression(config)
+    routes: dict[str, Route] = {}
+    for name, app in config.apps.items():
+        environments = {
+            kind: registry.environment(name, kind, section, config.limits.instance_connections or 0)
+            for kind, section in (("production", app.production), ("staging", app.staging))
+            if section is not None
+        }
+        for domain in _domains(config, name, app):
+            environment = environments.get("staging" if domain.name.startswith(STAGING) else "production")
+            if environment is not None:
+                routes[domain.name] = _route(config, domain, environment, compression)
+    limits = Limits(config.limits.header_line, config.limits.header_total, config.limits.header_fields)
+    snapshot = Snapshot(Table(routes), limits, answer, Networks(config.trusted_proxies))
+    snapshot.https_port = https_port
+    snapshot.connect = config.timeouts.connect
+    snapshot.response = config.timeouts.response
+    snapshot.read = config.timeouts.read
+    snapshot.head = config.timeouts.head
+    snapshot.idle = config.timeouts.idle
+    snapshot.max_connections = -(-config.limits.connections // workers)
+    snapshot.max_waiting = -(-config.limits.waiting // workers)
+    return snapshot
+
+
+def _domains(config: Config, name: str, app: App) -> list[Domain]:
+    """An app's bound domains, those of the shared domain included (D3)."""
+    domains = list(app.domains)
+    if config.shared_domain is not None:
+        shared = [f"{name}.{config.shared_domain}", f"{STAGING}{name}.{config.shared_domain}"]
+        domains += [Domain(name=bound) for bound in shared]
+    return domains
+
+
+def _route(config: Config, domain: Domain, environment: Environment, compression: Compression | None) -> Route:
+    route = Route(domain.name, environment, config.limits.body)
+    route.force_https = domain.force_https
+    route.cdn = domain.cdn
+    route.compression = compression if domain.compression else None
+    return route
+
+
+def _compression(config: Config) -> Compression | None:
+    if config.compression is None:
+        return None
+    return Compression(
+        tuple(name.encode() for name in config.compression.algorithms),
+        config.compression.min_size,
+        frozenset(media_type.encode() for media_type in config.compression.types),
+    )

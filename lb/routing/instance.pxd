@@ -1,0 +1,14 @@
+cdef class Instance:
+    cdef public str key
+    cdef public bytes label
+    cdef public int family, failures
+    cdef public object address
+    cdef public bytes packed
+    cdef public list idle
+    cdef public Py_ssize_t inflight, limit
+    cdef public bint healthy
+    cdef public double down_until, keep_alive
+    cpdef failed(self, double now)
+    cpdef worked(self)
+    cpdef bint is_ready(self, double now)
+    cpdef closed_idle(self, double seconds)

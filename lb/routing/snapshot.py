@@ -1,0 +1,45 @@
+"""One compiled, immutable configuration: what an exchange takes once, at its start, and keeps to its end."""
+
+from __future__ import annotations
+
+from lb.http.head import Limits
+from lb.routing.checks import Answer
+from lb.routing.networks import Networks
+from lb.routing.table import Table
+
+
+class Snapshot:
+    """A configuration as the data path wants it. Times are in seconds; `https_port` is where a redirect leads, None if nowhere.
+
+    `max_connections` and `max_waiting` (requests that wait for an instance) are a worker's share of the bounds of L5.
+    """
+
+    __slots__ = (
+        "answer",
+        "connect",
+        "head",
+        "https_port",
+        "idle",
+        "limits",
+        "max_connections",
+        "max_waiting",
+        "read",
+        "response",
+        "table",
+        "trusted",
+    )
+
+    def __init__(self, table: Table, limits: Limits, answer: Answer, trusted: Networks) -> None:
+        self.table = table
+        self.limits = limits
+        self.answer = answer
+        self.trusted = trusted
+        self.https_port: int | None = None
+        self.connect = self.response = self.read = self.head = 60.0
+        self.idle = 75.0
+        self.max_connections = 20000
+        self.max_waiting = 1000
+
+    def trusts(self, address: bytes) -> bool:
+        """Whether a CDN may speak from this address."""
+        return address in self.trusted

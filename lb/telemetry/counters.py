@@ -1,0 +1,86 @@
+"""Counters of all workers in one piece of shared memory: one row a worker slot, one 64-bit cell a name.
+
+This file knows names, rows and cells. It does not know when a counter moves: a worker counts in a list of its own and
+stores the whole row now and then. The memory is mapped by the parent before it forks, so a row outlives the worker that
+wrote it, and the next worker in the slot counts on from there. A cell is written in one step and has one writer; a row
+that is read while it is being written may mix two moments, which sums of counters bear.
+"""
+
+from __future__ import annotations
+
+import mmap
+from array import array
+from collections.abc import Sequence
+
+from lb.errors import CAUSES
+
+NAMES: tuple[str, ...] = (
+    "requests_total",
+    "responses_1xx",
+    "responses_2xx",
+    "responses_3xx",
+    "responses_4xx",
+    "responses_5xx",
+    "bytes_in",
+    "bytes_out",
+    "connections_total",
+    "connections_open",
+    "tls_handshakes_total",
+    "tls_resumed_total",
+    "upstream_connects_total",
+    "upstream_reused_total",
+    "retries_total",
+    "log_lines_dropped_total",
+    *(f"error_{code}" for code in CAUSES),
+)
+INDEX: dict[str, int] = {name: place for place, name in enumerate(NAMES)}
+
+# What describes the present, and so ends with the worker.
+GAUGES: frozenset[str] = frozenset({"connections_open"})
+
+_CELL = 8
+
+
+class Row:
+    """The cells of one worker slot, in the order of `NAMES`."""
+
+    __slots__ = ("_cells",)
+
+    def __init__(self, cells: memoryview) -> None:
+        self._cells = cells
+
+    def store(self, values: Sequence[int]) -> None:
+        """Write all cells; ValueError unless there is one value a name."""
+        self._cells[:] = array("q", values)
+
+    def load(self) -> list[int]:
+        """What a new worker in this slot starts from: the counters as they were left, the gauges back at zero (here
+        too).
+        """
+        for name in GAUGES:
+            self._cells[INDEX[name]] = 0
+        return self._cells.tolist()
+
+
+class Slab:
+    """The shared memory: `slots` rows, all zero at first. Made before the workers are; ValueError without a slot."""
+
+    __slots__ = ("_rows",)
+
+    def __init__(self, slots: int) -> None:
+        if slots < 1:
+            raise ValueError(f"a slab of {slots} slots")
+        width = len(NAMES)
+        # The views keep the mapping alive; it goes with the last process that has it.
+        cells = memoryview(mmap.mmap(-1, slots * width * _CELL)).cast("q")
+        self._rows = tuple(cells[slot * width : (slot + 1) * width] for slot in range(slots))
+
+    def row(self, slot: int) -> Row:
+        """The row of a slot, counted from 0; IndexError if there is no such slot."""
+        if not 0 <= slot < len(self._rows):
+            raise IndexError(f"slot {slot} of {len(self._rows)}")
+        return Row(self._rows[slot])
+
+    def total(self) -> dict[str, int]:
+        """Every name with its sum over all slots."""
+        return dict(zip(NAMES, map(sum, zip(*self._rows, strict=True)), strict=False))

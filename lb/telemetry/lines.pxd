@@ -1,0 +1,4 @@
+from .record cimport Record
+
+cpdef bytes json_line(Record record, bytes time)
+cpdef bytes combined_line(Record record, bytes time)

@@ -1,0 +1,146 @@
+"""One certificate file and its key: the names it covers, how long it holds, and everything that can be wrong with the
+pair.
+
+This file reads and judges files. It does not know how a handshake picks a certificate or how many there are. Only the
+names in subjectAltName count: clients have ignored the common name for years (RFC 9525 section 6.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from pathlib import Path
+from typing import NamedTuple
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from lb.config.model import CertificateFiles
+
+
+class TlsProblem(NamedTuple):
+    """One file that cannot be used, and why."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.reason}"
+
+
+class TlsError(Exception):
+    """Certificates or keys that cannot be used: every problem that was found, in the order of the configuration."""
+
+    def __init__(self, problems: Sequence[TlsProblem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate that can be presented: its names in lower case (IP addresses in their shortest form), its end, its
+    file.
+    """
+
+    names: frozenset[str]
+    not_before: datetime
+    not_after: datetime
+    path: Path
+    key_path: Path
+    key_type: str
+
+    def covers(self, host: str) -> bool:
+        """Whether the certificate is valid for `host`: lower case, without port; an IPv6 address with or without
+        brackets.
+
+        A wildcard covers exactly one label (RFC 9525 section 6.3).
+        """
+        host = _canonical(host)
+        return host in self.names or wildcard_of(host) in self.names
+
+    def warnings(self, now: datetime) -> tuple[str, ...]:
+        """What is legal but will surprise: clients refuse a certificate outside its dates."""
+        if now >= self.not_after:
+            return (f"{self.path}: expired on {self.not_after:%Y-%m-%d %H:%M} UTC",)
+        if now < self.not_before:
+            return (f"{self.path}: not valid before {self.not_before:%Y-%m-%d %H:%M} UTC",)
+        return ()
+
+
+def wildcard_of(host: str) -> str:
+    """The wildcard that would cover `host`: its first label replaced by a star."""
+    return "*." + host.partition(".")[2]
+
+
+def load_certificate(files: CertificateFiles) -> Certificate:
+    """Read a certificate (a PEM file, the server's own certificate first) and its key, and check that they belong
+    together.
+
+    Raises TlsError.
+    """
+    leaf = _leaf(files.cert)
+    key_type = _key_type(files, leaf)
+    names = _names(leaf)
+    if not names:
+        raise _error(files.cert, "the certificate has no names (subjectAltName)")
+    return Certificate(names, leaf.not_valid_before_utc, leaf.not_valid_after_utc, files.cert, files.key, key_type)
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _error(path: Path, reason: str) -> TlsError:
+    return TlsError([TlsProblem(path, reason)])
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise _error(path, error.strerror or str(error)) from error
+
+
+def _leaf(path: Path) -> x509.Certificate:
+    data = _read(path)
+    try:
+        return x509.load_pem_x509_certificates(data)[0]
+    except ValueError as error:
+        raise _error(path, "not a certificate in PEM form") from error
+
+
+def _key_type(files: CertificateFiles, leaf: x509.Certificate) -> str:
+    """The kind of key, so that certificates of different kinds can stand side by side."""
+    data = _read(files.key)
+    try:
+        key = load_pem_private_key(data, password=None)
+    except TypeError as error:
+        raise _error(files.key, "the key is encrypted; a server needs it without a password") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _error(files.key, "not a private key in PEM form") from error
+    if key.public_key() != leaf.public_key():
+        raise _error(files.key, f"not the key of the first certificate in {files.cert}")
+    return type(key).__name__
+
+
+def _names(leaf: x509.Certificate) -> frozenset[str]:
+    try:
+        extension = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except (x509.ExtensionNotFound, ValueError):
+        return frozenset()
+    dns = extension.value.get_values_for_type(x509.DNSName)
+    addresses = extension.value.get_values_for_type(x509.IPAddress)
+    return frozenset(name.lower().removesuffix(".") for name in dns) | frozenset(map(str, addresses))
+
+
+def _canonical(host: str) -> str:
+    """The host as `names` has it: without a trailing dot, an IPv6 address without brackets in its shortest form."""
+    if ":" in host:
+        try:
+            return str(ip_address(host.strip("[]")))
+        except ValueError:
+            return host
+    return host.removesuffix(".")

@@ -1,0 +1,67 @@
+"""Builds the compiled data path; without a C compiler (or Cython) the same code runs uncompiled.
+
+What is compiled is listed here and nowhere else: twins (`.pyx` beside a `.py` of the same name) and plain `.py` typed by a `.pxd`.
+`LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into an error.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+from setuptools import Extension, setup
+
+SOURCES = (
+    "lb/http/head.py",
+    "lb/http/scan.pyx",
+    "lb/http/body.pyx",
+    "lb/routing/instance.py",
+    "lb/routing/balancer.py",
+    "lb/routing/route.py",
+    "lb/routing/table.py",
+    "lb/routing/snapshot.py",
+    "lb/telemetry/record.py",
+    "lb/telemetry/lines.pyx",
+    "lb/proxy/poller.pyx",
+    "lb/proxy/wire.pyx",
+    "lb/proxy/listener.pyx",
+    "lb/proxy/deadlines.py",
+    "lb/proxy/engine.py",
+    "lb/proxy/client.py",
+    "lb/proxy/pool.py",
+    "lb/proxy/upstream.py",
+    "lb/proxy/exchange.py",
+)
+
+required = os.environ.get("LB_REQUIRE_COMPILED") == "1"
+
+
+def extensions() -> list[Extension]:
+    if sys.platform != "linux" or os.environ.get("LB_BUILD_PURE") == "1":
+        return []  # the compiled transport is made of epoll and accept4
+    try:
+        from Cython.Build import cythonize
+    except ImportError:
+        if required:
+            raise
+        return []
+    modules = [
+        Extension(
+            source.rsplit(".", 1)[0].replace("/", "."),
+            [source],
+            depends=[str(header) for header in Path("lb").rglob("*.h")],
+            extra_compile_args=["-O3", "-fno-plt", "-Wno-unused-function", "-Wno-unreachable-code"],
+            libraries=["dl"],
+            optional=not required,
+        )
+        for source in SOURCES
+        if Path(source).exists()
+    ]
+    return cythonize(
+        modules,
+        language_level=3,
+        compiler_directives={"binding": False, "embedsignature": False, "annotation_typing": False},
+        quiet=True,
+    )
+
+
+setup(ext_modules=extensions())

@@ -1,0 +1,1 @@
+"""The tests: beside this package's end-to-end part, one folder a layer of `lb`."""

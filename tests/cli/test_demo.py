@@ -1,0 +1,133 @@
+"""`lb demo`: started as a visitor starts it, tried as its banner says, ended with Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from lb.cli.demo import CONFIGURATION
+from tests.control.running import Running
+from tests.e2e.harness import process
+from tests.e2e.harness.client import Client, get, post
+from tests.e2e.harness.waiting import wait_for
+
+_ANY = ("--http", "127.0.0.1:0", "--https", "127.0.0.1:0")
+
+
+@contextmanager
+def demo(directory: Path, *options: str) -> Iterator[Running]:
+    with Running("lb", "demo", *(options or _ANY), cwd=directory) as running:
+        running.wait_ready()
+        yield running
+
+
+def port(running: Running, scheme: str) -> int:
+    return int(running.wait_line(rf"listening on {scheme}://127\.0\.0\.1:(\d+)")[1])
+
+
+def instances(running: Running, host: str) -> list[tuple[str, str]]:
+    """(instance, environment) that answered, of four requests."""
+    with Client(("127.0.0.1", port(running, "http"))) as client:
+        answers = [json.loads(client.ask(get("/json", host=host)).body) for _ in range(4)]
+    return [(answer["instance"], answer["environment"]) for answer in answers]
+
+
+def test_each_name_reaches_its_environment(tmp_path: Path) -> None:  # spec: D1, F1
+    with demo(tmp_path) as running:
+        for host in ("localhost", "demo.localhost"):
+            assert set(instances(running, host)) == {("one", "production"), ("two", "production")}
+        assert set(instances(running, "stg-demo.localhost")) == {("three", "staging")}
+
+
+def test_https_is_served_with_a_certificate_made_once(tmp_path: Path) -> None:
+    certificate = tmp_path / "certs" / "localhost.pem"
+    for _ in range(2):
+        with demo(tmp_path) as running:
+            made = certificate.read_bytes()
+            assert (tmp_path / "certs" / "localhost.key").stat().st_mode & 0o777 == 0o600
+            trust = ssl.create_default_context(cafile=certificate)
+            for host in ("localhost", "demo.localhost", "stg-demo.localhost"):
+                with Client(("127.0.0.1", port(running, "https")), tls=trust, name=host) as client:
+                    fields = dict(json.loads(client.ask(get("/json", host=host)).body)["fields"])
+                    assert fields["X-Forwarded-Proto"] == "https"  # spec: H1
+    assert certificate.read_bytes() == made
+
+
+def test_the_page_and_the_upload(tmp_path: Path) -> None:
+    with demo(tmp_path) as running, Client(("127.0.0.1", port(running, "http"))) as client:
+        page = client.ask(get("/", host="localhost"))
+        assert page.status == 200
+        assert b"X-Real-IP" in page.body
+        assert b"127.0.0.1" in page.body
+        assert json.loads(client.ask(post("/upload", b"x" * 2_000_000, host="localhost")).body)["bytes"] == 2_000_000
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="no curl here")
+def test_every_curl_line_of_the_banner_works(tmp_path: Path) -> None:
+    with demo(tmp_path) as running:
+        lines = [line.partition("#") for line in running.lines if line.startswith("  curl ")]
+        assert len(lines) == 4
+        for command, _, environment in lines:
+            arguments = [*shlex.split(command), "--silent", "--show-error"]
+            ended = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=tmp_path)
+            assert ended.returncode == 0, ended.stderr
+            assert json.loads(ended.stdout)["environment"] == environment.strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_all_of_it(tmp_path: Path, number: signal.Signals) -> None:
+    with demo(tmp_path) as running:
+        children = running.children
+        assert len(children) == 5  # three instances, two workers
+        with Client(("127.0.0.1", port(running, "http"))) as client:
+            client.send(get("/events", host="localhost"))  # a stream without end must not hold it up
+            assert client.sock.recv(1)
+            os.killpg(running.pid, number)
+            assert running.wait_end() == 0
+        assert "Traceback" not in running.stderr
+        wait_for(lambda: not any(map(process.is_alive, children)), "the children to be gone")
+
+
+def test_nothing_is_left_when_it_is_killed(tmp_path: Path) -> None:
+    with demo(tmp_path) as running:
+        children = running.children
+        running.signal(signal.SIGKILL)
+        wait_for(lambda: not any(map(process.is_alive, children)), "the children to be gone")
+
+
+def test_a_taken_port_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        with Running("lb", "demo", "--http", f"127.0.0.1:{number}", "--https", "127.0.0.1:0", cwd=tmp_path) as running:
+            assert running.wait_end() == 1
+            assert f"lb: cannot listen on http://127.0.0.1:{number}: the port is in use by" in running.stderr
+            assert "Traceback" not in running.stderr
+
+
+def test_two_demos_side_by_side(tmp_path: Path) -> None:
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    with demo(tmp_path / "one") as first, demo(tmp_path / "two") as second:
+        for running in (first, second):
+            assert set(instances(running, "localhost")) == {("one", "production"), ("two", "production")}
+
+
+def test_a_bad_address_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    with Running("lb", "demo", "--http", "nonsense", cwd=tmp_path) as running:
+        assert running.wait_end() == 78
+        assert not (tmp_path / "certs").exists()
+
+
+def test_the_tree_shows_the_very_file_that_the_package_has() -> None:
+    assert (Path(__file__).parents[2] / "config" / "demo.yaml").samefile(CONFIGURATION)

@@ -1,0 +1,83 @@
+"""The admin server's answers, from counters and a board that the test sets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from pytest_aiohttp.plugin import AiohttpClient
+
+from lb.config.model import App, Config, Domain, Environment, InstanceAddress
+from lb.control.admin import PATHS, AdminAssignment, make_app
+from lb.control.board import Board
+from lb.telemetry.counters import NAMES, Slab
+
+
+@pytest.fixture
+def assignment() -> AdminAssignment:
+    instance = InstanceAddress(host="127.0.0.1", port=3000, path="", text="127.0.0.1:3000")
+    app = App(domains=(Domain(name="shop.example.com"),), production=Environment(instances=(instance,)))
+    return AdminAssignment(
+        Config(apps={"shop": app}), (), Slab(2), Board(2), {"version": "1.2.3", "engine": "compiled"}
+    )
+
+
+def serve_all(board: Board) -> None:
+    for slot in range(board.slots):
+        board.fill(slot, 100 + slot)
+        board.set_ready(slot)
+
+
+async def test_metrics_sum_the_workers(aiohttp_client: AiohttpClient, assignment: AdminAssignment) -> None:
+    for slot in (0, 1):
+        assignment.slab.row(slot).store([2 if name == "requests_total" else 0 for name in NAMES])
+    client = await aiohttp_client(make_app(assignment))
+    response = await client.get("/metrics")
+    assert response.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        sample.name: sample.value
+        for family in text_string_to_metric_families(await response.text())
+        for sample in family.samples
+    }
+    assert samples["lb_requests_total"] == 4
+
+
+@pytest.mark.parametrize("state", ["starting", "ready", "draining"])
+async def test_readiness_follows_the_board(
+    aiohttp_client: AiohttpClient, assignment: AdminAssignment, state: str
+) -> None:
+    if state != "starting":
+        serve_all(assignment.board)
+    if state == "draining":
+        assignment.board.drain()
+    client = await aiohttp_client(make_app(assignment))
+    response = await client.get("/readyz")
+    assert (response.status, await response.text()) == (200 if state == "ready" else 503, f"{state}\n")
+    assert (await client.get("/healthz")).status == 200
+
+
+async def test_status_names_workers_and_apps(aiohttp_client: AiohttpClient, assignment: AdminAssignment) -> None:
+    serve_all(assignment.board)
+    assignment.board.fill(1, 200)
+    client = await aiohttp_client(make_app(assignment))
+    status: dict[str, Any] = await (await client.get("/status")).json()
+    assert status["version"] == "1.2.3"
+    assert status["state"] == "starting"
+    assert [(worker["pid"], worker["restarts"], worker["ready"]) for worker in status["workers"]] == [
+        (100, 0, True),
+        (200, 1, False),
+    ]
+    assert status["apps"] == {
+        "shop": {
+            "domains": ["shop.example.com"],
+            "production": {"balance": "round_robin", "instances": ["127.0.0.1:3000"]},
+            "staging": None,
+        }
+    }
+
+
+async def test_nothing_can_be_changed(aiohttp_client: AiohttpClient, assignment: AdminAssignment) -> None:
+    client = await aiohttp_client(make_app(assignment))
+    for path in PATHS:
+        assert (await client.post(path)).status == 405

@@ -1,0 +1,46 @@
+"""The board: what a reader in another process sees."""
+
+from __future__ import annotations
+
+import os
+
+from lb.control.board import Board, WorkerState
+
+
+def test_a_slot_goes_from_empty_to_ready_and_back() -> None:
+    board = Board(2)
+    assert not board.ready()
+    for slot in (0, 1):
+        board.fill(slot, 100 + slot)
+    assert not board.ready()
+    board.set_ready(0)
+    board.set_ready(1)
+    assert board.ready()
+    board.clear(1)
+    assert not board.ready()
+    board.fill(1, 103)
+    first, second = board.workers()
+    assert (first.pid, first.restarts, first.ready) == (100, 0, True)
+    assert second == WorkerState(1, 103, second.since, 1, ready=False)
+
+
+def test_draining_is_never_ready() -> None:
+    board = Board(1)
+    board.fill(0, 1)
+    board.set_ready(0)
+    board.drain()
+    assert not board.ready()
+
+
+def test_another_process_sees_what_is_written_after_the_fork() -> None:
+    board = Board(1)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(reading, 1)
+        os._exit(0 if board.workers()[0].pid == 4711 and board.supervisor == os.getppid() else 1)
+    board.fill(0, 4711)
+    os.write(writing, b"x")
+    assert os.waitpid(child, 0)[1] == 0
+    os.close(reading)
+    os.close(writing)

@@ -1,0 +1,46 @@
+"""What the kernel says of a process: children, memory, descriptors. Linux only."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from pathlib import Path
+
+KIB = 1024
+
+
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _status(pid: int, key: str) -> int:
+    match = re.search(rf"^{key}:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    assert match is not None
+    return int(match[1]) * KIB
+
+
+def memory(pid: int) -> int:
+    """Resident memory now, bytes."""
+    return _status(pid, "VmRSS")
+
+
+def peak_memory(pid: int) -> int:
+    """The most that was ever resident, bytes."""
+    return _status(pid, "VmHWM")
+
+
+def open_files(pid: int) -> int:
+    count = 0
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            entry.readlink()
+            count += 1
+    return count
+
+
+def is_alive(pid: int) -> bool:
+    """True while the process runs; a zombie is dead."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

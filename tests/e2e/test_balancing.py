@@ -1,0 +1,253 @@
+"""Which instance gets a request, and what happens when one fails: clauses F1 and F2."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import OpenStage
+from tests.e2e.harness.client import chunk, get, message, post
+from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.expect import assert_error, assert_logged
+from tests.e2e.harness.instance import Instance, Peer, Script, address_text, reserve
+from tests.e2e.harness.scripts import Echo, answer_and_close, close_unanswered, echo, ok, reset_unanswered
+from tests.e2e.harness.waiting import wait_for
+
+
+def test_requests_go_round(tmp_path: Path) -> None:
+    # spec: F1
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(Instance(echo(name))).address for name in "abc"]
+        door = stack.enter_context(FrontDoor(configure(*addresses), tmp_path))
+        answered = [Echo(door.ask(get())).instance for _ in range(9)]
+        with door.connect() as client:
+            answered += [Echo(client.ask(get())).instance for _ in range(9)]
+    assert answered[:3] * 6 == answered
+    assert set(answered) == set("abc")
+
+
+def test_production_and_staging_go_round_apart(tmp_path: Path) -> None:
+    # spec: F1, D1
+    with ExitStack() as stack:
+        addresses = [stack.enter_context(Instance(echo(name))).address for name in "abcd"]
+        config = configure(*addresses[:2], domains=("shop.example.com", "stg-shop.example.com"))
+        config["apps"]["shop"]["staging"] = {"instances": addresses[2:]}
+        door = stack.enter_context(FrontDoor(config, tmp_path))
+        counts = Counter(
+            Echo(door.ask(get(host=host))).instance
+            for _ in range(4)
+            for host in ("shop.example.com", "stg-shop.example.com")
+        )
+    assert counts == {"a": 2, "b": 2, "c": 2, "d": 2}
+
+
+@pytest.mark.parametrize("request_bytes", [get(), post("/", b"hello"), post("/", b"x" * 300_000)])
+def test_an_instance_that_refuses_is_passed_over(tmp_path: Path, request_bytes: bytes) -> None:
+    # spec: F1, F2: nothing of the request was accepted, so that any method may go elsewhere
+    with reserve() as refusing, Instance(echo("works")) as works:
+        config = configure(address_text(refusing), works.address)
+        with FrontDoor(config, tmp_path) as door:
+            for _ in range(10):
+                assert Echo(door.ask(request_bytes)).instance == "works"
+
+
+def test_an_instance_comes_back_when_it_works_again(tmp_path: Path) -> None:
+    # spec: F1
+    sock = reserve()
+    with (
+        Instance(echo("steady")) as steady,
+        FrontDoor(configure(address_text(sock), steady.address), tmp_path) as door,
+    ):
+        for _ in range(4):
+            assert Echo(door.ask(get())).instance == "steady"
+        with Instance(echo("back"), sock=sock):
+            wait_for(lambda: Echo(door.ask(get())).instance == "back", "the instance to be used again")
+        wait_for(lambda: Echo(door.ask(get())).instance == "steady", "the other one to be used alone")
+
+
+def test_when_all_refuse_the_reply_says_so(tmp_path: Path) -> None:
+    # spec: F1, E1
+    with (
+        reserve() as one,
+        reserve() as two,
+        FrontDoor(configure(address_text(one), address_text(two)), tmp_path) as door,
+    ):
+        for turn in range(5):
+            response = door.ask(get(f"/{turn}"))
+            assert response.status in {502, 503}
+            assert_error(response, response.status, "connection_refused", "destination_unavailable")
+            if turn == 0:
+                assert_error(response, 502, "connection_refused")
+            if response.status == 503:
+                assert response.has("retry-after")
+
+
+def test_a_missing_unix_socket_is_passed_over(tmp_path: Path, short_path: Path) -> None:
+    # spec: F1
+    with (
+        Instance(echo("works")) as works,
+        FrontDoor(configure(f"unix:{short_path}/none.sock", works.address), tmp_path) as door,
+    ):
+        for _ in range(4):
+            assert Echo(door.ask(get())).instance == "works"
+
+
+@pytest.mark.parametrize("breaking", [close_unanswered, reset_unanswered], ids=["closes", "resets"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
+def test_an_idempotent_request_is_repeated_elsewhere(tmp_path: Path, breaking: Script, method: str) -> None:
+    # spec: F2
+    with Instance(breaking) as broken, Instance(echo("works")) as works:
+        with FrontDoor(configure(broken.address, works.address), tmp_path) as door:
+            for _ in range(2):
+                assert door.ask(message(f"{method} /x")).status == 200
+        assert len(broken.requests) >= 1
+        assert len(works.requests) == 2
+
+
+@pytest.mark.parametrize("breaking", [close_unanswered, reset_unanswered], ids=["closes", "resets"])
+@pytest.mark.parametrize("method", ["POST", "PATCH", "UNKNOWN"])
+def test_a_request_that_may_have_been_acted_on_is_not_repeated(tmp_path: Path, breaking: Script, method: str) -> None:
+    # spec: F2
+    with Instance(breaking) as broken, Instance(breaking) as other:
+        with FrontDoor(configure(broken.address, other.address), tmp_path) as door:
+            response = door.ask(message(f"{method} /pay", "Content-Length: 3", body=b"100"))
+            assert_error(response, 502, "connection_terminated")
+            assert_logged(door, 502, "connection_terminated", target="/pay", method=method)
+        assert len(broken.requests) + len(other.requests) == 1
+
+
+def test_nothing_is_repeated_once_a_response_began(tmp_path: Path) -> None:
+    # spec: F2
+    def half(peer: Peer) -> None:
+        peer.request()
+        peer.send(ok(b"x" * 100)[:-50])
+
+    with Instance(half) as one, Instance(half) as two:
+        with FrontDoor(configure(one.address, two.address), tmp_path) as door, door.connect() as client:
+            client.send(get("/half"))
+            assert client.head().status == 200
+            assert client.rest() == b"x" * 50
+            assert_logged(door, 200, "http_response_incomplete", target="/half")
+        assert len(one.requests) + len(two.requests) == 1
+
+
+def test_a_body_that_was_streamed_cannot_be_repeated(tmp_path: Path) -> None:
+    # spec: F2, F3: what is gone is gone, even if the method is idempotent
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.stream.exactly(1000)
+        peer.reset()
+
+    with (
+        Instance(script) as one,
+        Instance(script) as two,
+        FrontDoor(configure(one.address, two.address), tmp_path) as door,
+        door.connect() as client,
+    ):
+        client.send(message("PUT /big", "Transfer-Encoding: chunked", body=chunk(b"x" * 4_000)))
+        response = client.response()
+        assert response.status == 502
+        assert_error(response, 502, "connection_terminated")
+
+
+def test_when_every_instance_breaks_an_idempotent_request_ends_soon(tmp_path: Path) -> None:
+    # spec: F2: retries are bounded
+    with ExitStack() as stack:
+        instances = [stack.enter_context(Instance(close_unanswered)) for _ in range(8)]
+        door = stack.enter_context(FrontDoor(configure(*[one.address for one in instances]), tmp_path))
+        assert_error(door.ask(get()), 502, "connection_terminated")
+        assert sum(len(one.requests) for one in instances) <= 8
+
+
+def _closing_after_one(keep_alive_promised: bool) -> Callable[[Peer], None]:
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(ok(b"ok", *(["Keep-Alive: timeout=60"] if keep_alive_promised else [])))
+        peer.half_close()
+        peer.wait_gone()
+
+    return script
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_idle_connection_that_the_instance_closed_costs_nobody_an_error(stage: OpenStage, method: str) -> None:
+    # spec: F2: the keep-alive race at its most frequent
+    with stage(_closing_after_one(keep_alive_promised=True)) as on, on.connect() as client:
+        for turn in range(100):
+            response = client.ask(message(f"{method} /{turn}", "Content-Length: 1", host=on.host, body=b"x"))
+            assert response.status == 200, (turn, response.body)
+        targets = [request.target for request in on.instance.requests]
+        assert targets == [f"/{turn}".encode() for turn in range(100)]
+
+
+def test_a_stale_connection_is_replaced_for_an_idempotent_request(stage: OpenStage) -> None:
+    # spec: F2: the close crosses the request on its way
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(ok(b"ok"))
+        if peer.number == 0:
+            peer.head()
+            peer.reset()
+        else:
+            echo()(peer)
+
+    with stage(script) as on, on.connect() as client:
+        assert client.ask(get("/first", host=on.host)).status == 200
+        assert client.ask(get("/second", host=on.host)).status == 200
+
+
+def test_a_connection_is_reused_when_both_sides_agree(stage: OpenStage) -> None:
+    # spec: F4
+    with stage(echo()) as on, on.connect() as client:
+        numbers = {Echo(client.ask(get(host=on.host))).connection for _ in range(10)}
+    assert numbers == {0}
+
+
+@pytest.mark.parametrize("line", ["Connection: close", "Connection: Close, x"])
+def test_a_connection_that_the_instance_ends_is_not_reused(stage: OpenStage, line: str) -> None:
+    # spec: F4
+    with stage(answer_and_close(ok(b"ok", line))) as on, on.connect() as client:
+        for _ in range(5):
+            assert client.ask(post("/", b"x", host=on.host)).status == 200
+        assert on.instance.connections == 5
+
+
+def _reached(statuses: Counter[int], enough: int) -> bool:
+    return sum(statuses.values()) >= enough
+
+
+def test_no_error_while_instances_come_and_go_under_load(tmp_path: Path) -> None:
+    # spec: F1, F2: idempotent requests only, so that every failure can be mended
+    sock, stop = reserve(), threading.Event()
+    statuses: Counter[int] = Counter()
+
+    def load(door: FrontDoor) -> None:
+        with door.connect() as client:
+            while not stop.is_set():
+                statuses[client.ask(get()).status] += 1
+
+    with (
+        Instance(echo("steady")) as steady,
+        FrontDoor(configure(address_text(sock), steady.address), tmp_path) as door,
+    ):
+        threads = [threading.Thread(target=load, args=(door,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        address = sock.getsockname()
+        for _ in range(4):
+            with Instance(echo("flaky"), sock=sock) as flaky:
+                flaky.wait_requests(20)
+            enough = sum(statuses.values()) + 50
+            wait_for(partial(_reached, statuses, enough), "requests without it")
+            sock = reserve(*address)
+        stop.set()
+        for thread in threads:
+            thread.join()
+        sock.close()
+    assert set(statuses) == {200}, statuses
