@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 import click
 
 from lb.cli.build import fallbacks
-from lb.config.model import App, Config, Environment
+from lb.config.model import App, Config
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.control.service import Service
 
@@ -50,14 +50,10 @@ def _domains(name: str, app: App, shared_domain: str | None) -> Iterator[tuple[s
     if shared_domain is not None:
         names += shared_names(name, shared_domain)
     for one in names:
-        environment = ("staging", app.staging) if is_staging(one) else ("production", app.production)
-        yield "every host" if one == CATCH_ALL else one, _instances(*environment)
-
-
-def _instances(name: str, environment: Environment | None) -> str:
-    if environment is None:
-        return f"{name} (has no instances)"
-    return f"{name}: {', '.join(instance.text for instance in environment.instances)}"
+        kind, environment = ("staging", app.staging) if is_staging(one) else ("production", app.production)
+        if environment is not None:
+            instances = ", ".join(instance.text for instance in environment.instances)
+            yield "every host" if one == CATCH_ALL else one, f"{kind}: {instances}"
 
 
 def _notes(info: Mapping[str, str]) -> Iterator[str]:

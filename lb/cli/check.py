@@ -64,9 +64,8 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
     try:
         contexts = Contexts(certificates)
     except TlsError as error:
-        raise ConfigErrors(
-            [origin.problem(paths[bad.path], str(bad)) for bad in error.problems], loaded.warnings
-        ) from None
+        bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
+        raise ConfigErrors(bad, loaded.warnings) from None
     whole: KeyPath = ("tls", "certificates")
     warnings = [origin.key_problem(whole, text, level="warning") for text in contexts.warnings]
     for app, settings in loaded.config.apps.items():
@@ -74,10 +73,13 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
             if domain.force_https and contexts.find(domain.name) is None:
                 message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
                 where = ("apps", app, "domains", index, "force_https")
-                warnings.append(
-                    origin.problem(where, message, "add a certificate for it to tls.certificates", "warning")
-                )
+                hint = "add a certificate for it to tls.certificates"
+                warnings.append(origin.problem(where, message, hint, "warning"))
     return warnings
+
+
+def _about_missing(file: Path) -> str:
+    return "" if file.is_absolute() or file.exists() else f"it was looked for in the working directory, {Path.cwd()}"
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:

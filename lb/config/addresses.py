@@ -39,11 +39,11 @@ def parse_listen(value: object) -> HostPort:
     host, port = _split(text, "an address to listen on", _LISTEN_FORMS)
     if not host:
         return HostPort("", port)
-    try:
-        return HostPort(str(ipaddress.ip_address(host)), port)
-    except ValueError:
+    address = _ip(host)
+    if address is None:
         hint = f"write 127.0.0.1:{port}" if host == "localhost" else _LISTEN_FORMS.replace("8080", str(port))
-        raise BadValueError(f"{quoted(text)} does not begin with an IP address", hint) from None
+        raise BadValueError(f"{quoted(text)} does not begin with an IP address", hint)
+    return HostPort(address, port)
 
 
 def parse_instance(value: object) -> tuple[str, int, str]:
@@ -99,7 +99,7 @@ def _text(value: object, noun: str) -> str:
 def _split(text: str, noun: str, forms: str) -> HostPort:
     found = _HOST_AND_PORT.fullmatch(text)
     if found is None:
-        if _is_address(text):
+        if _ip(text) is not None:
             bracketed = f'"[{text}]:80"' if ":" in text else f"{text}:80"
             raise BadValueError(f"{quoted(text)} lacks a port", f"write {bracketed}")
         raise BadValueError(f"{quoted(text)} is not {noun}", forms)
@@ -108,15 +108,15 @@ def _split(text: str, noun: str, forms: str) -> HostPort:
         raise BadValueError(f"{quoted(text)} has an impossible port", f"ports go up to {_LONGEST_PORT}")
     if host.startswith("["):
         host = host[1:-1]
-        if not _is_address(host) or ":" not in host:
+        if ":" not in host or _ip(host) is None:
             raise BadValueError(f"{quoted(text)} has no IPv6 address in its brackets", forms)
     return HostPort(host, int(port))
 
 
 def _host(host: str, text: str) -> str:
     """An IP address in its shortest form, or a host name in lower case."""
-    if _is_address(host):
-        return str(ipaddress.ip_address(host))
+    if (address := _ip(host)) is not None:
+        return address
     name = host.lower().removesuffix(".")
     labels = name.split(".")
     if labels[-1].isdecimal():  # 127.0.1 and 300.1.1.1 are no addresses, and no resolver has such a name
@@ -126,12 +126,12 @@ def _host(host: str, text: str) -> str:
     return name
 
 
-def _is_address(host: str) -> bool:
+def _ip(host: str) -> str | None:
+    """The shortest form of an IP address; None for anything else."""
     try:
-        ipaddress.ip_address(host)
+        return str(ipaddress.ip_address(host))
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _socket_path(text: str) -> str:

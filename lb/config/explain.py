@@ -7,6 +7,7 @@ units.py, names.py or addresses.py.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any, get_args
 
 from pydantic import BaseModel
@@ -36,12 +37,12 @@ def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
     if value is Blank.EMPTY and not path:
         return origin.problem(path, "this file is empty", "`lb config example` prints one to start with")
     if value is Blank.EMPTY:
-        return origin.key_problem(path, f"{_written(path, origin)} has no value", "give it one, or remove the line")
+        return origin.key_problem(path, f"{origin.name(path)} has no value", "give it one, or remove the line")
     if path[-1:] == ("[key]",):
         message, hint = _bad_value(error)
         return origin.key_problem(path[:-1], message, hint)
     message, hint = _bad_value(error)
-    return origin.problem(path, f"{_written(path, origin)}: {message}" if path else message, hint)
+    return origin.problem(path, f"{origin.name(path)}: {message}" if path else message, hint)
 
 
 def _bad_value(error: ErrorDetails) -> tuple[str, str]:
@@ -101,13 +102,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
     return next((found for argument in get_args(annotation) if (found := _model_in(argument))), None)
 
 
-def _written(path: KeyPath, origin: Origin) -> str:
-    """`path` without the index that one item has where a list could stand."""
-    while path and isinstance(path[-1], int) and path not in origin.places:
-        path = path[:-1]
-    return dotted(path)
-
-
+@cache
 def _all_keys() -> Mapping[str, list[str]]:
     """Every key of the file → where it belongs: `under limits`."""
     keys: dict[str, list[str]] = {}

@@ -136,11 +136,13 @@ def _compose(source: Source, problems: list[Problem]) -> tree.Node:
     try:
         return composer.document(yaml.parse("\n".join(source.lines), Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        mark, context, problem = error.problem_mark, error.context or "", error.problem or ""
-        if error.context_mark is not None and "end of stream" in problem:
-            mark = error.context_mark  # the quote that is never closed, not the end of the file
-        line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-        message, hint = explain_stumble(Stumble(problem, context, source.line(line), column))
+        mark: Any = error.problem_mark  # every error of the scanner and the parser has one
+        opening: Any = error.context_mark
+        at_end = not any(source.lines[mark.line + 1 :]) and not source.line(mark.line)[mark.column :].strip()
+        is_opening = at_end and opening is not None and source.line(opening.line)[opening.column] in "\"'[{"
+        line, column = (opening.line, opening.column) if is_opening else (mark.line, mark.column)
+        stumble = Stumble(error.problem or "", error.context or "", source.line(line), column, is_opening)
+        message, hint = explain_stumble(stumble)
         problems.append(source.problem(Span(line, column, column + 1), message, hint))
         raise ConfigErrors(problems) from None
 

@@ -46,26 +46,27 @@ def parse_domain(value: object) -> str:
     if not isinstance(value, str):
         raise BadValueError("a domain must be text, such as shop.example.com")
     written = value.strip()
-    _refuse_lookalikes(written)
     prefix, rest = ("*.", written[2:]) if written.startswith("*.") else ("", written)
-    name = _to_ascii(rest, written)
-    labels = name.split(".")
-    wrong = next((label for label in labels if not is_label(label)), None)
+    name, why_not = _to_ascii(rest)
+    wrong = next((label for label in name.split(".") if not is_label(label)), None)
     if wrong is not None:
-        raise BadValueError(f"{quoted(written)} is not a domain name", _about_label(wrong))
-    if not is_possible(prefix + name):
-        raise BadValueError(f"{quoted(written)} is not a domain name", f"it is longer than {_LONGEST_NAME} characters")
+        why_not = why_not or _about_label(wrong)
+    elif not is_possible(prefix + name):
+        why_not = f"it is longer than {_LONGEST_NAME} characters"
+    if why_not or written == "_":
+        _refuse_lookalikes(written)
+        raise BadValueError(f"{quoted(written)} is not a domain name", why_not)
     return prefix + name
 
 
-def _to_ascii(text: str, written: str) -> str:
-    """Lower-case ASCII without the trailing dot; Unicode goes through UTS 46, as browsers do it (RFC 5891)."""
+def _to_ascii(text: str) -> tuple[str, str]:
+    """Lower-case ASCII without the trailing dot, or why not; Unicode goes through UTS 46 and RFC 5891, as in browsers."""
     if not text.isascii() and len(text) <= _LONGEST_NAME:
         try:
             text = idna.encode(text, uts46=True, std3_rules=True).decode("ascii")
         except (idna.IDNAError, UnicodeError) as error:
-            raise BadValueError(f"{quoted(written)} is not a domain name", f"{error}"[:200]) from None
-    return text.lower().removesuffix(".")
+            return "", str(error)[:200]
+    return text.lower().removesuffix("."), ""
 
 
 def _refuse_lookalikes(text: str) -> None:

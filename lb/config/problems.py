@@ -118,6 +118,12 @@ class Origin:
         start = Span(0, 0, 1)
         return Place(start, start)
 
+    def name(self, path: KeyPath) -> str:
+        """`path` as people write it, without the index that one item has where a list could stand."""
+        while path and isinstance(path[-1], int) and path not in self.places:
+            path = path[:-1]
+        return dotted(path)
+
     def line(self, path: KeyPath) -> int:
         """The line of `path`, counted from 1."""
         return self.place(path).value.line + 1

@@ -7,7 +7,7 @@ missing asks `is_certain` first, so that no one mistake is reported twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import ip_address
 
@@ -29,18 +29,18 @@ class Scene:
 
     config: Config
     origin: Origin
-    refused: frozenset[KeyPath] = frozenset()
+    refused: Mapping[KeyPath, set[str | int]]  # section or list → its keys or indexes that were refused
 
     def is_certain(self, *path: str) -> bool:
         """Whether what the configuration has at `path` is all that the file says: nothing of it was refused, nor a key
         beside it or around it that may be a misspelling of it.
         """
-        if any(refused[:-1] == path for refused in self.refused):
-            return False
-        return not any(
-            refused[:-1] == path[: len(refused) - 1] and nearest(str(refused[-1]), [path[len(refused) - 1]])
-            for refused in self.refused
-            if len(refused) <= len(path)
+        around = (path[:length] for length in range(len(path)))
+        return path not in self.refused and not any(
+            nearest(str(key), [path[len(section)]])
+            for section in around
+            if section != ("apps",)  # an app has the name that it has
+            for key in self.refused.get(section, ())
         )
 
     def domains(self) -> Iterator[tuple[KeyPath, Domain]]:
@@ -101,8 +101,8 @@ def _listeners_are_distinct(scene: Scene) -> Iterator[Problem]:
     for path, address in scene.listeners():
         for other_path, other in seen:
             if _is_same_listener(address, other):
-                where = f"{dotted(other_path[:2])} on line {scene.origin.line(other_path)}"
-                taken = f"{dotted(path[:2])}: {quoted(address)} is taken by {where}"
+                where = f"{scene.origin.name(other_path)} on line {scene.origin.line(other_path)}"
+                taken = f"{scene.origin.name(path)}: {quoted(address)} is taken by {where}"
                 yield scene.origin.problem(path, taken, "give each its own port")
                 break
         seen.append((path, address))
@@ -246,7 +246,7 @@ def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
         for index, instance in enumerate(environment.instances):
             for listener_path, listener in listeners:
                 if _leads_back(instance, listener):
-                    where = f"{dotted(listener_path[:2])}, line {scene.origin.line(listener_path)}"
+                    where = f"{scene.origin.name(listener_path)}, line {scene.origin.line(listener_path)}"
                     message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would go round"
                     hint = "write the address that the app listens on"
                     yield scene.origin.problem((*path, "instances", index), message, hint)
@@ -286,7 +286,7 @@ def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
         message = "cdn is on, but no CDN is trusted: what it says about clients is dropped"
         hint = "list the CDN's networks in trusted_proxies"
         yield scene.origin.problem((*through_cdn[0], "cdn"), message, hint, "warning")
-    if config.trusted_proxies and not through_cdn and not any(refused[0] == "apps" for refused in scene.refused):
+    if config.trusted_proxies and not through_cdn and not any(section[:1] == ("apps",) for section in scene.refused):
         message = "trusted_proxies are not used: no domain has cdn: true"
         hint = "write {name: www.example.com, cdn: true} for the domains behind the CDN, or remove trusted_proxies"
         yield scene.origin.key_problem(("trusted_proxies",), message, hint, "warning")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+_IPV6 = re.compile(r"\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\](:[0-9]+)?")
 _QUOTE_HINT = "put the whole value in quotes"
 
 
@@ -20,6 +21,7 @@ class Stumble:
     context: str
     line: str
     column: int  # counted from 0
+    is_opening: bool  # the place is that of an opening quote or bracket, because the file ends before it is closed
 
     @property
     def before(self) -> str:
@@ -68,12 +70,15 @@ def _reserved_start(stumble: Stumble) -> tuple[str, str] | None:
 
 
 def _braces(stumble: Stumble) -> tuple[str, str] | None:
-    if re.search(r"\[[^\]\[]*:[^\]\[]*\]:", stumble.line):
-        return "an IPv6 address needs quotes", 'write "[::1]:3000"'
+    if (found := _IPV6.search(stumble.line)) is not None:
+        return "an IPv6 address needs quotes", f'write "{found[0]}"'
     if re.search(r"(flow (mapping|sequence|node)|node content)", f"{stumble.context} {stumble.problem}") is None:
         return None
     if stumble.before.endswith("$"):
-        return "inside { } and [ ] a value with ${ } needs quotes", 'write "${NAME}"'
+        variable = f"${stumble.rest.partition('}')[0]}}}"
+        return "inside { } and [ ] a value with ${ } needs quotes", f'write "{variable}"'
+    if stumble.is_opening:
+        return f'this "{stumble.rest[:1]}" is never closed', "add what closes it"
     if "flow mapping" in stumble.context:
         return 'the "{" is not closed here: a "," or "}" is missing', "separate what stands between { and } by commas"
     if "flow sequence" in stumble.context:

@@ -19,20 +19,21 @@ from lb.config.tree import without
 def validate(value: object, origin: Origin) -> tuple[Config | None, list[Problem]]:
     """The configuration that `value` describes, without what was refused (None: nothing is left), and all problems."""
     problems: list[Problem] = []
-    refused: set[KeyPath] = set()
+    refused: dict[KeyPath, set[str | int]] = {}
     while True:
         try:
             config = Config.model_validate(value)
         except ValidationError as failure:
             errors = failure.errors(include_url=False)
         else:
-            return config, problems + check_rules(Scene(config, origin, frozenset(refused)))
+            return config, problems + check_rules(Scene(config, origin, refused))
         if not refused:
             problems = [problem for error in errors if (problem := explain_error(error, origin)) is not None]
         bad = {_written_path(value, error) for error in errors}
         if () in bad:
             return None, problems
-        refused |= bad
+        for path in bad:
+            refused.setdefault(path[:-1], set()).add(path[-1])
         value, origin = without(value, origin, bad)
 
 

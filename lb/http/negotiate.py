@@ -4,8 +4,7 @@ This file knows the syntax of weighted lists and of media types. It does not kno
 which responses may be transformed at all, or where the answers are used: those are the caller's. Unreadable parts of a
 list are left out of it: a client that cannot be understood gets what needs no understanding, the plain form.
 
-Lists are split at every comma, those within quoted parameters too: the only harm of that is a range that matches
-nothing.
+Lists are split at every comma, even in a quoted parameter: the only harm of that is a range that matches nothing.
 """
 
 from __future__ import annotations
@@ -53,27 +52,16 @@ def choose_error_form(accept: bytes) -> str:
         for exactness, name in ((2, media_type), (1, media_type.partition(b"/")[0] + b"/*"), (0, b"*/*")):
             if name in ranges:
                 weight, place = ranges[name]
-                # Place counts among exact names only: within one wildcard all forms stand at the same place.
-                rank = (weight, exactness, place if exactness else 0)
+                rank = (weight, exactness, place)
                 if weight and rank > best_rank:
                     best_form, best_rank = form, rank
                 break
     return best_form
 
 
-@lru_cache(maxsize=256)
 def is_compressible(content_type: bytes, types: frozenset[bytes]) -> bool:
-    """Whether a Content-Type value is among `types`: lower-case media types, `text/*` and suffixes as `*+json`
-    included.
-    """
-    media_type = content_type.partition(b";")[0].strip().lower()
-    if media_type in types:
-        return True
-    main, slash, _ = media_type.partition(b"/")
-    if slash and main + b"/*" in types:
-        return True
-    suffix = media_type.rpartition(b"+")
-    return bool(suffix[1]) and b"*+" + suffix[2] in types
+    """Whether a Content-Type value names one of `types`, which are media types in lower case without parameters."""
+    return content_type.partition(b";")[0].strip().lower() in types
 
 
 def weaken_etag(value: bytes) -> bytes:
@@ -82,9 +70,7 @@ def weaken_etag(value: bytes) -> bytes:
 
 
 def _weighted(value: bytes) -> list[tuple[bytes, int]]:
-    """The lower-case names of a list with their weights in thousandths, in order, without those whose weight is
-    unreadable.
-    """
+    """Names of a list in lower case with their weights in thousandths, except those with an unreadable weight."""
     items = []
     for element in value.lower().split(b","):
         name, *parameters = element.split(b";")

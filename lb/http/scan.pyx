@@ -435,9 +435,9 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
 
 
 cdef bint _is_request_id(const char* p, Py_ssize_t n) noexcept:
-    # 8 to 128 characters of [A-Za-z0-9._-]+=/: what ids look like, and nothing that a log or a shell could stumble over.
+    # 1 to 128 characters of [A-Za-z0-9._-]+=/: what ids look like, and nothing that a log or a shell could stumble over.
     cdef Py_ssize_t i
-    if n < 8 or n > 128:
+    if n < 1 or n > 128:
         return False
     for i in range(n):
         if not (HOST[<unsigned char>p[i]] or p[i] == c'+' or p[i] == c'=' or p[i] == c'/' or p[i] == c':'):

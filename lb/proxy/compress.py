@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
+from importlib import import_module
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -33,11 +34,9 @@ class Encoder(Protocol):
 
 def _optional(*names: str) -> ModuleType | None:
     """The first of these modules that is here."""
-    import importlib  # noqa: PLC0415 - needed while this module loads, never after
-
     for name in names:
         try:
-            return importlib.import_module(name)
+            return import_module(name)
         except ImportError:
             continue
     return None

@@ -120,12 +120,12 @@ class Exchange:
             if reply is not None:
                 self.reply(reply)
                 return
+        if client.certificate is not None and not client.covers(head.host):
+            raise ProxyError("misdirected_request")
         route = snapshot.table.find(head.host)
         if route is None:
             raise ProxyError("destination_not_found")
         self.route = route
-        if client.certificate is not None and not client.covers(head.host):
-            raise ProxyError("misdirected_request")
         if route.force_https:
             reply = self._https_redirect()
             if reply is not None:

@@ -1,5 +1,4 @@
-"""The access log's way to its sink: lines are collected by the loop and written by one thread, so that no response
-waits for a disk.
+"""The access log's way to its sink: the loop collects lines, one thread writes them, and no response waits for a disk.
 
 This file knows lines as bytes, batches and descriptors. It does not know what is in a line, when it is flushed, or why
 the log is to be reopened. `AccessLog` is the loop's side; `_Writer` is the thread's. They share a queue and a few
@@ -202,8 +201,7 @@ class _Writer:
     def _open(self) -> None:
         """Open the sink. Raises OSError, except for a named pipe that nobody reads yet: that stays due."""
         if self._path == "-":
-            # A stdout that was closed at start has its number taken by something else by now. A copy is safe from that
-            # later on.
+            # If stdout was closed at start, something else has its number by now. A copy is safe from that later on.
             self._hopeless = sys.__stdout__ is None
             descriptor = None if self._hopeless else os.dup(1)
         else:

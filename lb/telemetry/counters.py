@@ -54,9 +54,7 @@ class Row:
         self._cells[:] = array("q", values)
 
     def load(self) -> list[int]:
-        """What a new worker in this slot starts from: the counters as they were left, the gauges back at zero (here
-        too).
-        """
+        """What a new worker in this slot starts from: the counters as they were left; gauges are set back to zero."""
         for name in GAUGES:
             self._cells[INDEX[name]] = 0
         return self._cells.tolist()
@@ -83,4 +81,4 @@ class Slab:
 
     def total(self) -> dict[str, int]:
         """Every name with its sum over all slots."""
-        return dict(zip(NAMES, map(sum, zip(*self._rows, strict=True)), strict=False))
+        return dict(zip(NAMES, map(sum, zip(*self._rows, strict=True)), strict=True))

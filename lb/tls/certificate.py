@@ -1,5 +1,4 @@
-"""One certificate file and its key: the names it covers, how long it holds, and everything that can be wrong with the
-pair.
+"""One certificate file and its key: the names it covers, how long it holds, what can be wrong with the two.
 
 This file reads and judges files. It does not know how a handshake picks a certificate or how many there are. Only the
 names in subjectAltName count: clients have ignored the common name for years (RFC 9525 section 6.3).
@@ -41,9 +40,7 @@ class TlsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate that can be presented: its names in lower case (IP addresses in their shortest form), its end, its
-    file.
-    """
+    """A certificate that can be presented; its names are in lower case, IP addresses in their shortest form."""
 
     names: frozenset[str]
     not_before: datetime
@@ -53,8 +50,7 @@ class Certificate:
     key_type: str
 
     def covers(self, host: str) -> bool:
-        """Whether the certificate is valid for `host`: lower case, without port; an IPv6 address with or without
-        brackets.
+        """Whether it is valid for `host`: lower case, without port; an IPv6 address with or without brackets.
 
         A wildcard covers exactly one label (RFC 9525 section 6.3).
         """
@@ -76,11 +72,7 @@ def wildcard_of(host: str) -> str:
 
 
 def load_certificate(files: CertificateFiles) -> Certificate:
-    """Read a certificate (a PEM file, the server's own certificate first) and its key, and check that they belong
-    together.
-
-    Raises TlsError.
-    """
+    """Read a PEM file (the server's own certificate first) and its key. Raises TlsError if they cannot serve."""
     leaf = _leaf(files.cert)
     key_type = _key_type(files, leaf)
     names = _names(leaf)
@@ -107,9 +99,14 @@ def _read(path: Path) -> bytes:
 def _leaf(path: Path) -> x509.Certificate:
     data = _read(path)
     try:
-        return x509.load_pem_x509_certificates(data)[0]
+        leaf = x509.load_pem_x509_certificates(data)[0]
     except ValueError as error:
         raise _error(path, "not a certificate in PEM form") from error
+    try:
+        leaf.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _error(path, "a certificate for a kind of key that is not supported") from error
+    return leaf
 
 
 def _key_type(files: CertificateFiles, leaf: x509.Certificate) -> str:

@@ -18,9 +18,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Challenges:
-    """The pending challenges of a directory; None has none. Files are read when they are asked for, so they may come
-    and go.
-    """
+    """The pending challenges of a directory; None has none. Files are read when asked for: they may come and go."""
 
     __slots__ = ("_directory",)
 
@@ -43,4 +41,6 @@ class Challenges:
             return None
         finally:
             os.close(descriptor)
-        return content.rstrip(b"\r\n") or None if len(content) <= _LARGEST_ANSWER else None
+        if len(content) > _LARGEST_ANSWER:
+            return None
+        return content.rstrip(b"\r\n") or None

@@ -68,9 +68,7 @@ class Contexts:
         return connection
 
     def find(self, name: str) -> tuple[ssl.SSLContext, Certificate] | None:
-        """The context and certificate for a server name in any case, exact before wildcard; None if no certificate
-        covers it.
-        """
+        """The context and certificate for a server name in any case, exact before wildcard; None if none covers it."""
         name = name.lower().removesuffix(".")
         by_name = self._by_name
         return by_name.get(name) or by_name.get(wildcard_of(name))
@@ -112,9 +110,7 @@ def _group(certificates: list[Certificate]) -> list[list[Certificate]]:
 
 
 def _context(group: list[Certificate]) -> ssl.SSLContext:
-    """A context for these certificates. The groups stay OpenSSL's: `set_ecdh_curve` would switch the post-quantum ones
-    off.
-    """
+    """A context for these certificates, the same for all but for them."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = ServerConnection
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -123,12 +119,12 @@ def _context(group: list[Certificate]) -> ssl.SSLContext:
     # All suites are good, and the client knows which one its hardware is fast at.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     context.num_tickets = 1
+    # The key-exchange groups stay OpenSSL's own: `set_ecdh_curve` would switch the post-quantum ones off.
     context.set_alpn_protocols(["http/1.1"])
     for certificate in group:
         try:
-            # A password function that gives none: without it OpenSSL would ask at the terminal.
-            context.load_cert_chain(certificate.path, certificate.key_path, password=lambda: "")
-        except ssl.SSLError as error:
-            reason = f"OpenSSL refuses it: {error.reason.lower().replace('_', ' ')}"
-            raise TlsError([TlsProblem(certificate.path, reason)]) from error
+            context.load_cert_chain(certificate.path, certificate.key_path)
+        except OSError as error:
+            reason = str(getattr(error, "reason", None) or error.strerror).lower().replace("_", " ")
+            raise TlsError([TlsProblem(certificate.path, f"OpenSSL refuses it: {reason}")]) from error
     return context

@@ -1,5 +1,4 @@
-"""A self-signed certificate for trying things out on this machine: made once, kept in files, made anew when it no
-longer fits.
+"""A self-signed certificate for trying things out on this machine: made once, kept, made anew when it no longer fits.
 
 This file knows how such a certificate is made and stored. It does not know who serves it. Nobody's trust store is
 touched: a browser asks once, and `curl --cacert` takes the file as it is.
@@ -90,7 +89,8 @@ def _general_name(name: str) -> x509.GeneralName:
 
 def _write(path: Path, data: bytes, mode: int) -> None:
     """Put `data` in place at once; at no time is the file readable by more than `mode` says."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.unlink(missing_ok=True)  # of a process that died here; the lock says that none is at it now
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path

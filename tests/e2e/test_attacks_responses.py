@@ -110,7 +110,7 @@ def test_an_ambiguous_response_becomes_502_and_its_connection_is_not_used_again(
         b"2;a\nok\r\n0\r\n\r\n",
         b"10000000000000002\r\nok\r\n0\r\n\r\n",
         b"2\r\nok\r\n0\r\nX : y\r\n\r\n",
-        b"2\r\nok\r\n0\r\n\rX",
+        b"2\r\nok\r\n0\r\n\rX: y\r\n\r\n",
         b"2;" + b"a" * 100_000 + b"\r\nok\r\n0\r\n\r\n",
         b"2\r\nok\r\n0\r\n" + b"X: y\r\n" * 100_000 + b"\r\n",
     ],

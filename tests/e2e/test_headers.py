@@ -164,9 +164,12 @@ def test_connection_cannot_remove_what_the_app_relies_on(both: FrontDoor, name: 
 def test_connection_cannot_remove_our_own_fields(both: FrontDoor, name: str) -> None:
     # spec: H4; attack 21
     seen = Echo(both.ask(get("/", f"Connection: close, {name}", f"{name}: 6.6.6.6")))
-    assert len(seen.all(name)) == 1
-    if name != "X-Request-Id":
-        assert "6.6.6.6" not in seen.one(name) or name == "Via"
+    if name == "Via":
+        assert ", ".join(seen.all(name)).endswith("1.1 lb")
+    elif name == "X-Request-Id":
+        assert seen.one(name)
+    else:
+        assert "6.6.6.6" not in seen.one(name)
 
 
 def test_hop_by_hop_fields_of_a_response_are_removed(stage: OpenStage) -> None:

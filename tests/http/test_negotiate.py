@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lb.http.negotiate import choose_encoding, choose_error_form, is_compressible, weaken_etag
@@ -101,26 +101,20 @@ def test_an_error_has_the_form_that_the_client_likes_best(accept: bytes, expecte
         (b"text/html", True),
         (b"Text/HTML; charset=utf-8", True),
         (b" text/html ;charset=utf-8", True),
-        (b"text/css", True),
         (b"application/json", True),
-        (b"application/ld+json", True),
-        (b"application/vnd.a+b+json; v=1", True),
-        (b"application/ld+cbor", False),
-        (b"image/png", False),
+        (b"application/ld+json", False),
         (b"application/jsonp", False),
+        (b"image/png", False),
         (b"text", False),
-        (b"+json", True),
+        (b"text/", False),
+        (b";text/html", False),
         (b"", False),
     ],
 )
 def test_compressible_types(content_type: bytes, expected: bool) -> None:
-    types = frozenset({b"text/*", b"application/json", b"*+json"})
+    types = frozenset({b"text/html", b"application/json"})
     assert is_compressible(content_type, types) is expected
-
-
-def test_a_type_is_compressible_only_if_listed() -> None:
-    assert not is_compressible(b"text/html", frozenset())
-    assert not is_compressible(b"application/ld+json", frozenset({b"application/json"}))
+    assert not is_compressible(content_type, frozenset())
 
 
 # spec: C2
@@ -137,6 +131,7 @@ _fragments = st.lists(
 ).map(b"".join)
 
 
+@settings(deadline=None)
 @given(_fragments | st.binary(max_size=60))
 def test_no_value_is_too_strange(value: bytes) -> None:
     assert choose_encoding(value, OFFERED) in (None, *OFFERED)

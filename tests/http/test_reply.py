@@ -5,7 +5,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lb.errors import CAUSES, Cause
@@ -121,6 +121,7 @@ def test_a_detail_is_shown_in_every_form() -> None:
 
 
 # attacks: 26
+@settings(deadline=None)
 @given(st.text(), st.binary())
 def test_nothing_from_outside_breaks_out(detail: str, request_id: bytes) -> None:
     for accept in (b"", b"text/html", b"application/json"):
@@ -153,6 +154,7 @@ def test_redirect(status: int) -> None:
 
 
 # attacks: 26
+@settings(deadline=None)
 @given(st.binary())
 def test_no_location_ends_its_field(location: bytes) -> None:
     assert re.fullmatch(rb"[\x21-\x7e]*", value(redirect(location, 301), b"Location"))

@@ -94,7 +94,7 @@ def test_case_and_a_trailing_dot_of_a_server_name_do_not_count(contexts: Context
 
 
 # spec: D5
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text() | st.sampled_from(["", ".", "*", "*.", "..", "*.wild.example.", ".wild.example"]))
 def test_no_server_name_makes_the_callback_raise(contexts: Contexts, name: str) -> None:
     connection = contexts.wrap(ssl.MemoryBIO(), ssl.MemoryBIO())

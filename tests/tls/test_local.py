@@ -71,7 +71,11 @@ def _swap_the_key(directory: Path) -> None:
     other.cert.unlink()
 
 
-@pytest.mark.parametrize("spoil", [_forget_the_key, _cut_the_certificate, _expire, _swap_the_key])
+def _die_while_writing(directory: Path) -> None:
+    (directory / "localhost.key").rename(directory / ".localhost.key.new")
+
+
+@pytest.mark.parametrize("spoil", [_die_while_writing, _forget_the_key, _cut_the_certificate, _expire, _swap_the_key])
 def test_it_is_made_anew_when_it_does_not_fit(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     files = ensure_certificate(tmp_path, NAMES)
     spoil(tmp_path)
