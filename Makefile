@@ -10,7 +10,7 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
 
 # Suitable: new enough, and able to make an environment with pip in it.
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))

@@ -1,8 +1,8 @@
 """What a request costs, counted instead of timed: system calls (strace) and instructions (valgrind's callgrind).
 
-Such counts repeat on a busy machine to within a few percent, so continuous integration can hold a bound on them. Both are differences: what
-start-up and warm-up cost cancels. Requests go out one at a time over a few keep-alive connections, so that nothing is shared
-between requests: batching under load only makes them cheaper.
+Such counts repeat on a busy machine to within a few percent, so continuous integration can hold a bound on them. Both
+are differences: what start-up and warm-up cost cancels. Requests go out one at a time over a few keep-alive
+connections, so that nothing is shared between requests: batching under load only makes them cheaper.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ import os
 import shutil
 import signal
 import socket
-import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.cpu import tree
-from benchmarks.peers.base import Peer, Setup, Target
+from benchmarks.peers.base import Launch, Peer, Setup, Target
+from benchmarks.peers.lb import Lb
+from benchmarks.programs import build_counting
 
 CONNECTIONS = 4
+_COUNTED = Path(__file__).with_name("counted.py")
 _REQUEST = (
     b"GET /small HTTP/1.1\r\nHost: localhost\r\nUser-Agent: guard\r\nAccept: text/html,*/*;q=0.8\r\n"
     b"Accept-Encoding: gzip, deflate, br, zstd\r\nCookie: session=4f1c0b7e9d3a48f6a1; theme=dark\r\n\r\n"
@@ -41,7 +43,9 @@ class SystemCalls:
 
 
 def count_system_calls(peer: Peer, setup: Setup, directory: Path, requests: int = 2000) -> SystemCalls:
-    """Two runs under strace, one with a tenth of the requests; their difference is what requests cost. Raises GuardError."""
+    """Two runs under strace, one with a tenth of the requests; their difference is what requests cost. Raises
+    GuardError.
+    """
     strace = _tool("strace")
     few = requests // 10
     counts = []
@@ -57,23 +61,40 @@ def count_system_calls(peer: Peer, setup: Setup, directory: Path, requests: int 
 
 
 def count_instructions(peer: Peer, setup: Setup, directory: Path, requests: int = 2000) -> float:
-    """Instructions in user space per request, of the whole process tree under callgrind. Raises GuardError.
+    """Instructions in user space per request under callgrind, of the workers of lb, of the whole tree of others.
 
-    Two runs, as above: a forked worker cannot be asked for its count before it ends.
+    Two runs, as above: a forked worker cannot be asked for its count before it ends. Raises GuardError.
     """
     valgrind = _tool("valgrind")
+    late: tuple[str, ...] = ()
+    if isinstance(peer, Lb):
+        peer, late = _Counted(peer, build_counting(directory)), ("--instr-atstart=no",)
     few = requests // 10
     totals = []
     for number in (few, requests):
         out = directory / f"callgrind-{number}"
         out.mkdir(parents=True, exist_ok=True)
-        under = (valgrind, "--tool=callgrind", "--vgdb=no", f"--callgrind-out-file={out}/%p")
+        under = (valgrind, "--tool=callgrind", "--vgdb=no", *late, f"--callgrind-out-file={out}/%p")
         with peer.running(setup, directory / f"valgrind-{number}", under) as target:
             ask(target.http, number)
             os.kill(target.pid, signal.SIGTERM)
             target.child.wait(_PATIENCE_S)
         totals.append(sum(parse_totals(dump.read_text(errors="replace")) for dump in out.iterdir()))
     return (totals[1] - totals[0]) / (requests - few)
+
+
+class _Counted(Lb):
+    """lb, started through counted.py."""
+
+    def __init__(self, lb: Lb, library: Path) -> None:
+        super().__init__(lb.python)
+        self.env = {**lb.env, "PYTHONHASHSEED": "0"}
+        self._library = library
+
+    def prepare(self, setup: Setup, directory: Path, http: int, https: int) -> Launch:
+        launch = super().prepare(setup, directory, http, https)
+        _python, _module, _lb, *arguments = launch.command
+        return Launch((self.python, _COUNTED, self._library, *arguments), launch.env)
 
 
 def parse_summary(text: str) -> dict[str, int]:
@@ -134,4 +155,3 @@ def _end_traced(target: Target) -> None:
     for pid in traced:
         os.kill(pid, signal.SIGTERM)
     target.child.wait(_PATIENCE_S)
-

@@ -28,6 +28,13 @@ class Programs:
     tls: bool
 
 
+def _compiler() -> str:
+    found = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+    if found is None:
+        raise BuildError("benchmarks need a C compiler (cc): the responder and the load generator are small C programs")
+    return found
+
+
 def _compile(compiler: str, sources: tuple[str, ...], output: Path, *more: str) -> bool:
     command = [compiler, "-O2", "-o", str(output), *(str(_SOURCES / name) for name in sources), *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
@@ -35,11 +42,17 @@ def _compile(compiler: str, sources: tuple[str, ...], output: Path, *more: str) 
     return done.returncode == 0
 
 
+def build_counting(directory: Path) -> Path:
+    """Compile the library that counted.py loads into `directory`. Raises BuildError; it needs valgrind's headers."""
+    library = directory / "counting.so"
+    if not _compile(_compiler(), ("counting.c",), library, "-shared", "-fPIC"):
+        raise BuildError(f"cc refused counting.c:\n{library.with_suffix('.errors').read_text()}")
+    return library
+
+
 def build(directory: Path) -> Programs:
     """Compile into `directory`. Raises BuildError."""
-    compiler = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
-    if compiler is None:
-        raise BuildError("benchmarks need a C compiler (cc): the responder and the load generator are small C programs")
+    compiler = _compiler()
     responder, load = directory / "responder", directory / "load"
     sources = ("load.c", "exchange.c", "channel.c")
     if not _compile(compiler, ("responder.c",), responder):

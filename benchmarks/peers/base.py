@@ -84,7 +84,7 @@ class Peer(ABC):
 
     @contextmanager
     def running(self, setup: Setup, directory: Path, under: tuple[str | Path, ...] = ()) -> Iterator[Target]:
-        """Start, wait until both ports answer with 200, and end with the block; `under` is a tool's command to run it in.
+        """Start, wait until both ports answer with 200, end with the block; `under` is the command of a tool around it.
 
         Raises PeerError.
         """

@@ -13,10 +13,15 @@ from lb.config.model import App, Config
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.control.service import Service
 
+_MOST_LINES = 40  # about apps and domains; a thousand of them would push everything else off the screen
+
 
 def banner(service: Service) -> list[str]:
     """The lines of the banner. `listening on URL` stands alone on a line for each address: programs read that, too."""
-    return [*_build(service.info), *_addresses(service), *_apps(service.config), *_notes(service.info)]
+    apps = list(_apps(service.config))
+    if len(apps) > _MOST_LINES:
+        apps[_MOST_LINES:] = [f"… {len(apps) - _MOST_LINES} lines more, see the configuration"]
+    return [*_build(service.info), *_addresses(service), *apps, *_notes(service.info)]
 
 
 def _build(info: Mapping[str, str]) -> Iterator[str]:

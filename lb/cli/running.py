@@ -26,8 +26,8 @@ from lb.tls.certificate import TlsError
 
 def serve_config(config: Config, stopping: Stopping, more: Callable[[Service], list[str]] = lambda _: []) -> int:
     """Serves until a signal ends it, and returns the exit status. `more` gives further lines for the banner."""
-    _log_to_stderr()
     service = _prepare(config)
+    _log_to_stderr()
     for line in (*banner(service), *more(service)):
         click.echo(line, err=True)
     return service.run(_say_ready, stopping)

@@ -18,8 +18,9 @@ _HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*):(?P<port>[0-9]+)"
 _LONGEST_PORT = 65535
 _LONGEST_PATH = 107  # bytes of sun_path on Linux without the NUL behind it
 _UNIX = "unix:"
-_LISTEN_FORMS = 'write 127.0.0.1:8080, "[::1]:8080", or :8080 for every address'
+_LISTEN_FORMS = 'write 127.0.0.1:8080, "[::1]:8080", or ":8080" for every address'
 _INSTANCE_FORMS = 'write 127.0.0.1:3000, "[::1]:3000", a name and a port, or unix:/run/app.sock'
+_NETWORK_FORMS = "write an address or a network: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32"
 
 
 class HostPort(NamedTuple):
@@ -31,9 +32,11 @@ class HostPort(NamedTuple):
 
 def parse_listen(value: object) -> HostPort:
     """Where to listen: an IP address or nothing, and a port (0: the system picks)."""
-    text = _text(value, "an address to listen on")
+    text = _text(value, "an address to listen on", _LISTEN_FORMS)
     if text.isdecimal():
-        raise BadValueError(f"{quoted(text)} lacks an address", f"write :{text} for every address, or 127.0.0.1:{text}")
+        raise BadValueError(
+            f"{quoted(text)} lacks an address", f'write ":{text}" for every address, or 127.0.0.1:{text}'
+        )
     if "/" in text:
         raise BadValueError(f"{quoted(text)} is not an address to listen on", _LISTEN_FORMS)
     host, port = _split(text, "an address to listen on", _LISTEN_FORMS)
@@ -48,7 +51,7 @@ def parse_listen(value: object) -> HostPort:
 
 def parse_instance(value: object) -> tuple[str, int, str]:
     """Where an instance is: (host, port, ""), or ("", 0, path) for a Unix socket."""
-    text = _text(value, "an instance's address")
+    text = _text(value, "an instance's address", _INSTANCE_FORMS)
     if text.startswith(_UNIX):
         return "", 0, _socket_path(text)
     if text.isdecimal():
@@ -75,7 +78,7 @@ def parse_instance(value: object) -> tuple[str, int, str]:
 
 def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
     """A network (203.0.113.0/24, 2001:db8::/32) or one address."""
-    text = _text(value, "a network")
+    text = _text(value, "a network", _NETWORK_FORMS)
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -83,16 +86,15 @@ def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Networ
     try:
         meant = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        hint = "write an address or a network: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32"
-        raise BadValueError(f"{quoted(text)} is not a network", hint) from None
+        raise BadValueError(f"{quoted(text)} is not a network", _NETWORK_FORMS) from None
     address = text.partition("/")[0]
     hint = f"write {meant} for the whole network, or {address} for the one address"
     raise BadValueError(f"{quoted(text)} is an address inside a network", hint)
 
 
-def _text(value: object, noun: str) -> str:
+def _text(value: object, noun: str, forms: str) -> str:
     if not isinstance(value, str):
-        raise BadValueError(f"{describe(value)} is not {noun}")
+        raise BadValueError(f"{describe(value)} is not {noun}", forms)
     return value.strip()
 
 

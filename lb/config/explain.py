@@ -42,7 +42,8 @@ def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
         message, hint = _bad_value(error)
         return origin.key_problem(path[:-1], message, hint)
     message, hint = _bad_value(error)
-    return origin.problem(path, f"{origin.name(path)}: {message}" if path else message, hint)
+    name = origin.name(path)
+    return origin.problem(path, f"{name}: {message}" if name else message, hint)
 
 
 def _bad_value(error: ErrorDetails) -> tuple[str, str]:

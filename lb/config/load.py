@@ -29,7 +29,8 @@ _DEEPEST = 20  # levels; the file's own keys need seven
 _BYTE_ORDER_MARK = "\ufeff"
 # What YAML 1.2 (section 5.1) does not call printable; some parsers say only that there is one, not where.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_TAGS = {None, "!", *(f"tag:yaml.org,2002:{kind}" for kind in ("str", "seq", "map"))}
+_YAML_TAG = "tag:yaml.org,2002:"  # what "!!" stands for
+_TAGS = {None, "!", *(_YAML_TAG + kind for kind in ("str", "seq", "map"))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def _checked(value: object, origin: Origin, found: list[Problem]) -> Loaded:
 def _decode(name: str, data: bytes) -> str:
     """UTF-8 text without control characters; a byte order mark in front of it is harmless."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        _refuse_file(name, "this file is UTF-16", "save it as UTF-8")
+        raise ConfigErrors([Problem(printable(name), 1, 1, "this file is UTF-16", hint="save it as UTF-8")])
     try:
         text = data.decode().removeprefix(_BYTE_ORDER_MARK)
     except UnicodeDecodeError as error:
@@ -184,9 +185,8 @@ class _Composer:
             items = self._items(events, depth)
             node = tree.Table(span, list(zip(items, items, strict=True)))
         if event.tag not in _TAGS:
-            node = self._unreadable(
-                span, f"the tag {quoted(event.tag)} means nothing here", "remove what begins with !"
-            )
+            tag = quoted(event.tag.replace(_YAML_TAG, "!!"))
+            node = self._unreadable(span, f"the tag {tag} means nothing here", "remove what begins with !")
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node

@@ -60,12 +60,12 @@ def parse_domain(value: object) -> str:
 
 
 def _to_ascii(text: str) -> tuple[str, str]:
-    """Lower-case ASCII without the trailing dot, or why not; Unicode goes through UTS 46 and RFC 5891, as in browsers."""
+    """Lower-case ASCII without the trailing dot, or why not; Unicode goes through UTS 46, as in browsers."""
     if not text.isascii() and len(text) <= _LONGEST_NAME:
         try:
             text = idna.encode(text, uts46=True, std3_rules=True).decode("ascii")
-        except (idna.IDNAError, UnicodeError) as error:
-            return "", str(error)[:200]
+        except (idna.IDNAError, UnicodeError):
+            return "", "it has a character that international domain names cannot have (RFC 5892)"
     return text.lower().removesuffix("."), ""
 
 

@@ -119,14 +119,20 @@ class Origin:
         return Place(start, start)
 
     def name(self, path: KeyPath) -> str:
-        """`path` as people write it, without the index that one item has where a list could stand."""
-        while path and isinstance(path[-1], int) and path not in self.places:
+        """`path` as people write it, without what is not written: a short form stands for a list or a mapping.
+
+        Empty where a reader sees no paths, only options.
+        """
+        if not self.source.numbered:
+            return ""
+        while path and path not in self.places:
             path = path[:-1]
         return dotted(path)
 
-    def line(self, path: KeyPath) -> int:
-        """The line of `path`, counted from 1."""
-        return self.place(path).value.line + 1
+    def where(self, path: KeyPath) -> str:
+        """A phrase for the place of `path`: `on line 12`."""
+        line = self.place(path).value.line
+        return f"on line {line + 1}" if self.source.numbered else f"in {quoted(self.source.line(line))}"
 
     def problem(self, path: KeyPath, message: str, hint: str = "", level: Level = "error") -> Problem:
         return self.source.problem(self.place(path).value, message, hint, level)

@@ -101,7 +101,7 @@ def _listeners_are_distinct(scene: Scene) -> Iterator[Problem]:
     for path, address in scene.listeners():
         for other_path, other in seen:
             if _is_same_listener(address, other):
-                where = f"{scene.origin.name(other_path)} on line {scene.origin.line(other_path)}"
+                where = f"{scene.origin.name(other_path)} {scene.origin.where(other_path)}"
                 taken = f"{scene.origin.name(path)}: {quoted(address)} is taken by {where}"
                 yield scene.origin.problem(path, taken, "give each its own port")
                 break
@@ -198,18 +198,20 @@ def _unreachable(scene: Scene, name: str, app: App, selected: set[str]) -> Itera
 def _domains_are_bound_once(scene: Scene) -> Iterator[Problem]:
     bound: dict[str, str] = {}  # name → where it is bound, for the message
     if (shared := scene.config.shared_domain) is not None:
-        line = scene.origin.line(("shared_domain",))
+        shared_where = scene.origin.where(("shared_domain",))
         for app in scene.config.apps:
             for name in names.shared_names(app, shared):
-                where = f"by shared_domain on line {line} (to the app {quoted(app)})"
+                where = f"by shared_domain {shared_where} (to the app {quoted(app)})"
                 if name in bound:
-                    yield scene.origin.key_problem(("apps", app), f"{name} is bound twice: {bound[name]} and {where}")
-                bound.setdefault(name, where)
+                    message = f"{name} is bound twice: {bound[name]} and {where}"
+                    yield scene.origin.key_problem(("apps", app), message, "rename one of the two apps")
+                    break
+                bound[name] = where
     for path, domain in scene.domains():
-        where = f"on line {scene.origin.line(path)} (to the app {quoted(path[1])})"
+        where = f"{scene.origin.where(path)} (to the app {quoted(path[1])})"
         if domain.name in bound:
             message = f"{domain.name} is bound twice: {bound[domain.name]} and {where}"
-            yield scene.origin.problem(path, message, "remove one of the two")
+            yield scene.origin.problem((*path, "name"), message, "remove one of the two")
         bound.setdefault(domain.name, where)
 
 
@@ -233,10 +235,8 @@ def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
             here = (*path, "instances", index)
             first = seen.setdefault((instance.host, instance.port, instance.path), index)
             if first != index:
-                line = scene.origin.line((*path, "instances", first))
-                message = (
-                    f"the instance {quoted(instance.text)} stands twice in {dotted(path)}: here and on line {line}"
-                )
+                where = scene.origin.where((*path, "instances", first))
+                message = f"the instance {quoted(instance.text)} stands twice in {dotted(path)}: here and {where}"
                 yield scene.origin.problem(here, message, "remove one of the two")
 
 
@@ -246,7 +246,7 @@ def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
         for index, instance in enumerate(environment.instances):
             for listener_path, listener in listeners:
                 if _leads_back(instance, listener):
-                    where = f"{scene.origin.name(listener_path)}, line {scene.origin.line(listener_path)}"
+                    where = f"{scene.origin.name(listener_path)} {scene.origin.where(listener_path)}".lstrip()
                     message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would go round"
                     hint = "write the address that the app listens on"
                     yield scene.origin.problem((*path, "instances", index), message, hint)

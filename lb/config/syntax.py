@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_IPV6 = re.compile(r"\[[0-9a-fA-F.]*:[0-9a-fA-F:.]*\](:[0-9]+)?")
+_IPV6 = re.compile(r"\[[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*\](:[0-9]+)?")
+_PORT = re.compile(r":[0-9]+")
 _QUOTE_HINT = "put the whole value in quotes"
 
 
@@ -79,6 +80,8 @@ def _braces(stumble: Stumble) -> tuple[str, str] | None:
         return "inside { } and [ ] a value with ${ } needs quotes", f'write "{variable}"'
     if stumble.is_opening:
         return f'this "{stumble.rest[:1]}" is never closed', "add what closes it"
+    if (port := _PORT.match(stumble.rest)) is not None:
+        return 'inside { } and [ ] a value that begins with ":" needs quotes', f'write "{port[0]}"'
     if "flow mapping" in stumble.context:
         return 'the "{" is not closed here: a "," or "}" is missing', "separate what stands between { and } by commas"
     if "flow sequence" in stumble.context:

@@ -59,12 +59,11 @@ def describe(value: object) -> str:
 
 def parse_size(value: object, least: int = 1, most: int = _LARGEST_SIZE) -> int:
     """Bytes of "8K", "100M", "1.5G", "64 KiB" (1,024-based with or without the i) or of a plain number."""
-    text = _number_text(value, "a size")
+    text = _number_text(value)
     found = _SIZE.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
-        raise BadValueError(
-            f"{quoted(text)} is not a size", "write a number of bytes, or one with a unit: 8K, 100M, 2G"
-        )
+        hint = "write a number of bytes, or one with a unit: 8K, 100M, 2G"
+        raise BadValueError(f"{describe(value)} is not a size", hint)
     size = Decimal(found[1]) * _BYTES[(found[2] or "").lower()]
     if size == 0 and least:
         raise BadValueError(
@@ -87,10 +86,10 @@ def show_size(size: int) -> str:
 
 def parse_duration(value: object) -> float:
     """Seconds of "60s", "500ms", "2m", "1h", "1d", or of a plain number of seconds."""
-    text = _number_text(value, "a duration")
+    text = _number_text(value)
     found = _DURATION.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
-        raise BadValueError(f"{quoted(text)} is not a duration", "write one number and its unit: 500ms, 60s, 2m, 1h")
+        raise BadValueError(f"{describe(value)} is not a duration", "write one number and its unit: 500ms, 60s, 2m, 1h")
     seconds = float(Decimal(found[1]) * _SECONDS[found[2] or ""])
     if seconds == 0:
         raise BadValueError(
@@ -139,9 +138,7 @@ def is_on(value: object) -> bool:
     return value is True or (isinstance(value, Plain) and _SWITCHES.get(value.lower()) is True)
 
 
-def _number_text(value: object, noun: str) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return str(value)
-    raise BadValueError(f"{describe(value)} is not {noun}")
+def _number_text(value: object) -> str:
+    """The text of what may be a number with a unit; "" for anything else."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return str(value).strip() if is_number or isinstance(value, str) else ""

@@ -239,6 +239,8 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
     head.body_length = -1
     head.minor = v[8] - c'0'
     head.method = text(p, q - p)
+    if head.method == b"CONNECT":
+        raise _refused("method_not_supported", "")
     q += 1
     head.target = text(q, v - q)
     if q[0] != c'/' and not (q[0] == c'*' and v - q == 1):
@@ -424,8 +426,6 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
     if head.host is None:
         head.host = b""
     if head.target[0] != c'/':
-        if head.method == b"CONNECT":
-            raise _refused("method_not_supported", "")
         if head.target == b"*":
             if head.method != b"OPTIONS":
                 raise _bad("the request target * is for OPTIONS only")
@@ -473,6 +473,8 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
         if (end - p >= 5 and not p[:5] == b"HTTP/"):
             raise _garbled("the response does not begin with HTTP/")
         return None
+    if nl - p > limits.line + 1:
+        raise _refused("http_response_header_section_size", "")
     # "HTTP/1.1 200 OK\r": the reason may be empty, and so may the blank before it.
     if nl - p < 13 or nl[-1] != 13 or not (p[0] == c'H' and p[1] == c'T' and p[2] == c'T' and p[3] == c'P' and p[4] == c'/'
                                            and p[5] == c'1' and p[6] == c'.' and (p[7] == c'1' or p[7] == c'0') and p[8] == c' '):
@@ -608,8 +610,8 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
 cdef Py_ssize_t _keep_alive_timeout(bytes value):
     for part in value.split(b","):
         name, _, seconds = part.partition(b"=")
-        if name.strip().lower() == b"timeout" and seconds.strip().isdigit():
-            return min(int(seconds.strip()), 86400)
+        if name.strip().lower() == b"timeout" and seconds.strip().isdigit() and len(seconds.strip()) < 6:
+            return int(seconds.strip())
     return -1
 
 

@@ -6,6 +6,9 @@ from .exchange cimport Exchange
 from .listener cimport Listener
 from .wire cimport Wire
 
+cdef double NEVER, _LINGER, _GRACE
+cdef Py_ssize_t _AHEAD
+
 cdef class Client(Wire):
     cdef public Engine engine
     cdef public Exchange exchange

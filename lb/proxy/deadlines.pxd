@@ -1,5 +1,7 @@
 from .wire cimport Wire
 
+cdef Py_ssize_t _SLOTS
+
 cdef class Deadlines:
     cdef public double now
     cdef list slots

@@ -1,12 +1,20 @@
+cimport cython
+
 from lb.http.body cimport Body
 from lb.http.head cimport RequestHead, ResponseHead
 from lb.routing.instance cimport Instance
 from lb.routing.route cimport Route
 from lb.routing.snapshot cimport Snapshot
+from lb.telemetry.record cimport Record
 
 from .client cimport Client
 from .engine cimport Engine
 from .upstream cimport Upstream
+
+# Constants of these types; those of other modules are imported into them.
+cdef int CHUNKED, CLOSE, LENGTH, NONE
+cdef double NEVER
+cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE
 
 cdef class Exchange:
     cdef public Engine engine
@@ -37,6 +45,7 @@ cdef class Exchange:
     cpdef fail(self, object error)
     cpdef reply(self, object reply)
     cpdef finish(self, bint keep_alive)
+    @cython.locals(error=int)
     cpdef forward(self)
     cpdef request_data(self)
     cpdef bint client_ended(self)
@@ -52,8 +61,10 @@ cdef class Exchange:
     cpdef _decide(self)
     cpdef _wait(self)
     cpdef _send_request(self)
+    @cython.locals(size=Py_ssize_t)
     cpdef _send_body(self, bytes prefix)
     cpdef _respond(self)
+    @cython.locals(size=Py_ssize_t)
     cpdef _relay(self, bytes prefix)
     cpdef _relay_encoded(self, bytes prefix)
     cpdef _complete(self, bint whole)
@@ -64,3 +75,4 @@ cdef class Exchange:
     cpdef _start_tunnel(self)
     cpdef bytes _response_head(self)
     cpdef bytes _encode(self, bytes kept)
+    cpdef Record _record(self)

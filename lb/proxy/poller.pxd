@@ -2,6 +2,7 @@ from libc.stdint cimport uint32_t
 
 cdef class Watched:
     cdef int fd
+    cdef bint registered
     cdef int on_events(self, uint32_t events) except -1
 
 cdef class Poller:

@@ -73,6 +73,7 @@ cdef class Poller:
         if epoll_ctl(self.epfd, EPOLL_CTL_ADD, watched.fd, &event) < 0:
             raise OSError(errno, os.strerror(errno))
         Py_INCREF(watched)  # given back by remove()
+        watched.registered = True
         return 0
 
     cdef int change(self, Watched watched, uint32_t events) except -1:
@@ -86,8 +87,10 @@ cdef class Poller:
     cdef int remove(self, Watched watched) except -1:
         # The descriptor leaves the epoll set when it is closed; events of this round may still name the object: it stays until then.
         # (Supervisor and workers share no accepted socket, so closing is the last reference.)
-        self.graveyard.append(watched)
-        Py_DECREF(watched)
+        if watched.registered:
+            watched.registered = False
+            self.graveyard.append(watched)
+            Py_DECREF(watched)
         return 0
 
     cdef int later(self, Watched watched) except -1:
@@ -102,7 +105,11 @@ cdef class Poller:
         try:
             watched.on_events(events)
         except Exception as error:
-            self.on_error(watched, error)
+            # Whatever happens to one, the others of this round have their turn: an edge is told only once.
+            try:
+                self.on_error(watched, error)
+            except Exception as second:
+                self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
         return 0
 
     def poll(self):

@@ -4,6 +4,8 @@ from .engine cimport Engine
 from .exchange cimport Exchange
 from .wire cimport Wire
 
+cdef double NEVER, LONGEST_IDLE
+
 cdef class Upstream(Wire):
     cdef public Engine engine
     cdef public Instance instance

@@ -15,7 +15,7 @@ cdef class Wire(Watched):
     cdef readonly Py_ssize_t have, ready
     cdef readonly bint closed, full, paused, resumed
     cdef int state
-    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof
+    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries
     cdef char* data
     cdef char* rest
     cdef Py_ssize_t rest_size, searched

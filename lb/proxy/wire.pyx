@@ -142,8 +142,15 @@ cdef class Wire(Watched):
                 self.state = CLOSED
                 return error
             self.state = CONNECTING
-        poller.add(self, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
         self.wants_out = True
+        try:
+            poller.add(self, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+        except OSError as failure:
+            close_fd(self.fd)
+            self.fd = -1
+            self.closed = True
+            self.state = CLOSED
+            return failure.errno
         return error
 
     # Events
@@ -184,6 +191,9 @@ cdef class Wire(Watched):
                 self._flush()
                 if self.state == CLOSED:
                     return 0
+            if self.retries and events & EPOLLOUT:
+                self.retries = False
+                self.readable = True
             if events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR):
                 self.readable = True
                 if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
@@ -216,7 +226,7 @@ cdef class Wire(Watched):
             self.data = self.poller.buffer
             room = self.poller.buffer_size
         else:
-            self._make_room(ROOM)
+            self._make_room(ROOM if self.memory is None else 4 * ROOM)
             room = self.rest_size - self.have
         n = self._receive(self.data + self.have, room)
         if n > 0:
@@ -243,6 +253,7 @@ cdef class Wire(Watched):
         lb_ERR_clear_error()
         result = lb_SSL_do_handshake(self.ssl)
         if result == 1:
+            lb_ERR_clear_error()
             self.state = OPEN
             self.handshaken()
             return self.state == OPEN
@@ -283,6 +294,7 @@ cdef class Wire(Watched):
     cdef Py_ssize_t _receive_tls(self, char* base, Py_ssize_t room) except -3:
         cdef Py_ssize_t total = 0
         cdef int n, reason
+        lb_ERR_clear_error()  # what another connection left there would be taken for ours
         while room - total >= 1024:
             n = lb_SSL_read(self.ssl, base + total, <int>(room - total))
             if n > 0:
@@ -294,6 +306,8 @@ cdef class Wire(Watched):
                 if self.hung_up:
                     self.eof = True  # the peer went without a close_notify
             elif reason == LB_SSL_ERROR_WANT_WRITE:
+                self.readable = False
+                self.retries = True
                 self._want_out()
             elif reason == LB_SSL_ERROR_ZERO_RETURN:
                 self.eof = True
@@ -307,6 +321,8 @@ cdef class Wire(Watched):
     cdef Py_ssize_t _receive_memory(self, char* base, Py_ssize_t room) except -3:
         cdef Py_ssize_t n
         cdef bytes plain, cipher
+        # What an incomplete record left behind comes out with what is read now: at most a record more than that.
+        room -= 2 * ROOM
         n = recv(self.fd, base, room, 0)
         if n < 0:
             if errno == EAGAIN or errno == EINTR:
@@ -319,7 +335,7 @@ cdef class Wire(Watched):
         cipher = self.memory.outgoing()
         if cipher:
             self._raw(cipher)
-        if self.memory.failed:
+        if self.memory.failed or PyBytes_GET_SIZE(plain) > room + 2 * ROOM:
             return -2
         if self.state == HANDSHAKE and self.memory.established:
             self.state = OPEN
@@ -496,7 +512,7 @@ cdef class Wire(Watched):
         cdef iovec parts[3]
         cdef int count = 0
         cdef Py_ssize_t sent = 0
-        if self.state == CLOSED or self.state == LINGERING or self.broken or n1 + n2 + n3 == 0:
+        if self.state == CLOSED or self.state == LINGERING or self.state == HANDSHAKE or self.broken or n1 + n2 + n3 == 0:
             return 0
         if self.memory is not None:
             cipher = self.memory.encrypt(PyBytes_FromStringAndSize(one, n1) + PyBytes_FromStringAndSize(two, n2)
@@ -553,6 +569,7 @@ cdef class Wire(Watched):
         # To OpenSSL, as much as it takes.
         cdef Py_ssize_t total = 0
         cdef int n, reason
+        lb_ERR_clear_error()
         while total < size:
             n = lb_SSL_write(self.ssl, data + total, <int>(size - total if size - total < 1 << 30 else 1 << 30))
             if n > 0:

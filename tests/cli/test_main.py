@@ -11,6 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from lb import __version__
+from lb.cli.build import describe_build
 from lb.cli.main import main
 from tests.e2e.harness.door import command_environment
 
@@ -85,3 +86,13 @@ def test_version_says_what_it_runs_on() -> None:
     assert values["engine"] in ("compiled", "python")
     assert values["python"].endswith(".".join(map(str, sys.version_info[:3])))
     assert set(values) == {"version", "engine", "loop", "transport", "tls", "python", "openssl"}
+
+
+def test_a_fallback_is_an_error_where_the_compiled_engine_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = {**describe_build(), "engine": "python", "loop": "asyncio"}
+    monkeypatch.setattr("lb.cli.running.describe_build", lambda: build)
+    monkeypatch.setenv("LB_REQUIRE_COMPILED", "1")
+    code, output = invoke("serve", "--to", "127.0.0.1:8000", "--http", "127.0.0.1:0")
+    assert code == 1
+    assert "without the compiled engine" in output
+    assert "without uvloop" in output

@@ -120,13 +120,20 @@ def test_handshakes_begun_and_dropped_do_no_harm(secure: Secure) -> None:
         assert client.ask(get()).status == 200
 
 
-@pytest.mark.parametrize("host", ["blog.example.org", "uncovered.example.net", "a.wild.example", "nobody.example"])
+@pytest.mark.parametrize("host", ["blog.example.org", "uncovered.example.net", "a.wild.example"])
 def test_a_host_that_the_presented_certificate_does_not_cover_gets_421(secure: Secure, host: str) -> None:
     # spec: D5; attack 24
     with secure.connect("shop.example.com") as client:
         assert client.ask(get(host="shop.example.com")).status == 200
         assert_error(client.ask(get("/misdirected", host=host)), 421, "misdirected_request")
     assert_logged(secure.door, 421, "misdirected_request", target="/misdirected", host=host)
+
+
+def test_an_unbound_host_that_the_certificate_does_not_cover_is_refused(secure: Secure) -> None:
+    # spec: D4, D5: both clauses apply, and either reply is true
+    with secure.connect("shop.example.com") as client:
+        response = client.ask(get(host="nobody.example"))
+        assert_error(response, response.status, "misdirected_request", "destination_not_found")
 
 
 @pytest.mark.parametrize("host", ["SHOP.example.com.", "shop.example.com:8443", "forced.example.com"])

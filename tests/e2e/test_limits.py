@@ -209,11 +209,11 @@ def test_a_chunked_body_within_the_limit_passes_and_one_byte_more_is_refused(tmp
         assert len(instance.requests) == 1, "the instance saw a complete request"
 
 
-def test_a_chunk_size_over_the_limit_is_refused_without_its_data(tmp_path: Path) -> None:
+def test_a_chunk_that_passes_the_limit_is_refused_before_its_end(tmp_path: Path) -> None:
     # spec: L2
     with Instance(echo()) as instance:
         with FrontDoor(configure(instance.address, limits={"body": 1000}), tmp_path) as door, door.connect() as client:
-            client.send(_chunked_post("shop.example.com", b"fffffff\r\n"))
+            client.send(_chunked_post("shop.example.com", b"fffffff\r\n" + b"x" * 1001))
             assert_error(client.response(), 413, "request_body_too_large")
         assert instance.requests == []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -98,11 +99,12 @@ def test_a_peer_that_is_not_trusted_cannot_avert_the_redirect(tmp_path: Path, au
                 assert door.ask(get("/", line, host="cdn.example.com")).status == 301
 
 
-def test_check_warns_of_force_https_behind_a_cdn(tmp_path: Path) -> None:
+def test_check_warns_of_force_https_behind_a_cdn(tmp_path: Path, authority: Authority) -> None:
     # spec: T3
     file = tmp_path / "lb.yaml"
     file.write_text(
-        "listen: {http: 127.0.0.1:0}\n"
+        "listen: {http: 127.0.0.1:0, https: 127.0.0.1:0}\n"
+        f"tls: {{certificates: [{json.dumps(authority.issue('a.example.com'))}]}}\n"
         "trusted_proxies: [203.0.113.0/24]\n"
         "apps:\n"
         "  shop:\n"

@@ -108,12 +108,9 @@ class Instance:
         self._path = path
         self._listener = _bound(path) if sock is None else sock
         self._listener.listen(512)
+        self.address = address_text(self._listener, path)
         self._accepting = threading.Thread(target=self._accept, daemon=True)
         self._accepting.start()
-
-    @property
-    def address(self) -> str:
-        return address_text(self._listener, self._path)
 
     @property
     def connections(self) -> int:

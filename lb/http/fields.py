@@ -1,0 +1,272 @@
+"""What single fields say of their message: a reader for each name that decides something (uncompiled; see `scan`).
+
+A reader is told a value and its place in what is kept of the head; it notes what the field says, refuses what cannot be
+meant, and says whether the field goes on. Names without a reader mean nothing here. Knows nothing of lines and syntax.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from lb.errors import ProxyError
+from lb.http.head import RequestHead, ResponseHead
+
+_Head = TypeVar("_Head", RequestHead, ResponseHead)
+
+_authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]{0,18}))?").fullmatch
+_is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
+
+_DIGITS = 18  # of a length: what has more does not fit in 64 bits
+_LAST_PORT = 65535
+_LONGEST_KEEP_ALIVE = 86400
+
+
+class Seen(Generic[_Head]):
+    """What the fields have said so far, besides what the head itself says."""
+
+    __slots__ = ("close", "head", "hosts", "nominated", "stay", "upgrade")
+
+    def __init__(self, head: _Head) -> None:
+        self.head: _Head = head
+        self.hosts = 0
+        self.close = self.stay = self.upgrade = False
+        self.nominated: list[bytes] = []
+
+    def connection(self, value: bytes) -> bool:
+        """Read one Connection value; what it names beyond the known options is to be dropped (RFC 9110 7.6.1)."""
+        for entry in value.split(b","):
+            option = entry.strip(b" \t")
+            known = option.lower()
+            if known == b"keep-alive":
+                self.stay = True
+            elif known == b"close":
+                self.close = True
+            elif known == b"upgrade":
+                self.upgrade = True
+            elif known and known != b"te":
+                self.nominated.append(option)
+        return False
+
+    def keeps_alive(self) -> bool:
+        return not self.close and (self.stay or self.head.minor == 1)
+
+    def length(self, value: bytes) -> int | None:
+        """A Content-Length, or None where it cannot be one."""
+        if self.head.body_length >= 0 or not value.isdigit() or len(value) > _DIGITS:
+            return None
+        return int(value)
+
+
+# Requests
+
+
+def _drop(_seen: Seen[_Head], _value: bytes, _at: int) -> bool:
+    return False
+
+
+def _host(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    seen.hosts += 1
+    if value:
+        match = _authority(value)
+        if match is None or (match[1] and int(match[1]) > _LAST_PORT):
+            raise ProxyError("http_request_error", "Host is not a host and port")
+    seen.head.host = value
+    return True
+
+
+def _connection(seen: Seen[_Head], value: bytes, _at: int) -> bool:
+    return seen.connection(value)
+
+
+def _user_agent(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+    seen.head.agent_at, seen.head.agent_size = at, len(value)
+    return True
+
+
+def _accept(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+    seen.head.accept_at, seen.head.accept_size = at, len(value)
+    return True
+
+
+def _accept_encoding(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+    seen.head.encoding_at, seen.head.encoding_size = at, len(value)
+    return True
+
+
+def _referer(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+    seen.head.referer_at, seen.head.referer_size = at, len(value)
+    return True
+
+
+def _expect(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    if seen.head.minor == 0:
+        return False  # RFC 9110 10.1.1: an expectation in an HTTP/1.0 request is ignored
+    if seen.head.expect or value.lower() != b"100-continue":
+        raise ProxyError("expectation_failed")
+    seen.head.expect = True
+    return True
+
+
+def _upgrade(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    seen.head.upgrade = value if seen.head.upgrade is None else seen.head.upgrade + b", " + value
+    return False
+
+
+def _forwarded_for(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    seen.head.forwarded_for = value if seen.head.forwarded_for is None else seen.head.forwarded_for + b", " + value
+    return False
+
+
+def _forwarded_proto(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    seen.head.forwarded_proto = value
+    return False
+
+
+def _content_length(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    length = seen.length(value)
+    if length is None:
+        raise ProxyError("http_request_error", "Content-Length is not one number, given once")
+    seen.head.body_length = length
+    return True
+
+
+def _transfer_encoding(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    if seen.head.chunked or value.lower() != b"chunked":
+        raise ProxyError("http_request_error", "Transfer-Encoding is not chunked")
+    seen.head.chunked = True
+    return False
+
+
+def _via(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    for entry in value.split(b","):
+        words = entry.split()
+        if len(words) >= 2 and words[1].lower() == b"lb":
+            seen.head.passes += 1
+    return True
+
+
+def _range(seen: Seen[RequestHead], _value: bytes, _at: int) -> bool:
+    seen.head.ranged = True
+    return True
+
+
+def _request_id(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    if seen.head.request_id is not None or not _is_request_id(value):
+        return False
+    seen.head.request_id = value
+    return True
+
+
+_OF_REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
+    b"accept": _accept,
+    b"accept-encoding": _accept_encoding,
+    b"client-cert": _drop,
+    b"client-cert-chain": _drop,
+    b"connection": _connection,
+    b"content-length": _content_length,
+    b"expect": _expect,
+    b"forwarded": _drop,
+    b"host": _host,
+    b"keep-alive": _drop,
+    b"proxy": _drop,
+    b"proxy-authenticate": _drop,
+    b"proxy-authorization": _drop,
+    b"proxy-connection": _drop,
+    b"range": _range,
+    b"referer": _referer,
+    b"te": _drop,
+    b"transfer-encoding": _transfer_encoding,
+    b"upgrade": _upgrade,
+    b"user-agent": _user_agent,
+    b"via": _via,
+    b"x-forwarded": _drop,
+    b"x-forwarded-for": _forwarded_for,
+    b"x-forwarded-proto": _forwarded_proto,
+    b"x-real-ip": _drop,
+    b"x-request-id": _request_id,
+}
+OF_REQUEST = _OF_REQUEST.get
+"""The reader of a request's field by its lower-case name, or None."""
+
+
+# Responses
+
+
+def _status_length(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+    length = seen.length(value)
+    if length is None:
+        raise ProxyError("http_protocol_error", "Content-Length is not one number, given once")
+    seen.head.body_length = length
+    return True
+
+
+def _response_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+    if seen.head.chunked or value.lower() != b"chunked":
+        raise ProxyError("http_protocol_error", "Transfer-Encoding is not chunked")
+    seen.head.chunked = True
+    return False
+
+
+def _content_type(seen: Seen[ResponseHead], value: bytes, at: int) -> bool:
+    seen.head.type_at, seen.head.type_size = at, len(value)
+    return True
+
+
+def _keep_alive(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+    seen.head.keep_alive_for = -1
+    for part in value.split(b","):
+        name, _, seconds = part.partition(b"=")
+        seconds = seconds.strip()
+        if name.strip().lower() == b"timeout" and seconds.isdigit():
+            seen.head.keep_alive_for = (
+                min(int(seconds), _LONGEST_KEEP_ALIVE) if len(seconds) <= _DIGITS else _LONGEST_KEEP_ALIVE
+            )
+            break
+    return False
+
+
+def _date(seen: Seen[ResponseHead], _value: bytes, _at: int) -> bool:
+    seen.head.dated = True
+    return True
+
+
+def _response_upgrade(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+    seen.head.upgrade = value
+    return False
+
+
+def _cache_control(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+    if b"no-transform" in value.lower():
+        seen.head.no_transform = True
+    return True
+
+
+def _content_range(seen: Seen[ResponseHead], _value: bytes, _at: int) -> bool:
+    seen.head.ranged = True
+    return True
+
+
+def _content_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+    seen.head.encoded = value.lower() != b"identity"
+    return True
+
+
+_OF_RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
+    b"cache-control": _cache_control,
+    b"connection": _connection,
+    b"content-encoding": _content_encoding,
+    b"content-length": _status_length,
+    b"content-range": _content_range,
+    b"content-type": _content_type,
+    b"date": _date,
+    b"keep-alive": _keep_alive,
+    b"proxy-authenticate": _drop,
+    b"proxy-connection": _drop,
+    b"te": _drop,
+    b"transfer-encoding": _response_encoding,
+    b"upgrade": _response_upgrade,
+}
+OF_RESPONSE = _OF_RESPONSE.get
+"""The reader of a response's field by its lower-case name, or None."""

@@ -1,0 +1,327 @@
+r"""Reads the head of a request or response from bytes: the rules, and their uncompiled form. Compiled twin: `scan.pyx`.
+
+A head is read only where every receiver behind us would read the same. What could be read in two ways is refused, not
+mended: mending it here does not mend it there. Refused are (sections of RFC 9112 unless said otherwise)
+
+- a line that does not end with CR LF, and CR or LF anywhere else (2.2; CVE-2023-30589);
+- a name that is not a token, or anything between it and its colon (5.1: `Content-Length :` is a length to some);
+- a line that begins with a blank (5.2, obs-fold), and control characters in a value (RFC 9110 5.5);
+- two lengths (6.3): Content-Length twice, even the same; Content-Length beside Transfer-Encoding (CL.TE, TE.CL);
+- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing, over 18 digits (CVE-2023-40225);
+- a Transfer-Encoding but the one word chunked, once (6.1; CVE-2019-18277, CVE-2022-32213), or in HTTP/1.0;
+- no Host or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas, percent-encoding, a path;
+- a target with blanks, control characters or `#` (3.2), or in absolute form with another authority than Host (3.2.2);
+- CONNECT: its answer has no body whatever its fields say (RFC 9110 9.3.6);
+- an expectation other than 100-continue, or two (RFC 9110 10.1.1); versions other than 1.0 and 1.1;
+- what is longer than `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
+
+Passed over, four times at most, is an empty line before a request line (2.2). Left out of what goes on are hop-by-hop
+fields and those that Connection names (RFC 9110 7.6.1), whatever says who the client is (H3), spelt with `_` too
+(CVE-2024-45614), and `Proxy` (CVE-2016-5385). Everything else goes on byte for byte (H6).
+
+A whole, short, well-formed head is checked by one regular expression. Any other goes line by line, so that the first
+thing that is wrong names the cause, and a head is refused as soon as no rest can mend it. Knows no socket.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from lb.errors import ProxyError
+from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
+from lb.http.head import Limits, RequestHead, ResponseHead, is_disguised, origin_form, strip_request, strip_response
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
+_VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
+_TARGET = rb"[\x21\x22\x24-\x7e\x80-\xff]++"
+_FIELDS = rb"(?:\r\n" + _TOKEN + rb":" + _VALUE + rb")*+"
+_STATUS_LINE = rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-9][0-9]{2})(?: " + _VALUE + rb")?+"
+
+_whole_request = re.compile(
+    rb"(?P<method>" + _TOKEN + rb") (?P<target>" + _TARGET + rb") HTTP/1\.(?P<minor>[01])" + _FIELDS
+).fullmatch
+_whole_response = re.compile(_STATUS_LINE + _FIELDS).fullmatch
+_request_line = re.compile(
+    rb"(?P<method>" + _TOKEN + rb") (?P<target>.+) HTTP/(?P<major>.)\.(?P<minor>.)", re.DOTALL
+).fullmatch
+_status_line = re.compile(_STATUS_LINE).fullmatch
+_name = re.compile(_TOKEN + rb":").match
+_is_value = re.compile(_VALUE).fullmatch
+_is_target = re.compile(_TARGET).fullmatch
+_odd_path = re.compile(rb"[%\\]|/[/.]").search
+_empty_line = re.compile(rb"\n\r?\n").search
+
+_EMPTY_LINES = 8  # bytes of them that are passed over before a request line
+
+
+class _UnfinishedError(Exception):
+    """The head has not come whole."""
+
+
+def scan_request(data: bytes, limits: Limits) -> RequestHead | None:
+    """The request head that `data` begins with, or None while it has not come whole.
+
+    Raises `ProxyError`: http_request_error, request_line_too_long, request_header_too_large, expectation_failed,
+    http_version_not_supported, method_not_supported.
+    """
+    return request_at(data, 0, limits)
+
+
+def scan_response(data: bytes, limits: Limits) -> ResponseHead | None:
+    """The response head that `data` begins with, or None while it has not come whole.
+
+    Raises `ProxyError`: http_protocol_error, http_response_header_section_size.
+    """
+    return response_at(data, 0, limits)
+
+
+def has_ended(data: bytes | bytearray, start: int, searched: int) -> bool:
+    """Whether the head at `start` may have ended in what came behind its first `searched` bytes."""
+    return _empty_line(data, start + max(searched - 3, 0)) is not None
+
+
+def request_at(data: bytes | bytearray, start: int, limits: Limits) -> RequestHead | None:
+    """The request head that begins at `start`; otherwise as `scan_request`."""
+    begin = start
+    while data.startswith(b"\r\n", begin) and begin - start < _EMPTY_LINES:
+        begin += 2
+    end = data.find(b"\r\n\r\n", begin)
+    if end >= 0 and end - begin <= limits.line and end + 4 - begin <= limits.total:
+        text = bytes(data[begin:end])
+        match = _whole_request(text)
+        if match is not None:
+            lines = text.split(b"\r\n")
+            if len(lines) - 1 <= limits.fields:
+                head = _request(lines[0], match, iter(lines[1:]))
+                head.length = end + 4 - start
+                return head
+    return _request_by_lines(bytes(data[begin : begin + limits.line + limits.total + 4]), begin - start, limits)
+
+
+def response_at(data: bytes | bytearray, start: int, limits: Limits) -> ResponseHead | None:
+    """The response head that begins at `start`; otherwise as `scan_response`."""
+    end = data.find(b"\r\n\r\n", start)
+    if end >= 0 and end - start <= limits.line and end + 4 - start <= limits.total:
+        text = bytes(data[start:end])
+        match = _whole_response(text)
+        if match is not None:
+            lines = text.split(b"\r\n")
+            if len(lines) - 1 <= limits.fields:
+                head = _response(lines[0], match, iter(lines[1:]))
+                head.length = end + 4 - start
+                return head
+    return _response_by_lines(bytes(data[start : start + limits.line + limits.total + 4]), limits)
+
+
+# Line by line
+
+
+def _request_by_lines(data: bytes, skipped: int, limits: Limits) -> RequestHead | None:
+    end = data.find(b"\n")
+    if (end if end >= 0 else len(data)) > limits.line + 1:
+        raise ProxyError("request_line_too_long")
+    if end < 0:
+        return None
+    if data[end - 1 : end] != b"\r":
+        raise _bad("a line does not end with CR LF")
+    line = data[: end - 1]
+    match = _request_line(line)
+    if match is None:
+        raise _bad("the request line is not a method, a target and an HTTP version")
+    if match["major"] != b"1" or match["minor"] not in (b"0", b"1"):
+        if match["major"].isdigit() and match["minor"].isdigit():
+            raise ProxyError("http_version_not_supported")
+        raise _bad("the request line has no HTTP version")
+    if not _is_target(match["target"]):
+        raise _bad("the request target has a byte that must be encoded")
+    lines = _CheckedLines(data, end + 1, limits, limits.line, ("request_header_too_large", "http_request_error"))
+    try:
+        head = _request(line, match, iter(lines))
+    except _UnfinishedError:
+        return None
+    head.length = lines.end + skipped
+    return head
+
+
+def _response_by_lines(data: bytes, limits: Limits) -> ResponseHead | None:
+    end = data.find(b"\n")
+    if (end if end >= 0 else len(data)) > limits.line + 1:
+        raise ProxyError("http_response_header_section_size")
+    if end < 0:
+        if len(data) >= len(b"HTTP/") and not data.startswith(b"HTTP/"):
+            raise _garbled("the response does not begin with HTTP/")
+        return None
+    if data[end - 1 : end] != b"\r":
+        raise _garbled("a line does not end with CR LF")
+    line = data[: end - 1]
+    match = _status_line(line)
+    if match is None:
+        raise _garbled("the status line is not one of HTTP/1.1")
+    lines = _CheckedLines(
+        data, end + 1, limits, limits.total, ("http_response_header_section_size", "http_protocol_error")
+    )
+    try:
+        head = _response(line, match, iter(lines))
+    except _UnfinishedError:
+        return None
+    head.length = lines.end
+    return head
+
+
+class _CheckedLines:
+    """Field lines up to the empty one, each checked when its turn comes; `end` is then the place behind it."""
+
+    __slots__ = ("_at", "_causes", "_data", "_limits", "_longest", "end")
+
+    def __init__(self, data: bytes, at: int, limits: Limits, longest: int, causes: tuple[str, str]) -> None:
+        self._data = data
+        self._at = at
+        self._limits = limits
+        self._longest = longest
+        self._causes = causes
+        self.end = 0
+
+    def __iter__(self) -> Iterator[bytes]:
+        data = self._data
+        at = self._at
+        fields = 0
+        while True:
+            end = data.find(b"\n", at)
+            self._check_size(at, end + 1 if end >= 0 else len(data), end >= 0)
+            if end < 0:
+                raise _UnfinishedError
+            if data[at : end + 1] == b"\r\n":
+                self.end = end + 1
+                return
+            fields += 1
+            self._check_line(data[at:end], fields)
+            yield data[at : end - 1]
+            at = end + 1
+
+    def _check_size(self, at: int, end: int, ended: bool) -> None:
+        if end - at > self._longest + 1 + ended or end > self._limits.total:
+            raise ProxyError(self._causes[0])
+
+    def _check_line(self, line: bytes, fields: int) -> None:
+        """`line` is without its LF."""
+        malformed = self._causes[1]
+        if not line.endswith(b"\r"):
+            raise ProxyError(malformed, "a line does not end with CR LF")
+        if fields > self._limits.fields:
+            raise ProxyError(self._causes[0], "too many fields")
+        name = _name(line)
+        if name is None:
+            raise ProxyError(malformed, "a field name is not a token followed by a colon")
+        if not _is_value(line, name.end(), len(line) - 1):
+            raise ProxyError(malformed, "a field value has a control character")
+
+
+# What a head says
+
+
+def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> RequestHead:
+    """The head of a request line and its field lines, all well-formed."""
+    head = RequestHead()
+    head.method, target, minor = match.group("method", "target", "minor")
+    head.target = target
+    if minor == b"0":
+        head.minor = 0
+        line = line[:-1] + b"1"  # instances are spoken to in HTTP/1.1 (RFC 9110 2.5)
+    if not target.startswith(b"/"):
+        head.odd_path = target != b"*"
+    if _odd_path(target.partition(b"?")[0]):
+        head.odd_path = True
+    seen = Seen(head)
+    kept = [line]
+    place = len(line) + 2
+    for field in lines:
+        name, _, value = field.partition(b":")
+        name = name.lower()
+        reader = OF_REQUEST(name)
+        if reader is not None:
+            value = value.lstrip(b" \t")
+            if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):
+                continue
+        elif name.startswith(b"x-forwarded-") or (b"_" in name and is_disguised(name)):
+            continue
+        kept.append(field)
+        place += len(field) + 2
+    kept.append(b"")
+    head.kept = b"\r\n".join(kept)
+    _conclude_request(head, seen)
+    return head
+
+
+def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
+    """Decide what only all fields together say."""
+    _check_framing(head, seen.hosts)
+    if head.minor == 0 and seen.hosts == 0:
+        head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+    head.keep_alive = seen.keeps_alive()
+    if not seen.upgrade or head.minor == 0:
+        head.upgrade = None
+    if seen.nominated:
+        strip_request(head, b",".join(seen.nominated))
+    if head.method == b"CONNECT":
+        raise ProxyError("method_not_supported")
+    if not head.target.startswith(b"/"):
+        if head.target != b"*":
+            origin_form(head)
+        elif head.method != b"OPTIONS":
+            raise _bad("the request target * is for OPTIONS only")
+
+
+def _check_framing(head: RequestHead, hosts: int) -> None:
+    if hosts > 1:
+        raise _bad("Host is given twice")
+    if hosts == 0 and head.minor == 1:
+        raise _bad("Host is missing")
+    if head.chunked and head.minor == 0:
+        raise _bad("Transfer-Encoding in an HTTP/1.0 request")
+    if head.chunked and head.body_length >= 0:
+        raise _bad("both Content-Length and Transfer-Encoding are given")
+
+
+def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> ResponseHead:
+    """The head of a status line and its field lines, all well-formed."""
+    head = ResponseHead()
+    minor, status = match.group("minor", "status")
+    head.status = int(status)
+    if minor == b"0":
+        head.minor = 0
+        line = b"HTTP/1.1" + line[8:]
+    if len(line) == len(b"HTTP/1.1 200"):
+        line += b" "  # the reason may be empty, but not the blank before it (section 4)
+    seen = Seen(head)
+    kept = [line]
+    place = len(line) + 2
+    for field in lines:
+        name, _, value = field.partition(b":")
+        reader = OF_RESPONSE(name.lower())
+        if reader is not None:
+            value = value.lstrip(b" \t")
+            if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):
+                continue
+        kept.append(field)
+        place += len(field) + 2
+    kept.append(b"")
+    head.kept = b"\r\n".join(kept)
+    if head.chunked and head.body_length >= 0:
+        raise _garbled("both Content-Length and Transfer-Encoding are given")
+    if head.chunked and head.minor == 0:
+        raise _garbled("Transfer-Encoding in an HTTP/1.0 response")
+    head.keep_alive = seen.keeps_alive()
+    if not seen.upgrade:
+        head.upgrade = None
+    if seen.nominated:
+        strip_response(head, b",".join(seen.nominated))
+    return head
+
+
+def _bad(detail: str) -> ProxyError:
+    return ProxyError("http_request_error", detail)
+
+
+def _garbled(detail: str) -> ProxyError:
+    return ProxyError("http_protocol_error", detail)
