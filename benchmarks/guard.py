@@ -93,8 +93,8 @@ class _Counted(Lb):
 
     def prepare(self, setup: Setup, directory: Path, http: int, https: int) -> Launch:
         launch = super().prepare(setup, directory, http, https)
-        _python, _module, _lb, *arguments = launch.command
-        return Launch((self.python, _COUNTED, self._library, *arguments), launch.env)
+        _python, safe_path, _module, _lb, *arguments = launch.command
+        return Launch((self.python, safe_path, _COUNTED, self._library, *arguments), launch.env)
 
 
 def parse_summary(text: str) -> dict[str, int]:

@@ -37,13 +37,13 @@ _BROWSER = {
     "DNT": "1",
 }
 
-# A request for each bound domain in turn, all written before the load begins.
+# A request for each bound domain in turn, all written before the load begins; 7919 is prime, so each has its turn.
 _SPREAD_SCRIPT = """
 local requests, turn = {}, 0
 init = function(args)
   local count = tonumber(args[1])
   for i = 1, count do
-    if count > 1 then wrk.headers["Host"] = string.format("d%d.bench.test", (i * 7919) % count) end
+    wrk.headers["Host"] = string.format("d%d.bench.test", (i * 7919) % count)
     requests[i] = wrk.format("GET")
   end
 end
@@ -83,7 +83,7 @@ class Load:
         return self._wrk(scheme, port, path, seconds, _fields(gzip=gzip), WRK_SCRIPT)
 
     def spread(self, port: int, domains: int, seconds: float) -> Figures:
-        """The same, every request for the next of `domains` names (1: for HOST alone)."""
+        """The same, every request for the next of `domains` names, in a scattered order."""
         return self._wrk("http", port, "/small", seconds, _fields(), WRK_SCRIPT + _SPREAD_SCRIPT, str(domains))
 
     def generator(self, port: int, *words: str) -> Figures:

@@ -55,7 +55,7 @@ class Ground:
 
     def setup(self, scenario: Scenario) -> Setup:
         """The job that a peer gets for `scenario`."""
-        names = (HOST, *map(spread_domain, range(scenario.domains if scenario.domains > 1 else 0)))
+        names = (HOST, *map(spread_domain, range(scenario.domains)))
         return Setup(self.certificate, self.instances[: scenario.instances], names)
 
 

@@ -1,8 +1,8 @@
 """Which of its two engines `lb` runs: the compiled one where all of it was built, else the same code uncompiled.
 
-Their classes are laid out differently and must not meet, so it is all or nothing. `LB_ENGINE=python` takes the sources in
-spite of compiled modules beside them, `LB_ENGINE=compiled` or `LB_REQUIRE_COMPILED=1` makes a fallback an error. This file
-knows names of files, nothing of what is in them; it runs before any other module of the package.
+Their classes are laid out differently and must not meet, so it is all or nothing. `LB_ENGINE=python` takes the sources
+in spite of compiled modules beside them; `LB_ENGINE=compiled` or `LB_REQUIRE_COMPILED=1` makes a fallback an error.
+This file knows names of files and nothing of what is in them; it runs before any other module of the package.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SourcesOnly:
 
 
 def choose_engine(package: str, directory: Path) -> None:
-    """Let the modules of `package` in `directory` be imported from one engine only. Raises ImportError, as told above."""
+    """Let the modules of `package` in `directory` be those of one engine. Raises ImportError, as told above."""
     wanted = os.environ.get("LB_ENGINE", "")
     if wanted not in ("", "compiled", "python"):
         raise ImportError(f"LB_ENGINE is {wanted!r}; it can be compiled or python")

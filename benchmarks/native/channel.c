@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #ifdef WITH_TLS
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 
 static SSL_CTX *context;
@@ -47,6 +48,7 @@ int channel_have_session(void)
 static long settle(struct slot *slot, int result)
 {
     int why = SSL_get_error(slot->ssl, result);
+    ERR_clear_error(); /* what is left of one connection's error would be taken for the next one's */
     return why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? 0 : -1;
 }
 

@@ -79,7 +79,7 @@ class Lb(Peer):
     def _version_text(self) -> str:
         # Asked without LB_REQUIRE_COMPILED: the answer "python" is wanted, not a refusal.
         env = {key: value for key, value in {**os.environ, **self.env}.items() if key != "LB_REQUIRE_COMPILED"}
-        command = (str(self.python), "-m", "lb", "version")
+        command = (str(self.python), "-P", "-m", "lb", "version")
         try:
             done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=30, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
@@ -101,4 +101,4 @@ class Lb(Peer):
                 instances="\n".join(f"        - 127.0.0.1:{port}" for port in setup.instances),
             )
         )
-        return Launch((self.python, "-m", "lb", "serve", path), self.env)
+        return Launch((self.python, "-P", "-m", "lb", "serve", path), self.env)

@@ -11,7 +11,7 @@ import click
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
-from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order
+from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
 
 
 @click.command()
@@ -27,10 +27,10 @@ def check(context: click.Context, file: Path) -> None:
         warnings = (*loaded.warnings, *check_certificates(loaded))
     except ConfigErrors as failure:
         _print_problems((*failure.problems, *failure.warnings))
-        click.echo(f"{file}: {_tally(failure.problems, failure.warnings)}", err=True)
+        click.echo(f"{printable(str(file))}: {_tally(failure.problems, failure.warnings)}", err=True)
         context.exit(BAD_CONFIGURATION)
     _print_problems(warnings)
-    click.echo(f"{file} is fine: {summary(loaded.config)}")
+    click.echo(f"{printable(str(file))} is fine: {summary(loaded.config)}")
 
 
 def summary(config: Config) -> str:
@@ -57,16 +57,16 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
     from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
     from lb.tls.contexts import Contexts  # noqa: PLC0415
 
+    whole: KeyPath = ("tls", "certificates")
     paths: dict[Path, KeyPath] = {}  # where each file is named
     for index, pair in enumerate(certificates):
-        paths.setdefault(pair.cert, ("tls", "certificates", index, "cert"))
-        paths.setdefault(pair.key, ("tls", "certificates", index, "key"))
+        paths.setdefault(pair.cert, (*whole, index, "cert"))
+        paths.setdefault(pair.key, (*whole, index, "key"))
     try:
         contexts = Contexts(certificates)
     except TlsError as error:
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
-    whole: KeyPath = ("tls", "certificates")
     warnings = [origin.key_problem(whole, text, level="warning") for text in contexts.warnings]
     for app, settings in loaded.config.apps.items():
         for index, domain in enumerate(settings.domains):

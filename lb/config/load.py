@@ -25,11 +25,11 @@ from lb.config.validate import validate
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is faster, and not everywhere
 _LARGEST_FILE = 8 << 20  # bytes; ten thousand domains take less than one
-_DEEPEST = 20  # levels; the file's own keys need seven
 _BYTE_ORDER_MARK = "\ufeff"
 # What YAML 1.2 (section 5.1) does not call printable; some parsers say only that there is one, not where.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _YAML_TAG = "tag:yaml.org,2002:"  # what "!!" stands for
+_OPENING = ('"', "'", "[", "{")
 _TAGS = {None, "!", *(_YAML_TAG + kind for kind in ("str", "seq", "map"))}
 
 
@@ -70,10 +70,8 @@ def load_bytes(name: str, data: bytes, environ: Mapping[str, str]) -> Loaded:
     try:
         value = reader.read(node)
     except AliasBombError:
-        whole = source.problem(
-            Span(0, 0, 1), "the aliases (*name) of this file grow beyond all bounds", "write the values out"
-        )
-        raise ConfigErrors([whole]) from None
+        message = "the aliases (*name) of this file grow beyond all bounds"
+        raise ConfigErrors([source.problem(Span(0, 0, 1), message, "write the values out")]) from None
     return _checked(value, reader.origin, reader.problems)
 
 
@@ -140,7 +138,7 @@ def _compose(source: Source, problems: list[Problem]) -> tree.Node:
         mark: Any = error.problem_mark  # every error of the scanner and the parser has one
         opening: Any = error.context_mark
         at_end = not any(source.lines[mark.line + 1 :]) and not source.line(mark.line)[mark.column :].strip()
-        is_opening = at_end and opening is not None and source.line(opening.line)[opening.column] in "\"'[{"
+        is_opening = at_end and opening is not None and source.line(opening.line).startswith(_OPENING, opening.column)
         line, column = (opening.line, opening.column) if is_opening else (mark.line, mark.column)
         stumble = Stumble(error.problem or "", error.context or "", source.line(line), column, is_opening)
         message, hint = explain_stumble(stumble)
@@ -171,8 +169,8 @@ class _Composer:
         span = self._span(event)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(str(event.anchor), span)
-        if depth > _DEEPEST:
-            self._report(span, f"this is nested more than {_DEEPEST} levels deep")
+        if depth > tree.DEEPEST:
+            self._report(span, f"this is nested more than {tree.DEEPEST} levels deep")
             raise ConfigErrors(self._problems)
         if event.anchor is not None:
             self._anchors[event.anchor] = None
@@ -206,9 +204,7 @@ class _Composer:
 
     def _alias(self, name: str, span: Span) -> tree.Node:
         if name not in self._anchors:
-            hint = (
-                f'a value that begins with "*" needs quotes; if an alias is meant, mark what it stands for with &{name}'
-            )
+            hint = f'a value that begins with "*" needs quotes; as an alias it needs &{name} before what it stands for'
             return self._unreadable(span, f"the alias {quoted('*' + name)} stands for nothing", hint)
         node = self._anchors[name]
         if node is None:

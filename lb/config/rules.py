@@ -25,15 +25,16 @@ _PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "hom
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a rule sees: the configuration, where it is written, and the paths of what was refused in it."""
+    """What a rule sees: the configuration, where it is written, and what was refused and so is not in it."""
 
     config: Config
     origin: Origin
     refused: Mapping[KeyPath, set[str | int]]  # section or list → its keys or indexes that were refused
 
     def is_certain(self, *path: str) -> bool:
-        """Whether what the configuration has at `path` is all that the file says: nothing of it was refused, nor a key
-        beside it or around it that may be a misspelling of it.
+        """Whether what the configuration has at `path` is all that the file says.
+
+        Not so when something directly in it was refused, or a key that may be a misspelling of it or of its sections.
         """
         around = (path[:length] for length in range(len(path)))
         return path not in self.refused and not any(
@@ -91,9 +92,8 @@ def _listeners_exist(scene: Scene) -> Iterator[Problem]:
     listen = scene.config.listen
     if not listen.http and not listen.https and all(scene.is_certain("listen", key) for key in ("http", "https")):
         hint = "add listen: {http: 127.0.0.1:8080}"
-        yield scene.origin.key_problem(
-            ("listen",), "nothing is listened on: listen.http and listen.https are missing", hint
-        )
+        message = "nothing is listened on: listen.http and listen.https are missing"
+        yield scene.origin.key_problem(("listen",), message, hint)
 
 
 def _listeners_are_distinct(scene: Scene) -> Iterator[Problem]:
@@ -172,10 +172,8 @@ def _domains_have_environments(scene: Scene) -> Iterator[Problem]:
             environment = "staging" if names.is_staging(domain.name) else "production"
             selected.add(environment)
             if getattr(app, environment) is None and scene.is_certain("apps", name, environment):
-                why = "begins" if environment == "staging" else "does not begin"
-                message = (
-                    f'{domain.name} {why} with "stg-" and so selects {environment}, which {quoted(name)} does not have'
-                )
+                why = f'{"begins" if environment == "staging" else "does not begin"} with "stg-"'
+                message = f"{domain.name} {why} and so selects {environment}, which {quoted(name)} does not have"
                 hint = f"add {environment}: {{instances: [127.0.0.1:3000]}}, or remove the domain"
                 yield scene.origin.problem(("apps", name, "domains", index), message, hint)
         yield from _unreachable(scene, name, app, selected)
@@ -286,7 +284,8 @@ def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
         message = "cdn is on, but no CDN is trusted: what it says about clients is dropped"
         hint = "list the CDN's networks in trusted_proxies"
         yield scene.origin.problem((*through_cdn[0], "cdn"), message, hint, "warning")
-    if config.trusted_proxies and not through_cdn and not any(section[:1] == ("apps",) for section in scene.refused):
+    all_domains_known = not any(section[:1] == ("apps",) for section in scene.refused)
+    if config.trusted_proxies and not through_cdn and all_domains_known:
         message = "trusted_proxies are not used: no domain has cdn: true"
         hint = "write {name: www.example.com, cdn: true} for the domains behind the CDN, or remove trusted_proxies"
         yield scene.origin.key_problem(("trusted_proxies",), message, hint, "warning")

@@ -15,6 +15,7 @@ from lb.config.problems import KeyPath, Origin, Place, Problem, Source, Span, qu
 from lb.config.units import Plain
 from lb.config.variables import expand, has_reference
 
+DEEPEST = 20  # levels, aliases followed; the file's own keys need six
 _NODES_FREE = 10_000  # that aliases may add to a file; without them no file has more values than characters
 
 
@@ -76,7 +77,7 @@ class Reader:
     def read(self, node: Node, path: KeyPath = (), key: Span | None = None) -> object:
         """The value of `node`, which stands at `path` behind the key at `key`."""
         self._left -= 1
-        if self._left < 0:
+        if self._left < 0 or len(path) > DEEPEST:
             raise AliasBombError
         self.origin.places[path] = Place(key or node.span, node.span)
         if isinstance(node, Unreadable):

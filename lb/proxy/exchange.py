@@ -271,6 +271,8 @@ class Exchange:
             upstream.send_with(prefix, client, None)
         if upstream.full:
             client.pause()
+        else:
+            client.resume()  # it may have been stopped while there was nobody to take its bytes
         client.arm()
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
 
@@ -281,6 +283,8 @@ class Exchange:
             self.upstream.send_with(None, self.client, None)
             if self.upstream.full:
                 self.client.pause()
+            else:
+                self.client.resume()
         elif (self.phase == FORWARDING or self.phase == RESPONDING) and self.request is not None and not self.request.done:
             try:
                 self._send_body(b"")

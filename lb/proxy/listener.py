@@ -60,7 +60,7 @@ class Listener(Watched):
         self.accepted(accepted.detach(), peer[0].partition("%")[0].encode(), peer[1])
         return True
 
-    def accepted(self, fd: int, address: bytes, port: int) -> None:
+    def accepted(self, fd: int, address: bytes, port: int) -> None:  # noqa: ARG002 - for derived classes
         """A connection from `address`, which does not block; it belongs to whoever is told."""
         os.close(fd)
 

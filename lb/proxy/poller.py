@@ -1,7 +1,7 @@
 """Tells connections that their sockets are ready, by the event loop: the uncompiled twin of `poller.pyx`.
 
-What it keeps of a poller is what connections share: the clock, the read buffer (what is read is handled before the next read, so one
-is enough), and the list of those who have something to do without an event of their socket. Knows no bytes and no protocol.
+The loop itself calls connections; here is what they share: the clock, the read buffer (what is read is handled before
+the next read, so one is enough), and the list of those who have something to do without an event of their socket.
 """
 
 from __future__ import annotations
@@ -72,5 +72,5 @@ class Poller:
         for watched in again:
             try:
                 watched.on_turn()
-            except Exception as error:  # noqa: BLE001 - a fault in handling one connection must not cost the others theirs
+            except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
                 self.failed(watched, error)

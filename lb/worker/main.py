@@ -57,7 +57,6 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
     """
     raise_descriptor_limit()
     loop = new_loop()
-    asyncio.set_event_loop(loop)
     worker = _Worker(loop, assignment, line)
     try:
         worker.start()

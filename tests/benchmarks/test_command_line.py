@@ -16,10 +16,10 @@ _REPOSITORY = Path(__file__).parents[2]
 
 
 def _fake_lb(directory: Path, engine: str) -> Path:
-    """An interpreter that answers `-m lb version` and nothing else."""
+    """An interpreter that answers `-P -m lb version` and nothing else."""
     program = directory / "python"
     program.write_text(
-        f'#!/bin/sh\n[ "$*" = "-m lb version" ] || exit 9\nprintf "version  0.1\\nengine   {engine}\\n"\n'
+        f'#!/bin/sh\n[ "$*" = "-P -m lb version" ] || exit 9\nprintf "version  0.1\\nengine   {engine}\\n"\n'
     )
     program.chmod(0o755)
     return program

@@ -46,7 +46,7 @@ def test_warnings_are_no_failure(folder: Path) -> None:
     result = run(GOOD.replace("[shop.example.com,", "[{name: shop.example.com, cdn: true},"))
     assert result.exit_code == 0
     assert result.stdout.startswith("lb.yaml is fine: ")
-    assert result.stderr.startswith("lb.yaml:4:43: warning: cdn is on, but no CDN is trusted")
+    assert result.stderr.startswith("lb.yaml:4:45: warning: cdn is on, but no CDN is trusted")
 
 
 def test_shared_names_are_counted(folder: Path) -> None:
@@ -56,7 +56,7 @@ def test_shared_names_are_counted(folder: Path) -> None:
 
 def test_errors_and_warnings_by_line(folder: Path) -> None:
     # spec: R1 R5
-    result = run("trusted_proxies: [10.0.0.0/8]\nworker: 2\n" + GOOD.replace("127.0.0.1:3001", "3001"))
+    result = run("trusted_proxies: [10.0.0.0/8]\nworker: 2\n" + GOOD.replace("127.0.0.1:3001", "127.0.0.1:8080"))
     assert result.exit_code == 78
     assert result.stdout == ""
     heads = [line for line in result.stderr.splitlines() if not line.startswith(" ")]
@@ -69,6 +69,14 @@ def test_a_file_that_is_not_there(folder: Path) -> None:
     result = run(None)
     assert result.exit_code == 78
     assert result.stderr == "lb.yaml: error: there is no such file\nlb.yaml: 1 error\n"
+
+
+def test_a_file_with_an_odd_name(folder: Path) -> None:
+    # spec: R5
+    good = run(GOOD, name="\udcff\x1b[31m.yaml")
+    assert (good.exit_code, "\x1b" in good.stdout) == (0, False)
+    bad = run("workers: 0", name="\udcff\x1b[31m.yaml")
+    assert (bad.exit_code, "\x1b" in bad.stderr) == (78, False)
 
 
 def test_wrong_usage() -> None:

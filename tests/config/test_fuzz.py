@@ -31,8 +31,6 @@ PIECES = st.sampled_from(
         b"!!str ",
         b"!x ",
         b"<<: *a\n",
-    ,
-     
         b"? ",
         b"|\n",
         b">\n",
@@ -46,8 +44,6 @@ PIECES = st.sampled_from(
         b"\xff",
         b"\xe2\x80\xa8",
         b"\r",
-    ,
-     
         b"\xef\xbb\xbf",
         b"${NAME}",
         b"${ODD}",
@@ -59,9 +55,22 @@ PIECES = st.sampled_from(
         b"1e400",
         b"9" * 40,
         b'"\\ud800"',
-    ,
-     b'"\\e[31m"', "。ü☃".encode(), b"listen: ", b"http: ", b"apps: ", b"domains: ", b"production: ", b"instances: ",
-     b"limits: ", b"off", b"127.0.0.1:80", b"unix:", b"a.example", b"stg-a.example", b"*.com"]
+        b'"\\e[31m"',
+        "。ü☃".encode(),
+        b"listen: ",
+        b"http: ",
+        b"apps: ",
+        b"domains: ",
+        b"production: ",
+        b"instances: ",
+        b"limits: ",
+        b"off",
+        b"127.0.0.1:80",
+        b"unix:",
+        b"a.example",
+        b"stg-a.example",
+        b"*.com",
+    ]
 )
 FILES = st.lists(PIECES | st.binary(max_size=4), max_size=40).map(b"".join)
 EDITS = st.lists(

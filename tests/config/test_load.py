@@ -245,6 +245,8 @@ def test_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_large_files_are_quick_to_refuse() -> None:
     # spec: R1
+    chain = "a0: &a0 1\n" + "".join(f"a{i}: &a{i} {'[' * 15}*a{i - 1}{']' * 15}\n" for i in range(1, 200))
+    assert "beyond all bounds" in refused(chain.encode())[0].message
     assert "nested" in refused(b"[" * 100_000)[0].message
     assert "nested" in refused(b"{a: " * 10_000)[0].message
 
@@ -323,33 +325,25 @@ class TestOneAppWithoutAFile:
     def test_mistakes_point_into_the_options(self) -> None:
         with pytest.raises(ConfigErrors) as errors:
             config_for_instances(["8000", "127.0.0.1:80"], ["*", "a.example", "a.example"], ":80")
-        assert [str(problem).splitlines() for problem in errors.value.problems] == [
-            [
-                'lb serve: error: "8000" lacks an address',
-                "    --to 8000",
-                "         ^^^^",
-                "    hint: write 127.0.0.1:8000",
-            ],
-            [
-                'lb serve: error: "127.0.0.1:80" is an address of lb itself (in "--http :80"): requests would go round',
-                "    --to 127.0.0.1:80",
-                "         ^^^^^^^^^^^^",
-                "    hint: write the address that the app listens on",
-            ],
-            [
-                'lb serve: error: "*" is no domain',
-                "    --domain *",
-                "             ^",
-                "    hint: an app is reached only through the names bound to it: list them",
-            ],
-            [
-                'lb serve: error: a.example is bound twice: in "--domain a.example" (to the app "app") '
-                'and in "--domain a.example" (to the app "app")',
-                "    --domain a.example",
-                "             ^^^^^^^^^",
-                "    hint: remove one of the two",
-            ],
-        ]
+        assert str(errors.value) == (
+            'lb serve: error: "*" is no domain\n'
+            "    --domain *\n"
+            "             ^\n"
+            "    hint: an app is reached only through the names bound to it: list them\n"
+            'lb serve: error: "8000" lacks an address\n'
+            "    --to 8000\n"
+            "         ^^^^\n"
+            "    hint: write 127.0.0.1:8000\n"
+            'lb serve: error: a.example is bound twice: in "--domain a.example" (to the app "app") '
+            'and in "--domain a.example" (to the app "app")\n'
+            "    --domain a.example\n"
+            "             ^^^^^^^^^\n"
+            "    hint: remove one of the two\n"
+            'lb serve: error: "127.0.0.1:80" is an address of lb itself (in "--http :80"): requests would go round\n'
+            "    --to 127.0.0.1:80\n"
+            "         ^^^^^^^^^^^^\n"
+            "    hint: write the address that the app listens on"
+        )
 
     def test_nothing_to_serve(self) -> None:
         with pytest.raises(ConfigErrors) as errors:

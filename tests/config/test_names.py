@@ -36,8 +36,20 @@ def test_domain(written: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["", ".", "*", "*.", "*.*.com", "a.*.com", "a*.com", "**.com", ".example.com", "a..b", "a.b..", "-a.com", "a-.com",
-     
+    [
+        "",
+        ".",
+        "*",
+        "*.",
+        "*.*.com",
+        "a.*.com",
+        "a*.com",
+        "**.com",
+        ".example.com",
+        "a..b",
+        "a.b..",
+        "-a.com",
+        "a-.com",
         "a b.com",
         "a,b.com",
         "a@b.com",
@@ -50,8 +62,6 @@ def test_domain(written: str, name: str) -> None:
         "::1",
         "a\0.com",
         "a\x1b.com",
-    ,
-     
         "☃.example",
         "\u202eshop.example",
         "\ud800.example",

@@ -122,7 +122,8 @@ def _chunks() -> Iterator[Refused]:
         b"5\r\nhello" + end, b"5\r\nhello\n\r" + end, b"5\rhello\r\n" + end, b"5\r\r\nhello\r\n" + end,
         b"5;a\nhello\r\n" + end, b"5\r\r;x\r\nhello\r\n" + end, b"5;a\rb\r\nhello\r\n" + end,
         b"5;a\x00\r\nhello\r\n" + end, b"5;a\r\r\nhello\r\n" + end, b"5;\nhello\r\n" + end,
-        b"5\r\nhello\r\n0\n\r\n", b"5\r\nhello\r\n0\r\n\n", b"5\r\nhello\r\n0\r\n\rX: y\r\n\r\n", b"5\r\nhello\r\n0\r\r\n\r\n",
+        b"5\r\nhello\r\n0\n\r\n", b"5\r\nhello\r\n0\r\n\n", b"5\r\nhello\r\n0\r\r\n\r\n",
+        b"5\r\nhello\r\n0\r\n\rX: y\r\n\r\n",
     )  # fmt: skip
     for name, body in _named("chunks", bodies):
         yield Refused(name, _post(CHUNKED, body=body))

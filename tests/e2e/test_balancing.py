@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from tests.e2e.harness.expect import assert_error, assert_logged
 from tests.e2e.harness.instance import Instance, Peer, Script, address_text, reserve
 from tests.e2e.harness.scripts import Echo, answer_and_close, close_unanswered, echo, ok, reset_unanswered
 from tests.e2e.harness.waiting import wait_for
+
+_Pairs = tuple[FrontDoor, dict[str, tuple[Instance, Instance]]]
 
 
 def test_requests_go_round(tmp_path: Path) -> None:
@@ -98,28 +100,44 @@ def test_a_missing_unix_socket_is_passed_over(tmp_path: Path, short_path: Path) 
             assert Echo(door.ask(get())).instance == "works"
 
 
+@contextmanager
+def _pairs(tmp_path: Path, first: Script, second: Script, methods: tuple[str, ...]) -> Iterator[_Pairs]:
+    """One front door with an app of two instances for each method, at the host `<method>.example.com`."""
+    with ExitStack() as stack:
+        instances = {
+            method: (stack.enter_context(Instance(first)), stack.enter_context(Instance(second))) for method in methods
+        }
+        apps = {
+            method.lower(): {
+                "domains": [f"{method.lower()}.example.com"],
+                "production": {"instances": [one.address for one in pair]},
+            }
+            for method, pair in instances.items()
+        }
+        yield stack.enter_context(FrontDoor(configure(apps=apps), tmp_path)), instances
+
+
 @pytest.mark.parametrize("breaking", [close_unanswered, reset_unanswered], ids=["closes", "resets"])
-@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "PUT", "DELETE"])
-def test_an_idempotent_request_is_repeated_elsewhere(tmp_path: Path, breaking: Script, method: str) -> None:
+def test_an_idempotent_request_is_repeated_elsewhere(tmp_path: Path, breaking: Script) -> None:
     # spec: F2
-    with Instance(breaking) as broken, Instance(echo("works")) as works:
-        with FrontDoor(configure(broken.address, works.address), tmp_path) as door:
+    with _pairs(tmp_path, breaking, echo("works"), ("GET", "HEAD", "OPTIONS", "PUT", "DELETE")) as (door, pairs):
+        for method, (broken, works) in pairs.items():
             for _ in range(2):
-                assert door.ask(message(f"{method} /x")).status == 200
-        assert len(broken.requests) >= 1
-        assert len(works.requests) == 2
+                assert door.ask(message(f"{method} /x", host=f"{method.lower()}.example.com")).status == 200
+            assert len(broken.requests) >= 1
+            assert len(works.requests) == 2
 
 
 @pytest.mark.parametrize("breaking", [close_unanswered, reset_unanswered], ids=["closes", "resets"])
-@pytest.mark.parametrize("method", ["POST", "PATCH", "UNKNOWN"])
-def test_a_request_that_may_have_been_acted_on_is_not_repeated(tmp_path: Path, breaking: Script, method: str) -> None:
+def test_a_request_that_may_have_been_acted_on_is_not_repeated(tmp_path: Path, breaking: Script) -> None:
     # spec: F2
-    with Instance(breaking) as broken, Instance(breaking) as other:
-        with FrontDoor(configure(broken.address, other.address), tmp_path) as door:
-            response = door.ask(message(f"{method} /pay", "Content-Length: 3", body=b"100"))
+    with _pairs(tmp_path, breaking, breaking, ("POST", "PATCH", "UNKNOWN")) as (door, pairs):
+        for method, (one, other) in pairs.items():
+            host = f"{method.lower()}.example.com"
+            response = door.ask(message(f"{method} /pay", "Content-Length: 3", body=b"100", host=host))
             assert_error(response, 502, "connection_terminated")
             assert_logged(door, 502, "connection_terminated", target="/pay", method=method)
-        assert len(broken.requests) + len(other.requests) == 1
+            assert len(one.requests) + len(other.requests) == 1
 
 
 def test_nothing_is_repeated_once_a_response_began(tmp_path: Path) -> None:

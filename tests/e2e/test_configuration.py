@@ -31,7 +31,6 @@ def _run(command: str, path: Path, text: str) -> tuple[int, str]:
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("command", ["check", "serve"])
 @pytest.mark.parametrize(
     ("wrong", "line", "told"),
     [
@@ -49,12 +48,20 @@ def _run(command: str, path: Path, text: str) -> tuple[int, str]:
         (GOOD + "trusted_proxies: [10.0.0.0/99]\n", 8, "10.0.0.0/99"),
     ],
 )
-def test_a_bad_file_is_refused_with_its_place(tmp_path: Path, command: str, wrong: str, line: int, told: str) -> None:
+def test_a_bad_file_is_refused_with_its_place(tmp_path: Path, wrong: str, line: int, told: str) -> None:
     # spec: R1, R5
-    code, text = _run(command, tmp_path, wrong)
+    code, text = _run("check", tmp_path, wrong)
     assert code == 78
     assert f"lb.yaml:{line}:" in text, text
     assert told in text
+
+
+def test_a_bad_file_is_not_served(tmp_path: Path) -> None:
+    # spec: R1, R5
+    code, text = _run("serve", tmp_path, GOOD.replace("listen:", "lisen:"))
+    assert code == 78
+    assert "lb.yaml:1:" in text
+    assert "listening" not in text
 
 
 def test_all_errors_are_told_at_once(tmp_path: Path) -> None:

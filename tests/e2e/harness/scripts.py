@@ -22,7 +22,9 @@ def echo(name: str = "one") -> Script:
 
     def script(peer: Peer) -> None:
         while True:
-            peer.send(ok(describe(peer.request(), peer, name), "Content-Type: application/json"))
+            request = peer.request()
+            data = ok(describe(request, peer, name), "Content-Type: application/json")
+            peer.send(data.partition(b"{")[0] if request.method == b"HEAD" else data)
 
     return script
 

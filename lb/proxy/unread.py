@@ -1,0 +1,108 @@
+"""The unread bytes of a connection: what has come and was not handled yet. Compiled, it is part of `wire.pyx`.
+
+They are one immutable object as it was read, while all of it is handled at once; a rest that has to wait for more grows
+in place. They are read by heads and bodies, which here are lengths. This file knows neither socket nor loop.
+"""
+
+from __future__ import annotations
+
+from lb.http.body import LENGTH, Body
+from lb.http.head import Limits, RequestHead, ResponseHead
+from lb.http.scan import has_ended, request_at, response_at
+from lb.proxy.poller import Watched
+
+
+class Unread(Watched):
+    """`have` counts unread bytes, `ready` those that `read_body` or `read_raw` has given free to go on."""
+
+    __slots__ = ("_at", "_data", "_searched", "_span", "have", "ready")
+
+    def __init__(self) -> None:
+        self.have = self.ready = 0
+        self._data: bytes | bytearray = b""  # unread is what stands from `_at` on
+        self._at = 0
+        self._searched = 0  # so many bytes of an unfinished head do not hold its end
+        self._span = b""
+
+    def _add(self, data: bytes) -> None:
+        """More has come."""
+        if self.have:
+            rest = self._data
+            if isinstance(rest, bytearray):
+                del rest[: self._at]
+            else:
+                rest = self._data = bytearray(memoryview(rest)[self._at :])
+            rest += data
+            self.have = len(rest)
+        else:
+            self._data = data
+            self.have = len(data)
+        self._at = 0
+
+    def scan_request(self, limits: Limits) -> RequestHead | None:
+        """The request head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
+        # A head is read when it has begun and when it is complete, so a slow one costs no more than its bytes.
+        if self._searched and self.have <= limits.total and not has_ended(self._data, self._at, self._searched):
+            self._searched = self.have
+            return None
+        head = request_at(self._data, self._at, limits)
+        if head is None:
+            self._searched = self.have
+        else:
+            self._searched = 0
+            self.drop(head.length)
+        return head
+
+    def scan_response(self, limits: Limits) -> ResponseHead | None:
+        """The response head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
+        if self._searched and self.have <= limits.total and not has_ended(self._data, self._at, self._searched):
+            self._searched = self.have
+            return None
+        head = response_at(self._data, self._at, limits)
+        if head is None:
+            self._searched = self.have
+        else:
+            self._searched = 0
+            self.drop(head.length)
+        return head
+
+    def drop(self, n: int) -> None:
+        """Forget the first `n` unread bytes."""
+        self._at += n
+        self.have -= n
+
+    def read_body(self, body: Body) -> int:
+        """Take what belongs to `body`; its payload is ready then, so many bytes. Raises what `Body.feed` does."""
+        data = self._data
+        if self._at:
+            data = data[self._at : self._at + body.left] if body.kind == LENGTH else data[self._at :]
+        self._span, used = body.feed(data)
+        self.drop(used)
+        self.ready = len(self._span)
+        return self.ready
+
+    def read_raw(self) -> int:
+        """Make all unread bytes ready; their number."""
+        self._span = bytes(self._data[self._at :])
+        self.drop(self.have)
+        self.ready = len(self._span)
+        return self.ready
+
+    def take_ready(self) -> bytes:
+        """What is ready, as bytes."""
+        taken = self._span if self.ready else b""
+        self.ready = 0
+        self._span = b""
+        return taken
+
+    def take(self, n: int) -> bytes:
+        """The first `n` unread bytes; there must be so many."""
+        taken = bytes(self._data[self._at : self._at + n])
+        self.drop(n)
+        return taken
+
+    def settle(self) -> None:
+        """An exchange is over: if nothing is left to read, no memory is kept for it."""
+        if not self.have:
+            self._data = b""
+            self._at = 0

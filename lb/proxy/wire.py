@@ -1,0 +1,462 @@
+"""One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
+
+Who derives from it is told what happens: `connected` or `connect_failed`, `handshaken`, `received`, `ended` (the peer
+has shut its side), `drained` (some of the backlog went), `expired`, and `lost`: once, at the end of every connection but
+one that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
+
+What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
+was read is handled before anything else is read. What `read_body` or `read_raw` made ready goes on in the same call. A
+write that fails is told as `lost` in the next round, since whoever wrote is in the middle of something. `again` and
+`resume` have their effect in the next round, too.
+
+Writing goes to the socket at once; what it does not take waits in a backlog, which is `full` above 64 KiB until it is
+down to 16. What messages mean, deadlines (they are only kept here) and pools are others' business.
+"""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from contextlib import suppress
+from time import monotonic
+
+from lb.proxy.memory_tls import MemoryTls, Terminator
+from lb.proxy.poller import Poller
+from lb.proxy.unread import Unread
+
+CONNECTING, HANDSHAKE, OPEN, CLOSING, LINGERING, CLOSED = range(6)
+# CLOSING: the backlog still has to go. LINGERING: our side is shut; what comes is thrown away, so that our last reply
+# is not lost to a reset.
+
+DIRECT = False
+"""Whether TLS bytes go to OpenSSL directly; here they go through Python's `ssl.MemoryBIO`."""
+
+_HIGH = 65536  # bytes of backlog at which the other side is asked to wait
+_LOW = 16384
+_JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
+
+
+class Wire(Unread):
+    """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
+    `full` that the other side had better wait, `closed` that it is over.
+    """
+
+    # Derived classes must not name a slot of theirs like one of these.
+    __slots__ = ("_broken", "_eof", "_heard", "_lingers", "_memory", "_out", "_queued", "_sock", "_state", "_writing",
+                 "closed", "deadline", "due", "full", "paused", "poller", "resumed", "slot")  # fmt: skip
+
+    poller: Poller
+    _sock: socket.socket
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deadline = self.due = 0.0
+        self.slot = -1
+        self.closed = self.full = self.paused = self.resumed = False
+        self._state = OPEN
+        self._out: bytearray | None = None
+        self._memory: MemoryTls | None = None
+        self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
+        self._eof = self._broken = self._queued = self._lingers = False
+
+    # Beginning
+
+    def attach(self, poller: Poller, fd: int) -> None:
+        """Serve a connected descriptor that does not block; it belongs to the Wire from now on."""
+        self.poller = poller
+        # The family is not asked of the system: that would be three calls, and neither reading nor writing needs it.
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+        self._hear()
+
+    def start_tls(self, contexts: Terminator) -> None:
+        """Terminate TLS on this connection; nothing may be sent before `handshaken`."""
+        self._state = HANDSHAKE
+        self._memory = MemoryTls(contexts)
+
+    def connect(self, poller: Poller, family: int, address: str | tuple[str, int], _packed: bytes) -> int:
+        """Connect: 0 when that is done, EINPROGRESS when it will be told, else the errno of the failure."""
+        self.poller = poller
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            return self._unconnected(error)
+        self._sock = sock
+        try:
+            sock.setblocking(False)
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            sock.connect(address)
+        except BlockingIOError as error:
+            if error.errno != errno.EINPROGRESS:  # a Unix socket's queue is full
+                sock.close()
+                return self._unconnected(error)
+            self._state = CONNECTING
+            self._want_to_write()
+            return errno.EINPROGRESS
+        except OSError as error:
+            sock.close()
+            return self._unconnected(error)
+        self._hear()
+        return 0
+
+    def _unconnected(self, error: OSError) -> int:
+        self._state = CLOSED
+        self.closed = True
+        number = error.errno or 0
+        return number if number > 0 else errno.EHOSTUNREACH
+
+    # Events
+
+    def _on_readable(self) -> None:
+        poller = self.poller
+        poller.now = monotonic()
+        try:
+            if self._state >= CLOSING:
+                self._discard()
+            elif self.paused:
+                self._do_not_hear()
+            else:
+                self._fill()
+        except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
+            poller.failed(self, error)
+
+    def _on_writable(self) -> None:
+        poller = self.poller
+        poller.now = monotonic()
+        try:
+            if self._state == CONNECTING:
+                self._conclude_connecting()
+            if self._out:
+                self._flush()
+            elif self._state != CLOSED:
+                self._stop_writing()
+        except Exception as error:  # noqa: BLE001 - as above
+            poller.failed(self, error)
+
+    def on_turn(self) -> None:
+        self._queued = False
+        if self._state == CLOSED:
+            return
+        if self._broken:
+            self._finish()
+        elif self.resumed:
+            self.resumed = False
+            if self.have and self._state == OPEN:
+                self._handle()
+
+    def _later(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self.poller.later(self)
+
+    def _conclude_connecting(self) -> None:
+        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self._state = CLOSED
+            self.closed = True
+            self._forget_socket()
+            self.connect_failed(error)
+        else:
+            self._state = OPEN
+            self._hear()
+            self.connected()
+
+    def _fill(self) -> None:
+        """Read once, and let the bytes be handled."""
+        buffer = self.poller.buffer
+        try:
+            n = self._sock.recv_into(buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._finish()
+            return
+        data = bytes(buffer[:n])
+        if self._memory is not None:
+            data = self._decrypt(self._memory, data)
+        elif not n:
+            self._eof = True
+        if data:
+            self._add(data)
+            self._handle()
+        if self._eof and self._state < CLOSING:
+            self._do_not_hear()
+            self.ended()
+
+    def _handle(self) -> None:
+        self.received()
+        self.ready = 0
+        self.settle()  # an idle connection owns no buffer
+
+    def _decrypt(self, memory: MemoryTls, cipher: bytes) -> bytes:
+        plain = memory.feed(cipher)
+        answer = memory.outgoing()
+        if answer:
+            self._write(answer)
+        if memory.failed:
+            self._finish()
+            return b""
+        if self._state == HANDSHAKE and memory.established:
+            self._state = OPEN
+            self.handshaken()
+            if self._state != OPEN:
+                return b""
+        if not cipher or memory.ended:
+            self._eof = True
+        return plain
+
+    def _discard(self) -> None:
+        """Throw away what comes after our last word."""
+        if self._state == CLOSED:
+            return
+        try:
+            n = self._sock.recv_into(self.poller.buffer)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            n = -1
+        if n < 0 or (n == 0 and self._state == LINGERING):
+            self._finish()
+        elif n == 0:
+            self._eof = True
+            self._do_not_hear()
+
+    # What the loop is asked to tell
+
+    def _hear(self) -> None:
+        if not self._heard and not self._eof:
+            self._heard = True
+            self.poller.loop.add_reader(self._sock.fileno(), self._on_readable)
+
+    def _do_not_hear(self) -> None:
+        if self._heard:
+            self._heard = False
+            self.poller.loop.remove_reader(self._sock.fileno())
+
+    def _want_to_write(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self.poller.loop.add_writer(self._sock.fileno(), self._on_writable)
+
+    def _stop_writing(self) -> None:
+        if self._writing:
+            self._writing = False
+            self.poller.loop.remove_writer(self._sock.fileno())
+
+    def _forget_socket(self) -> None:
+        # The loop first: a descriptor that is closed may be another connection's the next moment.
+        self._do_not_hear()
+        self._stop_writing()
+        self._sock.close()
+
+    # Reading
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Read again, from the next round on."""
+        if self.paused:
+            self.paused = False
+            if self._state in (OPEN, HANDSHAKE):
+                self._hear()
+
+    def again(self) -> None:
+        """Call `received` once more in the next round, for what is unread."""
+        self.resumed = True
+        self._later()
+
+    def is_stale(self) -> bool:
+        """Whether the peer of an idle connection closed it or said something unasked, and that is yet to be told."""
+        if self._state != OPEN or self._broken or self._eof or self.have:
+            return True
+        try:
+            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    # Writing
+
+    def backlog(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return len(self._out) if self._out else 0
+
+    def send(self, data: bytes) -> None:
+        """Send; nothing happens on a connection that is over."""
+        if self._state >= LINGERING or self._broken or not data:
+            return
+        if self._memory is not None:
+            try:
+                data = self._memory.encrypt(data)
+            except ssl.SSLError:
+                self._break()
+                return
+        self._write(data)
+
+    def send_with(self, prefix: bytes | None, source: Wire, suffix: bytes | None) -> None:
+        """Send what is ready at `source` between two pieces, in one system call where the socket takes them."""
+        payload = source.take_ready()
+        if len(payload) <= _JOINED or self._memory is not None or self._out:
+            self.send(b"".join((prefix or b"", payload, suffix or b"")))
+        elif self._state < LINGERING and not self._broken:
+            self._send_pieces((prefix or b"", payload, suffix or b""))
+
+    def _send_pieces(self, pieces: tuple[bytes, ...]) -> None:
+        try:
+            n = self._sock.sendmsg(pieces)
+        except (BlockingIOError, InterruptedError):
+            n = 0
+        except OSError:
+            self._break()
+            return
+        for piece in pieces:
+            if n < len(piece):
+                self._queue(memoryview(piece)[n:])
+            n = max(n - len(piece), 0)
+
+    def _write(self, data: bytes) -> None:
+        """To the socket as it is, or behind what waits for it."""
+        if self._out:
+            self._queue(data)
+            return
+        try:
+            n = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            n = 0
+        except OSError:
+            self._break()
+            return
+        if n < len(data):
+            self._queue(memoryview(data)[n:])
+
+    def _queue(self, data: bytes | memoryview) -> None:
+        if self._out is None:
+            self._out = bytearray()
+        self._out += data
+        if len(self._out) > _HIGH:
+            self.full = True
+        self._want_to_write()
+
+    def _flush(self) -> None:
+        out = self._out
+        if not out:
+            return
+        try:
+            n = self._sock.send(out)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self._break()
+            return
+        del out[:n]
+        if not out:
+            self._out = None
+            self._stop_writing()
+        if self._state == CLOSING:
+            if not out:
+                self._finish_close()
+            return
+        if len(out) <= _LOW:
+            self.full = False
+        self.drained()
+
+    def _break(self) -> None:
+        # A write failed. Whoever wrote is in the middle of something: the end is told in the next round.
+        if not self._broken:
+            self._broken = True
+            self._out = None
+            self._stop_writing()
+            self._later()
+
+    # Ending
+
+    def end(self) -> None:
+        """No more bytes from us; theirs still come (the half-close of a tunnel)."""
+        if self._state == OPEN and self._memory is None and not self._out:
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close when the backlog has gone."""
+        if self._state >= CLOSING:
+            return
+        if self._out and self._state == OPEN and not self._broken:
+            self._state = CLOSING
+            self._hear()
+        else:
+            self._finish_close()
+
+    def close_lingering(self) -> None:
+        """As `close`, but throw away what still comes until the peer closes, too, or somebody aborts."""
+        self._lingers = True
+        self.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        if self._state != CLOSED:
+            self._finish()
+
+    def _finish_close(self) -> None:
+        if not self._broken and self._state not in (HANDSHAKE, CONNECTING):
+            with suppress(OSError):  # nobody waits for these last words
+                if self._memory is not None:
+                    self._sock.send(self._memory.shutdown())
+                if self._lingers and not self._eof:
+                    self._state = LINGERING
+                    self._sock.shutdown(socket.SHUT_WR)
+        if self._state == LINGERING:
+            self._hear()
+        else:
+            self._finish()
+
+    def _finish(self) -> None:
+        self._state = CLOSED
+        self.closed = True
+        self.have = 0
+        self._data = b""
+        self._at = 0
+        self._out = None
+        self._forget_socket()
+        self.lost()
+        self._memory = None
+
+    # What the one who derives from this is told
+
+    def connected(self) -> None:
+        """The connection that `connect` began is made."""
+
+    def connect_failed(self, error: int) -> None:
+        """It could not be made, for this errno; `closed` is set and nothing else will be told."""
+
+    def handshaken(self) -> None:
+        """The TLS handshake is done: `secured` knows what was agreed."""
+
+    def received(self) -> None:
+        """There are unread bytes."""
+
+    def ended(self) -> None:
+        """The peer will send no more."""
+
+    def drained(self) -> None:
+        """The socket has taken some of the backlog."""
+
+    def lost(self) -> None:
+        """The connection is no more."""
+
+    def expired(self) -> None:
+        """Its deadline has passed."""
+
+    @property
+    def secured(self) -> ssl.SSLObject | None:
+        """The TLS side of the connection, or None."""
+        return self._memory.tls if self._memory is not None else None
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether the TLS handshake resumed an earlier session."""
+        return self._memory is not None and bool(self._memory.tls.session_reused)
