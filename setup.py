@@ -1,7 +1,7 @@
 """Builds the compiled data path; without a C compiler (or Cython) the same code runs uncompiled.
 
-What is compiled is listed here and nowhere else: twins (`.pyx` beside a `.py` of the same name) and plain `.py` typed by a `.pxd`.
-`LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into an error.
+What is compiled is listed here and nowhere else: twins (`.pyx` beside a `.py` of the same name) and plain `.py` typed
+by a `.pxd`. `LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into an error.
 """
 
 import os
@@ -14,6 +14,8 @@ SOURCES = (
     "lb/http/head.py",
     "lb/http/scan.pyx",
     "lb/http/body.pyx",
+    "lb/http/forwarding.py",
+    "lb/http/transform.py",
     "lb/routing/instance.py",
     "lb/routing/balancer.py",
     "lb/routing/route.py",
@@ -39,7 +41,7 @@ def extensions() -> list[Extension]:
     if sys.platform != "linux" or os.environ.get("LB_BUILD_PURE") == "1":
         return []  # the compiled transport is made of epoll and accept4
     try:
-        from Cython.Build import cythonize
+        from Cython.Build import cythonize  # noqa: PLC0415 - where it is not, nothing is compiled
     except ImportError:
         if required:
             raise

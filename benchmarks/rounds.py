@@ -80,6 +80,7 @@ def run_scenario(scenario: Scenario, peers: Sequence[Peer], ground: Ground, roun
                     sample = _take_turn(entrant, ground, effort, running, stack, number)
                 except (PeerError, FiguresError) as error:
                     outcome.problems.append(f"{entrant.label}: {error}")
+                    print(f"{scenario.name}: {entrant.label}: {error}", file=sys.stderr, flush=True)
                     entrants.remove(entrant)
                     continue
                 outcome.samples.setdefault(entrant.label, []).append(sample)

@@ -1,8 +1,8 @@
 """What can go wrong with a request, as one table: cause code → status, sentence, and who can mend it.
 
-The code is the same in the error page, the access log, the metrics and `Proxy-Status`. Where RFC 9209 section 2.3 registers an
-error type, its name and its recommended status are used; the rest are named in its style. This file knows nothing of HTTP
-syntax, sockets or configuration: it is imported by every layer and imports none.
+The code is the same in the error page, the access log, the metrics and `Proxy-Status`. Where RFC 9209 section 2.3
+registers an error type, its name and its recommended status are used; the rest are named in its style. This file
+knows nothing of HTTP syntax, sockets or configuration: it is imported by every layer and imports none.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from dataclasses import dataclass
 class Cause:
     """One reason for which a request was not served.
 
-    `code` is the public name, `status` the HTTP status of the reply, `sentence` what happened, `mend` who can mend it and how,
-    `retry_after` seconds for a Retry-After field, or None where waiting does not help.
+    `code` is the public name, `status` the HTTP status of the reply, `sentence` what happened, `mend` who can mend it
+    and how, `retry_after` seconds for a Retry-After field, or None where waiting does not help.
     """
 
     code: str
@@ -37,7 +37,9 @@ _TABLE = (
     Cause("request_body_too_large", 413, "The request body is larger than this server allows.", _CLIENT),
     Cause("request_line_too_long", 414, "The request line is longer than this server allows.", _CLIENT),
     Cause("expectation_failed", 417, "The request expects something that this server does not know.", _CLIENT),
-    Cause("misdirected_request", 421, "The requested host is not covered by the certificate of this connection.", _CLIENT),
+    Cause(
+        "misdirected_request", 421, "The requested host is not covered by the certificate of this connection.", _CLIENT
+    ),
     Cause("request_header_too_large", 431, "The request's header fields are larger than this server allows.", _CLIENT),
     Cause("method_not_supported", 501, "The request method cannot be served by a reverse proxy.", _CLIENT),
     Cause("http_version_not_supported", 505, "The HTTP version of the request is not supported.", _CLIENT),
@@ -72,12 +74,16 @@ _TABLE = (
     Cause("connection_write_timeout", 504, "The app's instance stopped reading the request.", _APP),
     Cause("http_response_timeout", 504, "The app's instance did not begin its response in time.", _APP),
     Cause("connection_read_timeout", 504, "The app's instance stopped sending its response.", _APP),
-    Cause("http_response_incomplete", 502, "The app's instance closed the connection in the middle of its response.", _APP),
+    Cause(
+        "http_response_incomplete", 502, "The app's instance closed the connection in the middle of its response.", _APP
+    ),
     Cause("http_protocol_error", 502, "The app's instance sent something that is not valid HTTP.", _APP),
     Cause("http_response_header_section_size", 502, "The header of the app's response is too large.", _APP),
     Cause("http_upgrade_failed", 502, "The app's instance answered an upgrade that was not asked for.", _APP),
     # Nobody is left to be answered.
-    Cause("client_closed_request", 499, "The client left before the response was complete.", "Nothing is to be mended."),
+    Cause(
+        "client_closed_request", 499, "The client left before the response was complete.", "Nothing is to be mended."
+    ),
 )
 
 CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}

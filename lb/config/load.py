@@ -140,6 +140,8 @@ def _compose(source: Source, problems: list[Problem]) -> tree.Node:
         at_end = not any(source.lines[mark.line + 1 :]) and not source.line(mark.line)[mark.column :].strip()
         is_opening = at_end and opening is not None and source.line(opening.line).startswith(_OPENING, opening.column)
         line, column = (opening.line, opening.column) if is_opening else (mark.line, mark.column)
+        if line >= len(source.lines):  # libyaml counts a line behind the last one
+            line, column = len(source.lines) - 1, len(source.lines[-1])
         stumble = Stumble(error.problem or "", error.context or "", source.line(line), column, is_opening)
         message, hint = explain_stumble(stumble)
         problems.append(source.problem(Span(line, column, column + 1), message, hint))

@@ -80,6 +80,8 @@ def _braces(stumble: Stumble) -> tuple[str, str] | None:
         return "inside { } and [ ] a value with ${ } needs quotes", f'write "{variable}"'
     if stumble.is_opening:
         return f'this "{stumble.rest[:1]}" is never closed', "add what closes it"
+    if not stumble.rest.strip():
+        return 'the file ends before every "{" and "[" is closed', "add what closes them"
     if (port := _PORT.match(stumble.rest)) is not None:
         return 'inside { } and [ ] a value that begins with ":" needs quotes', f'write "{port[0]}"'
     if "flow mapping" in stumble.context:

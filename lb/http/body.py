@@ -1,9 +1,10 @@
 """Where a message's body ends, and what in its bytes is payload (RFC 9112 sections 6 and 7).
 
-A `Body` is fed what has been read and says how much of it belongs to the message. Chunked bodies are taken apart strictly: sizes are
-hex digits and nothing else, lines end with CR LF, extensions are dropped and their sum is bounded, trailers are field
-lines within the limits of heads. This file knows neither who sent the body nor where it goes; errors are named as a client's, and
-whoever reads an instance's body renames them. Its compiled twin is `body.pyx`.
+A `Body` is fed what has been read and says how much of it belongs to the message. Chunked bodies are taken apart
+strictly: sizes are hex digits and nothing else, lines end with CR LF, extensions are dropped and their sum is
+bounded, trailers are field lines within the limits of heads. This file knows neither who sent the body nor where it
+goes; errors are named as a client's, and whoever reads an instance's body renames them. Its compiled twin is
+`body.pyx`.
 """
 
 from __future__ import annotations
@@ -22,11 +23,26 @@ _UNBOUNDED = 2**63 - 1
 class Body:
     """The rest of one message's body.
 
-    `kind` is how its end is told; `left` the bytes still to come (of the body, or of the chunk); `total` the payload so far, which may not
-    pass `cap` (-1: unbounded); `done` that the end was seen; `trailers` the trailer lines that may go on.
+    `kind` is how its end is told; `left` the bytes still to come (of the body, or of the chunk); `total` the payload
+    so far, which may not pass `cap` (-1: unbounded); `done` that the end was seen; `trailers` the trailer lines that
+    may go on.
     """
 
-    __slots__ = ("_digits", "_extensions", "_section", "_state", "at", "cap", "done", "kind", "left", "limits", "total", "trailers", "used")
+    __slots__ = (
+        "_digits",
+        "_extensions",
+        "_section",
+        "_state",
+        "at",
+        "cap",
+        "done",
+        "kind",
+        "left",
+        "limits",
+        "total",
+        "trailers",
+        "used",
+    )
 
     def __init__(self, kind: int, length: int, cap: int, limits: Limits) -> None:
         self.kind = kind
@@ -46,7 +62,8 @@ class Body:
     def feed(self, data: bytes | bytearray) -> tuple[bytes, int]:
         """Take what belongs to the body from the start of `data`: the payload, and how many bytes were used for it.
 
-        Raises `ProxyError`: http_request_error for bad framing, request_body_too_large past `cap`, request_header_too_large for trailers.
+        Raises `ProxyError`: http_request_error for bad framing, request_body_too_large past `cap`,
+        request_header_too_large for trailers.
         """
         if self.done:
             return b"", 0

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from lb.errors import ProxyError
-from lb.http.head import RequestHead, ResponseHead
+from lb.http.head import RequestHead, ResponseHead, is_disguised
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
@@ -20,7 +20,9 @@ _is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
 
 _DIGITS = 18  # of a length: what has more does not fit in 64 bits
 _LAST_PORT = 65535
-_LONGEST_KEEP_ALIVE = 86400
+_TIMEOUT_DIGITS = 6
+_SPELLINGS = 1000  # names as they were written that are known again at once
+_LONGEST_SPELLING = 64
 
 
 class Seen(Generic[_Head]):
@@ -52,11 +54,14 @@ class Seen(Generic[_Head]):
     def keeps_alive(self) -> bool:
         return not self.close and (self.stay or self.head.minor == 1)
 
-    def length(self, value: bytes) -> int | None:
-        """A Content-Length, or None where it cannot be one."""
-        if self.head.body_length >= 0 or not value.isdigit() or len(value) > _DIGITS:
-            return None
-        return int(value)
+    def length(self, value: bytes, malformed: str) -> bool:
+        """Read a Content-Length; `malformed` is the cause for what cannot be one."""
+        if self.head.body_length >= 0:
+            raise ProxyError(malformed, "Content-Length is given twice")
+        if not value.isdigit() or len(value) > _DIGITS:
+            raise ProxyError(malformed, "Content-Length is not a number")
+        self.head.body_length = int(value)
+        return True
 
 
 # Requests
@@ -125,11 +130,7 @@ def _forwarded_proto(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
 
 
 def _content_length(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
-    length = seen.length(value)
-    if length is None:
-        raise ProxyError("http_request_error", "Content-Length is not one number, given once")
-    seen.head.body_length = length
-    return True
+    return seen.length(value, "http_request_error")
 
 
 def _transfer_encoding(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
@@ -159,7 +160,7 @@ def _request_id(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
     return True
 
 
-_OF_REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
+_REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
     b"accept": _accept,
     b"accept-encoding": _accept_encoding,
     b"client-cert": _drop,
@@ -187,19 +188,13 @@ _OF_REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
     b"x-real-ip": _drop,
     b"x-request-id": _request_id,
 }
-OF_REQUEST = _OF_REQUEST.get
-"""The reader of a request's field by its lower-case name, or None."""
 
 
 # Responses
 
 
 def _status_length(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
-    length = seen.length(value)
-    if length is None:
-        raise ProxyError("http_protocol_error", "Content-Length is not one number, given once")
-    seen.head.body_length = length
-    return True
+    return seen.length(value, "http_protocol_error")
 
 
 def _response_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
@@ -219,10 +214,8 @@ def _keep_alive(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
     for part in value.split(b","):
         name, _, seconds = part.partition(b"=")
         seconds = seconds.strip()
-        if name.strip().lower() == b"timeout" and seconds.isdigit():
-            seen.head.keep_alive_for = (
-                min(int(seconds), _LONGEST_KEEP_ALIVE) if len(seconds) <= _DIGITS else _LONGEST_KEEP_ALIVE
-            )
+        if name.strip().lower() == b"timeout" and seconds.isdigit() and len(seconds) < _TIMEOUT_DIGITS:
+            seen.head.keep_alive_for = int(seconds)
             break
     return False
 
@@ -253,7 +246,7 @@ def _content_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
     return True
 
 
-_OF_RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
+_RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
     b"cache-control": _cache_control,
     b"connection": _connection,
     b"content-encoding": _content_encoding,
@@ -268,5 +261,32 @@ _OF_RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
     b"transfer-encoding": _response_encoding,
     b"upgrade": _response_upgrade,
 }
-OF_RESPONSE = _OF_RESPONSE.get
-"""The reader of a response's field by its lower-case name, or None."""
+
+
+class _OfRequest(dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool] | None]):
+    """The reader of a request's field by its name, or None; frequent spellings are looked up once."""
+
+    def __missing__(self, name: bytes) -> Callable[[Seen[RequestHead], bytes, int], bool] | None:
+        plain = name.lower()
+        reader = _REQUEST.get(plain)
+        if plain.startswith(b"x-forwarded-"):
+            reader = _REQUEST.get(plain, _drop)
+        elif b"_" in name and is_disguised(name):
+            reader = _drop
+        if len(self) < _SPELLINGS and len(name) <= _LONGEST_SPELLING:
+            self[name] = reader
+        return reader
+
+
+class _OfResponse(dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool] | None]):
+    """The same for a response's fields."""
+
+    def __missing__(self, name: bytes) -> Callable[[Seen[ResponseHead], bytes, int], bool] | None:
+        reader = _RESPONSE.get(name.lower())
+        if len(self) < _SPELLINGS and len(name) <= _LONGEST_SPELLING:
+            self[name] = reader
+        return reader
+
+
+OF_REQUEST = _OfRequest()
+OF_RESPONSE = _OfResponse()

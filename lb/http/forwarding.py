@@ -1,32 +1,34 @@
 """What an app is told about its client: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239) and Via.
 
-Whatever a client sent under these names has been dropped when its head was read; here they are made anew from what is known about the
-connection. Knows neither connections nor trust: both are told.
+Whatever a client sent under these names has been dropped when its head was read; here they are made anew from what is
+known about the connection. Knows neither connections nor trust: both are told.
 """
 
 from __future__ import annotations
 
-import re
-
-_NOT_A_TOKEN = re.compile(rb"[^!#$%&'*+.^_`|~0-9A-Za-z-]").search
 MAX_PASSES = 5
 """How many Via entries of ours a request may carry before it is taken to go round in a loop (H5)."""
 
 
-def forwarded_fields(address: bytes, scheme: bytes, host: bytes, chain: bytes | None) -> bytes:
-    """The field lines for one client and host (H1, H2).
+def around_host(address: bytes, scheme: bytes, chain: bytes | None) -> tuple[bytes, bytes]:
+    """The field lines for one client (H1, H2): what stands before and behind the host, the one thing that requests
+    differ in.
 
     `address` is the connection's peer; `chain` the X-Forwarded-For of a trusted CDN, original client first, or None.
     """
     node = b'"[%b]"' % address if b":" in address else address
     for_chain = b"%b, %b" % (chain, address) if chain else address
-    return (
-        b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nForwarded: for=%b;host=%b;proto=%b\r\nVia: 1.1 lb\r\n"
-        % (address, for_chain, scheme, node, _token_or_quoted(host), scheme)
+    before = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nForwarded: for=%b;host=" % (
+        address,
+        for_chain,
+        scheme,
+        node,
     )
+    return before, b";proto=%b\r\nVia: 1.1 lb\r\n" % scheme
 
 
-def _token_or_quoted(value: bytes) -> bytes:
-    if value and not _NOT_A_TOKEN(value):
-        return value
-    return b'"%b"' % value.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+def host_value(host: bytes) -> bytes:
+    """A Host as RFC 7239 wants it: what is not a token is quoted; of what a Host may hold, that is a port and an IPv6
+    address.
+    """
+    return b'"%b"' % host if b":" in host or not host else host

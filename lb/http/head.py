@@ -1,8 +1,9 @@
 """What a message's head says, once it has been read: the result of `scan`, and the input of every decision.
 
-A head keeps the bytes that go on unchanged (`kept`: the start line and the fields that are not ours to replace) and the few
-values that decide something. Values that only some exchanges look at are places within `kept`, not objects. This file knows
-nothing of how heads are read or where they go. Plain Python; `head.pxd` gives it types when it is compiled.
+A head keeps the bytes that go on unchanged (`kept`: the start line and the fields that are not ours to replace) and
+the few values that decide something. Values that only some exchanges look at are places within `kept`, not objects.
+This file knows nothing of how heads are read or where they go. Plain Python; `head.pxd` gives it types when it is
+compiled.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ _PROTECTED = frozenset(
     )
 )
 
-# Names that an app could take for one of ours when it reads "_" and "-" alike, as CGI and WSGI do (H3, attack CVE-2024-45614).
+# Names that an app could take for one of ours when it reads "_" and "-" alike, as CGI and WSGI do (H3, attack
+# CVE-2024-45614).
 _OURS = _PROTECTED | {
     b"client-cert",
     b"client-cert-chain",
@@ -75,8 +77,9 @@ class Limits:
 class RequestHead:
     """A request's start line and fields.
 
-    `length` is the head's size on the wire; `body_length` is -1 where no Content-Length was given; `passes` counts the Via entries
-    that this program left; `odd_path` says that the path has a spelling that wants a second look (`%`, `\\`, `//` or `/.`).
+    `length` is the head's size on the wire; `body_length` is -1 where no Content-Length was given; `passes` counts
+    the Via entries that this program left; `odd_path` says that the path has a spelling that wants a second look
+    (percent, backslash, double slash, slash and dot).
     """
 
     __slots__ = (
@@ -146,8 +149,8 @@ class RequestHead:
 class ResponseHead:
     """A response's status line and fields.
 
-    `keep_alive_for` is what the instance's `Keep-Alive: timeout=` said, in seconds, or -1; `encoded` and `ranged` say that the
-    body is already encoded, or is a part of one.
+    `keep_alive_for` is what the instance's `Keep-Alive: timeout=` said, in seconds, or -1; `encoded` and `ranged` say
+    that the body is already encoded, or is a part of one.
     """
 
     __slots__ = (
@@ -246,7 +249,9 @@ def _place(kept: bytes, name: bytes) -> tuple[int, int]:
 
 
 def origin_form(head: RequestHead) -> None:
-    """Turn an absolute-form target into origin-form; its authority has to be the one that Host names (RFC 9112 3.2.2)."""
+    """Turn an absolute-form target into origin-form; its authority has to be the one that Host names (RFC 9112
+    3.2.2).
+    """
     target = head.target
     scheme, separator, rest = target.partition(b"://")
     if not separator or scheme.lower() not in (b"http", b"https"):
@@ -296,4 +301,4 @@ def _is_token(text: bytes) -> bool:
 
 
 def _is_value(text: bytes) -> bool:
-    return all(byte >= 0x20 and byte != 0x7F or byte == 0x09 for byte in text)  # noqa: PLR2004
+    return all((byte >= 0x20 and byte != 0x7F) or byte == 0x09 for byte in text)

@@ -20,7 +20,8 @@ fields and those that Connection names (RFC 9110 7.6.1), whatever says who the c
 (CVE-2024-45614), and `Proxy` (CVE-2016-5385). Everything else goes on byte for byte (H6).
 
 A whole, short, well-formed head is checked by one regular expression. Any other goes line by line, so that the first
-thing that is wrong names the cause, and a head is refused as soon as no rest can mend it. Knows no socket.
+thing that is wrong names the cause, and a head is refused as soon as no rest can mend it. Knows no socket; what single
+fields say is told in `fields`.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from collections.abc import Iterator
 
 from lb.errors import ProxyError
 from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
-from lb.http.head import Limits, RequestHead, ResponseHead, is_disguised, origin_form, strip_request, strip_response
+from lb.http.head import Limits, RequestHead, ResponseHead, origin_form, strip_request, strip_response
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
@@ -39,13 +40,16 @@ _FIELDS = rb"(?:\r\n" + _TOKEN + rb":" + _VALUE + rb")*+"
 _STATUS_LINE = rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-9][0-9]{2})(?: " + _VALUE + rb")?+"
 
 _whole_request = re.compile(
-    rb"(?P<method>" + _TOKEN + rb") (?P<target>" + _TARGET + rb") HTTP/1\.(?P<minor>[01])" + _FIELDS
+    rb"(?P<method>(?!CONNECT )" + _TOKEN + rb") (?P<target>" + _TARGET + rb") HTTP/1\.(?P<minor>[01])" + _FIELDS
 ).fullmatch
 _whole_response = re.compile(_STATUS_LINE + _FIELDS).fullmatch
 _request_line = re.compile(
     rb"(?P<method>" + _TOKEN + rb") (?P<target>.+) HTTP/(?P<major>.)\.(?P<minor>.)", re.DOTALL
 ).fullmatch
 _status_line = re.compile(_STATUS_LINE).fullmatch
+_http_1 = re.compile(rb"HTTP/1\.[01] .{3}.*\r", re.DOTALL).fullmatch
+_status = re.compile(rb"[1-9][0-9]{2}[ \r]").match
+_method = re.compile(_TOKEN + rb" ").match
 _name = re.compile(_TOKEN + rb":").match
 _is_value = re.compile(_VALUE).fullmatch
 _is_target = re.compile(_TARGET).fullmatch
@@ -126,13 +130,17 @@ def _request_by_lines(data: bytes, skipped: int, limits: Limits) -> RequestHead 
     if data[end - 1 : end] != b"\r":
         raise _bad("a line does not end with CR LF")
     line = data[: end - 1]
+    if not _method(line):
+        raise _bad("the method is not a token")
     match = _request_line(line)
     if match is None:
-        raise _bad("the request line is not a method, a target and an HTTP version")
+        raise _bad("the request line has no HTTP version")
     if match["major"] != b"1" or match["minor"] not in (b"0", b"1"):
         if match["major"].isdigit() and match["minor"].isdigit():
             raise ProxyError("http_version_not_supported")
         raise _bad("the request line has no HTTP version")
+    if match["method"] == b"CONNECT":
+        raise ProxyError("method_not_supported")
     if not _is_target(match["target"]):
         raise _bad("the request target has a byte that must be encoded")
     lines = _CheckedLines(data, end + 1, limits, limits.line, ("request_header_too_large", "http_request_error"))
@@ -152,12 +160,14 @@ def _response_by_lines(data: bytes, limits: Limits) -> ResponseHead | None:
         if len(data) >= len(b"HTTP/") and not data.startswith(b"HTTP/"):
             raise _garbled("the response does not begin with HTTP/")
         return None
-    if data[end - 1 : end] != b"\r":
-        raise _garbled("a line does not end with CR LF")
+    if not _http_1(data, 0, end):
+        raise _garbled("the status line is not one of HTTP/1.1")
+    if not _status(data, 9, end):
+        raise _garbled("the status line has no status code")
     line = data[: end - 1]
     match = _status_line(line)
     if match is None:
-        raise _garbled("the status line is not one of HTTP/1.1")
+        raise _garbled("the reason phrase has a control character")
     lines = _CheckedLines(
         data, end + 1, limits, limits.total, ("http_response_header_section_size", "http_protocol_error")
     )
@@ -228,23 +238,21 @@ def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Req
     if minor == b"0":
         head.minor = 0
         line = line[:-1] + b"1"  # instances are spoken to in HTTP/1.1 (RFC 9110 2.5)
+    odd = _odd_path(target)
+    if odd is not None:
+        head.odd_path = b"?" not in target[: odd.start()]  # only the path has spellings that matter
     if not target.startswith(b"/"):
         head.odd_path = target != b"*"
-    if _odd_path(target.partition(b"?")[0]):
-        head.odd_path = True
     seen = Seen(head)
     kept = [line]
     place = len(line) + 2
     for field in lines:
         name, _, value = field.partition(b":")
-        name = name.lower()
-        reader = OF_REQUEST(name)
+        reader = OF_REQUEST[name]
         if reader is not None:
             value = value.lstrip(b" \t")
             if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):
                 continue
-        elif name.startswith(b"x-forwarded-") or (b"_" in name and is_disguised(name)):
-            continue
         kept.append(field)
         place += len(field) + 2
     kept.append(b"")
@@ -263,8 +271,6 @@ def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
         head.upgrade = None
     if seen.nominated:
         strip_request(head, b",".join(seen.nominated))
-    if head.method == b"CONNECT":
-        raise ProxyError("method_not_supported")
     if not head.target.startswith(b"/"):
         if head.target != b"*":
             origin_form(head)
@@ -298,7 +304,7 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
     place = len(line) + 2
     for field in lines:
         name, _, value = field.partition(b":")
-        reader = OF_RESPONSE(name.lower())
+        reader = OF_RESPONSE[name]
         if reader is not None:
             value = value.lstrip(b" \t")
             if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):

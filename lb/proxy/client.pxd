@@ -1,3 +1,4 @@
+from lb.http.forwarding cimport around_host, host_value
 from lb.routing.route cimport Route
 from lb.http.head cimport RequestHead
 
@@ -16,7 +17,7 @@ cdef class Client(Wire):
     cdef public object certificate
     cdef public bint leaving, secure
     cdef bint _reading, _begun
-    cdef bytes _fields_host, _fields, _covered_host
+    cdef bytes _fields_host, _fields, _before, _behind, _covered_host
     cpdef bytes forwarded(self, Route route, RequestHead head)
     cpdef bint covers(self, bytes host)
     cpdef _next_request(self)
@@ -29,4 +30,4 @@ cdef class ClientListener(Listener):
     cdef Engine engine
     cdef bytes scheme
     cdef object tls
-    cpdef accepted(self, int fd, bytes address, int port)
+    cpdef accepted(self, int fd, bytes address, int _port)

@@ -1,7 +1,8 @@
 """A client's HTTP/1 connection: one request after the other becomes an exchange.
 
-It knows when a request begins, and that the next one waits until the exchange is done; what a request means is the exchange's
-business. Requests that cannot be read end the connection, since nobody can say where the next one would begin.
+It knows when a request begins, and that the next one waits until the exchange is done; what a request means is the
+exchange's business. Requests that cannot be read end the connection, since nobody can say where the next one would
+begin.
 """
 
 from __future__ import annotations
@@ -9,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.errors import CAUSES, ProxyError
-from lb.http.forwarding import forwarded_fields
+from lb.http.forwarding import around_host, host_value
 from lb.http.head import RequestHead
 from lb.http.reply import error_reply, render
 from lb.proxy.deadlines import NEVER
 from lb.proxy.exchange import Exchange
 from lb.proxy.listener import Listener
-from lb.proxy.memory_tls import Terminator
+from lb.proxy.memory_tls import Certificate, Terminator
 from lb.proxy.wire import Wire
 from lb.routing.route import Route
 from lb.routing.table import host_name
@@ -30,10 +31,14 @@ _IN_A_ROW = 32  # requests that one connection gets answered before others have 
 
 
 class Client(Wire):
-    """One connection from a client. `certificate` is what its TLS side presents for the name it asked for, else None."""
+    """One connection from a client. `certificate` is what its TLS side presents for the name it asked for, else
+    None.
+    """
 
     __slots__ = (
+        "_before",
         "_begun",
+        "_behind",
         "_covered_host",
         "_fields",
         "_fields_host",
@@ -54,12 +59,14 @@ class Client(Wire):
         self.secure = scheme == b"https"
         self.address = address
         self.exchange: Exchange | None = None
-        self.certificate: object | None = None
+        self.certificate: Certificate | None = None
         self.leaving = False
         self._reading = False
         self._begun = False
         self._fields_host: bytes | None = None
-        self._fields: bytes | None = None
+        self._fields = b""
+        self._before: bytes | None = None
+        self._behind = b""
         self._covered_host: bytes | None = None
 
     # What an exchange asks
@@ -67,17 +74,20 @@ class Client(Wire):
     def forwarded(self, route: Route, head: RequestHead) -> bytes:
         """The field lines that tell the app about this client; made once for a host."""
         if route.cdn and self.engine.snapshot.trusts(self.address):
-            return forwarded_fields(self.address, self.scheme, head.host, head.forwarded_for)
+            before, behind = around_host(self.address, self.scheme, head.forwarded_for)
+            return before + host_value(head.host) + behind
         if head.host != self._fields_host:
+            if self._before is None:
+                self._before, self._behind = around_host(self.address, self.scheme, None)
             self._fields_host = head.host
-            self._fields = forwarded_fields(self.address, self.scheme, head.host, None)
-        return self._fields  # type: ignore[return-value]
+            self._fields = self._before + host_value(head.host) + self._behind
+        return self._fields
 
     def covers(self, host: bytes) -> bool:
         """Whether the certificate presented on this connection is good for `host` (D5)."""
         if self.certificate is None or host == self._covered_host:
             return True
-        if self.certificate.covers(host_name(host).decode("latin-1")):  # type: ignore[attr-defined]
+        if self.certificate.covers(host_name(host).decode("latin-1")):
             self._covered_host = host
             return True
         return False
@@ -139,7 +149,7 @@ class Client(Wire):
     # What happens
 
     def handshaken(self) -> None:
-        self.certificate = self.secured.certificate
+        self.certificate = self.secured.certificate  # type: ignore[union-attr]  # there is one, and the contexts gave it that
         self.engine.handshakes += 1
         if self.session_reused:
             self.engine.resumed += 1
@@ -231,7 +241,7 @@ class ClientListener(Listener):
         self.scheme = scheme
         self.tls = tls
 
-    def accepted(self, fd: int, address: bytes, port: int) -> None:
+    def accepted(self, fd: int, address: bytes, _port: int) -> None:
         engine = self.engine
         client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
         client.attach(engine.poller, fd)
@@ -248,5 +258,5 @@ class ClientListener(Listener):
         # A connection that never says anything, and a handshake that does not get on, have the time that a head has.
         engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
 
-    def refused(self, error: int) -> None:
+    def refused(self, _error: int) -> None:
         self.engine.shed()

@@ -1,8 +1,8 @@
 """One coarse timer for all connections of a worker: a wheel of slots that is looked at four times a second.
 
-Moving a deadline later costs an assignment: the connection stays in its slot, and when the slot's turn comes it is put into a later
-one. Only a deadline that comes nearer moves at once. So a request arms its timeouts without touching the wheel. Times are seconds of
-the monotonic clock; a connection expires up to a slot's width late, never early.
+Moving a deadline later costs an assignment: the connection stays in its slot, and when the slot's turn comes it is
+put into a later one. Only a deadline that comes nearer moves at once. So a request arms its timeouts without touching
+the wheel. Times are seconds of the monotonic clock; a connection expires up to a slot's width late, never early.
 """
 
 from __future__ import annotations

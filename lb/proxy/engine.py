@@ -1,7 +1,7 @@
 """What all connections of one worker share: poller, clock, timers, snapshot, log and counters.
 
-The engine knows connections only as things to be counted, looked after and closed; what is said over them is `client`'s, `exchange`'s
-and `upstream`'s business.
+The engine knows connections only as things to be counted, looked after and closed; what is said over them is
+`client`'s, `exchange`'s and `upstream`'s business.
 """
 
 from __future__ import annotations
@@ -66,7 +66,12 @@ class Engine:
     )
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, snapshot: Snapshot, access_log: AccessLog, line: LineFormat | None, row: Row
+        self,
+        loop: asyncio.AbstractEventLoop,
+        snapshot: Snapshot,
+        access_log: AccessLog,
+        line: LineFormat | None,
+        row: Row,
     ) -> None:
         self._loop = loop
         self.snapshot = snapshot
@@ -95,7 +100,9 @@ class Engine:
     # What connections tell
 
     def new_id(self) -> bytes:
-        """An identifier for a request that brought none: 32 hex digits, unguessable across workers, counted within one."""
+        """An identifier for a request that brought none: 32 hex digits, unguessable across workers, counted within
+        one.
+        """
         self._id_next += 1
         return self._id_prefix + b"%016x" % self._id_next
 
@@ -203,7 +210,9 @@ class Engine:
             self._second = seconds
             self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
             if self._format is not None:
-                pattern = "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
+                pattern = (
+                    "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
+                )
                 self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
         self.deadlines.advance(now)
         self.flush()
@@ -211,7 +220,9 @@ class Engine:
 
     def _broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is told."""
-        self._loop.call_exception_handler({"message": "a connection was ended by an error", "exception": error, "protocol": watched})
+        self._loop.call_exception_handler(
+            {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
+        )
         if isinstance(watched, Wire):
             watched.abort()
 

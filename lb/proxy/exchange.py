@@ -1,8 +1,9 @@
 """One request and its response, from the first byte to the line in the access log.
 
-An exchange decides (routing and checks), forwards (an instance, a connection, the request), answers (the response, as it comes) and
-ends; every failure, a client that leaves included, goes through `fail` or `client_gone` and ends in `finish`, once. It moves bytes
-between its two connections only through what a `Wire` offers, and waits for nothing: what happens next is told to it.
+An exchange decides (routing and checks), forwards (an instance, a connection, the request), answers (the response, as
+it comes) and ends; every failure, a client that leaves included, goes through `fail` or `client_gone` and ends in
+`finish`, once. It moves bytes between its two connections only through what a `Wire` offers, and waits for nothing:
+what happens next is told to it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from lb.proxy.pool import take_idle
 from lb.proxy.upstream import Upstream
 from lb.routing.checks import answer_challenge, redirect_to_https
 from lb.routing.instance import Instance
-from lb.routing.route import Route
+from lb.routing.route import Compression, Route
 from lb.telemetry.record import Record
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE = range(7)
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 9.2.2
-_CLOSES = frozenset((400, 408, 413, 414, 417, 431, 501, 505))  # statuses after which nobody knows where the next request begins
+_CLOSES = frozenset(
+    (400, 408, 413, 414, 417, 431, 501, 505)
+)  # statuses after which nobody knows where the next request begins
 _REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
 _INTERIMS = 20  # 1xx responses before a final one
@@ -41,7 +44,9 @@ _CONTENT_LENGTH = frozenset((b"content-length",))
 
 
 class Exchange:
-    """One request on its way. `phase` is where it stands; `head_out` that the client has seen the head of a response."""
+    """One request on its way. `phase` is where it stands; `head_out` that the client has seen the head of a
+    response.
+    """
 
     __slots__ = (
         "attempts",
@@ -79,17 +84,19 @@ class Exchange:
     def __init__(self, engine: Engine, client: Client, head: RequestHead | None) -> None:
         self.engine = engine
         self.client = client
-        self.head = head
+        self.head: RequestHead = head  # type: ignore[assignment]  # None only for what could not be read
         self.snapshot = engine.snapshot
         self.started = engine.poller.now
-        self.route: Route | None = None
-        self.instance: Instance | None = None
-        self.upstream: Upstream | None = None
-        self.response: ResponseHead | None = None
-        self.request: Body | None = None  # None: no body, or none that has been looked at
-        self.body: Body | None = None
+        # Each of these is there from the phase on that needs it, and None before (and `upstream` and `instance` again
+        # after).
+        self.route: Route = None  # type: ignore[assignment]
+        self.instance: Instance = None  # type: ignore[assignment]
+        self.upstream: Upstream = None  # type: ignore[assignment]
+        self.response: ResponseHead = None  # type: ignore[assignment]
+        self.request: Body = None  # type: ignore[assignment]
+        self.body: Body = None  # type: ignore[assignment]
         self.tried: list[Instance] | None = None
-        self.encoder: Encoder | None = None
+        self.encoder: Encoder = None  # type: ignore[assignment]
         self.last_error: ProxyError | None = None
         self.request_id: bytes | None = None
         self.replay: bytes | None = None
@@ -133,16 +140,22 @@ class Exchange:
                 return
         if head.passes >= MAX_PASSES:
             raise ProxyError("proxy_loop_detected")
+        self._frame()
+        self.forward()
+
+    def _frame(self) -> None:
+        """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for another protocol."""
+        head = self.head
+        limits = self.snapshot.limits
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
         if head.chunked:
-            self.request = Body(CHUNKED, 0, route.body_cap, snapshot.limits)
+            self.request = Body(CHUNKED, 0, self.route.body_cap, limits)
         elif head.body_length > 0:
-            if head.body_length > route.body_cap:
+            if head.body_length > self.route.body_cap:
                 raise ProxyError("request_body_too_large")
-            self.request = Body(LENGTH, head.body_length, -1, snapshot.limits)
+            self.request = Body(LENGTH, head.body_length, -1, limits)
         elif head.upgrade is not None and head.method == b"GET" and b"h2c" not in head.upgrade.lower():
             self.upgrading = True  # an upgrade with a body is served as the plain request that it also is
-        self.forward()
 
     def _https_redirect(self) -> Reply | None:
         """T2 and T3: what the client used is what the connection says, or a trusted CDN."""
@@ -232,7 +245,7 @@ class Exchange:
         if head.request_id is None:
             text += b"X-Request-Id: " + self.identity() + b"\r\n"
         if self.upgrading:
-            text += b"Connection: Upgrade\r\nUpgrade: " + head.upgrade + b"\r\n\r\n"
+            text += b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n\r\n"
         elif head.chunked:
             text += b"Transfer-Encoding: chunked\r\n\r\n"
         else:
@@ -285,7 +298,7 @@ class Exchange:
                 self.client.pause()
             else:
                 self.client.resume()
-        elif (self.phase == FORWARDING or self.phase == RESPONDING) and self.request is not None and not self.request.done:
+        elif self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
             try:
                 self._send_body(b"")
             except ProxyError as error:
@@ -301,7 +314,7 @@ class Exchange:
             self.request is not None
             and not self.request.done
             and not self.client.paused
-            and (self.phase == FORWARDING or self.phase == RESPONDING)
+            and self.phase in (FORWARDING, RESPONDING)
         )
 
     def unread(self) -> bool:
@@ -359,7 +372,7 @@ class Exchange:
     def _interim(self) -> None:
         """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
         response = self.response
-        self.response = None
+        self.response = None  # type: ignore[assignment]
         self.interims += 1
         if self.interims > _INTERIMS:
             raise ProxyError("http_protocol_error", "too many interim responses")
@@ -374,7 +387,7 @@ class Exchange:
         self.instance.worked()
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
-        if head.method == b"HEAD" or status == 204 or status == 304:
+        if head.method == b"HEAD" or status in (204, 304):
             if status == 204 and response.body_length >= 0:
                 response.kept = without_fields(response.kept, _CONTENT_LENGTH)
             self.body = Body(NONE, 0, -1, self.snapshot.limits)
@@ -401,15 +414,16 @@ class Exchange:
         response = self.response
         kept = response.kept
         kind = self.body.kind
+        compression = self.route.compression
         if (
-            self.route.compression is not None
+            compression is not None
             and kind != NONE
             and response.type_size
             and not (response.encoded or response.ranged or response.no_transform or self.head.ranged)
             and self.head.minor == 1
         ):
-            kept = self._encode(kept)
-        if kind == CHUNKED or kind == CLOSE or self.encoder is not None:
+            kept = self._encode(kept, compression)
+        if kind in (CHUNKED, CLOSE) or self.encoder is not None:
             if self.head.minor == 1:
                 kept += b"Transfer-Encoding: chunked\r\n"
                 self.chunking = True
@@ -421,11 +435,12 @@ class Exchange:
             return kept + b"Connection: close\r\n\r\n"
         return kept + (b"\r\n" if self.head.minor == 1 else b"Connection: keep-alive\r\n\r\n")
 
-    def _encode(self, kept: bytes) -> bytes:
+    def _encode(self, kept: bytes, compression: Compression) -> bytes:
         """Compress the response if it is worth it and the client accepts it (C1): the head that says so."""
         response = self.response
-        compression = self.route.compression
-        if 0 <= response.body_length < compression.min_size or not is_compressible(response.content_type(), compression.types):
+        if 0 <= response.body_length < compression.min_size or not is_compressible(
+            response.content_type(), compression.types
+        ):
             return kept
         kept = varied(kept)
         coding = choose_encoding(self.head.accept_encoding(), compression.codings)
@@ -487,7 +502,11 @@ class Exchange:
     def _complete(self, whole: bool) -> None:
         """The response has been read to its end; `whole` says that the connection may still be good."""
         self._leave_instance(
-            whole and self.response.keep_alive and self.body.kind != CLOSE and not self.unread() and self.upstream.have == 0
+            whole
+            and self.response.keep_alive
+            and self.body.kind != CLOSE
+            and not self.unread()
+            and self.upstream.have == 0
         )
         self.finish(self.keep_alive)
 
@@ -509,7 +528,7 @@ class Exchange:
         else:
             self.fail(ProxyError("http_response_incomplete"))
 
-    def upstream_lost(self, upstream: Upstream) -> None:
+    def upstream_lost(self) -> None:
         """The connection to the instance broke."""
         if self.phase == TUNNEL:
             self._leave_instance(False)
@@ -561,7 +580,7 @@ class Exchange:
         """The client has closed its side; whether it may still wait for an answer."""
         if self.phase == TUNNEL:
             upstream = self.upstream
-            self.upstream = None
+            self.upstream = None  # type: ignore[assignment]
             upstream.exchange = None
             upstream.close()  # what is queued for it still goes
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
@@ -632,11 +651,11 @@ class Exchange:
         """Give the connection back, or away, and let the next in the queue have the instance."""
         upstream = self.upstream
         if upstream is not None:
-            self.upstream = None
+            self.upstream = None  # type: ignore[assignment]
             upstream.release(keep)
         instance = self.instance
         if instance is not None:
-            self.instance = None
+            self.instance = None  # type: ignore[assignment]
             self.last_instance = instance.label
             instance.inflight -= 1
             if self.route.environment.waiting:

@@ -5,10 +5,17 @@ Slower than the direct way by a few copies, and the same in every other respect.
 
 from __future__ import annotations
 
+import contextlib
 import ssl
 from typing import Protocol
 
 _READ = 65536
+
+
+class Certificate(Protocol):
+    """What a connection presents: `lb.tls.certificate.Certificate`."""
+
+    def covers(self, host: str) -> bool: ...
 
 
 class Terminator(Protocol):
@@ -69,8 +76,6 @@ class MemoryTls:
 
     def shutdown(self) -> bytes:
         """The close_notify alert."""
-        try:
+        with contextlib.suppress(ssl.SSLError):  # the peer has not said its own yet; nobody waits for it
             self.tls.unwrap()
-        except ssl.SSLError:
-            pass  # the peer has not said its own yet; nobody waits for it
         return self.outgoing()

@@ -7,13 +7,10 @@ the next read, so one is enough), and the list of those who have something to do
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable
 from time import monotonic
 
 _BUFFER = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
-
-log = logging.getLogger("lb.proxy")
 
 
 class Watched:
@@ -60,8 +57,8 @@ class Poller:
         """A handler raised: whoever made this poller decides what becomes of the connection."""
         try:
             self._on_error(watched, error)
-        except Exception:
-            log.exception("ending a connection after an error failed")
+        except Exception as second:  # noqa: BLE001 - the others have their turn whatever happens to one
+            self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
 
     def poll(self) -> None:
         """One round: a turn for everyone who asked for one."""

@@ -1,8 +1,8 @@
 """Which idle connection to an instance a request may have.
 
-An instance closes idle connections when it likes (gunicorn after 2 s, uvicorn after 5), so one is trusted with a request that must not
-be repeated only while it is fresh, and after a look at its socket; how long fresh is, is learnt from each instance (F2). Connections
-return to the pool by `Upstream.release`.
+An instance closes idle connections when it likes (gunicorn after 2 s, uvicorn after 5), so one is trusted with a
+request that must not be repeated only while it is fresh, and after a look at its socket; how long fresh is, is learnt
+from each instance (F2). Connections return to the pool by `Upstream.release`.
 """
 
 from __future__ import annotations

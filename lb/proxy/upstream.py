@@ -20,7 +20,9 @@ _POOLED = 256  # idle connections kept for an instance
 
 
 class Upstream(Wire):
-    """One connection to an instance. `exchange` is whom it serves, None while it is idle; `reused` that it has served before."""
+    """One connection to an instance. `exchange` is whom it serves, None while it is idle; `reused` that it has served
+    before.
+    """
 
     __slots__ = ("engine", "exchange", "idle_since", "instance", "pooled", "reused")
 
@@ -64,7 +66,7 @@ class Upstream(Wire):
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
-            exchange.upstream_lost(self)
+            exchange.upstream_lost()
         elif self.pooled:
             self.pooled = False
             self.instance.idle.remove(self)

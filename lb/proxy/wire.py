@@ -1,8 +1,8 @@
 """One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
 
 Who derives from it is told what happens: `connected` or `connect_failed`, `handshaken`, `received`, `ended` (the peer
-has shut its side), `drained` (some of the backlog went), `expired`, and `lost`: once, at the end of every connection but
-one that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
+has shut its side), `drained` (some of the backlog went), `expired`, and `lost`: once, at the end of every connection
+except one that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
 
 What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
 was read is handled before anything else is read. What `read_body` or `read_raw` made ready goes on in the same call. A
@@ -288,7 +288,7 @@ class Wire(Unread):
 
     def send(self, data: bytes) -> None:
         """Send; nothing happens on a connection that is over."""
-        if self._state >= LINGERING or self._broken or not data:
+        if self._state >= LINGERING or self._state == HANDSHAKE or self._broken or not data:
             return
         if self._memory is not None:
             try:

@@ -19,7 +19,9 @@ Answer = Callable[[bytes], bytes | None]
 
 
 def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: Answer) -> Reply | None:
-    """The front door's own path (T6): a known token gets its key authorization, every other spelling of the path 404."""
+    """The front door's own path (T6): a known token gets its key authorization, every other spelling of the path
+    404.
+    """
     path = target.partition(b"?")[0]
     if not path.startswith(RESERVED) and not plain_path(path).startswith(RESERVED):
         return None
@@ -30,8 +32,9 @@ def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: An
 
 
 def plain_path(path: bytes) -> bytes:
-    """The path that a lenient server could take this one for: decoded as often as it can be, backslashes turned, dots and
-    doubled slashes resolved."""
+    """The path that a lenient server could take this one for: decoded as often as it can be, backslashes turned, dots
+    and doubled slashes resolved.
+    """
     while b"%" in path:
         decoded = unquote_to_bytes(path)
         if decoded == path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lb.config.model import App, Config, Domain
+from lb.config.names import is_staging, shared_names
 from lb.http.head import Limits
 from lb.routing.checks import Answer
 from lb.routing.networks import Networks
@@ -11,13 +12,14 @@ from lb.routing.route import Compression, Environment, Route
 from lb.routing.snapshot import Snapshot
 from lb.routing.table import Table
 
-STAGING = "stg-"
 
-
-def compile_snapshot(config: Config, answer: Answer, registry: Registry, https_port: int | None, workers: int) -> Snapshot:
+def compile_snapshot(
+    config: Config, answer: Answer, registry: Registry, https_port: int | None, workers: int
+) -> Snapshot:
     """The snapshot of one of `workers` workers.
 
-    `https_port` is the port of the HTTPS listener, if there is one. Raises OSError when an instance's name has no address.
+    `https_port` is the port of the HTTPS listener, if there is one. Raises OSError when an instance's name has no
+    address.
     """
     compression = _compression(config)
     routes: dict[str, Route] = {}
@@ -28,7 +30,7 @@ def compile_snapshot(config: Config, answer: Answer, registry: Registry, https_p
             if section is not None
         }
         for domain in _domains(config, name, app):
-            environment = environments.get("staging" if domain.name.startswith(STAGING) else "production")
+            environment = environments.get("staging" if is_staging(domain.name) else "production")
             if environment is not None:
                 routes[domain.name] = _route(config, domain, environment, compression)
     limits = Limits(config.limits.header_line, config.limits.header_total, config.limits.header_fields)
@@ -48,8 +50,7 @@ def _domains(config: Config, name: str, app: App) -> list[Domain]:
     """An app's bound domains, those of the shared domain included (D3)."""
     domains = list(app.domains)
     if config.shared_domain is not None:
-        shared = [f"{name}.{config.shared_domain}", f"{STAGING}{name}.{config.shared_domain}"]
-        domains += [Domain(name=bound) for bound in shared]
+        domains += [Domain(name=bound) for bound in shared_names(name, config.shared_domain)]
     return domains
 
 

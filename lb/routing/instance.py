@@ -1,7 +1,8 @@
 """One address of an app, and how it is doing: the live state that outlives a configuration.
 
-Passive failover (F1): an instance that refuses or breaks connections is passed over for a while that grows with each failure in a
-row, and is back at once when a request works again. Knows no socket; time is passed in, in seconds of the monotonic clock.
+Passive failover (F1): an instance that refuses or breaks connections is passed over for a while that grows with each
+failure in a row, and is back at once when a request works again. Knows no socket; time is passed in, in seconds of
+the monotonic clock.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import struct
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 10.0
 SAFE_IDLE = 1.0
-"""Seconds for which an idle connection is taken to be safe for a request that must not be repeated: half of gunicorn's 2 s, the
-shortest keep-alive of the usual servers."""
+"""Seconds for which an idle connection is taken to be safe for a request that must not be repeated: half of
+gunicorn's 2 s, the shortest keep-alive of the usual servers."""
 
 
 class Instance:
     """An instance: where it is, and its state.
 
-    `key` is its address as configured; `idle` the pooled connections, newest last; `inflight` the exchanges that it is serving;
-    `limit` how many it may serve at once (0: any number); `keep_alive` for how many seconds an idle connection is trusted.
+    `key` is its address as configured; `idle` the pooled connections, newest last; `inflight` the exchanges that it
+    is serving; `limit` how many it may serve at once (0: any number); `keep_alive` for how many seconds an idle
+    connection is trusted.
     """
 
     __slots__ = (
@@ -81,5 +83,10 @@ def pack_address(family: int, address: str | tuple[str, int]) -> bytes:
     if family == socket.AF_INET6:
         host, _, scope = host.partition("%")
         index = socket.if_nametoindex(scope) if scope else 0
-        return struct.pack("=H", family) + struct.pack(">HI", port, 0) + socket.inet_pton(family, host) + struct.pack("=I", index)
+        return (
+            struct.pack("=H", family)
+            + struct.pack(">HI", port, 0)
+            + socket.inet_pton(family, host)
+            + struct.pack("=I", index)
+        )
     return struct.pack("=H", family) + struct.pack(">H", port) + socket.inet_pton(family, host) + b"\0" * 8

@@ -23,7 +23,9 @@ class Registry:
         self._environments: dict[tuple[str, str], Environment] = {}
 
     def environment(self, app: str, name: str, config: EnvironmentConfig, limit: int) -> Environment:
-        """The environment `name` of `app` with the instances of `config`, each serving at most `limit` requests (0: any number)."""
+        """The environment `name` of `app` with the instances of `config`, each serving at most `limit` requests (0:
+        any number).
+        """
         environment = self._environments.get((app, name))
         known = {instance.key: instance for instance in environment.instances} if environment is not None else {}
         instances = [known.get(address.text) or make_instance(address) for address in config.instances]

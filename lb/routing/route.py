@@ -14,7 +14,9 @@ from lb.routing.instance import Instance
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """When and how responses are compressed (C1): codings in order of preference, bytes of the smallest body, media types."""
+    """When and how responses are compressed (C1): codings in order of preference, bytes of the smallest body, media
+    types.
+    """
 
     codings: tuple[bytes, ...]
     min_size: int
@@ -34,7 +36,9 @@ class Environment:
         self.waiting: deque[object] = deque()
 
     def pick(self, tried: list[Instance] | None, now: float) -> Instance | None:
-        """The next instance that may serve; where all are passed over for past failures, the one whose turn is nearest."""
+        """The next instance that may serve; where all are passed over for past failures, the one whose turn is
+        nearest.
+        """
         instance = self.balancer.pick(self.instances, tried, now)
         if instance is not None:
             return instance
@@ -53,7 +57,12 @@ class Environment:
     def is_full(self, tried: list[Instance] | None) -> bool:
         """Whether only the bound on concurrent requests keeps an instance from being picked."""
         for other in self.instances:
-            if other.healthy and other.limit and other.inflight >= other.limit and (tried is None or other not in tried):
+            if (
+                other.healthy
+                and other.limit
+                and other.inflight >= other.limit
+                and (tried is None or other not in tried)
+            ):
                 return True
         return False
 

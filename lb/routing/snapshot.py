@@ -9,7 +9,8 @@ from lb.routing.table import Table
 
 
 class Snapshot:
-    """A configuration as the data path wants it. Times are in seconds; `https_port` is where a redirect leads, None if nowhere.
+    """A configuration as the data path wants it. Times are in seconds; `https_port` is where a redirect leads, None
+    if nowhere.
 
     `max_connections` and `max_waiting` (requests that wait for an instance) are a worker's share of the bounds of L5.
     """

@@ -1,7 +1,9 @@
-"""From the Host of a request to the route of its domain (D2): exact beats one-label wildcard; case, final dot and port do not count.
+"""From the Host of a request to the route of its domain (D2): exact beats one-label wildcard; case, final dot and
+port do not count.
 
-Hosts are looked up as they are written in requests: what was found once is remembered under that spelling, so the usual request
-costs one dict look-up however many domains are bound. Only found spellings are remembered, and only so many.
+Hosts are looked up as they are written in requests: what was found once is remembered under that spelling, so the
+usual request costs one dict look-up however many domains are bound. Only found spellings are remembered, and only so
+many.
 """
 
 from __future__ import annotations
@@ -14,7 +16,9 @@ _REMEMBERED = 65536
 
 
 class Table:
-    """The routes of one snapshot by name: A-labels in lower case, `*.` in front of a wildcard's parent, `*` for any host."""
+    """The routes of one snapshot by name: A-labels in lower case, `*.` in front of a wildcard's parent, `*` for any
+    host.
+    """
 
     __slots__ = ("_any", "_exact", "_seen", "_wildcard")
 

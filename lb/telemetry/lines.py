@@ -1,7 +1,8 @@
-"""Access-log lines: a finished exchange's facts in JSON or in the combined format. Pure; the compiled twin is `lines.pyx`.
+"""Access-log lines: a finished exchange's facts in JSON or in the combined format. Pure; the compiled twin is
+`lines.pyx`.
 
-Every byte that a client chose is escaped, so that a line is one line and one JSON value whatever it sent: what is not printable ASCII
-is written as the code point of its byte, as if it were Latin-1.
+Every byte that a client chose is escaped, so that a line is one line and one JSON value whatever it sent: what is not
+printable ASCII is written as the code point of its byte, as if it were Latin-1.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import re
 
 from lb.telemetry.record import Record
 
-_PLAIN = re.compile(rb'[ !#-\[\]-~]*').fullmatch
+_PLAIN = re.compile(rb"[ !#-\[\]-~]*").fullmatch
 _JSON = {byte: b"\\u%04x" % byte for byte in [*range(0x20), *range(0x7F, 0x100)]} | {0x22: b'\\"', 0x5C: b"\\\\"}
 _COMBINED = {byte: b"\\x%02x" % byte for byte in [*range(0x20), *range(0x7F, 0x100), 0x22, 0x5C]}
 
@@ -44,7 +45,11 @@ def json_line(record: Record, time: bytes) -> bytes:
 
 def combined_line(record: Record, time: bytes) -> bytes:
     """The combined log format; `time` is as in it: 20/Nov/2026:23:11:00 +0000."""
-    request = b"%b %b HTTP/1.%d" % (_combined(record.method), _combined(record.target), record.minor) if record.method else b"-"
+    request = (
+        b"%b %b HTTP/1.%d" % (_combined(record.method), _combined(record.target), record.minor)
+        if record.method
+        else b"-"
+    )
     return b'%b - - [%b] "%b" %d %d "%b" "%b"\n' % (
         record.client,
         time,

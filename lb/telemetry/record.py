@@ -6,7 +6,9 @@ from collections.abc import Callable
 
 
 class Record:
-    """The facts. `sent` and `received` count body bytes; `duration` is in seconds; `cause` is an error's code, or None when all went well."""
+    """The facts. `sent` and `received` count body bytes; `duration` is in seconds; `cause` is an error's code, or
+    None when all went well.
+    """
 
     __slots__ = (
         "app",

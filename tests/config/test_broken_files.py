@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 
 import pytest
+import yaml
 
 from lb.config.load import load_bytes
 from lb.config.problems import ConfigErrors, in_order
@@ -28,6 +29,8 @@ def everything_said(file: Path) -> str:
 @pytest.mark.parametrize("file", BROKEN, ids=lambda file: file.stem)
 def test_what_is_said(file: Path) -> None:
     # spec: R1 D2 D3 D4 T3
+    if file.stem.startswith("yaml_") and not yaml.__with_libyaml__:
+        pytest.skip("PyYAML's own parser stumbles in other words and at other columns")
     golden = file.with_suffix(".txt")
     said = everything_said(file)
     if os.environ.get("LB_REWRITE_GOLDEN") == "1":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import subprocess
+import sys
 
 from lb.control.board import Board, WorkerState
+from tests.e2e.harness.door import command_environment
 
 
 def test_a_slot_goes_from_empty_to_ready_and_back() -> None:
@@ -32,15 +34,20 @@ def test_draining_is_never_ready() -> None:
     assert not board.ready()
 
 
+_FORK = """
+import os
+from lb.control.board import Board
+board = Board(1)
+reading, writing = os.pipe()
+if (child := os.fork()) == 0:
+    os.read(reading, 1)
+    os._exit(0 if board.workers()[0].pid == 4711 and board.supervisor == os.getppid() else 1)
+board.fill(0, 4711)
+os.write(writing, b"x")
+raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
 def test_another_process_sees_what_is_written_after_the_fork() -> None:
-    board = Board(1)
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.read(reading, 1)
-        os._exit(0 if board.workers()[0].pid == 4711 and board.supervisor == os.getppid() else 1)
-    board.fill(0, 4711)
-    os.write(writing, b"x")
-    assert os.waitpid(child, 0)[1] == 0
-    os.close(reading)
-    os.close(writing)
+    ended = subprocess.run([sys.executable, "-c", _FORK], check=False, env=command_environment())
+    assert ended.returncode == 0

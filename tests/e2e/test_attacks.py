@@ -79,20 +79,37 @@ def test_it_is_one_request_and_what_follows_is_the_next(stand: Stand, attack: Ac
     stand.instance.check()
 
 
-def test_a_body_that_looks_like_a_request_stays_a_body_after_an_error(stand: Stand) -> None:
-    # spec: F5; attacks 4 and 5: an early answer must not turn the rest of the body into a request
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n", b"Expect: nothing\r\n"])
+@pytest.mark.parametrize("way", ["one packet", "body later", "body in two", "bytewise"])
+@pytest.mark.parametrize(
+    ("host", "target"),
+    [
+        (b"nobody.example", b"/early"),
+        (b"shop.example.com", b"/.well-known/acme-challenge/early"),
+        (b"shop.example.com:x", b"/early"),
+    ],
+    ids=["unbound", "reserved", "bad host"],
+)
+def test_an_early_answer_never_turns_the_body_into_a_request(
+    stand: Stand, host: bytes, target: bytes, way: str, expect: bytes
+) -> None:
+    # spec: F5; attacks 4, 5 and 6
     since = len(stand.instance.requests)
+    head = b"POST %b HTTP/1.1\r\nHost: %b\r\n%bContent-Length: %d\r\n\r\n" % (target, host, expect, len(SMUGGLED))
     with stand.door.connect() as client:
-        data = f"POST /x HTTP/1.1\r\nHost: nobody.example\r\nContent-Length: {len(SMUGGLED)}\r\n\r\n".encode()
-        client.send(data)
-        response = client.response()
-        assert response.status == 404
-        client.send_quietly(SMUGGLED)
-        client.send_quietly(INNOCENT)
-        for answer in client.responses()[:2]:
-            assert Echo(answer).target == "/innocent"
-            client.half_close()
-    assert b"/smuggled" not in stand.completed(since)
+        if way == "one packet":
+            client.send_quietly(head + SMUGGLED + INNOCENT)
+        elif way == "bytewise":
+            client.send_bytewise(head + SMUGGLED + INNOCENT)
+        else:
+            cut = 0 if way == "body later" else 10
+            client.send_quietly(head + SMUGGLED[:cut])
+            assert client.response().status in {400, 404, 417}
+            client.send_quietly(SMUGGLED[cut:] + INNOCENT)
+        client.half_close()
+        client.rest()
+    assert stand.door.ask(get("/after")).status == 200  # whatever the first connection set off has gone out before this
+    assert set(stand.completed(since)) <= {b"/innocent", b"/after"}
 
 
 def test_unknown_names_are_forwarded_once_and_in_our_framing(stand: Stand) -> None:

@@ -13,6 +13,7 @@ from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance
 from tests.e2e.harness.scripts import Echo, echo
 from tests.e2e.harness.secure import Secure
+from tests.e2e.harness.waiting import wait_until_still
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ def test_a_redirect_does_not_wait_for_the_body_and_does_not_shift_what_follows(s
         assert client.response("POST").status == 308
         for response in client.responses()[:1]:
             assert Echo(response).target == "/second"
+    wait_until_still(lambda: len(secure.instance.seen), "what goes to the instance")
     assert b"/smuggled" not in secure.instance.seen
 
 
