@@ -130,6 +130,17 @@ def _request_by_lines(data: bytes, skipped: int, limits: Limits) -> RequestHead 
     if data[end - 1 : end] != b"\r":
         raise _bad("a line does not end with CR LF")
     line = data[: end - 1]
+    match = _read_request_line(line)
+    lines = _CheckedLines(data, end + 1, limits, limits.line, ("request_header_too_large", "http_request_error"))
+    try:
+        head = _request(line, match, iter(lines))
+    except _UnfinishedError:
+        return None
+    head.length = lines.end + skipped
+    return head
+
+
+def _read_request_line(line: bytes) -> re.Match[bytes]:
     if not _method(line):
         raise _bad("the method is not a token")
     match = _request_line(line)
@@ -143,13 +154,7 @@ def _request_by_lines(data: bytes, skipped: int, limits: Limits) -> RequestHead 
         raise ProxyError("method_not_supported")
     if not _is_target(match["target"]):
         raise _bad("the request target has a byte that must be encoded")
-    lines = _CheckedLines(data, end + 1, limits, limits.line, ("request_header_too_large", "http_request_error"))
-    try:
-        head = _request(line, match, iter(lines))
-    except _UnfinishedError:
-        return None
-    head.length = lines.end + skipped
-    return head
+    return match
 
 
 def _response_by_lines(data: bytes, limits: Limits) -> ResponseHead | None:

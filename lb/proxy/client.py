@@ -43,6 +43,7 @@ class Client(Wire):
         "_fields",
         "_fields_host",
         "_reading",
+        "_served",
         "address",
         "certificate",
         "engine",
@@ -63,6 +64,7 @@ class Client(Wire):
         self.leaving = False
         self._reading = False
         self._begun = False
+        self._served = False
         self._fields_host: bytes | None = None
         self._fields = b""
         self._before: bytes | None = None
@@ -95,6 +97,7 @@ class Client(Wire):
     def done(self, keep_alive: bool, unread: bool) -> None:
         """The exchange has ended; `unread` says that bytes of its request may still come."""
         self.exchange = None
+        self._served = True
         if self.closed:
             return
         self.settle()
@@ -142,9 +145,13 @@ class Client(Wire):
         return self.exchange is None and not self._begun
 
     def drain(self) -> None:
-        """No new requests: close now if there is none under way."""
-        if self.exchange is None:
+        """No new requests: close now if there is none under way, not even on its way to us."""
+        if self.exchange is not None:
+            return
+        if self._served and not self.is_stale():
             self.close()
+        else:
+            self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     # What happens
 

@@ -15,7 +15,7 @@ from email.utils import formatdate
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
-from lb.proxy.memory_tls import Terminator
+from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
 from lb.proxy.wire import Wire
 from lb.routing.route import Environment
@@ -82,7 +82,7 @@ class Engine:
         self._base = row.load()
         self._base[_PLACE["connections_open"]] = 0
         self._clients: set[Wire] = set()
-        self._listeners: list[object] = []
+        self._listeners: list[Listener] = []
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = False
@@ -138,18 +138,15 @@ class Engine:
 
     # What the worker asks
 
-    def listen(self, sock: socket.socket, scheme: bytes, tls: Terminator | None) -> None:
-        """Serve this listening socket: `scheme` is b"http" or b"https", `tls` what terminates the latter."""
-        from lb.proxy.client import ClientListener  # noqa: PLC0415 - the two know each other
-
-        listener = ClientListener(self, scheme, tls)
+    def listen(self, listener: Listener, sock: socket.socket) -> None:
+        """Let this listener serve this listening socket."""
         listener.listen(self.poller, sock)
         self._listeners.append(listener)
 
     def stop_listening(self) -> None:
-        """Accept no more connections; the sockets stay open, whoever has them next serves their queues."""
+        """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
         for listener in self._listeners:
-            listener.stop()  # type: ignore[attr-defined]
+            listener.stop()
         self._listeners.clear()
 
     def drain(self) -> None:

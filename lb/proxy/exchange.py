@@ -144,7 +144,7 @@ class Exchange:
         self.forward()
 
     def _frame(self) -> None:
-        """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for another protocol."""
+        """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for an upgrade."""
         head = self.head
         limits = self.snapshot.limits
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
@@ -559,7 +559,7 @@ class Exchange:
     def _start_tunnel(self) -> None:
         """The instance has agreed to speak another protocol: from here on bytes go both ways unread."""
         response = self.response
-        if not self.upgrading or response.upgrade is None:
+        if not self.upgrading or not _was_asked_for(response.upgrade, self.head.upgrade):
             raise ProxyError("http_upgrade_failed")
         self.instance.worked()
         self.status = 101
@@ -567,7 +567,7 @@ class Exchange:
         self.phase = TUNNEL
         self.upstream.deadline = NEVER
         kept = without_fields(response.kept, _CONTENT_LENGTH)
-        self.client.send(kept + b"Connection: Upgrade\r\nUpgrade: " + response.upgrade + b"\r\n\r\n")
+        self.client.send(kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n")
         self.client.arm()
         if self.upstream.have:
             self.response_data()
@@ -733,6 +733,14 @@ class Exchange:
         record.received = self.received
         record.duration = self.engine.poller.tick() - self.started
         return record
+
+
+def _was_asked_for(chosen: bytes | None, asked: bytes | None) -> bool:
+    """Whether every protocol that the instance switched to is one that the client named (RFC 9110 7.8)."""
+    if chosen is None or asked is None:
+        return False
+    names = {name.strip().lower() for name in asked.split(b",")}
+    return all(name.strip().lower() in names for name in chosen.split(b","))
 
 
 def _as_instance_fault(error: ProxyError) -> ProxyError:

@@ -63,8 +63,11 @@ cdef class Listener(Watched):
         poller.add(self, EPOLLIN)
 
     def stop(self):
-        """Accept no more; the socket itself stays open, its queue belongs to whoever serves it next."""
+        """Accept what has come so far, and no more; the socket itself stays open for whoever serves it next."""
         if self.fd >= 0:
+            for _ in range(64):  # the longest queue by bursts; whoever floods us does not keep us here
+                if self.on_events(0) == 0:
+                    break
             epoll_ctl(self.poller.epfd, EPOLL_CTL_DEL, self.fd, NULL)
             self.fd = -1
             self.poller.remove(self)
@@ -75,6 +78,7 @@ cdef class Listener(Watched):
         cdef char text[64]
         cdef int fd, port, i
         cdef const char* name
+        # 1 when there may be more in the queue.
         for i in range(BURST):
             if self.fd < 0:
                 return 0
@@ -92,7 +96,7 @@ cdef class Listener(Watched):
                 port = ntohs((<sockaddr_in*>&peer).sin_port)
                 name = inet_ntop(AF_INET, &(<sockaddr_in*>&peer).sin_addr, text, sizeof(text))
             self.accepted(fd, PyBytes_FromString(name), port)
-        return 0
+        return 1
 
     cpdef accepted(self, int fd, bytes address, int port):
         os.close(fd)

@@ -13,6 +13,7 @@ import socket
 from dataclasses import dataclass
 
 from lb.config.model import AccessLog as AccessLogSettings
+from lb.proxy.client import ClientListener
 from lb.proxy.engine import Engine
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
@@ -82,7 +83,7 @@ class _Worker:
         self._loop.add_signal_handler(signal.SIGUSR1, self._access_log.reopen)
         for listener in self._assignment.listeners:
             contexts = self._assignment.contexts if listener.scheme == b"https" else None
-            self._engine.listen(listener.socket, listener.scheme, contexts)
+            self._engine.listen(ClientListener(self._engine, listener.scheme, contexts), listener.socket)
         calm_garbage_collector()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1))
         self._channel.say_ready()
