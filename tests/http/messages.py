@@ -11,15 +11,15 @@ from lb.http.head import Limits
 _NAMES = b"""
     Host Date Content-Length Transfer-Encoding Connection Keep-Alive Upgrade Expect TE Via Range Accept Accept-Encoding
     User-Agent Referer X-Forwarded-For X-Forwarded-Proto X-Forwarded-Host X-Forwarded Forwarded X-Real-IP
-    X-Request-Id Client-Cert Client-Cert-Chain Proxy Proxy-Connection Proxy-Authorization Proxy-Authenticate X_Forwarded_For
-    X-Real_IP Content_Length X_Y Cookie A Trailer Content-Type Cache-Control Content-Range Content-Encoding
+    X-Request-Id Client-Cert Client-Cert-Chain Proxy Proxy-Connection Proxy-Authorization Proxy-Authenticate
+    X_Forwarded_For X-Real_IP Content_Length X_Y Cookie A Trailer Content-Type Cache-Control Content-Range Content-Encoding
     Set-Cookie x-forwarded- Ho Connectio X-Forwarded-For2
 """.split()
 _VALUES = (
     b"a|a:80|[::1]:8|a@b|0|5|007|+5|5,5|0x5|999999999999999999|9999999999999999999|chunked|Chunked|chunked, gzip|gzip|"
-    b"keep-alive|close|Close, X-A|te, upgrade, A|Upgrade|accept, a, user-agent,,|websocket|100-continue|100-Continue|x||"
+    b"keep-alive|close|Close, X-A|te, upgrade, A|Upgrade|accept, a, user-agent,,|websocket|100-continue|x||"
     b"1.1 lb|1.0 LB x, 1.1 lb|bytes=0-1|1.1.1.1|2.2.2.2, 3.3.3.3|http|https|abc-123/=+:|a b|timeout=5|text/html|x_y|"
-    b"max=1, Timeout = 7|timeout=123456|no-transform|identity|gzip|\xe9\xff|transfer-encoding|host, content-length"
+    b"100-Continue|max=1, Timeout = 7|timeout=123456|no-transform|identity|gzip|\xe9\xff|transfer-encoding|host, content-length"
 ).split(b"|")
 _TARGETS = (
     b"/|/a/b?c=d|*|/a//b|/a/./b|/%2e|/a\\b|/?//%|a|http://a/|http://a|HTTP://A:80/b?c|http://b/|http://|ftp://a/|/a#b|/\xc3\xa9|"
@@ -115,7 +115,7 @@ _RESPONSE = st.tuples(
 def _chunk(draw: st.DrawFn) -> bytes:
     payload = draw(st.binary(min_size=1, max_size=20))
     size: str = draw(st.sampled_from(("{:x}", "{:X}", "0{:x}", "{}"))).format(len(payload))
-    extension = draw(st.sampled_from((b"",) * 5 + (b";a", b';a="b"', b" ;a", b";\x01")))
+    extension: bytes = draw(st.sampled_from((b"",) * 5 + (b";a", b';a="b"', b" ;a", b";\x01")))
     return size.encode() + extension + b"\r\n" + payload + b"\r\n"
 
 

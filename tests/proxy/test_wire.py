@@ -1,4 +1,4 @@
-"""What every Wire keeps to, on whichever engine is active: a Wire at one end of a socket pair, a plain socket at the other."""
+"""What every Wire keeps to, on whichever engine is active: a Wire at one end of a socket pair, a socket at the other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from lb.http.body import CHUNKED, LENGTH, Body
 from lb.http.head import Limits
 from lb.proxy.wire import Wire
 from lb.routing.instance import pack_address
-from tests.proxy.wires import Bench, Noting, bench, read, read_all, turns
+from tests.proxy.wires import PATIENCE, Bench, Noting, bench, read, read_all, turns
 
 LIMITS = Limits()
 HEAD = b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n"
@@ -59,14 +59,17 @@ async def test_heads_and_bodies_are_taken_in_turn(on: Bench) -> None:
 
 async def test_what_is_left_stays_until_more_comes(on: Bench) -> None:
     heads = []
+    scanned = asyncio.Event()
 
     def scan(wire: Noting) -> None:
         heads.append(wire.scan_request(LIMITS))
+        scanned.set()
 
     wire, peer = on.pair(received=scan)
     for at in range(len(HEAD)):
+        scanned.clear()
         peer.send(HEAD[at : at + 1])
-        await wire.wait_for(lambda at=at: len(heads) > at)
+        await asyncio.wait_for(scanned.wait(), PATIENCE)
     assert heads[:-1] == [None] * (len(HEAD) - 1)
     assert heads[-1] is not None
     assert heads[-1].length == len(HEAD)
@@ -316,11 +319,9 @@ async def test_close_waits_for_the_backlog(on: Bench) -> None:
         sent += 100_000
     wire.close()
     assert wire.events == []
-    peer.send(b"nobody listens")
     assert len(await read_all(peer)) == sent
     await wire.wait_for("lost")
     assert wire.events.count("lost") == 1
-    assert "received" not in wire.events
     peer.close()
 
 
