@@ -19,6 +19,7 @@ _authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]
 _is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
 
 _DIGITS = 18  # of a length: what has more does not fit in 64 bits
+_TOO_LONG = 1 << 62  # a length beyond every limit
 _LAST_PORT = 65535
 _TIMEOUT_DIGITS = 6
 _SPELLINGS = 1000  # names as they were written that are known again at once
@@ -130,6 +131,9 @@ def _forwarded_proto(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
 
 
 def _content_length(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    if seen.head.body_length < 0 and value.isdigit() and len(value) > _DIGITS:
+        seen.head.body_length = _TOO_LONG
+        return True
     return seen.length(value, "http_request_error")
 
 

@@ -7,7 +7,7 @@ mended: mending it here does not mend it there. Refused are (sections of RFC 911
 - a name that is not a token, or anything between it and its colon (5.1: `Content-Length :` is a length to some);
 - a line that begins with a blank (5.2, obs-fold), and control characters in a value (RFC 9110 5.5);
 - two lengths (6.3): Content-Length twice, even the same; Content-Length beside Transfer-Encoding (CL.TE, TE.CL);
-- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing, over 18 digits (CVE-2023-40225);
+- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing (CVE-2023-40225), or has over 18 digits;
 - a Transfer-Encoding but the one word chunked, once (6.1; CVE-2019-18277, CVE-2022-32213), or in HTTP/1.0;
 - no Host or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas, percent-encoding, a path;
 - a target with blanks, control characters or `#` (3.2), or in absolute form with another authority than Host (3.2.2);

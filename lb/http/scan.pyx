@@ -59,6 +59,8 @@ cdef void _fill_tables() noexcept:
 
 _fill_tables()
 
+cdef Py_ssize_t TOO_LONG = 1 << 62  # a length beyond every limit
+
 cdef char* scratch = NULL
 cdef Py_ssize_t scratch_size = 0
 
@@ -108,16 +110,17 @@ cdef inline bint is_value(const char* p, const char* end) noexcept:
 
 
 cdef inline Py_ssize_t number(const char* p, Py_ssize_t n) noexcept:
-    # 1*DIGIT of at most 18 digits (RFC 9110 8.6), else -1: signs, blanks, lists and overflow are no lengths.
+    # 1*DIGIT (RFC 9110 8.6), else -1: signs, blanks and lists are no lengths. -2: digits, but more than any length has.
     cdef Py_ssize_t value = 0
     cdef Py_ssize_t i
-    if n < 1 or n > 18:
+    if n < 1:
         return -1
     for i in range(n):
         if p[i] < c'0' or p[i] > c'9':
             return -1
-        value = value * 10 + (p[i] - c'0')
-    return value
+        if i < 18:
+            value = value * 10 + (p[i] - c'0')
+    return value if n <= 18 else -2
 
 
 cdef bint is_authority(const char* p, Py_ssize_t n) noexcept:
@@ -350,6 +353,8 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
                 if head.body_length >= 0:
                     raise _bad("Content-Length is given twice")
                 head.body_length = number(v, m)
+                if head.body_length == -2:
+                    head.body_length = TOO_LONG
                 if head.body_length < 0:
                     raise _bad("Content-Length is not a number")
         elif n == 17:

@@ -101,6 +101,8 @@ class Client(Wire):
         if self.closed:
             return
         self.settle()
+        if self.is_closing():
+            return
         if keep_alive and not self.leaving and not self.engine.draining:
             self.arm()
             if self.paused:
@@ -209,7 +211,7 @@ class Client(Wire):
         """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
         self._reading = True
         count = 0
-        while self.exchange is None and self.have and not self.closed:
+        while self.exchange is None and self.have and not self.is_closing():
             if count == _IN_A_ROW:
                 self.again()
                 break

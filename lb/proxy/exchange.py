@@ -282,6 +282,9 @@ class Exchange:
             upstream.send(prefix + self.replay)
         else:
             upstream.send_with(prefix, client, None)
+        if client.leaving and not request.done:
+            client.abort()  # the rest will not come
+            return
         if upstream.full:
             client.pause()
         else:
@@ -587,7 +590,8 @@ class Exchange:
             self._leave_instance(False)
             self.finish(False)
             return False
-        if self.unread():
+        # While there is no connection yet, the rest of the body may be here already, unread.
+        if self.unread() and self.phase in (FORWARDING, RESPONDING):
             self.client.abort()
             return False
         return True

@@ -29,16 +29,15 @@ class Listener(Watched):
         """Accept what comes to this listening socket, which must not block, from now on."""
         self.poller = poller
         self._socket = sock
-        poller.loop.add_reader(sock.fileno(), self._on_readable)
+        poller.add_reader(sock.fileno(), self._on_readable)
 
     def stop(self) -> None:
         """Accept no more; the socket itself stays open, its queue belongs to whoever serves it next."""
         if self._socket is not None:
-            self.poller.loop.remove_reader(self._socket.fileno())
+            self.poller.remove_reader(self._socket.fileno())
             self._socket = None
 
     def _on_readable(self) -> None:
-        self.poller.tick()
         try:
             for _ in range(_BURST):
                 if not self._accept():

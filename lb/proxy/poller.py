@@ -1,16 +1,21 @@
-"""Tells connections that their sockets are ready, by the event loop: the uncompiled twin of `poller.pyx`.
+"""Tells connections that their sockets are ready: the uncompiled twin of `poller.pyx`.
 
-The loop itself calls connections; here is what they share: the clock, the read buffer (what is read is handled before
-the next read, so one is enough), and the list of those who have something to do without an event of their socket.
+Where the system has epoll, all sockets are in one epoll descriptor of their own, and only that one is known to the event
+loop: a round costs one call, and nothing is lost. (libuv stops telling of a socket at its first error; if bytes came
+with a reset, only the bytes would ever be told.) Elsewhere the loop itself is asked. Either way a socket is told of again
+until it was read. The read buffer is one for all: what is read is handled before the next read.
 """
 
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import Callable
 from time import monotonic
 
 _BUFFER = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
+_READ = select.POLLIN | getattr(select, "EPOLLRDHUP", 0)
+_WRITE = select.POLLOUT
 
 
 class Watched:
@@ -27,7 +32,18 @@ class Poller:
     handler that failed, with the one whose handler it was.
     """
 
-    __slots__ = ("_again", "_on_error", "_scheduled", "buffer", "loop", "now")
+    __slots__ = (
+        "_again",
+        "_epoll",
+        "_gone",
+        "_on_error",
+        "_readers",
+        "_scheduled",
+        "_writers",
+        "buffer",
+        "loop",
+        "now",
+    )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[Watched, Exception], object]) -> None:
         self.loop = loop
@@ -35,16 +51,90 @@ class Poller:
         self._on_error = on_error
         self._again: list[Watched] = []
         self._scheduled = False
+        self._readers: dict[int, Callable[[], None]] = {}
+        self._writers: dict[int, Callable[[], None]] = {}
+        self._gone: set[int] = set()
+        self._epoll = select.epoll() if hasattr(select, "epoll") else None
+        if self._epoll is not None:
+            loop.add_reader(self._epoll.fileno(), self._round)
         self.now = monotonic()
 
     def close(self) -> None:
-        """Give nobody a turn any more."""
+        """Tell nobody of anything any more."""
         self._again.clear()
+        if self._epoll is not None:
+            self.loop.remove_reader(self._epoll.fileno())
+            self._epoll.close()
 
     def tick(self) -> float:
         """Read the clock; what `now` says until the next round. Returns seconds of the monotonic clock."""
         self.now = monotonic()
         return self.now
+
+    def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call this whenever there is something to read; it must not raise. Raises OSError."""
+        self._readers[fd] = callback
+        if self._epoll is None:
+            self.loop.add_reader(fd, self._call, callback)
+        elif fd in self._writers:
+            self._epoll.modify(fd, _READ | _WRITE)
+        else:
+            self._epoll.register(fd, _READ)
+
+    def add_writer(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call this whenever there is room to write; it must not raise. Raises OSError."""
+        self._writers[fd] = callback
+        if self._epoll is None:
+            self.loop.add_writer(fd, self._call, callback)
+        elif fd in self._readers:
+            self._epoll.modify(fd, _READ | _WRITE)
+        else:
+            self._epoll.register(fd, _WRITE)
+
+    def remove_reader(self, fd: int) -> None:
+        """The end of `add_reader`; before the descriptor is closed."""
+        del self._readers[fd]
+        if self._epoll is None:
+            self.loop.remove_reader(fd)
+        elif fd in self._writers:
+            self._epoll.modify(fd, _WRITE)
+        else:
+            self._forget(self._epoll, fd)
+
+    def remove_writer(self, fd: int) -> None:
+        """The end of `add_writer`; before the descriptor is closed."""
+        del self._writers[fd]
+        if self._epoll is None:
+            self.loop.remove_writer(fd)
+        elif fd in self._readers:
+            self._epoll.modify(fd, _READ)
+        else:
+            self._forget(self._epoll, fd)
+
+    def _forget(self, epoll: select.epoll, fd: int) -> None:
+        epoll.unregister(fd)
+        self._gone.add(fd)  # events of this round may name it, and it may be another's by then
+
+    def _round(self) -> None:
+        """Everything that is ready now."""
+        if self._epoll is None:
+            return
+        self.now = monotonic()
+        gone = self._gone
+        gone.clear()
+        for fd, events in self._epoll.poll(0):
+            if events != _WRITE and fd not in gone:
+                reader = self._readers.get(fd)
+                if reader is not None:
+                    reader()
+            if events & ~_READ and fd not in gone:
+                writer = self._writers.get(fd)
+                if writer is not None:
+                    writer()
+
+    def _call(self, callback: Callable[[], None]) -> None:
+        self.now = monotonic()
+        callback()
 
     def later(self, watched: Watched) -> None:
         """There is something to do for this one without an event: in the next round."""
@@ -61,7 +151,7 @@ class Poller:
             self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
 
     def poll(self) -> None:
-        """One round: a turn for everyone who asked for one."""
+        """A turn for everyone who asked for one."""
         self._scheduled = False
         self.now = monotonic()
         again = self._again

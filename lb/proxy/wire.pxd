@@ -42,6 +42,7 @@ cdef class Wire(Watched):
     cpdef resume(self)
     cpdef again(self)
     cpdef bint is_stale(self) except -1
+    cpdef bint is_closing(self)
     cpdef end(self)
     cpdef close(self)
     cpdef close_lingering(self)

@@ -19,7 +19,6 @@ import errno
 import socket
 import ssl
 from contextlib import suppress
-from time import monotonic
 
 from lb.proxy.memory_tls import MemoryTls, Terminator
 from lb.proxy.poller import Poller
@@ -109,8 +108,6 @@ class Wire(Unread):
     # Events
 
     def _on_readable(self) -> None:
-        poller = self.poller
-        poller.now = monotonic()
         try:
             if self._state >= CLOSING:
                 self._discard()
@@ -119,11 +116,9 @@ class Wire(Unread):
             else:
                 self._fill()
         except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
-            poller.failed(self, error)
+            self.poller.failed(self, error)
 
     def _on_writable(self) -> None:
-        poller = self.poller
-        poller.now = monotonic()
         try:
             if self._state == CONNECTING:
                 self._conclude_connecting()
@@ -132,7 +127,7 @@ class Wire(Unread):
             elif self._state != CLOSED:
                 self._stop_writing()
         except Exception as error:  # noqa: BLE001 - as above
-            poller.failed(self, error)
+            self.poller.failed(self, error)
 
     def on_turn(self) -> None:
         self._queued = False
@@ -227,22 +222,22 @@ class Wire(Unread):
     def _hear(self) -> None:
         if not self._heard and not self._eof:
             self._heard = True
-            self.poller.loop.add_reader(self._sock.fileno(), self._on_readable)
+            self.poller.add_reader(self._sock.fileno(), self._on_readable)
 
     def _do_not_hear(self) -> None:
         if self._heard:
             self._heard = False
-            self.poller.loop.remove_reader(self._sock.fileno())
+            self.poller.remove_reader(self._sock.fileno())
 
     def _want_to_write(self) -> None:
         if not self._writing:
             self._writing = True
-            self.poller.loop.add_writer(self._sock.fileno(), self._on_writable)
+            self.poller.add_writer(self._sock.fileno(), self._on_writable)
 
     def _stop_writing(self) -> None:
         if self._writing:
             self._writing = False
-            self.poller.loop.remove_writer(self._sock.fileno())
+            self.poller.remove_writer(self._sock.fileno())
 
     def _forget_socket(self) -> None:
         # The loop first: a descriptor that is closed may be another connection's the next moment.
@@ -374,6 +369,10 @@ class Wire(Unread):
             self._later()
 
     # Ending
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is to be read or answered: it was told to close, or is closed."""
+        return self._state >= CLOSING
 
     def end(self) -> None:
         """No more bytes from us; theirs still come (the half-close of a tunnel)."""

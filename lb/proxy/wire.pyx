@@ -479,6 +479,10 @@ cdef class Wire(Watched):
         n = recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT)
         return not (n < 0 and errno == EAGAIN)
 
+    cpdef bint is_closing(self):
+        # Whether nothing more is to be read or answered: it was told to close, or is closed.
+        return self.state >= CLOSING
+
     # Writing
 
     cpdef Py_ssize_t backlog(self):

@@ -59,7 +59,11 @@ class BrotliDecoder:
         self._stream = brotli.Decompressor()
 
     def decode(self, data: bytes) -> bytes:
-        return bytes(self._stream.process(data))
+        # One call may hold back what it has decoded (32,760 zeros in two pieces do it): ask until nothing comes.
+        decoded = bytes(self._stream.process(data))
+        while not self._stream.is_finished() and (more := bytes(self._stream.process(b""))):
+            decoded += more
+        return decoded
 
     @property
     def eof(self) -> bool:

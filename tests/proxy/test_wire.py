@@ -1,4 +1,4 @@
-"""What every Wire keeps to, on whichever engine is active: a Wire at one end of a socket pair, a socket at the other."""
+"""What every Wire keeps to, on either engine: a Wire at one end of a socket pair, a plain socket at the other."""
 
 from __future__ import annotations
 
