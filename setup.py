@@ -34,6 +34,7 @@ SOURCES = (
     "lb/proxy/exchange.py",
 )
 
+CORES = os.cpu_count() or 1
 required = os.environ.get("LB_REQUIRE_COMPILED") == "1"
 
 
@@ -51,19 +52,19 @@ def extensions() -> list[Extension]:
             source.rsplit(".", 1)[0].replace("/", "."),
             [source],
             depends=[str(header) for header in Path("lb").rglob("*.h")],
-            extra_compile_args=["-O3", "-fno-plt", "-Wno-unused-function", "-Wno-unreachable-code"],
+            extra_compile_args=["-O2", "-g0", "-fno-plt", "-Wno-unused-function", "-Wno-unreachable-code"],
             libraries=["dl"],
             optional=not required,
         )
         for source in SOURCES
-        if Path(source).exists()
     ]
     return cythonize(
         modules,
         language_level=3,
         compiler_directives={"binding": False, "embedsignature": False, "annotation_typing": False},
+        nthreads=CORES,
         quiet=True,
     )
 
 
-setup(ext_modules=extensions())
+setup(ext_modules=extensions(), options={"build_ext": {"parallel": CORES}})

@@ -16,7 +16,7 @@ cdef class Client(Wire):
     cdef public bytes address, scheme
     cdef public object certificate
     cdef public bint leaving, secure
-    cdef bint _reading, _begun, _served
+    cdef bint _reading, _begun
     cdef bytes _fields_host, _fields, _before, _behind, _covered_host
     cpdef bytes forwarded(self, Route route, RequestHead head)
     cpdef bint covers(self, bytes host)

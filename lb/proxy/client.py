@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 _AHEAD = 65536  # bytes that a client may send ahead of its turn
 _LINGER = 5.0  # seconds for which a client that is still sending is listened to after our last word
-_GRACE = 1.0  # seconds that a client which shut its side gets to see its answer: it may be waiting, or it may be gone
+# Seconds for a client that shut its side to see its answer (it may be waiting, or it may be gone), and for one that
+# is to go to
+# bring the request that is on its way.
+_GRACE = 1.0
 _IN_A_ROW = 32  # requests that one connection gets answered before others have their turn
 
 
@@ -43,7 +46,6 @@ class Client(Wire):
         "_fields",
         "_fields_host",
         "_reading",
-        "_served",
         "address",
         "certificate",
         "engine",
@@ -64,7 +66,6 @@ class Client(Wire):
         self.leaving = False
         self._reading = False
         self._begun = False
-        self._served = False
         self._fields_host: bytes | None = None
         self._fields = b""
         self._before: bytes | None = None
@@ -97,7 +98,6 @@ class Client(Wire):
     def done(self, keep_alive: bool, unread: bool) -> None:
         """The exchange has ended; `unread` says that bytes of its request may still come."""
         self.exchange = None
-        self._served = True
         if self.closed:
             return
         self.settle()
@@ -147,12 +147,8 @@ class Client(Wire):
         return self.exchange is None and not self._begun
 
     def drain(self) -> None:
-        """No new requests: close now if there is none under way, not even on its way to us."""
-        if self.exchange is not None:
-            return
-        if self._served and not self.is_stale():
-            self.close()
-        else:
+        """End soon if no request is under way: one that is on its way to us by now is still answered."""
+        if self.exchange is None:
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     # What happens

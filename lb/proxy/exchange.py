@@ -37,6 +37,15 @@ _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE
 _CLOSES = frozenset(
     (400, 408, 413, 414, 417, 431, 501, 505)
 )  # statuses after which nobody knows where the next request begins
+# What an instance does that works no longer, and for which it is passed over for a while (F1).
+_BLAMED = frozenset(
+    (
+        "http_protocol_error",
+        "http_response_header_section_size",
+        "http_response_incomplete",
+        "http_response_timeout",
+    )
+)
 _REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
 _INTERIMS = 20  # 1xx responses before a final one
@@ -670,6 +679,8 @@ class Exchange:
         if self.phase == DONE:
             return
         self.cause = error.cause.code
+        if self.instance is not None and self.cause in _BLAMED:
+            self.instance.failed(self.engine.poller.now)
         self._leave_instance(False)
         if self.head_out:
             client = self.client

@@ -1,9 +1,9 @@
 """Tells connections that their sockets are ready: the uncompiled twin of `poller.pyx`.
 
-Where the system has epoll, all sockets are in one epoll descriptor of their own, and only that one is known to the event
-loop: a round costs one call, and nothing is lost. (libuv stops telling of a socket at its first error; if bytes came
-with a reset, only the bytes would ever be told.) Elsewhere the loop itself is asked. Either way a socket is told of again
-until it was read. The read buffer is one for all: what is read is handled before the next read.
+Where the system has epoll, all sockets are in one epoll descriptor of their own, and only that one is known to the
+event loop: a round costs one call, and nothing is lost. (libuv stops telling of a socket at its first error; if bytes
+came with a reset, only they would ever be told.) Elsewhere the loop itself is asked. Either way a socket is told of
+again until it was read. The read buffer is one for all: what is read is handled before the next read.
 """
 
 from __future__ import annotations

@@ -23,6 +23,7 @@ def compile_snapshot(
     """
     compression = _compression(config)
     routes: dict[str, Route] = {}
+    alike: dict[object, Route] = {}
     for name, app in config.apps.items():
         environments = {
             kind: registry.environment(name, kind, section, config.limits.instance_connections or 0)
@@ -32,7 +33,10 @@ def compile_snapshot(
         for domain in _domains(config, name, app):
             environment = environments.get("staging" if is_staging(domain.name) else "production")
             if environment is not None:
-                routes[domain.name] = _route(config, domain, environment, compression)
+                route = _route(config, domain, environment, compression)
+                routes[domain.name] = alike.setdefault(
+                    (route.environment, route.force_https, route.cdn, route.compression), route
+                )
     limits = Limits(config.limits.header_line, config.limits.header_total, config.limits.header_fields)
     snapshot = Snapshot(Table(routes), limits, answer, Networks(config.trusted_proxies))
     snapshot.https_port = https_port
@@ -55,7 +59,7 @@ def _domains(config: Config, name: str, app: App) -> list[Domain]:
 
 
 def _route(config: Config, domain: Domain, environment: Environment, compression: Compression | None) -> Route:
-    route = Route(domain.name, environment, config.limits.body)
+    route = Route(environment, config.limits.body)
     route.force_https = domain.force_https
     route.cdn = domain.cdn
     route.compression = compression if domain.compression else None

@@ -11,7 +11,6 @@ cdef class Environment:
 
 cdef class Route:
     cdef public Environment environment
-    cdef public bytes name
     cdef public bint force_https, cdn
     cdef public Py_ssize_t body_cap
     cdef public object compression

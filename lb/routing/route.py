@@ -68,12 +68,13 @@ class Environment:
 
 
 class Route:
-    """A bound domain. `body_cap` is in bytes; `compression` is None where it is off; `name` is the domain as bound."""
+    """What holds for a bound domain, and for every other that is treated alike: with 10,000 domains, one object in the
+    processor's cache instead of 10,000. `body_cap` is in bytes; `compression` is None where it is off.
+    """
 
-    __slots__ = ("body_cap", "cdn", "compression", "environment", "force_https", "name")
+    __slots__ = ("body_cap", "cdn", "compression", "environment", "force_https")
 
-    def __init__(self, name: str, environment: Environment, body_cap: int) -> None:
-        self.name = name.encode()
+    def __init__(self, environment: Environment, body_cap: int) -> None:
         self.environment = environment
         self.body_cap = body_cap
         self.force_https = False

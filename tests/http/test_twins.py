@@ -23,7 +23,7 @@ source_scan, source_body, source_lines, source_record = import_sources(
     "lb.http.scan", "lb.http.body", "lb.telemetry.lines", "lb.telemetry.record"
 )
 
-many = settings(max_examples=int(os.environ.get("LB_FUZZ_EXAMPLES", "400")), deadline=None)
+many = settings(max_examples=int(os.environ.get("LB_FUZZ_EXAMPLES", "800")), deadline=None)
 
 
 @pytest.fixture(autouse=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+import uvloop
 
 from lb.http.body import CHUNKED, LENGTH, Body
 from lb.http.head import Limits
@@ -188,6 +189,24 @@ async def test_a_reset_is_a_loss(on: Bench) -> None:
     await wire.wait_for("lost")
     assert wire.events == ["lost"]
     assert wire.closed
+
+
+async def _bytes_and_a_reset() -> None:
+    async with bench() as on:
+        wire, peer = on.pair(socket.AF_INET)
+        await turns()
+        peer.send(b"GET / HT")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        peer.close()
+        await wire.wait_for("lost")
+        assert wire.events in (["received", "lost"], ["lost"])
+
+
+@pytest.mark.parametrize("loops", [asyncio.new_event_loop, uvloop.new_event_loop])
+def test_a_reset_right_behind_bytes_is_a_loss(loops: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    # libuv reports a socket's first error and then nothing more, so the bytes must not be all that is seen.
+    with asyncio.Runner(loop_factory=loops) as runner:
+        runner.run(_bytes_and_a_reset())
 
 
 # Writing
