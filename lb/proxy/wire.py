@@ -85,6 +85,8 @@ class Wire(Unread):
             sock.setblocking(False)
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 2 * _HIGH)
             sock.connect(address)
         except BlockingIOError as error:
             if error.errno != errno.EINPROGRESS:  # a Unix socket's queue is full

@@ -55,7 +55,7 @@ cdef extern from "sys/socket.h" nogil:
     int SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_ERROR, SHUT_WR, MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, AF_UNIX
 
 cdef extern from "netinet/tcp.h" nogil:
-    int TCP_NODELAY
+    int TCP_NODELAY, TCP_NOTSENT_LOWAT
 
 cdef extern from "netinet/in.h" nogil:
     int IPPROTO_TCP
@@ -124,6 +124,7 @@ cdef class Wire(Watched):
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
+        cdef int not_sent = HIGH * 2
         cdef int error = 0
         self.poller = poller
         self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
@@ -133,6 +134,8 @@ cdef class Wire(Watched):
             return errno
         if family != AF_UNIX:
             setsockopt(self.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
+            # An instance that reads slowly is seen to read; listening sockets have the same, and their reason.
+            setsockopt(self.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent, sizeof(not_sent))
         if connect(self.fd, <const sockaddr*>PyBytes_AS_STRING(packed), <unsigned int>PyBytes_GET_SIZE(packed)) < 0:
             error = errno
             if error != EINPROGRESS:
