@@ -16,7 +16,6 @@ import os
 import signal
 import socket
 import stat
-from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from importlib.resources import files
 from string import Template
@@ -27,8 +26,6 @@ _STDIN = 0
 _LONGEST_WAIT = 300.0  # seconds, of /slow
 _TICK = 1.0  # seconds between two server-sent events
 _CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
-
-Handler = Callable[[web.Request], Coroutine[None, None, web.StreamResponse]]
 
 
 class DemoApp:

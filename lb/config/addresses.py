@@ -56,6 +56,9 @@ def parse_instance(value: object) -> tuple[str, int, str]:
         return "", 0, _socket_path(text)
     if text.isdecimal():
         raise BadValueError(f"{quoted(text)} lacks an address", f"write 127.0.0.1:{text}")
+    if text.startswith("-"):
+        hint = f"if it is an item of a list, a space is missing: - {text[1:].strip()}"
+        raise BadValueError(f"{quoted(text)} is not an instance's address", hint)
     if "://" in text:
         rest = re.split("[/?#]", text.partition("://")[2])[0]
         hint = f"write {rest}" if ":" in rest else f"write the name and the port: {rest or '127.0.0.1'}:80"

@@ -18,7 +18,7 @@ from lb.config.foreign import FOREIGN_KEYS
 from lb.config.model import Config
 from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
 from lb.config.tree import Blank
-from lb.config.units import BadValueError, describe
+from lb.config.units import BadValueError, Plain, describe
 
 _LIKE_ENOUGH_ELSEWHERE = 0.9  # a key is looked for in other sections only when it is nearly spelled like one there
 
@@ -37,13 +37,21 @@ def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
     if value is Blank.EMPTY and not path:
         return origin.problem(path, "this file is empty", "`lb config example` prints one to start with")
     if value is Blank.EMPTY:
-        return origin.key_problem(path, f"{origin.name(path)} has no value", "give it one, or remove the line")
+        return origin.key_problem(path, f"{origin.name(path)} has no value", _about_empty(path, origin))
     if path[-1:] == ("[key]",):
         message, hint = _bad_value(error)
         return origin.key_problem(path[:-1], message, hint)
     message, hint = _bad_value(error)
     name = origin.name(path)
     return origin.problem(path, f"{name}: {message}" if name else message, hint)
+
+
+def _about_empty(path: KeyPath, origin: Origin) -> str:
+    """The commonest reason for a section without content is that what belongs to it is not indented."""
+    below = origin.source.line(origin.place(path).key.line + 1).strip().partition(":")[0]
+    if below in _section(path).model_fields:
+        return f"indent {quoted(below)} and what else belongs to it further than this line"
+    return "give it one, or remove the line"
 
 
 def _bad_value(error: ErrorDetails) -> tuple[str, str]:
@@ -54,10 +62,18 @@ def _bad_value(error: ErrorDetails) -> tuple[str, str]:
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
         section = _section(tuple(error["loc"]))
         keys = all_of(section.model_fields) if kind == "model_type" else "a name for each app"
-        return f"keys and values are expected here, not {value}", f"the keys are {keys}"
+        hint = _about_space(error["input"]) or f"the keys are {keys}"
+        return f"keys and values are expected here, not {value}", hint
     if kind == "string_type":
         return f"text is expected here, not {value}", ""
     return f"{value} is not possible here: {error['msg']}", ""
+
+
+def _about_space(value: object) -> str:
+    """A hint for `key:value`, which is one word in YAML."""
+    key, colon, rest = value.partition(":") if isinstance(value, Plain) else ("", "", "")
+    is_meant = colon and rest and nearest(key, _all_keys(), _LIKE_ENOUGH_ELSEWHERE)
+    return f"a space is missing: write {key}: {rest}" if is_meant else ""
 
 
 def _missing_key(path: KeyPath, origin: Origin) -> Problem:

@@ -19,7 +19,7 @@ import yaml
 from lb.config import names, tree
 from lb.config.model import Config, Domain
 from lb.config.problems import ConfigErrors, Origin, Place, Problem, Source, Span, printable, quoted
-from lb.config.syntax import Stumble, explain_stumble
+from lb.config.syntax import Stumble, explain_run_on, explain_stumble
 from lb.config.tree import AliasBombError, Reader
 from lb.config.validate import validate
 
@@ -200,8 +200,8 @@ class _Composer:
     def _scalar(self, event: Any, span: Span) -> tree.Node:
         plain = not event.style and event.tag is None
         if plain and event.end_mark.line > event.start_mark.line and event.value:
-            hint = f'is line {event.start_mark.line + 2} indented rightly, or does one of the two lack a ":" or "-"?'
-            return self._unreadable(span, "this value runs on into the next line", hint)
+            first, line = self._source.line(span.line)[span.column :], event.start_mark.line + 1
+            return self._unreadable(span, *explain_run_on(first, line))
         return tree.Scalar(span, event.value, plain)
 
     def _alias(self, name: str, span: Span) -> tree.Node:

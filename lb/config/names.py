@@ -1,6 +1,6 @@
 """Domain names as people write them → the one form in which they are compared: an A-label in lower case.
 
-This file knows what a name is made of and which environment its first label selects (D1, D2, D3). It must not know
+This file knows what a name is made of and which environment its first label selects. It must not know
 the rest of the configuration.
 """
 
@@ -21,12 +21,12 @@ _HAS_PORT = re.compile(r"[^:]+:[0-9]+")
 
 
 def is_staging(name: str) -> bool:
-    """Whether a bound name selects the staging environment: its first label begins with "stg-" (D1)."""
+    """Whether a bound name selects the staging environment: its first label begins with "stg-"."""
     return name.startswith(_STAGING)
 
 
 def shared_names(app: str, shared_domain: str) -> tuple[str, str]:
-    """The production and the staging name of an app under `shared_domain` (D3)."""
+    """The production and the staging name of an app under `shared_domain`."""
     name = f"{app.lower()}.{shared_domain}"
     return name, _STAGING + name
 
@@ -42,7 +42,7 @@ def is_possible(name: str) -> bool:
 
 
 def parse_domain(value: object) -> str:
-    """The A-label of an exact name or of a one-label wildcard ("*.example.com"): lower case, no trailing dot (D2)."""
+    """The A-label of an exact name or of a one-label wildcard ("*.example.com"): lower case, no trailing dot."""
     if not isinstance(value, str):
         raise BadValueError("a domain must be text, such as shop.example.com")
     written = value.strip()
@@ -87,6 +87,11 @@ def _refuse_lookalikes(text: str) -> None:
             text.startswith("."),
             f"{shown} begins with a dot",
             f'write "{text[1:]}" and "*{text}", each as a domain of its own',
+        ),
+        (
+            text.startswith("-"),
+            f"{shown} begins with a hyphen",
+            f"a name cannot; if it is an item of a list, a space is missing: - {text[1:].strip()}",
         ),
         (text.startswith("["), f"{shown} is an IPv6 address", "bind a name"),
         (

@@ -208,7 +208,8 @@ def _domains_are_bound_once(scene: Scene) -> Iterator[Problem]:
     for path, domain in scene.domains():
         where = f"{scene.origin.where(path)} (to the app {quoted(path[1])})"
         if domain.name in bound:
-            message = f"{domain.name} is bound twice: {bound[domain.name]} and {where}"
+            twice = f"{bound[domain.name]} and {where}" if bound[domain.name] != where else f"both times {where}"
+            message = f"{domain.name} is bound twice: {twice}"
             yield scene.origin.problem((*path, "name"), message, "remove one of the two")
         bound.setdefault(domain.name, where)
 

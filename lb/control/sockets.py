@@ -24,7 +24,7 @@ BACKLOG = 4096
 # Bytes that the system keeps unsent for a reader who is slow. Without it, it takes megabytes at once and tells of
 # room when a
 # third of them has gone, and a reader of 20 KB/s would look for minutes like one that has stopped (L4).
-NOT_SENT = 131072
+NOT_SENT = 524288
 _Address = tuple[Any, ...]  # what bind() takes: host and port, and more for IPv6
 _RESERVED = 1024  # ports below belong to root
 # Elsewhere SO_REUSEPORT does not spread connections, so there the slots share one socket.

@@ -14,7 +14,6 @@ cdef class Body:
     cdef int state, digits
     cdef Py_ssize_t extensions
     cdef object section
-    cdef Py_ssize_t line_limit, total_limit
     cdef Py_ssize_t read(self, char* data, Py_ssize_t size) except -1
     cdef Py_ssize_t _chunks(self, char* data, Py_ssize_t size) except -1
     cdef Py_ssize_t _trailer(self, char* p, char* end) except -1

@@ -18,6 +18,7 @@ _Head = TypeVar("_Head", RequestHead, ResponseHead)
 _authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]{0,18}))?").fullmatch
 _is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
 
+_OPTIONS = frozenset((b"keep-alive", b"close", b"upgrade", b"te", b""))  # of Connection: they name no fields
 _DIGITS = 18  # of a length: what has more does not fit in 64 bits
 _TOO_LONG = 1 << 62  # a length beyond every limit
 _LAST_PORT = 65535
@@ -39,17 +40,12 @@ class Seen(Generic[_Head]):
 
     def connection(self, value: bytes) -> bool:
         """Read one Connection value; what it names beyond the known options is to be dropped (RFC 9110 7.6.1)."""
-        for entry in value.split(b","):
-            option = entry.strip(b" \t")
-            known = option.lower()
-            if known == b"keep-alive":
-                self.stay = True
-            elif known == b"close":
-                self.close = True
-            elif known == b"upgrade":
-                self.upgrade = True
-            elif known and known != b"te":
-                self.nominated.append(option)
+        options = {option.strip(b" \t") for option in value.lower().split(b",")}
+        self.stay = self.stay or b"keep-alive" in options
+        self.close = self.close or b"close" in options
+        self.upgrade = self.upgrade or b"upgrade" in options
+        if options - _OPTIONS:
+            self.nominated.append(value)
         return False
 
     def keeps_alive(self) -> bool:
@@ -246,7 +242,7 @@ def _content_range(seen: Seen[ResponseHead], _value: bytes, _at: int) -> bool:
 
 
 def _content_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
-    seen.head.encoded = value.lower() != b"identity"
+    seen.head.encoded = seen.head.encoded or value.lower() != b"identity"
     return True
 
 

@@ -218,7 +218,7 @@ def first_value(kept: bytes, name: bytes) -> bytes | None:
 
 def strip_nominated(kept: bytes, nominated: bytes) -> bytes:
     """`kept` without the fields that Connection named (RFC 9110 7.6.1), the protected ones excepted."""
-    names = {name.strip(b" \t").lower() for name in nominated.split(b",")}
+    names = {name.strip(b" \t") for name in set(nominated.lower().split(b","))}
     return without_fields(kept, frozenset(name for name in names - _PROTECTED if not name.startswith(b"x-forwarded")))
 
 

@@ -165,11 +165,12 @@ cdef Py_ssize_t head_end(char* data, Py_ssize_t size, Py_ssize_t searched) noexc
 
 
 cdef bytes connection_options(const char* p, Py_ssize_t n, bint* close, bint* keep, bint* upgrade):
-    # Reads one Connection value; what it names beyond the known options is returned, to be dropped (RFC 9110 7.6.1).
+    # Reads one Connection value; returned if it names fields that are to be dropped (RFC 9110 7.6.1), else None.
     cdef const char* end = p + n
     cdef const char* word
     cdef Py_ssize_t size
-    cdef bytes named = None
+    cdef const char* value = p
+    cdef bint names = False
     while p < end:
         while p < end and (p[0] == c' ' or p[0] == 9 or p[0] == c','):
             p += 1
@@ -189,11 +190,9 @@ cdef bytes connection_options(const char* p, Py_ssize_t n, bint* close, bint* ke
             upgrade[0] = True
         elif size == 2 and same(word, b"te", 2):
             pass
-        elif named is None:
-            named = text(word, size)
         else:
-            named = named + b"," + text(word, size)
-    return named
+            names = True
+    return text(value, n) if names else None
 
 
 cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
@@ -579,7 +578,7 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
                 head.ranged = True
         elif n == 16:
             if same(p, b"content-encoding", 16):
-                head.encoded = not (m == 8 and same(v, b"identity", 8))
+                head.encoded = head.encoded or not (m == 8 and same(v, b"identity", 8))
             elif same(p, b"proxy-connection", 16):
                 keep = False
         elif n == 2:

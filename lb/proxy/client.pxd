@@ -25,6 +25,8 @@ cdef class Client(Wire):
     cpdef arm(self)
     cpdef done(self, bint keep_alive, bint unread)
     cpdef bint is_idle(self)
+    cpdef _end(self, bint lingering)
+    cpdef _await_end(self)
 
 cdef class ClientListener(Listener):
     cdef Engine engine

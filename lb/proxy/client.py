@@ -105,17 +105,25 @@ class Client(Wire):
             return
         if keep_alive and not self.leaving and not self.engine.draining:
             self.arm()
-            if self.paused:
+            if self.paused and self.have <= _AHEAD:
                 self.resume()
             if self.have and not self._reading:
                 self._next_request()
-        elif unread or self.have:
+        else:
+            self._end(unread or self.have > 0)
+
+    def _end(self, lingering: bool) -> None:
+        """Close, once what is queued has gone; `lingering` for a client that may still be sending."""
+        if lingering:
             self.close_lingering()
-            self.engine.deadlines.watch(self, self.engine.poller.now + _LINGER)
         else:
             self.close()
-            if not self.closed:
-                self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.read)
+        if not self.closed:
+            self._await_end()
+
+    def _await_end(self) -> None:
+        engine = self.engine
+        engine.deadlines.watch(self, engine.poller.now + (engine.snapshot.read if self.backlog() else _LINGER))
 
     def arm(self) -> None:
         """Set the deadline that the state of things asks for (L4)."""
@@ -129,7 +137,7 @@ class Client(Wire):
         elif exchange is None:
             if self._begun:
                 return  # the time for a head runs from its first byte
-            deadline = now + engine.snapshot.idle
+            deadline = now + (_GRACE if engine.draining else engine.snapshot.idle)
         elif exchange.is_waiting():
             deadline = now + engine.snapshot.connect
         elif exchange.awaits_client():
@@ -148,7 +156,11 @@ class Client(Wire):
 
     def drain(self) -> None:
         """End soon if no request is under way: one that is on its way to us by now is still answered."""
-        if self.exchange is None:
+        if self.exchange is not None or self.is_closing():
+            return
+        if self.backlog():
+            self._end(True)  # it is still reading its last answer
+        else:
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     # What happens
@@ -178,9 +190,14 @@ class Client(Wire):
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     def drained(self) -> None:
+        if self.is_closing():
+            self._await_end()
+            return
         self.arm()
         if self.exchange is not None:
             self.exchange.client_drained()
+        elif self.paused and not self.full:
+            self._next_request()
 
     def lost(self) -> None:
         self.engine.gone(self)
@@ -208,8 +225,11 @@ class Client(Wire):
         self._reading = True
         count = 0
         while self.exchange is None and self.have and not self.is_closing():
-            if count == _IN_A_ROW:
-                self.again()
+            if self.full or count == _IN_A_ROW:
+                # Nothing more is read before what has come is answered; and to whom does not read, nothing is answered.
+                self.pause()
+                if not self.full:
+                    self.again()
                 break
             count += 1
             try:
@@ -221,11 +241,14 @@ class Client(Wire):
                 if not self._begun:
                     self._begun = True
                     self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
+                self.resume()
                 break
             self._begun = False
             self.deadline = NEVER
             self.exchange = Exchange(self.engine, self, head)
             self.exchange.start()
+        if not self.have:
+            self.resume()
         self._reading = False
 
     def _refuse(self, error: ProxyError) -> None:
@@ -264,4 +287,4 @@ class ClientListener(Listener):
         engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
 
     def refused(self, _error: int) -> None:
-        self.engine.shed()
+        self.engine.shed(self)

@@ -6,6 +6,7 @@ cdef class Deadlines:
     cdef public double now
     cdef list slots
     cdef Py_ssize_t at
+    cdef object on_error
     cpdef watch(self, Wire wire, double deadline)
     cpdef forget(self, Wire wire)
     cpdef advance(self, double now)

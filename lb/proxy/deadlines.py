@@ -7,6 +7,8 @@ the wheel. Times are seconds of the monotonic clock; a connection expires up to 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lb.proxy.wire import Wire
 
 WIDTH = 0.25
@@ -18,12 +20,15 @@ NEVER = 1e18
 
 
 class Deadlines:
-    """The wheel. A connection's `deadline` says when it expires; `due` when the wheel will look at it."""
+    """The wheel. A connection's `deadline` says when it expires; `due` when the wheel will look at it. `on_error` is
+    told of a connection whose handling failed.
+    """
 
-    __slots__ = ("at", "now", "slots")
+    __slots__ = ("at", "now", "on_error", "slots")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, on_error: Callable[[object, Exception], None]) -> None:
         self.now = now
+        self.on_error = on_error
         self.at = 0
         self.slots: list[set[Wire]] = [set() for _ in range(_SLOTS)]
 
@@ -66,7 +71,10 @@ class Deadlines:
                     continue
                 if wire.deadline <= now:
                     wire.deadline = NEVER
-                    wire.expired()
+                    try:
+                        wire.expired()
+                    except Exception as error:  # noqa: BLE001 - the others of this slot have their turn, whatever happens to one
+                        self.on_error(wire, error)
                 if not wire.closed and wire.slot < 0:
                     self._place(wire)
         if now - self.now > WIDTH:

@@ -7,10 +7,12 @@ The engine knows connections only as things to be counted, looked after and clos
 from __future__ import annotations
 
 import asyncio
+import heapq
 import os
 import socket
 import time
 from email.utils import formatdate
+from operator import attrgetter
 
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
@@ -24,6 +26,7 @@ from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import NAMES, Row
 from lb.telemetry.record import LineFormat, Record
 
+_SHED = 32  # idle connections closed at once for want of descriptors
 _PLACE = {name: at for at, name in enumerate(NAMES)}
 
 
@@ -82,7 +85,7 @@ class Engine:
         self._base = row.load()
         self._base[_PLACE["connections_open"]] = 0
         self._clients: set[Wire] = set()
-        self._listeners: list[Listener] = []
+        self._listeners: dict[Listener, socket.socket] = {}
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = False
@@ -93,7 +96,7 @@ class Engine:
         self._id_next = int.from_bytes(os.urandom(3), "big")
         self._second = -1
         self.poller = Poller(loop, self._broken)
-        self.deadlines = Deadlines(self.poller.tick())
+        self.deadlines = Deadlines(self.poller.tick(), self._broken)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._tick()
 
@@ -141,7 +144,7 @@ class Engine:
     def listen(self, listener: Listener, sock: socket.socket) -> None:
         """Let this listener serve this listening socket."""
         listener.listen(self.poller, sock)
-        self._listeners.append(listener)
+        self._listeners[listener] = sock
 
     def stop_listening(self) -> None:
         """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
@@ -191,14 +194,21 @@ class Engine:
             values[_PLACE["error_" + cause]] += count
         self._row.store(values)
 
-    def shed(self) -> None:
-        """The system has no descriptor left for a new connection: close the connection that has been idle longest."""
-        oldest: Wire | None = None
-        for client in self._clients:
-            if client.is_idle() and (oldest is None or client.deadline < oldest.deadline):  # type: ignore[attr-defined]
-                oldest = client
-        if oldest is not None:
-            oldest.abort()
+    def shed(self, listener: Listener) -> None:
+        """The system has no descriptor left for a new connection: close those that have been idle longest, and let the
+        listener rest a moment, so that a worker that is full does not only look at its queue.
+        """
+        idle = [client for client in self._clients if client.is_idle()]  # type: ignore[attr-defined]
+        for client in heapq.nsmallest(_SHED, idle, key=attrgetter("deadline")):
+            if not client.is_stale():  # a request that has just come is not idleness
+                client.abort()
+        listener.rest()
+        self._loop.call_later(wheel.WIDTH, self._listen_again, listener)
+
+    def _listen_again(self, listener: Listener) -> None:
+        sock = self._listeners.get(listener)
+        if sock is not None:
+            listener.listen(self.poller, sock)
 
     def _tick(self) -> None:
         now = self.poller.tick()

@@ -9,6 +9,7 @@ what happens next is told to it.
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError, connecting_cause
@@ -190,10 +191,11 @@ class Exchange:
 
     def forward(self) -> None:
         """Give the request to the next instance; called again when one could not take it."""
-        if self.phase == DONE:
-            return
         engine = self.engine
         environment = self.route.environment
+        if self.phase == DONE:  # its client left when its turn had come: the turn is the next one's
+            engine.wake(environment)
+            return
         while True:
             instance = environment.pick(self.tried, engine.poller.now)
             if instance is None:
@@ -205,9 +207,10 @@ class Exchange:
             if self.phase == WAITING:
                 engine.waiting -= 1
                 self.phase = DECIDING
+                self.client.arm()  # the time to wait is over
             self.instance = instance
             instance.inflight += 1
-            upstream = take_idle(instance, not self.idempotent, engine.poller.now)
+            upstream = take_idle(instance, not self.idempotent or self.attempts > 0, engine.poller.now)
             if upstream is not None:
                 engine.reused += 1
                 self.upstream = upstream
@@ -308,6 +311,7 @@ class Exchange:
             self.upstream.send_with(None, self.client, None)
             if self.upstream.full:
                 self.client.pause()
+                self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.snapshot.read)
             else:
                 self.client.resume()
         elif self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
@@ -349,10 +353,15 @@ class Exchange:
     def upstream_drained(self) -> None:
         """The instance has taken what was queued for it."""
         upstream = self.upstream
-        if not upstream.full:
-            self.client.resume()
+        client = self.client
+        if client.paused and not upstream.full:
+            client.resume()
+            client.arm()  # it is the client's turn again
         if self.phase == FORWARDING:
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+        elif self.phase == TUNNEL:
+            moving = self.engine.poller.now + self.snapshot.read
+            self.engine.deadlines.watch(upstream, moving if upstream.backlog() else NEVER)
 
     # The response
 
@@ -366,6 +375,7 @@ class Exchange:
                 self.client.send_with(None, self.upstream, None)
                 if self.client.full:
                     self.upstream.pause()
+                    self.client.arm()
             elif self.phase == FORWARDING:
                 while self.response is None:
                     response = self.upstream.scan_response(self.snapshot.limits)
@@ -519,6 +529,7 @@ class Exchange:
             and self.body.kind != CLOSE
             and not self.unread()
             and self.upstream.have == 0
+            and self.upstream.backlog() == 0  # of the request: an instance that answers early may never read it
         )
         self.finish(self.keep_alive)
 
@@ -565,6 +576,8 @@ class Exchange:
                 self.fail(ProxyError("http_response_timeout"))
         elif self.phase == RESPONDING and not upstream.paused:
             self.fail(ProxyError("connection_read_timeout"))
+        elif self.phase == TUNNEL and upstream.backlog():
+            self.fail(ProxyError("connection_write_timeout"))
 
     # Tunnels
 
@@ -683,9 +696,7 @@ class Exchange:
             self.instance.failed(self.engine.poller.now)
         self._leave_instance(False)
         if self.head_out:
-            client = self.client
-            self.finish(False)
-            client.abort()
+            self.client.abort()  # which ends in `client_gone`; an orderly end would look like the response's
             return
         accept = self.head.accept() if self.head is not None else b""
         self.reply(error_reply(error.cause, accept, self.identity(), error.detail))
@@ -695,7 +706,8 @@ class Exchange:
         head = self.head
         self._leave_instance(False)
         keep_alive = head is not None and head.keep_alive and not self.unread() and not self.engine.draining
-        if reply.status in _CLOSES:
+        # Behind an upgrade that comes to nothing there may be bytes of the other protocol (RFC 9931).
+        if reply.status in _CLOSES or (head is not None and head.upgrade is not None):
             keep_alive = False
         head_only = head is not None and head.method == b"HEAD"
         self.status = reply.status
@@ -718,6 +730,8 @@ class Exchange:
             return
         if self.phase == WAITING:
             self.engine.waiting -= 1
+            with suppress(ValueError):  # its turn may have come just now
+                self.route.environment.waiting.remove(self)
         self.phase = DONE
         self.engine.open_exchanges -= 1
         self.engine.finished(self._record())

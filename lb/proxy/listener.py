@@ -12,6 +12,7 @@ import socket
 from lb.proxy.poller import Poller, Watched
 
 _BURST = 16  # connections accepted before others have their turn
+_QUEUE = 1024  # connections accepted at the end: whoever floods us does not keep us here
 _NONE_NOW = frozenset((errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ECONNABORTED))
 
 
@@ -31,11 +32,18 @@ class Listener(Watched):
         self._socket = sock
         poller.add_reader(sock.fileno(), self._on_readable)
 
-    def stop(self) -> None:
-        """Accept no more; the socket itself stays open, its queue belongs to whoever serves it next."""
+    def rest(self) -> None:
+        """Leave the queue alone until `listen` is called again."""
         if self._socket is not None:
             self.poller.remove_reader(self._socket.fileno())
             self._socket = None
+
+    def stop(self) -> None:
+        """Accept what has come so far, and no more; the socket itself stays open for whoever serves it next."""
+        for _ in range(_QUEUE):
+            if not self._accept():
+                break
+        self.rest()
 
     def _on_readable(self) -> None:
         try:

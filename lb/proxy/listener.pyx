@@ -62,15 +62,19 @@ cdef class Listener(Watched):
         self.poller = poller
         poller.add(self, EPOLLIN)
 
-    def stop(self):
-        """Accept what has come so far, and no more; the socket itself stays open for whoever serves it next."""
+    def rest(self):
+        """Leave the queue alone until `listen` is called again."""
         if self.fd >= 0:
-            for _ in range(64):  # the longest queue by bursts; whoever floods us does not keep us here
-                if self.on_events(0) == 0:
-                    break
             epoll_ctl(self.poller.epfd, EPOLL_CTL_DEL, self.fd, NULL)
             self.fd = -1
             self.poller.remove(self)
+
+    def stop(self):
+        """Accept what has come so far, and no more; the socket itself stays open for whoever serves it next."""
+        for _ in range(64):  # by bursts: whoever floods us does not keep us here
+            if self.fd < 0 or self.on_events(0) == 0:
+                break
+        self.rest()
 
     cdef int on_events(self, uint32_t events) except -1:
         cdef sockaddr_storage peer

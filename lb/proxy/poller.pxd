@@ -12,7 +12,7 @@ cdef class Poller:
     cdef char* buffer
     cdef Py_ssize_t buffer_size
     cdef list again, graveyard
-    cdef object on_error, _batch
+    cdef object on_error
     cdef bint scheduled
     cdef int add(self, Watched watched, uint32_t events) except -1
     cdef int change(self, Watched watched, uint32_t events) except -1

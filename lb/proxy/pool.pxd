@@ -4,5 +4,7 @@ from lb.routing.instance cimport Instance
 
 from .upstream cimport Upstream
 
-@cython.locals(idle=list, upstream=Upstream)
+cdef double PROOF
+
+@cython.locals(idle=list, upstream=Upstream, oldest=Upstream)
 cpdef Upstream take_idle(Instance instance, bint unsafe, double now)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lb.routing.instance import Instance
+from lb.routing.instance import PROOF, Instance
 
 if TYPE_CHECKING:
     from lb.proxy.upstream import Upstream
@@ -21,8 +21,16 @@ def take_idle(instance: Instance, unsafe: bool, now: float) -> Upstream | None:
     if not idle:
         return None
     upstream: Upstream = idle[-1]  # type: ignore[assignment]
-    if unsafe and (now - upstream.idle_since > instance.keep_alive or upstream.is_stale()):
-        return None
+    if unsafe:
+        if not instance.keeps_idle:
+            # Until one connection has been seen to stay open, this instance may be one that closes behind each
+            # response.
+            oldest: Upstream = idle[0]  # type: ignore[assignment]
+            if now - oldest.idle_since < PROOF:
+                return None
+            instance.keeps_idle = True
+        if now - upstream.idle_since > instance.keep_alive or upstream.is_stale():
+            return None
     idle.pop()
     upstream.pooled = False
     return upstream

@@ -15,7 +15,7 @@ cdef class Wire(Watched):
     cdef readonly Py_ssize_t have, ready
     cdef readonly bint closed, full, paused, resumed
     cdef int state
-    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries
+    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward
     cdef char* data
     cdef char* rest
     cdef Py_ssize_t rest_size, searched
@@ -72,5 +72,6 @@ cdef class Wire(Watched):
     cdef int _flush(self) except -1
     cdef int _want_out(self) except -1
     cdef int _break(self) except -1
+    cdef int _last_words(self) except -1
     cdef int _finish_close(self) except -1
     cdef int _finalize(self) except -1

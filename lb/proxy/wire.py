@@ -42,7 +42,7 @@ class Wire(Unread):
     """
 
     # Derived classes must not name a slot of theirs like one of these.
-    __slots__ = ("_broken", "_eof", "_heard", "_lingers", "_memory", "_out", "_queued", "_sock", "_state", "_writing",
+    __slots__ = ("_broken", "_eof", "_heard", "_lingers", "_memory", "_out", "_outward", "_queued", "_sock", "_state", "_writing",
                  "closed", "deadline", "due", "full", "paused", "poller", "resumed", "slot")  # fmt: skip
 
     poller: Poller
@@ -57,7 +57,7 @@ class Wire(Unread):
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
         self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
-        self._eof = self._broken = self._queued = self._lingers = False
+        self._eof = self._broken = self._queued = self._lingers = self._outward = False
 
     # Beginning
 
@@ -75,6 +75,7 @@ class Wire(Unread):
 
     def connect(self, poller: Poller, family: int, address: str | tuple[str, int], _packed: bytes) -> int:
         """Connect: 0 when that is done, EINPROGRESS when it will be told, else the errno of the failure."""
+        self._outward = True
         self.poller = poller
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -86,7 +87,7 @@ class Wire(Unread):
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 2 * _HIGH)
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 8 * _HIGH)
             sock.connect(address)
         except BlockingIOError as error:
             if error.errno != errno.EINPROGRESS:  # a Unix socket's queue is full
@@ -136,7 +137,7 @@ class Wire(Unread):
         if self._state == CLOSED:
             return
         if self._broken:
-            self._finish()
+            self._last_words()
         elif self.resumed:
             self.resumed = False
             if self.have and self._state == OPEN:
@@ -354,10 +355,10 @@ class Wire(Unread):
         if not out:
             self._out = None
             self._stop_writing()
-        if self._state == CLOSING:
-            if not out:
-                self._finish_close()
-            return
+        if self._state == CLOSING and not out:
+            self._finish_close()
+            if self.closed:
+                return
         if len(out) <= _LOW:
             self.full = False
         self.drained()
@@ -371,6 +372,21 @@ class Wire(Unread):
             self._later()
 
     # Ending
+
+    def _last_words(self) -> None:
+        """A write failed. What an instance said before it broke off is still to be heard: an early answer, perhaps."""
+        if self._outward and self._state == OPEN and not self._eof and self._has_come():
+            if not self.paused:
+                self._fill()
+                if not self.closed:
+                    self._later()
+            return
+        self._finish()
+
+    def _has_come(self) -> bool:
+        with suppress(OSError):
+            return bool(self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return False
 
     def is_closing(self) -> bool:
         """Whether nothing more is to be read or answered: it was told to close, or is closed."""

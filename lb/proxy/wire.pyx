@@ -124,8 +124,9 @@ cdef class Wire(Watched):
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
-        cdef int not_sent = HIGH * 2
+        cdef int not_sent = HIGH * 8
         cdef int error = 0
+        self.outward = True
         self.poller = poller
         self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
         if self.fd < 0:
@@ -182,7 +183,7 @@ cdef class Wire(Watched):
         if events == 0:
             self.queued = False
             if self.broken:
-                return self._finalize()
+                return self._last_words()
             if self.resumed:
                 self.resumed = False
                 if self.have and self.state == OPEN:
@@ -635,14 +636,14 @@ cdef class Wire(Watched):
             free(self.out)
             self.out = NULL
             self.out_at = self.out_end = self.out_size = 0
-        if self.state == CLOSING:
-            if self.out_end == 0:
-                return self._finish_close()
-        else:
-            if self.out_end - self.out_at <= LOW:
-                self.full = False
-            if n:
-                self.drained()
+        if self.state == CLOSING and self.out_end == 0:
+            self._finish_close()
+            if self.state == CLOSED:
+                return 0
+        if self.out_end - self.out_at <= LOW:
+            self.full = False
+        if n:
+            self.drained()
         return 0
 
     cdef int _break(self) except -1:
@@ -654,6 +655,18 @@ cdef class Wire(Watched):
         return 0
 
     # Ending
+
+    cdef int _last_words(self) except -1:
+        # A write failed. What an instance said before it broke off is still to be heard: an early answer, perhaps.
+        cdef char byte
+        if self.outward and self.state == OPEN and not self.eof and recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0:
+            self.readable = True
+            if not self.paused:
+                self._fill()
+                if self.state != CLOSED:
+                    self._later()
+            return 0
+        return self._finalize()
 
     cpdef end(self):
         # No more bytes from us; theirs still come (the half-close of a tunnel).

@@ -13,6 +13,7 @@ from lb.http.reply import Reply, error_reply, redirect
 from lb.routing.table import host_name
 
 RESERVED = b"/.well-known/acme-challenge/"
+_DECODINGS = 4  # times that a path is decoded: nobody means more, and each may unveil the next
 
 Answer = Callable[[bytes], bytes | None]
 """From a challenge token to its key authorization, or None."""
@@ -33,13 +34,15 @@ def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: An
 
 def plain_path(path: bytes) -> bytes:
     """The path that a lenient server could take this one for: decoded as often as it can be, backslashes turned, dots
-    and doubled slashes resolved.
+    and doubled slashes resolved. One that is encoded too often to be looked through is taken for the reserved one.
     """
-    while b"%" in path:
+    for _ in range(_DECODINGS):
         decoded = unquote_to_bytes(path)
         if decoded == path:
             break
         path = decoded
+    else:
+        return RESERVED
     kept: list[bytes] = []
     segments = path.replace(b"\\", b"/").split(b"/")
     for segment in segments:

@@ -17,12 +17,16 @@ SAFE_IDLE = 1.0
 gunicorn's 2 s, the shortest keep-alive of the usual servers."""
 
 
+PROOF = 0.05
+"""Seconds that an idle connection has to stay open before the instance is taken for one that keeps them."""
+
+
 class Instance:
     """An instance: where it is, and its state.
 
     `key` is its address as configured; `idle` the pooled connections, newest last; `inflight` the exchanges that it
     is serving; `limit` how many it may serve at once (0: any number); `keep_alive` for how many seconds an idle
-    connection is trusted.
+    connection is trusted; `keeps_idle` that one has been seen to stay open at all.
     """
 
     __slots__ = (
@@ -34,6 +38,7 @@ class Instance:
         "idle",
         "inflight",
         "keep_alive",
+        "keeps_idle",
         "key",
         "label",
         "limit",
@@ -53,6 +58,7 @@ class Instance:
         self.failures = 0
         self.down_until = 0.0
         self.keep_alive = SAFE_IDLE
+        self.keeps_idle = False
 
     def failed(self, now: float) -> None:
         """It refused or broke a connection: pass it over for a while."""
@@ -73,6 +79,8 @@ class Instance:
     def closed_idle(self, seconds: float) -> None:
         """It closed a connection that had been idle for so long: stay well below that from now on."""
         self.keep_alive = min(self.keep_alive, seconds / 2)
+        if seconds < PROOF:
+            self.keeps_idle = False
 
 
 def pack_address(family: int, address: str | tuple[str, int]) -> bytes:

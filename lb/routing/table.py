@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from lb.routing.route import Route
 
 _REMEMBERED = 65536
+_LONGEST = 261  # bytes of the longest name, with final dot and port
 
 
 class Table:
@@ -34,7 +35,7 @@ class Table:
         if route is not None:
             return route
         route = self._look_up(host_name(host))
-        if route is not None and len(self._seen) < _REMEMBERED:
+        if route is not None and len(self._seen) < _REMEMBERED and len(host) <= _LONGEST:
             self._seen[host] = route
         return route
 

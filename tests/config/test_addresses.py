@@ -101,7 +101,7 @@ def test_instance(written: str, instance: tuple[str, int, str]) -> None:
         ("unix:/run/", "unix:/run/app.sock"),
         ("unix:/" + "a" * 107, "107 bytes"),
         ("a..b:80", "127.0.0.1:3000"),
-        ("-a:80", "127.0.0.1:3000"),
+        ("-a:80", "- a:80"),
     ],
 )
 def test_not_an_instance(written: str, hint: str) -> None:

@@ -8,6 +8,10 @@ from lb.proxy.wire import Wire
 START = 1000.0
 
 
+def _fail(_wire: object, error: Exception) -> None:
+    raise AssertionError from error
+
+
 class Clocked(Wire):
     """Writes down when it expired; `then` is the deadline that it sets itself."""
 
@@ -36,7 +40,7 @@ def _turn(wheel: Deadlines, until: float, step: float = WIDTH) -> None:
 def test_it_expires_late_by_a_slot_at_most_and_never_early() -> None:
     # spec: L4
     for after in (0.0, 0.1, WIDTH, 1.0, 60.0, 127.0, 128.5, 300.0, 1000.0):
-        wheel = Deadlines(START)
+        wheel = Deadlines(START, _fail)
         wire = Clocked(wheel)
         wheel.watch(wire, START + after)
         _turn(wheel, START + after + 4 * WIDTH)
@@ -45,7 +49,7 @@ def test_it_expires_late_by_a_slot_at_most_and_never_early() -> None:
 
 
 def test_it_expires_once() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wire = Clocked(wheel)
     wheel.watch(wire, START + 1)
     _turn(wheel, START + 400)
@@ -54,7 +58,7 @@ def test_it_expires_once() -> None:
 
 
 def test_a_deadline_that_moves_on_costs_an_assignment() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wire = Clocked(wheel)
     wheel.watch(wire, START + 1)
     slot = wire.slot
@@ -69,7 +73,7 @@ def test_a_deadline_that_moves_on_costs_an_assignment() -> None:
 
 
 def test_a_nearer_deadline_moves_at_once() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wire = Clocked(wheel)
     wheel.watch(wire, START + 100)
     wheel.watch(wire, START + 1)
@@ -78,7 +82,7 @@ def test_a_nearer_deadline_moves_at_once() -> None:
 
 
 def test_who_is_forgotten_does_not_expire() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wire, other = Clocked(wheel), Clocked(wheel)
     wheel.watch(wire, START + 1)
     wheel.watch(other, START + 1)
@@ -90,7 +94,7 @@ def test_who_is_forgotten_does_not_expire() -> None:
 
 
 def test_a_new_deadline_within_expired_counts() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wire = Clocked(wheel, then=START + 5)
     wheel.watch(wire, START + 1)
     _turn(wheel, START + 4.5)
@@ -100,7 +104,7 @@ def test_a_new_deadline_within_expired_counts() -> None:
 
 
 def test_one_that_expires_may_forget_another_of_the_same_slot() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wires = [Clocked(wheel) for _ in range(2)]
 
     class Jealous(Clocked):
@@ -120,7 +124,7 @@ def test_one_that_expires_may_forget_another_of_the_same_slot() -> None:
 
 
 def test_a_process_that_slept_tells_everybody_once() -> None:
-    wheel = Deadlines(START)
+    wheel = Deadlines(START, _fail)
     wires = [Clocked(wheel) for _ in range(20)]
     for number, wire in enumerate(wires):
         wheel.watch(wire, START + 10 * number)
@@ -130,3 +134,24 @@ def test_a_process_that_slept_tells_everybody_once() -> None:
     wheel.watch(late, START + 10_001)
     _turn(wheel, START + 10_002)
     assert len(late.expirations) == 1
+
+
+class Faulty(Clocked):
+    """Fails when it expires."""
+
+    __slots__ = ()
+
+    def expired(self) -> None:
+        raise ValueError
+
+
+def test_one_that_fails_is_told_and_keeps_nobody_else_from_expiring() -> None:
+    told: list[object] = []
+    wheel = Deadlines(START, lambda wire, _error: told.append(wire))
+    faulty = [Faulty(wheel) for _ in range(3)]
+    well = [Clocked(wheel) for _ in range(3)]
+    for wire in (*faulty, *well):
+        wheel.watch(wire, START + 1.0)
+    _turn(wheel, START + 2.0)
+    assert set(told) == set(faulty)
+    assert [len(wire.expirations) for wire in well] == [1, 1, 1]
