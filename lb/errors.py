@@ -81,6 +81,7 @@ _TABLE = (
     Cause("http_response_header_section_size", 502, "The header of the app's response is too large.", _APP),
     Cause("http_upgrade_failed", 502, "The app's instance answered an upgrade that was not asked for.", _APP),
     # Nobody is left to be answered.
+    Cause("client_stopped_reading", 499, "The client stopped reading the response.", "Nothing is to be mended."),
     Cause(
         "client_closed_request", 499, "The client left before the response was complete.", "Nothing is to be mended."
     ),

@@ -15,6 +15,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 from urllib.parse import SplitResult
@@ -48,7 +49,14 @@ class Wrk:
             script = Path(directory) / "report.lua"
             script.write_text(WRK_SCRIPT)
             command = ("wrk", "-t1", f"-c{connections}", f"-d{whole}s", "--latency", "-s", str(script), target.geturl())
-            return parse_wrk(_output_of(command, whole, tick))
+            return _without_failed(parse_wrk(_output_of(command, whole, tick)))
+
+
+def _without_failed(figures: Figures) -> Figures:
+    """An error page is an answer to wrk, but not to the other two."""
+    errors = dict(figures.errors)
+    failed = errors.pop("status", 0)
+    return replace(figures, requests=figures.requests - failed, errors={**errors, "status 4xx or 5xx": failed})
 
 
 class H2load:

@@ -208,8 +208,8 @@ def _domains_are_bound_once(scene: Scene) -> Iterator[Problem]:
     for path, domain in scene.domains():
         where = f"{scene.origin.where(path)} (to the app {quoted(path[1])})"
         if domain.name in bound:
-            twice = f"{bound[domain.name]} and {where}" if bound[domain.name] != where else f"both times {where}"
-            message = f"{domain.name} is bound twice: {twice}"
+            first = bound[domain.name]
+            message = f"{domain.name} is bound twice{f', {where}' if first == where else f': {first} and {where}'}"
             yield scene.origin.problem((*path, "name"), message, "remove one of the two")
         bound.setdefault(domain.name, where)
 

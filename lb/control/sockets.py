@@ -21,10 +21,6 @@ from lb.control.errors import StartError
 from lb.control.holder import port_holder
 
 BACKLOG = 4096
-# Bytes that the system keeps unsent for a reader who is slow. Without it, it takes megabytes at once and tells of
-# room when a
-# third of them has gone, and a reader of 20 KB/s would look for minutes like one that has stopped (L4).
-NOT_SENT = 524288
 _Address = tuple[Any, ...]  # what bind() takes: host and port, and more for IPv6
 _RESERVED = 1024  # ports below belong to root
 # Elsewhere SO_REUSEPORT does not spread connections, so there the slots share one socket.
@@ -129,10 +125,8 @@ def _bind(family: int, target: _Address, *, share: bool) -> socket.socket:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Accepted sockets inherit these: two system calls less each.
+        # Accepted sockets inherit it: a system call less each.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, NOT_SENT)
         sock.setblocking(False)
         sock.bind(target)
     except OSError:

@@ -133,6 +133,7 @@ class Client(Wire):
         if self.leaving:
             return
         if self.backlog():
+            self.takes()
             deadline = now + engine.snapshot.read
         elif exchange is None:
             if self._begun:
@@ -208,12 +209,16 @@ class Client(Wire):
 
     def expired(self) -> None:
         exchange = self.exchange
-        if exchange is None:
+        if self.backlog() and not self.leaving and self.takes():
+            self.arm()  # slow, and still reading: a stream that moves is never cut
+        elif exchange is None:
             if self._begun and not self.backlog():
                 self._refuse(ProxyError("request_timeout"))
             else:
                 self.abort()
-        elif self.leaving or self.backlog():
+        elif self.backlog():
+            exchange.client_stopped()
+        elif self.leaving:
             self.abort()
         elif exchange.is_waiting():
             exchange.fail(ProxyError("destination_unavailable"))

@@ -51,6 +51,7 @@ cdef class Exchange:
     cpdef bint client_ended(self)
     cpdef client_drained(self)
     cpdef client_gone(self)
+    cpdef client_stopped(self)
     cpdef upstream_connected(self)
     cpdef upstream_refused(self, Upstream upstream, str cause)
     cpdef response_data(self)

@@ -298,6 +298,7 @@ class Exchange:
             client.abort()  # the rest will not come
             return
         if upstream.full:
+            upstream.takes()
             client.pause()
         else:
             client.resume()  # it may have been stopped while there was nobody to take its bytes
@@ -353,6 +354,8 @@ class Exchange:
     def upstream_drained(self) -> None:
         """The instance has taken what was queued for it."""
         upstream = self.upstream
+        if upstream.full:
+            upstream.takes()
         client = self.client
         if client.paused and not upstream.full:
             client.resume()
@@ -569,6 +572,8 @@ class Exchange:
             upstream.abort()
             self._instance_failed("connection_timeout")
             self.forward()
+        elif upstream.backlog() and upstream.takes():
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
         elif self.phase == FORWARDING:
             if upstream.backlog():
                 self.fail(ProxyError("connection_write_timeout"))
@@ -636,6 +641,11 @@ class Exchange:
                 self.status = 499
         self._leave_instance(False)
         self.finish(False)
+
+    def client_stopped(self) -> None:
+        """The client has not taken anything for too long: end it, and say in the log who ended it (L4)."""
+        self.cause = "client_stopped_reading"
+        self.client.abort()
 
     # Failures and the end
 

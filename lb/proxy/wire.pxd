@@ -24,6 +24,7 @@ cdef class Wire(Watched):
     cdef Py_ssize_t out_at, out_end, out_size
     cdef SSL* ssl
     cdef object tls, memory
+    cdef int held
 
     cpdef attach(self, Poller poller, int fd)
     cpdef start_tls(self, contexts)
@@ -43,6 +44,7 @@ cdef class Wire(Watched):
     cpdef again(self)
     cpdef bint is_stale(self) except -1
     cpdef bint is_closing(self)
+    cpdef bint takes(self)
     cpdef end(self)
     cpdef close(self)
     cpdef close_lingering(self)

@@ -16,8 +16,11 @@ down to 16. What messages mean, deadlines (they are only kept here) and pools ar
 from __future__ import annotations
 
 import errno
+import fcntl
 import socket
 import ssl
+import sys
+import termios
 from contextlib import suppress
 
 from lb.proxy.memory_tls import MemoryTls, Terminator
@@ -42,8 +45,28 @@ class Wire(Unread):
     """
 
     # Derived classes must not name a slot of theirs like one of these.
-    __slots__ = ("_broken", "_eof", "_heard", "_lingers", "_memory", "_out", "_outward", "_queued", "_sock", "_state", "_writing",
-                 "closed", "deadline", "due", "full", "paused", "poller", "resumed", "slot")  # fmt: skip
+    __slots__ = (
+        "_broken",
+        "_eof",
+        "_heard",
+        "_held",
+        "_lingers",
+        "_memory",
+        "_out",
+        "_outward",
+        "_queued",
+        "_sock",
+        "_state",
+        "_writing",
+        "closed",
+        "deadline",
+        "due",
+        "full",
+        "paused",
+        "poller",
+        "resumed",
+        "slot",
+    )
 
     poller: Poller
     _sock: socket.socket
@@ -52,6 +75,7 @@ class Wire(Unread):
         super().__init__()
         self.deadline = self.due = 0.0
         self.slot = -1
+        self._held = 0
         self.closed = self.full = self.paused = self.resumed = False
         self._state = OPEN
         self._out: bytearray | None = None
@@ -86,8 +110,6 @@ class Wire(Unread):
             sock.setblocking(False)
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, 8 * _HIGH)
             sock.connect(address)
         except BlockingIOError as error:
             if error.errno != errno.EINPROGRESS:  # a Unix socket's queue is full
@@ -174,6 +196,9 @@ class Wire(Unread):
         if self._memory is not None:
             data = self._decrypt(self._memory, data)
         elif not n:
+            if self._broken:  # a reset of which the failed write was told: no orderly end
+                self._finish()
+                return
             self._eof = True
         if data:
             self._add(data)
@@ -387,6 +412,15 @@ class Wire(Unread):
         with suppress(OSError):
             return bool(self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
         return False
+
+    def takes(self) -> bool:
+        """Whether the peer has taken anything since the last time that this was asked: the system holds less for it."""
+        before = self._held
+        try:
+            self._held = int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except (OSError, ValueError):
+            return False
+        return self._held < before
 
     def is_closing(self) -> bool:
         """Whether nothing more is to be read or answered: it was told to close, or is closed."""

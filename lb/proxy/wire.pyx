@@ -55,7 +55,13 @@ cdef extern from "sys/socket.h" nogil:
     int SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_ERROR, SHUT_WR, MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, AF_UNIX
 
 cdef extern from "netinet/tcp.h" nogil:
-    int TCP_NODELAY, TCP_NOTSENT_LOWAT
+    int TCP_NODELAY
+
+cdef extern from "sys/ioctl.h" nogil:
+    int ioctl(int, unsigned long, ...)
+
+cdef extern from "linux/sockios.h" nogil:
+    unsigned long SIOCOUTQ
 
 cdef extern from "netinet/in.h" nogil:
     int IPPROTO_TCP
@@ -124,7 +130,6 @@ cdef class Wire(Watched):
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
-        cdef int not_sent = HIGH * 8
         cdef int error = 0
         self.outward = True
         self.poller = poller
@@ -135,8 +140,6 @@ cdef class Wire(Watched):
             return errno
         if family != AF_UNIX:
             setsockopt(self.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
-            # An instance that reads slowly is seen to read; listening sockets have the same, and their reason.
-            setsockopt(self.fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &not_sent, sizeof(not_sent))
         if connect(self.fd, <const sockaddr*>PyBytes_AS_STRING(packed), <unsigned int>PyBytes_GET_SIZE(packed)) < 0:
             error = errno
             if error != EINPROGRESS:
@@ -288,6 +291,8 @@ cdef class Wire(Watched):
                 self.readable = False
             return n
         if n == 0:
+            if self.broken:
+                return -2  # a reset of which the failed write was told: no orderly end
             self.eof = True
             return 0
         if errno == EAGAIN or errno == EINTR:
@@ -482,6 +487,15 @@ cdef class Wire(Watched):
             return True
         n = recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT)
         return not (n < 0 and errno == EAGAIN)
+
+    cpdef bint takes(self):
+        # Whether the peer has taken anything since the last time that this was asked: the system holds fewer bytes for it.
+        cdef int held = 0
+        cdef int before = self.held
+        if self.fd < 0 or ioctl(self.fd, SIOCOUTQ, &held) < 0:
+            return False
+        self.held = held
+        return held < before
 
     cpdef bint is_closing(self):
         # Whether nothing more is to be read or answered: it was told to close, or is closed.

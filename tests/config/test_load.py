@@ -334,8 +334,7 @@ class TestOneAppWithoutAFile:
             "    --to 8000\n"
             "         ^^^^\n"
             "    hint: write 127.0.0.1:8000\n"
-            'lb serve: error: a.example is bound twice: in "--domain a.example" (to the app "app") '
-            'and in "--domain a.example" (to the app "app")\n'
+            'lb serve: error: a.example is bound twice, in "--domain a.example" (to the app "app")\n'
             "    --domain a.example\n"
             "             ^^^^^^^^^\n"
             "    hint: remove one of the two\n"

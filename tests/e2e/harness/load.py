@@ -1,0 +1,71 @@
+"""Clients that ask as fast as they can while something fails, and what became of each of their requests."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.e2e.harness.client import Client
+from tests.e2e.harness.door import FrontDoor
+from tests.e2e.harness.expect import proxy_error
+from tests.e2e.harness.waiting import PATIENCE, wait_for
+from tests.e2e.harness.wire import Truncated
+
+Outcomes = Counter[str]
+
+
+def outcome_of(client: Client, request: bytes) -> str:
+    """What the client sees: "200", "502 connection_refused", or "lost" where no response came, or not to its end."""
+    try:
+        response = client.ask(request)
+    except (ConnectionError, Truncated):
+        return "lost"
+    cause = f" {proxy_error(response)}" if response.has("proxy-status") else ""
+    return f"{response.status}{cause}"
+
+
+def ask_once(door: FrontDoor, request: bytes) -> str:
+    """The same on a connection of its own."""
+    with door.connect() as client:
+        return outcome_of(client, request)
+
+
+@contextmanager
+def load(door: FrontDoor, request: bytes, clients: int = 8) -> Iterator[Outcomes]:
+    """Keep-alive clients that send the request over and over until the block ends; AssertionError when one hangs."""
+    outcomes: Outcomes = Counter()
+    stop = threading.Event()
+    lock = threading.Lock()
+
+    def run() -> None:
+        while not stop.is_set():
+            with door.connect() as client:
+                outcome = ""
+                while not stop.is_set() and outcome != "lost":
+                    outcome = outcome_of(client, request)
+                    with lock:
+                        outcomes[outcome] += 1
+
+    threads = [threading.Thread(target=run) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield outcomes
+    finally:
+        stop.set()
+        join_all(threads)
+
+
+def join_all(threads: list[threading.Thread]) -> None:
+    """Wait for all of them; AssertionError when one does not end."""
+    for thread in threads:
+        thread.join(2 * PATIENCE)
+    assert not [thread for thread in threads if thread.is_alive()], "a request hangs"
+
+
+def wait_more(outcomes: Outcomes, outcome: str = "200", count: int = 200) -> None:
+    """Wait until so many more requests had this outcome."""
+    enough = outcomes[outcome] + count
+    wait_for(lambda: outcomes[outcome] >= enough, f"{count} times {outcome!r}")
