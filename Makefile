@@ -2,7 +2,7 @@
 #   make run    the demo on http://localhost:8080 and https://localhost:8443
 #   make test   linters, types, tests
 #   make bench  the benchmarks
-#   make install PYTHON=python3.14   takes another Python than the first suitable one
+#   make install PYTHON=python3.14   takes another Python than the first suitable one, when there is no .venv yet
 
 .DEFAULT_GOAL := install
 .PHONY: install run test bench clean
@@ -56,7 +56,7 @@ $(BIN)/python:
 	@$(PIP) install --upgrade pip
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
-	@echo "installing lb into $(VENV)"
+	@echo "installing lb into $(VENV); compiling takes a few minutes"
 	@$(PIP) install --editable .
 	@touch $@
 

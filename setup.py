@@ -58,13 +58,16 @@ def extensions() -> list[Extension]:
         )
         for source in SOURCES
     ]
-    return cythonize(
+    built = cythonize(
         modules,
         language_level=3,
         compiler_directives={"binding": False, "embedsignature": False, "annotation_typing": False},
         nthreads=CORES,
         quiet=True,
     )
+    for module in built:
+        module.optional = not required  # cythonize makes new objects, and forgets it
+    return built
 
 
 setup(ext_modules=extensions(), options={"build_ext": {"parallel": CORES}})

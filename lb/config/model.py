@@ -30,6 +30,7 @@ from lb.config.fields import (
     or_off,
     size,
 )
+from lb.config.problems import quoted
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -121,6 +122,8 @@ def _access_log(value: object) -> object:
     """`access_log: combined` is short for `access_log: {format: combined}`, and off may be said in any way."""
     if units.is_off(value):
         return {"format": "off"}
+    if isinstance(value, str) and "/" in value:
+        raise units.BadValueError(f"{quoted(value)} is a path", f"write {{path: {value}}}")
     return {"format": value} if isinstance(value, str) else value
 
 

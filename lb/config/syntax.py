@@ -44,8 +44,7 @@ def explain_stumble(stumble: Stumble) -> tuple[str, str]:
 def explain_run_on(first: str, line: int) -> tuple[str, str]:
     """A message and a hint for an unquoted value that goes on behind its `line` (from 1), whose text is `first`."""
     if first.rstrip().endswith((";", "{")):
-        hint = "the file is YAML: `lb config example` prints one, config/README.md has nginx's words beside ours"
-        return "this looks like the configuration of another program", hint
+        return "this looks like the configuration of another program", "here it is YAML: `lb config example` prints one"
     if first.lstrip().startswith("-"):
         return "this value runs on into the next line", 'a list item is "- " and the value: is the space missing?'
     hint = f'is line {line + 1} indented rightly, or does one of the two lack a ":" or a "- "?'

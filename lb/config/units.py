@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-from lb.config.problems import quoted
+from lb.config.problems import printable, quoted
 
 SIZE_PATTERN = r"[0-9]+(\.[0-9]+)? ?([kKmMgGtT][iI]?)?[bB]?"
 DURATION_PATTERN = r"[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?"
@@ -43,7 +43,7 @@ class BadValueError(ValueError):
     """A value that cannot be what its key asks for: `message` for an operator, `hint` for how to mend it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
+        super().__init__(printable(message))  # pydantic encodes it, and a variable may hold what no encoding has
         self.message = message
         self.hint = hint
 

@@ -19,7 +19,7 @@ from aiohttp import web
 from lb.config.model import App, Config, Environment
 from lb.control.board import Board
 from lb.telemetry.counters import Slab
-from lb.telemetry.prometheus import render
+from lb.telemetry.prometheus import CONTENT_TYPE, render
 from lb.worker.channel import Channel
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
@@ -67,7 +67,7 @@ def make_app(assignment: AdminAssignment) -> web.Application:
 
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)
-        return web.Response(body=body, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
         return web.Response(text="ok\n")  # without its supervisor this process ends, so an answer is the proof

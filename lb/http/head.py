@@ -208,14 +208,6 @@ def without_fields(kept: bytes, names: frozenset[bytes]) -> bytes:
     return b"\r\n".join(lines[:1] + [line for line in lines[1:] if not line or field_name(line) not in names])
 
 
-def first_value(kept: bytes, name: bytes) -> bytes | None:
-    """The value of the first field of this lower-case name in `kept`, or None."""
-    for line in kept.split(b"\r\n")[1:]:
-        if line and field_name(line) == name:
-            return line.partition(b":")[2].strip(b" \t")
-    return None
-
-
 def strip_nominated(kept: bytes, nominated: bytes) -> bytes:
     """`kept` without the fields that Connection named (RFC 9110 7.6.1), the protected ones excepted."""
     names = {name.strip(b" \t") for name in set(nominated.lower().split(b","))}

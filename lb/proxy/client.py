@@ -123,7 +123,11 @@ class Client(Wire):
 
     def _await_end(self) -> None:
         engine = self.engine
-        engine.deadlines.watch(self, engine.poller.now + (engine.snapshot.read if self.backlog() else _LINGER))
+        patience = _LINGER
+        if self.backlog():
+            self.takes()
+            patience = engine.snapshot.read
+        engine.deadlines.watch(self, engine.poller.now + patience)
 
     def arm(self) -> None:
         """Set the deadline that the state of things asks for (L4)."""

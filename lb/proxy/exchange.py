@@ -635,8 +635,9 @@ class Exchange:
         """The client's connection is no more: what the instance does for it is in vain (F3)."""
         if self.phase == DONE:
             return
-        if self.phase != TUNNEL and self.cause is None:
-            self.cause = "client_closed_request"
+        if self.phase != TUNNEL:
+            if self.cause is None:
+                self.cause = "client_closed_request"
             if not self.head_out:
                 self.status = 499
         self._leave_instance(False)

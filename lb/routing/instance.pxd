@@ -10,5 +10,4 @@ cdef class Instance:
     cdef public double down_until, keep_alive
     cpdef failed(self, double now)
     cpdef worked(self)
-    cpdef bint is_ready(self, double now)
     cpdef closed_idle(self, double seconds)

@@ -72,10 +72,6 @@ class Instance:
         if self.keep_alive < SAFE_IDLE:
             self.keep_alive += 0.001  # what was learnt from a restart is forgotten with time
 
-    def is_ready(self, now: float) -> bool:
-        """Whether it is to be given requests."""
-        return self.healthy and self.down_until <= now
-
     def closed_idle(self, seconds: float) -> None:
         """It closed a connection that had been idle for so long: stay well below that from now on."""
         self.keep_alive = min(self.keep_alive, seconds / 2)

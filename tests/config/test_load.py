@@ -348,3 +348,10 @@ class TestOneAppWithoutAFile:
         with pytest.raises(ConfigErrors) as errors:
             config_for_instances([], [], ":80")
         assert "lb serve: error: the list is empty" in str(errors.value)
+
+
+@pytest.mark.parametrize("key", ["workers", "shared_domain", "admin", "access_log", "trusted_proxies"])
+def test_a_variable_with_bytes_that_are_no_text_is_refused_like_any_other(key: str) -> None:
+    # spec: R1; os.environ has such bytes as lone surrogates
+    (problem,) = refused(SMALL.format(f'{key}: "${{ODD}}"').encode(), MappingProxyType({"ODD": "a\udcff"}))
+    assert '"a\N{REPLACEMENT CHARACTER}"' in problem.message

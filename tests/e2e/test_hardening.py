@@ -55,7 +55,7 @@ def test_a_client_that_asks_and_never_reads_stops_being_served(tmp_path: Path) -
             client.send(get("/big") * count)
             served = wait_until_still(lambda: len(instance.requests), "the requests served")
             assert 0 < served * size < 24 * MIB, f"{served} answers were made for a client that reads none"
-            assert process.peak_memory(worker) - before < 4 * MIB
+            assert process.peak_memory(worker) - before < 12 * MIB
             for _ in range(count):
                 assert len(client.response().body) == size
 
@@ -71,7 +71,7 @@ def test_a_client_that_sends_requests_and_reads_no_answers_is_not_read_from(tmp_
             while asked < 64 * MIB:
                 asked += client.sock.send(get(host="nobody.example") * 1000)
         assert asked < 64 * MIB
-        assert process.peak_memory(worker) - before < 4 * MIB
+        assert process.peak_memory(worker) - before < 12 * MIB
         client.sock.settimeout(15)
         assert client.response().status == 404
         assert door.ask(get(host="nobody.example")).status == 404
@@ -191,7 +191,7 @@ def test_a_connection_with_a_request_still_queued_is_not_used_again(tmp_path: Pa
 
     dropped, seen = 0, b""
     with Instance(script, sock=sock) as instance, FrontDoor(configure(instance.address), tmp_path) as door:
-        for size in range(40_000, 640_000, 20_000):
+        for size in range(100_000, 4_600_000, 60_000):
             ends = len(instance.requests) + len(instance.aborted)
             with door.connect() as client:
                 client.send(post("/early", b"x" * size))

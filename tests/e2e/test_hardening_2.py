@@ -44,9 +44,9 @@ def test_a_client_that_was_made_to_wait_and_then_stops_sending_is_closed(tmp_pat
     with Instance(script, sock=sock) as instance, ExitStack() as stack:
         config = configure(instance.address, timeouts=_timeouts(read=SHORT))
         door = stack.enter_context(FrontDoor(config, tmp_path))
-        clients = [stack.enter_context(door.connect()) for _ in range(24)]
+        clients = [stack.enter_context(door.connect()) for _ in range(75)]
         for number, client in enumerate(clients):
-            client.send(message("POST /stalled", "Content-Length: 9000000", body=b"x" * (100_000 + 25_000 * number)))
+            client.send(message("POST /stalled", "Content-Length: 9000000", body=b"x" * (100_000 + 60_000 * number)))
         instance.wait_peers(len(clients))
         wait_until_still(lambda: sum(len(peer.stream.record) for peer in instance.peers), "the uploads", SHORT / 3)
         reading.set()
@@ -159,3 +159,51 @@ def test_a_time_in_the_queue_is_over_when_the_queue_is(tmp_path: Path) -> None:
         past_the_wait.set()
         for client, size in zip(second, sizes, strict=True):
             assert len(client.response().body) == size + 1
+
+
+def _sized(peer: Peer) -> None:
+    while True:
+        head = peer.head()
+        if head.method == b"POST":
+            peer.wait_gone()
+            return
+        peer.body(head)
+        peer.send(ok(b"x" * int(head.target[1:])))
+
+
+SIZES = tuple(range(2_000_000, 4_400_000, 60_000))  # around what the kernel takes of a response that nobody reads
+
+
+def test_the_end_of_a_response_that_still_moves_is_never_cut(tmp_path: Path) -> None:
+    # spec: L4: what is queued for a slow reader when everything else is over
+    pause = threading.Event()
+    with Instance(_sized) as instance, ExitStack() as stack:
+        config = configure(instance.address, timeouts=_timeouts(read=SHORT))
+        door = stack.enter_context(FrontDoor(config, tmp_path))
+        clients = [stack.enter_context(door.connect(receive_buffer=16384)) for _ in SIZES]
+        for client, size in zip(clients, SIZES, strict=True):
+            client.stream.keep = False
+            client.send(get(f"/{size}", "Connection: close"))
+        for client in clients:
+            client.head()
+        for _ in range(20):
+            pause.wait(SHORT / 10)
+            for client in clients:
+                client.stream.exactly(60_000)
+        for client, size in zip(clients, SIZES, strict=True):
+            assert len(client.rest()) == size - 20 * 60_000
+
+
+def test_a_client_that_stops_reading_before_its_next_answer_begins(tmp_path: Path) -> None:
+    # spec: L4, E1: every end has a status
+    with Instance(_sized) as instance, ExitStack() as stack:
+        config = configure(instance.address, timeouts=_timeouts(read=SHORT))
+        door = stack.enter_context(FrontDoor(config, tmp_path))
+        for size in SIZES:
+            client = stack.enter_context(door.connect(receive_buffer=16384))
+            client.send(get(f"/{size}") + message(f"POST /{size}", "Content-Length: 10", body=b"12345"))
+        wait_until_still(lambda: len(door.log()), "the ends of the connections", 3 * SHORT)
+        entries = door.log()
+        assert len(entries) > len(SIZES)
+        assert {entry["status"] for entry in entries} <= {200, 408, 499}
+        assert {entry["status"] for entry in entries if entry["method"] == "POST"} & {499}
