@@ -103,7 +103,9 @@ class Client(Wire):
         self.settle()
         if self.is_closing():
             return
-        if keep_alive and not self.leaving and not self.engine.draining:
+        if keep_alive and not self.engine.draining and (self.have or not self.leaving):
+            if self.leaving:  # it asked for more before it shut its side
+                self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
             self.arm()
             if self.paused and self.have <= _AHEAD:
                 self.resume()
@@ -190,7 +192,8 @@ class Client(Wire):
         exchange = self.exchange
         self.leaving = True
         if exchange is None:
-            self.close()
+            if not self.have or self._begun:
+                self.close()
         elif exchange.client_ended():
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
@@ -247,6 +250,9 @@ class Client(Wire):
                 self._refuse(error)
                 break
             if head is None:
+                if self.leaving:
+                    self._end(False)  # the rest will not come
+                    break
                 if not self._begun:
                     self._begun = True
                     self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
@@ -258,6 +264,8 @@ class Client(Wire):
             self.exchange.start()
         if not self.have:
             self.resume()
+            if self.leaving and self.exchange is None and not self.is_closing():
+                self._end(False)
         self._reading = False
 
     def _refuse(self, error: ProxyError) -> None:
