@@ -37,6 +37,7 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/python -m pytest -n 2
+	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 2 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py
 
 bench: install
 	$(BIN)/python -m benchmarks
