@@ -198,6 +198,7 @@ class Engine:
         """The system has no descriptor left for a new connection: close those that have been idle longest, and let the
         listener rest a moment, so that a worker that is full does not only look at its queue.
         """
+        # All of them are Clients, which this file must not know: they know the engine.
         idle = [client for client in self._clients if client.is_idle()]  # type: ignore[attr-defined]
         for client in heapq.nsmallest(_SHED, idle, key=attrgetter("deadline")):
             if not client.is_stale():  # a request that has just come is not idleness

@@ -397,7 +397,7 @@ class Exchange:
     def _interim(self) -> None:
         """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
         response = self.response
-        self.response = None  # type: ignore[assignment]
+        self.response = None  # type: ignore[assignment]  # the final one is still to come
         self.interims += 1
         if self.interims > _INTERIMS:
             raise ProxyError("http_protocol_error", "too many interim responses")
