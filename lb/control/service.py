@@ -20,6 +20,7 @@ from lb.config.model import Config, ListenAddress
 from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.errors import StartError
+from lb.control.notify import Notifier
 from lb.control.sockets import Bound, bind_all
 from lb.control.supervisor import Stopping, Supervisor
 from lb.routing.compile import compile_snapshot
@@ -50,7 +51,7 @@ class Service:
         setproctitle("lb: supervisor")
         gc.collect()
         gc.freeze()  # children share these pages for good: their collectors never write to them
-        return Supervisor(self._roles(), self.board, announce_ready, stopping).run()
+        return Supervisor(self._roles(), self.board, announce_ready, stopping, Notifier(os.environ)).run()
 
     def _roles(self) -> list[Role]:
         roles = [self._worker(slot) for slot in range(self.board.slots)]

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from lb.control.board import Board
 from lb.control.child import Child, Role, death_in_words
+from lb.control.notify import Notifier
 from lb.worker.channel import READY
 
 log = logging.getLogger("lb.control")
@@ -44,15 +45,23 @@ class Stopping:
 
 
 class Supervisor:
-    """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves."""
+    """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves, and `notifier`
+    tells the service manager about that and what follows.
+    """
 
     def __init__(
-        self, roles: Sequence[Role], board: Board, announce_ready: Callable[[], None], stopping: Stopping | None = None
+        self,
+        roles: Sequence[Role],
+        board: Board,
+        announce_ready: Callable[[], None],
+        stopping: Stopping | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self._children = [Child(role) for role in roles]
         self._board = board
         self._announce_ready = announce_ready
         self._stopping = stopping or Stopping()
+        self._notifier = notifier or Notifier()
         self._announced = False
         self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
@@ -168,6 +177,7 @@ class Supervisor:
         if not self._announced and not self._board.draining and all(one.ready for one in self._children):
             self._announced = True
             self._announce_ready()
+            self._notifier.ready(_in_words(self._board.slots))
 
     def _reap(self) -> None:
         for child in self._children:
@@ -212,6 +222,7 @@ class Supervisor:
 
     def _drain(self) -> None:
         self._board.drain()
+        self._notifier.stopping("draining: running requests finish")
         for child in self._children:
             child.due = None
             if child.role.slot is not None:
@@ -242,11 +253,12 @@ class Supervisor:
     def _timeout(self) -> float | None:
         """Seconds until the next thing is due, None when only a signal or a child can bring work."""
         due = [child.due for child in self._children if child.due is not None]
-        due += [at for at in (self._stop_at, self._kill_at) if at is not None]
+        due += [at for at in (self._stop_at, self._kill_at, self._notifier.due) if at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _meet_deadlines(self) -> None:
         now = time.monotonic()
+        self._notifier.beat(now)
         if self._stop_at is not None and self._stop_at <= now:
             self._stop_at = None
             log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)
@@ -254,3 +266,7 @@ class Supervisor:
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = now + _GRACE
             self._send_all(signal.SIGKILL)
+
+
+def _in_words(workers: int) -> str:
+    return "1 worker serves" if workers == 1 else f"{workers} workers serve"

@@ -17,6 +17,7 @@ from functools import partial
 
 from lb.control.board import Board
 from lb.control.child import Role
+from lb.control.notify import Notifier
 from lb.control.supervisor import Stopping, Supervisor
 from lb.worker.channel import Channel
 
@@ -100,7 +101,8 @@ def main() -> None:
         roles.append(Role("assistant", assist, (), None))
     stopping = Stopping(drain_limit=0.1) if kind == "limited" else Stopping()
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
-    sys.exit(Supervisor(roles, board, partial(print, "ready", file=sys.stderr, flush=True), stopping).run())
+    announce = partial(print, "ready", file=sys.stderr, flush=True)
+    sys.exit(Supervisor(roles, board, announce, stopping, Notifier(os.environ)).run())
 
 
 if __name__ == "__main__":
