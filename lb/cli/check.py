@@ -55,7 +55,7 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
     if not certificates:
         return []
     from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
-    from lb.tls.contexts import Contexts  # noqa: PLC0415
+    from lb.tls.presented import Presented, present  # noqa: PLC0415
 
     whole: KeyPath = ("tls", "certificates")
     paths: dict[Path, KeyPath] = {}  # where each file is named
@@ -63,14 +63,14 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
         paths.setdefault(pair.cert, (*whole, index, "cert"))
         paths.setdefault(pair.key, (*whole, index, "key"))
     try:
-        contexts = Contexts(certificates)
+        presented = present(certificates, Presented())
     except TlsError as error:
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
-    warnings = [origin.key_problem(whole, text, level="warning") for text in contexts.warnings]
+    warnings = [origin.key_problem(whole, text, level="warning") for text in presented.warnings]
     for app, settings in loaded.config.apps.items():
         for index, domain in enumerate(settings.domains):
-            if domain.force_https and contexts.find(domain.name) is None:
+            if domain.force_https and presented.find(domain.name) is None:
                 message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
                 where = ("apps", app, "domains", index, "force_https")
                 hint = "add a certificate for it to tls.certificates"

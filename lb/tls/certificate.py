@@ -1,14 +1,16 @@
 """One certificate file and its key: the names it covers, how long it holds, what can be wrong with the two.
 
-This file reads and judges files. It does not know how a handshake picks a certificate or how many there are. Only the
-names in subjectAltName count: clients have ignored the common name for years (RFC 9525 section 6.3).
+This file reads and judges files: both are read once, and what was judged is what is presented, however the files change
+meanwhile. It does not know how a handshake picks a certificate or how many there are. Only the names in subjectAltName
+count: clients have ignored the common name for years (RFC 9525 section 6.3).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
@@ -40,7 +42,10 @@ class TlsError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """A certificate that can be presented; its names are in lower case, IP addresses in their shortest form."""
+    """A certificate that can be presented; its names are in lower case, IP addresses in their shortest form.
+
+    `chain` and `key` are the files' content, and `digest` is of both.
+    """
 
     names: frozenset[str]
     not_before: datetime
@@ -48,6 +53,9 @@ class Certificate:
     path: Path
     key_path: Path
     key_type: str
+    digest: bytes = b""
+    chain: bytes = field(default=b"", repr=False, compare=False)
+    key: bytes = field(default=b"", repr=False, compare=False)
 
     def covers(self, host: str) -> bool:
         """Whether it is valid for `host`: lower case, without port; an IPv6 address with or without brackets.
@@ -71,14 +79,31 @@ def wildcard_of(host: str) -> str:
     return "*." + host.partition(".")[2]
 
 
-def load_certificate(files: CertificateFiles) -> Certificate:
-    """Read a PEM file (the server's own certificate first) and its key. Raises TlsError if they cannot serve."""
-    leaf = _leaf(files.cert)
-    key_type = _key_type(files, leaf)
+def load_certificate(files: CertificateFiles, known: Certificate | None = None) -> Certificate:
+    """Read a PEM file (the server's own certificate first) and its key; `known`, if it is what the files still hold.
+
+    Raises TlsError if they cannot serve.
+    """
+    chain, key = _read(files.cert), _read(files.key)
+    digest = sha256(b"%d:%b%b" % (len(chain), chain, key)).digest()
+    if known is not None and known.digest == digest:
+        return known
+    leaf = _leaf(files.cert, chain)
+    key_type = _key_type(files, key, leaf)
     names = _names(leaf)
     if not names:
         raise _error(files.cert, "the certificate has no names (subjectAltName)")
-    return Certificate(names, leaf.not_valid_before_utc, leaf.not_valid_after_utc, files.cert, files.key, key_type)
+    return Certificate(
+        names,
+        leaf.not_valid_before_utc,
+        leaf.not_valid_after_utc,
+        files.cert,
+        files.key,
+        key_type,
+        digest,
+        chain,
+        key,
+    )
 
 
 def utc_now() -> datetime:
@@ -96,12 +121,14 @@ def _read(path: Path) -> bytes:
         raise _error(path, error.strerror or str(error)) from error
 
 
-def _leaf(path: Path) -> x509.Certificate:
-    data = _read(path)
+def _leaf(path: Path, data: bytes) -> x509.Certificate:
     try:
-        leaf = x509.load_pem_x509_certificates(data)[0]
+        chain = x509.load_pem_x509_certificates(data)
     except ValueError as error:
         raise _error(path, "not a certificate in PEM form") from error
+    if len(chain) != data.count(b"-----BEGIN CERTIFICATE-----"):
+        raise _error(path, "the file is cut off: a certificate in it has no end")
+    leaf = chain[0]
     try:
         leaf.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -109,9 +136,8 @@ def _leaf(path: Path) -> x509.Certificate:
     return leaf
 
 
-def _key_type(files: CertificateFiles, leaf: x509.Certificate) -> str:
+def _key_type(files: CertificateFiles, data: bytes, leaf: x509.Certificate) -> str:
     """The kind of key, so that certificates of different kinds can stand side by side."""
-    data = _read(files.key)
     try:
         key = load_pem_private_key(data, password=None)
     except TypeError as error:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import trustme
 
-from lb.tls.contexts import Contexts, ServerConnection
+from lb.tls.contexts import Contexts
+from lb.tls.settings import ServerConnection
 
 
 class Pair(NamedTuple):

@@ -90,7 +90,7 @@ def test_an_address_as_host_is_no_server_name(contexts: Contexts) -> None:
 # spec: D5
 @pytest.mark.parametrize("name", ["first.example.", "FIRST.EXAMPLE", "A.wild.Example."])
 def test_case_and_a_trailing_dot_of_a_server_name_do_not_count(contexts: Contexts, name: str) -> None:
-    assert contexts.find(name) is not None
+    assert contexts.presented.find(name) is not None
 
 
 # spec: D5
@@ -98,9 +98,9 @@ def test_case_and_a_trailing_dot_of_a_server_name_do_not_count(contexts: Context
 @given(name=st.text() | st.sampled_from(["", ".", "*", "*.", "..", "*.wild.example.", ".wild.example"]))
 def test_no_server_name_makes_the_callback_raise(contexts: Contexts, name: str) -> None:
     connection = contexts.wrap(ssl.MemoryBIO(), ssl.MemoryBIO())
-    callback = contexts.default.sni_callback
+    callback = contexts.front.sni_callback
     assert callback is not None
-    answer = callback(connection, name, contexts.default)
+    answer = callback(connection, name, contexts.front)
     assert answer in (None, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
     assert (connection.certificate is None) == (answer is not None)
 
@@ -144,8 +144,8 @@ def test_suites_without_forward_secrecy_or_aead_are_refused(contexts: Contexts, 
 
 # spec: T4; attacks: 34
 def test_settings_of_every_context(contexts: Contexts) -> None:
-    found = [contexts.find(name) for name in ("first.example", "a.wild.example", "other.example")]
-    for context, _ in filter(None, found):
+    found = [contexts.presented.find(name) for name in ("first.example", "a.wild.example", "other.example")]
+    for context in (contexts.front, *(entry.context for entry in found if entry)):
         assert context.minimum_version == ssl.TLSVersion.TLSv1_2
         assert context.num_tickets == 1
         for option in (ssl.OP_NO_RENEGOTIATION, ssl.OP_NO_COMPRESSION, ssl.OP_IGNORE_UNEXPECTED_EOF):
@@ -169,7 +169,7 @@ def test_settings_of_every_context(contexts: Contexts) -> None:
 def test_two_kinds_of_key_for_one_name_serve_either_client(ca: trustme.CA, tmp_path: Path, rsa_first: bool) -> None:
     pairs = [issue(ca, tmp_path, "both.example", rsa_key=kind) for kind in (rsa_first, not rsa_first)]
     contexts = Contexts(pairs)
-    assert contexts.warnings == ()
+    assert contexts.presented.warnings == ()
     for kind, expected in (("RSA", rsa.RSAPublicKey), ("ECDSA", ec.EllipticCurvePublicKey)):
         context = client_context(ca, ssl.TLSVersion.TLSv1_2)
         context.set_ciphers(f"ECDHE-{kind}-AES128-GCM-SHA256")
@@ -180,14 +180,14 @@ def test_two_kinds_of_key_for_one_name_serve_either_client(ca: trustme.CA, tmp_p
 
 def test_the_first_of_two_certificates_has_a_name_they_share(ca: trustme.CA, tmp_path: Path) -> None:
     contexts = Contexts([issue(ca, tmp_path, "a.example", "b.example"), issue(ca, tmp_path, "b.example", "c.example")])
-    found = contexts.find("b.example")
+    found = contexts.presented.find("b.example")
     assert found is not None
-    assert found[1].names == {"a.example", "b.example"}
+    assert found.certificate.names == {"a.example", "b.example"}
 
 
 def test_a_certificate_that_can_never_be_presented_is_warned_about(ca: trustme.CA, tmp_path: Path) -> None:
     twins = [issue(ca, tmp_path, "a.example"), issue(ca, tmp_path, "a.example")]
-    (warning,) = Contexts(twins).warnings
+    (warning,) = Contexts(twins).presented.warnings
     assert warning.startswith(f"{twins[1].cert}: never presented")
 
 
@@ -195,7 +195,7 @@ def test_a_certificate_that_can_never_be_presented_is_warned_about(ca: trustme.C
 def test_an_expired_certificate_is_served_with_a_warning(tmp_path: Path) -> None:
     files = self_signed(tmp_path, ["old.example"], not_after=datetime.now(UTC) - timedelta(days=1))
     contexts = Contexts([files])
-    (warning,) = contexts.warnings
+    (warning,) = contexts.presented.warnings
     assert "expired on" in warning
     assert shake(contexts, client_context(), "old.example").server.certificate is not None
 
@@ -218,6 +218,10 @@ def test_a_key_that_is_too_short_is_refused(tmp_path: Path) -> None:
         Contexts([files])
 
 
-def test_contexts_need_a_certificate() -> None:
-    with pytest.raises(ValueError, match="at least one"):
-        Contexts([])
+# spec: T5, D5
+@VERSIONS
+@pytest.mark.parametrize("name", ["first.example", None])
+def test_without_any_certificate_every_name_is_unknown(name: str | None, version: ssl.TLSVersion) -> None:
+    with pytest.raises(ssl.SSLError) as caught:
+        shake(Contexts(), client_context(None, version), name)
+    assert caught.value.reason == "TLSV1_UNRECOGNIZED_NAME"

@@ -1,0 +1,74 @@
+"""How every handshake runs: versions, suites, options. The same for all contexts but for the certificates in them.
+
+This file knows `ssl.SSLContext`. It does not know which context a connection gets.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from tempfile import NamedTemporaryFile
+
+from lb.tls.certificate import Certificate, TlsError, TlsProblem
+
+# Mozilla's "intermediate" suites for TLS 1.2: forward secrecy and AEAD only. TLS 1.3's three are OpenSSL's own choice.
+_CIPHERS = (
+    "@SECLEVEL=2"
+    ":ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256"
+    ":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
+    ":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
+)
+_OPTIONS = ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_IGNORE_UNEXPECTED_EOF
+
+
+class ServerConnection(ssl.SSLObject):
+    """A server's side of a TLS connection; `certificate` is what it presents, None while no server name was sent."""
+
+    certificate: Certificate | None = None
+
+
+def new_context() -> ssl.SSLContext:
+    """A server's context that has no certificate yet."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.sslobject_class = ServerConnection
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    context.options |= _OPTIONS
+    # All suites are good, and the client knows which one its hardware is fast at.
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    context.num_tickets = 1
+    # The key-exchange groups stay OpenSSL's own: `set_ecdh_curve` would switch the post-quantum ones off.
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def certificate_context(certificates: Iterable[Certificate]) -> ssl.SSLContext:
+    """A context that presents whichever of these the client can use. Raises TlsError for one that OpenSSL refuses."""
+    context = new_context()
+    for certificate in certificates:
+        try:
+            with _as_file(certificate.chain) as chain, _as_file(certificate.key) as key:
+                context.load_cert_chain(chain, key)
+        except OSError as error:
+            reason = str(getattr(error, "reason", None) or error.strerror).lower().replace("_", " ")
+            raise TlsError([TlsProblem(certificate.path, f"OpenSSL refuses it: {reason}")]) from error
+    return context
+
+
+@contextmanager
+def _as_file(content: bytes) -> Iterator[str]:
+    """The path of a file with this content, for `load_cert_chain`: what was judged is loaded, whatever is on disk now.
+
+    In memory where the system has that: a key is never written to a disk.
+    """
+    if hasattr(os, "memfd_create"):
+        with open(os.memfd_create("pem"), "wb", buffering=0) as file:  # noqa: PTH123  a descriptor has no path
+            file.write(content)
+            yield f"/proc/self/fd/{file.fileno()}"
+    else:
+        with NamedTemporaryFile() as file:  # readable by nobody else
+            file.write(content)
+            file.flush()
+            yield file.name
