@@ -10,11 +10,13 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
 from setproctitle import setproctitle
+
+from lb.worker.channel import Line
 
 log = logging.getLogger("lb.control")
 
@@ -47,7 +49,7 @@ class Child:
 
     role: Role
     pid: int = 0
-    channel: socket.socket | None = None
+    line: Line | None = None
     started: float = 0.0
     ready: bool = False
     early_deaths: int = 0
@@ -70,8 +72,17 @@ class Child:
         finally:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-        ours.setblocking(False)
-        self.pid, self.channel, self.started, self.ready, self.due = pid, ours, now, False, None
+        self.pid, self.line, self.started, self.ready, self.due = pid, Line(ours), now, False, None
+
+    def say(self, verb: str, rest: str = "", descriptors: Sequence[int] = ()) -> bool:
+        """Say a line to whoever is in the place; whether it went out."""
+        try:
+            if self.line is None:
+                return False
+            self.line.send(verb, rest, descriptors)
+        except OSError:
+            return False
+        return True
 
     def send_signal(self, number: int) -> None:
         if self.pid:
@@ -87,9 +98,9 @@ class Child:
     def vacate(self) -> None:
         """The process was reaped: the place is free."""
         self.pid, self.ready = 0, False
-        if self.channel is not None:
-            self.channel.close()
-            self.channel = None
+        if self.line is not None:
+            self.line.close()
+            self.line = None
 
 
 def death_in_words(status: int) -> str:

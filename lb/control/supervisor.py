@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from lb.control.board import Board
 from lb.control.child import Child, Role, death_in_words
 from lb.control.notify import Notifier
-from lb.worker.channel import READY
+from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
 
@@ -137,8 +137,8 @@ class Supervisor:
             return
         if child.role.slot is not None:
             self._board.fill(child.role.slot, child.pid)
-        if child.channel is not None:
-            self._selector.register(child.channel, selectors.EVENT_READ, lambda: self._heard(child))
+        if child.line is not None:
+            self._selector.register(child.line, selectors.EVENT_READ, lambda: self._listen_to(child))
 
     def _forget(self, newborn: Child) -> None:
         """In the child: closes the parent's ends, else the siblings would never see the supervisor's end, and foreign
@@ -148,25 +148,32 @@ class Supervisor:
         self._wakeup.close()
         self._signalled.close()
         for child in self._children:
-            if child.channel is not None:
-                child.channel.close()
+            if child.line is not None:
+                child.line.close()
             if child is not newborn:
                 for sock in child.role.sockets:
                     sock.close()
 
-    def _heard(self, child: Child) -> None:
-        if child.channel is None:
+    def _listen_to(self, child: Child) -> None:
+        if child.line is None:
             return
         try:
-            data = child.channel.recv(_CHUNK)
-        except OSError:
-            data = b""
-        if not data:
-            self._selector.unregister(child.channel)  # it is ending; SIGCHLD brings the rest
-            child.channel.close()
-            child.channel = None
-        elif READY in data:
+            messages = child.line.receive()
+        except EOFError:
+            self._selector.unregister(child.line)  # it is ending; SIGCHLD brings the rest
+            child.line.close()
+            child.line = None
+            return
+        for message in messages:
+            self._heard(child, message)
+
+    def _heard(self, child: Child, message: Message) -> None:
+        if message.verb == "ready":
             self._became_ready(child)
+        elif message.verb == "certificates":
+            for other in self._children:
+                if other is not child:
+                    other.say("certificates")
 
     def _became_ready(self, child: Child) -> None:
         child.ready = True
@@ -188,8 +195,8 @@ class Supervisor:
     def _died(self, child: Child, status: int) -> None:
         now = time.monotonic()
         pid, lived = child.pid, now - child.started
-        if child.channel is not None:
-            self._selector.unregister(child.channel)
+        if child.line is not None:
+            self._selector.unregister(child.line)
         child.vacate()
         if child.role.slot is not None:
             self._board.clear(child.role.slot)

@@ -1,0 +1,33 @@
+"""A large object on its way to other processes of the same program: a descriptor of memory that holds it, pickled.
+
+Whoever has such a descriptor got it from a parent or a child of his, so what is in it is trusted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import pickle
+import tempfile
+
+
+def wrap_up(content: object) -> int:
+    """A descriptor, closed on exec, that `unwrap` makes the object of, in as many processes as get it; the caller's."""
+    descriptor = _memory()
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        pickle.dump(content, file, pickle.HIGHEST_PROTOCOL)
+    return descriptor
+
+
+def unwrap(descriptor: int) -> object:
+    """What was wrapped up. The descriptor stays open."""
+    # Mapped, not read: the processes that have it share one offset.
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as memory:
+        return pickle.loads(memory)  # noqa: S301  see above
+
+
+def _memory() -> int:
+    if hasattr(os, "memfd_create"):
+        return os.memfd_create("lb parcel", os.MFD_CLOEXEC)
+    with tempfile.TemporaryFile() as file:
+        return os.dup(file.fileno())
