@@ -31,6 +31,8 @@ SOURCES = (
     "lb/proxy/client.py",
     "lb/proxy/pool.py",
     "lb/proxy/upstream.py",
+    "lb/proxy/submission.py",
+    "lb/proxy/answer.py",
     "lb/proxy/exchange.py",
 )
 

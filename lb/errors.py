@@ -110,3 +110,10 @@ _OF_CONNECTING = {
 def connecting_cause(error: int) -> str:
     """The cause code for the errno with which connecting to an instance failed."""
     return _OF_CONNECTING.get(error, "connection_refused")
+
+
+def as_instance_fault(error: ProxyError) -> ProxyError:
+    """What a body's reader says of a request, said of a response."""
+    if error.cause.code in ("http_request_error", "request_header_too_large"):
+        return ProxyError("http_protocol_error", error.detail)
+    return error

@@ -1,7 +1,8 @@
 """What an app is told about its client: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded (RFC 7239) and Via.
 
 Whatever a client sent under these names has been dropped when its head was read; here they are made anew from what is
-known about the connection. Knows neither connections nor trust: both are told.
+known about the connection; and whether an upgrade is one that the client asked for. Knows neither connections nor
+trust: both are told.
 """
 
 from __future__ import annotations
@@ -32,3 +33,11 @@ def host_value(host: bytes) -> bytes:
     address.
     """
     return b'"%b"' % host if b":" in host or not host else host
+
+
+def is_among(chosen: bytes | None, asked: bytes | None) -> bool:
+    """Whether every protocol that an instance switched to is one that the client named in Upgrade (RFC 9110 7.8)."""
+    if chosen is None or asked is None:
+        return False
+    names = {name.strip().lower() for name in asked.split(b",")}
+    return all(name.strip().lower() in names for name in chosen.split(b","))

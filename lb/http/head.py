@@ -202,6 +202,10 @@ def field_name(line: bytes) -> bytes:
     return line.partition(b":")[0].lower()
 
 
+CONTENT_LENGTH = frozenset((b"content-length",))
+"""For `without_fields`, where a response may not have a length."""
+
+
 def without_fields(kept: bytes, names: frozenset[bytes]) -> bytes:
     """`kept` without every field of these lower-case names; the start line stays."""
     lines = kept.split(b"\r\n")

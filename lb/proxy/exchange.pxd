@@ -1,18 +1,19 @@
 cimport cython
 
-from lb.http.body cimport Body
 from lb.http.head cimport RequestHead, ResponseHead
 from lb.routing.instance cimport Instance
 from lb.routing.route cimport Route
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
+from .answer cimport Answer
 from .client cimport Client
 from .engine cimport Engine
+from .submission cimport Submission
 from .upstream cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
-cdef int CHUNKED, CLOSE, LENGTH, NONE
+cdef int CLOSE
 cdef double NEVER
 cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE
 
@@ -28,14 +29,15 @@ cdef class Exchange:
     cdef public int phase
     cdef public bint head_out
     cdef double started
-    cdef Body request, body
+    cdef Submission request
+    cdef Answer answer
     cdef list tried
-    cdef object encoder, last_error
-    cdef bytes request_id, replay, whole, last_instance
+    cdef object last_error
+    cdef bytes request_id, last_instance
     cdef str cause
     cdef int status, attempts, interims
     cdef Py_ssize_t received, sent
-    cdef bint idempotent, upgrading, keep_alive, chunking
+    cdef bint idempotent, upgrading, keep_alive
     cpdef start(self)
     cpdef refuse(self, object error)
     cpdef bytes identity(self)
@@ -63,18 +65,15 @@ cdef class Exchange:
     cpdef _frame(self)
     cpdef _wait(self)
     cpdef _send_request(self)
-    @cython.locals(size=Py_ssize_t)
+    @cython.locals(request=Submission)
     cpdef _send_body(self, bytes prefix)
+    @cython.locals(answer=Answer)
     cpdef _respond(self)
-    @cython.locals(size=Py_ssize_t)
     cpdef _relay(self, bytes prefix)
-    cpdef _relay_encoded(self, bytes prefix)
     cpdef _complete(self, bint whole)
     cpdef _broken(self, str cause)
     cpdef _instance_failed(self, str cause)
     cpdef _leave_instance(self, bint keep)
     cpdef _interim(self)
     cpdef _start_tunnel(self)
-    cpdef bytes _response_head(self)
-    cpdef bytes _encode(self, bytes kept, compression)
     cpdef Record _record(self)

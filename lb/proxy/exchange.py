@@ -12,20 +12,19 @@ import errno
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from lb.errors import ProxyError, connecting_cause
-from lb.http.body import CHUNKED, CLOSE, LENGTH, NONE, Body
-from lb.http.forwarding import MAX_PASSES
-from lb.http.head import RequestHead, ResponseHead, without_fields
-from lb.http.negotiate import choose_encoding, is_compressible
+from lb.errors import ProxyError, as_instance_fault, connecting_cause
+from lb.http.body import CLOSE
+from lb.http.forwarding import MAX_PASSES, is_among
+from lb.http.head import CONTENT_LENGTH, RequestHead, ResponseHead, without_fields
 from lb.http.reply import Reply, error_reply, render
-from lb.http.transform import encoded, varied
-from lb.proxy.compress import Encoder, compress_whole, new_encoder
+from lb.proxy.answer import Answer
 from lb.proxy.deadlines import NEVER
 from lb.proxy.pool import take_idle
+from lb.proxy.submission import Submission
 from lb.proxy.upstream import Upstream
-from lb.routing.checks import answer_challenge, redirect_to_https
+from lb.routing.checks import answer_challenge, https_redirect
 from lb.routing.instance import Instance
-from lb.routing.route import Compression, Route
+from lb.routing.route import Route
 from lb.telemetry.record import Record
 
 if TYPE_CHECKING:
@@ -47,10 +46,8 @@ _BLAMED = frozenset(
         "http_response_timeout",
     )
 )
-_REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
 _INTERIMS = 20  # 1xx responses before a final one
-_CONTENT_LENGTH = frozenset((b"content-length",))
 
 
 class Exchange:
@@ -59,12 +56,10 @@ class Exchange:
     """
 
     __slots__ = (
+        "answer",
         "attempts",
-        "body",
         "cause",
-        "chunking",
         "client",
-        "encoder",
         "engine",
         "head",
         "head_out",
@@ -76,7 +71,6 @@ class Exchange:
         "last_instance",
         "phase",
         "received",
-        "replay",
         "request",
         "request_id",
         "response",
@@ -88,7 +82,6 @@ class Exchange:
         "tried",
         "upgrading",
         "upstream",
-        "whole",
     )
 
     def __init__(self, engine: Engine, client: Client, head: RequestHead | None) -> None:
@@ -103,20 +96,17 @@ class Exchange:
         self.instance: Instance = None  # type: ignore[assignment]
         self.upstream: Upstream = None  # type: ignore[assignment]
         self.response: ResponseHead = None  # type: ignore[assignment]
-        self.request: Body = None  # type: ignore[assignment]
-        self.body: Body = None  # type: ignore[assignment]
+        self.answer: Answer = None  # type: ignore[assignment]
+        self.request: Submission = None  # type: ignore[assignment]  # stays None where there is no body
         self.tried: list[Instance] | None = None
-        self.encoder: Encoder = None  # type: ignore[assignment]
         self.last_error: ProxyError | None = None
         self.request_id: bytes | None = None
-        self.replay: bytes | None = None
-        self.whole: bytes | None = None
         self.last_instance = b""
         self.cause: str | None = None
         self.phase = DECIDING
         self.status = self.attempts = self.interims = 0
         self.received = self.sent = 0
-        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.chunking = False
+        self.head_out = self.idempotent = self.upgrading = self.keep_alive = False
         engine.open_exchanges += 1
 
     # Deciding
@@ -144,7 +134,7 @@ class Exchange:
             raise ProxyError("destination_not_found")
         self.route = route
         if route.force_https:
-            reply = self._https_redirect()
+            reply = https_redirect(route, snapshot, head, client.secure, client.address)
             if reply is not None:
                 self.reply(reply)
                 return
@@ -156,27 +146,11 @@ class Exchange:
     def _frame(self) -> None:
         """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for an upgrade."""
         head = self.head
-        limits = self.snapshot.limits
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
-        if head.chunked:
-            self.request = Body(CHUNKED, 0, self.route.body_cap, limits)
-        elif head.body_length > 0:
-            if head.body_length > self.route.body_cap:
-                raise ProxyError("request_body_too_large")
-            self.request = Body(LENGTH, head.body_length, -1, limits)
+        if head.chunked or head.body_length > 0:
+            self.request = Submission(head, self.route.body_cap, self.snapshot.limits)
         elif head.upgrade is not None and head.method == b"GET" and b"h2c" not in head.upgrade.lower():
             self.upgrading = True  # an upgrade with a body is served as the plain request that it also is
-
-    def _https_redirect(self) -> Reply | None:
-        """T2 and T3: what the client used is what the connection says, or a trusted CDN."""
-        head = self.head
-        if self.route.cdn and self.snapshot.trusts(self.client.address):
-            if head.forwarded_proto is None or head.forwarded_proto.partition(b",")[0].strip().lower() != b"http":
-                return None
-            return redirect_to_https(head.method, head.host, head.target, None)
-        if self.client.secure:
-            return None
-        return redirect_to_https(head.method, head.host, head.target, self.snapshot.https_port)
 
     def identity(self) -> bytes:
         """The request's identifier: what came in X-Request-Id, or one of ours."""
@@ -264,8 +238,6 @@ class Exchange:
             text += b"\r\n"
         if self.request is None:
             upstream.send(text)
-        elif self.replay is not None:
-            upstream.send(text + self.replay)
         else:
             try:
                 self._send_body(text)
@@ -275,25 +247,11 @@ class Exchange:
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
 
     def _send_body(self, prefix: bytes) -> None:
-        """What has come of the request's body, framed anew. Raises ProxyError."""
+        """What has come of the request's body, behind `prefix`. Raises ProxyError."""
         client = self.client
         upstream = self.upstream
         request = self.request
-        size = client.read_body(request)
-        self.received += size
-        if request.kind == CHUNKED:
-            end = b""
-            if size:
-                prefix += b"%x\r\n" % size
-                end = b"\r\n"
-            if request.done:
-                end += b"0\r\n" + (request.trailers or b"") + b"\r\n"
-            upstream.send_with(prefix, client, end)
-        elif request.done and self.idempotent and self.received == size <= _REPLAY:
-            self.replay = client.take_ready()
-            upstream.send(prefix + self.replay)
-        else:
-            upstream.send_with(prefix, client, None)
+        request.send(prefix, client, upstream, self.idempotent)
         if client.leaving and not request.done:
             client.abort()  # the rest will not come
             return
@@ -392,7 +350,7 @@ class Exchange:
                     else:
                         self._interim()
         except ProxyError as error:
-            self.fail(_as_instance_fault(error))
+            self.fail(as_instance_fault(error))
 
     def _interim(self) -> None:
         """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
@@ -402,7 +360,7 @@ class Exchange:
         if self.interims > _INTERIMS:
             raise ProxyError("http_protocol_error", "too many interim responses")
         if self.head.minor == 1 and (response.status != 100 or self.head.expect):
-            self.client.send(without_fields(response.kept, _CONTENT_LENGTH) + b"\r\n")
+            self.client.send(without_fields(response.kept, CONTENT_LENGTH) + b"\r\n")
 
     def _respond(self) -> None:
         """A final head is there: decide how its body goes on, and send both."""
@@ -412,97 +370,34 @@ class Exchange:
         self.instance.worked()
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
-        if head.method == b"HEAD" or status in (204, 304):
-            if status == 204 and response.body_length >= 0:
-                response.kept = without_fields(response.kept, _CONTENT_LENGTH)
-            self.body = Body(NONE, 0, -1, self.snapshot.limits)
-        elif response.chunked:
-            self.body = Body(CHUNKED, 0, -1, self.snapshot.limits)
-        elif response.body_length >= 0:
-            self.body = Body(LENGTH, response.body_length, -1, self.snapshot.limits)
-        else:
-            self.body = Body(CLOSE, 0, -1, self.snapshot.limits)
+        answer = Answer(head, response, self.snapshot.limits)
+        self.answer = answer
         # After a refused upgrade the client may already have sent bytes of the other protocol (RFC 9931).
-        self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and not self.upgrading
+        self.keep_alive = (
+            head.keep_alive
+            and not self.engine.draining
+            and not self.unread()
+            and not self.upgrading
+            and not answer.ends_by_close()
+        )
         self.status = status
         self.phase = RESPONDING
-        text = self._response_head()
-        self.head_out = True
-        if self.whole is None:
-            self._relay(text)
-        else:
-            self.sent = len(self.whole)
-            self.client.send(text + self.whole)
-            self._complete(True)
-
-    def _response_head(self) -> bytes:
-        response = self.response
-        kept = response.kept
-        kind = self.body.kind
-        compression = self.route.compression
-        if (
-            compression is not None
-            and kind != NONE
-            and response.type_size
-            and not (response.encoded or response.ranged or response.no_transform or self.head.ranged)
-            and self.head.minor == 1
-        ):
-            kept = self._encode(kept, compression)
-        if kind in (CHUNKED, CLOSE) or self.encoder is not None:
-            if self.head.minor == 1:
-                kept += b"Transfer-Encoding: chunked\r\n"
-                self.chunking = True
-            else:
-                self.keep_alive = False
+        text = answer.start(self.upstream, self.route.compression)
         if not response.dated:
-            kept += self.engine.date_line
+            text += self.engine.date_line
         if not self.keep_alive:
-            return kept + b"Connection: close\r\n\r\n"
-        return kept + (b"\r\n" if self.head.minor == 1 else b"Connection: keep-alive\r\n\r\n")
-
-    def _encode(self, kept: bytes, compression: Compression) -> bytes:
-        """Compress the response if it is worth it and the client accepts it (C1): the head that says so."""
-        response = self.response
-        if 0 <= response.body_length < compression.min_size or not is_compressible(
-            response.content_type(), compression.types
-        ):
-            return kept
-        kept = varied(kept)
-        coding = choose_encoding(self.head.accept_encoding(), compression.codings)
-        if coding is None:
-            return kept
-        kept = encoded(kept, coding)
-        if self.body.kind == LENGTH and self.upstream.have >= response.body_length:
-            # All of it is here: one call, one length, one write.
-            self.whole = compress_whole(coding, self.upstream.take(response.body_length))
-            self.body.done = True
-            return kept + b"Content-Length: %d\r\n" % len(self.whole)
-        self.encoder = new_encoder(coding)
-        return kept
+            text += b"Connection: close\r\n\r\n"
+        else:
+            text += b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
+        self.head_out = True
+        self._relay(text)
 
     def _relay(self, prefix: bytes) -> None:
         """Send on what has come of the response, behind `prefix`. Raises ProxyError."""
         client = self.client
         upstream = self.upstream
-        body = self.body
-        if self.encoder is not None:
-            self._relay_encoded(prefix)
-        elif body.kind == NONE:
-            client.send(prefix)
-        else:
-            size = upstream.read_body(body)
-            self.sent += size
-            if self.chunking:
-                end = b""
-                if size:
-                    prefix += b"%x\r\n" % size
-                    end = b"\r\n"
-                if body.done:
-                    end += b"0\r\n" + (body.trailers or b"") + b"\r\n"
-                client.send_with(prefix, upstream, end)
-            else:
-                client.send_with(prefix, upstream, None)
-        if body.done:
+        self.answer.relay(prefix, upstream, client)
+        if self.answer.body.done:
             self._complete(True)
             return
         if client.full:
@@ -510,26 +405,12 @@ class Exchange:
             client.arm()
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
 
-    def _relay_encoded(self, prefix: bytes) -> None:
-        body = self.body
-        self.upstream.read_body(body)
-        piece = self.encoder.compress(self.upstream.take_ready())
-        # What the instance flushed reaches the client now (C3); a body of known length is not flushed by pieces.
-        piece += self.encoder.finish() if body.done else self.encoder.flush() if body.kind != LENGTH else b""
-        self.sent += len(piece)
-        if piece:
-            prefix += b"%x\r\n" % len(piece) + piece + b"\r\n"
-        if body.done:
-            prefix += b"0\r\n" + (body.trailers or b"") + b"\r\n"
-        if prefix:
-            self.client.send(prefix)
-
     def _complete(self, whole: bool) -> None:
         """The response has been read to its end; `whole` says that the connection may still be good."""
         self._leave_instance(
             whole
             and self.response.keep_alive
-            and self.body.kind != CLOSE
+            and self.answer.body.kind != CLOSE
             and not self.unread()
             and self.upstream.have == 0
             and self.upstream.backlog() == 0  # of the request: an instance that answers early may never read it
@@ -543,13 +424,8 @@ class Exchange:
             self.finish(False)
         elif self.phase != RESPONDING:
             self._broken("http_response_incomplete" if self.upstream.have else "connection_terminated")
-        elif self.body.kind == CLOSE:
-            self.body.done = True
-            if self.encoder is not None:
-                piece = self.encoder.finish()
-                self.client.send((b"%x\r\n" % len(piece) + piece + b"\r\n" if piece else b"") + b"0\r\n\r\n")
-            elif self.chunking:
-                self.client.send(b"0\r\n\r\n")
+        elif self.answer.body.kind == CLOSE:
+            self.answer.end(self.client)
             self._complete(False)
         else:
             self.fail(ProxyError("http_response_incomplete"))
@@ -589,14 +465,14 @@ class Exchange:
     def _start_tunnel(self) -> None:
         """The instance has agreed to speak another protocol: from here on bytes go both ways unread."""
         response = self.response
-        if not self.upgrading or not _was_asked_for(response.upgrade, self.head.upgrade):
+        if not self.upgrading or not is_among(response.upgrade, self.head.upgrade):
             raise ProxyError("http_upgrade_failed")
         self.instance.worked()
         self.status = 101
         self.head_out = True
         self.phase = TUNNEL
         self.upstream.deadline = NEVER
-        kept = without_fields(response.kept, _CONTENT_LENGTH)
+        kept = without_fields(response.kept, CONTENT_LENGTH)
         self.client.send(kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n")
         self.client.arm()
         if self.upstream.have:
@@ -671,7 +547,7 @@ class Exchange:
             self.idempotent
             and self.attempts < _ATTEMPTS
             and not self.upgrading
-            and (self.request is None or self.replay is not None)
+            and (self.request is None or self.request.repeatable())
             and not self.client.leaving
         )
         if not reused:
@@ -756,12 +632,7 @@ class Exchange:
         record.client = client.address
         record.scheme = client.scheme
         if head is not None:
-            record.method = head.method
-            record.target = head.target
-            record.host = head.host
-            record.minor = head.minor
-            record.user_agent = head.user_agent()
-            record.referer = head.referer()
+            record.of_request(head)
         if self.route is not None:
             record.app = self.route.environment.app
             record.environment = self.route.environment.name
@@ -769,22 +640,7 @@ class Exchange:
         record.request_id = self.identity()
         record.status = self.status
         record.cause = self.cause
-        record.sent = self.sent
-        record.received = self.received
+        record.sent = self.answer.sent if self.answer is not None else self.sent
+        record.received = self.request.received if self.request is not None else self.received
         record.duration = self.engine.poller.tick() - self.started
         return record
-
-
-def _was_asked_for(chosen: bytes | None, asked: bytes | None) -> bool:
-    """Whether every protocol that the instance switched to is one that the client named (RFC 9110 7.8)."""
-    if chosen is None or asked is None:
-        return False
-    names = {name.strip().lower() for name in asked.split(b",")}
-    return all(name.strip().lower() in names for name in chosen.split(b","))
-
-
-def _as_instance_fault(error: ProxyError) -> ProxyError:
-    """What a body's reader says of a request, said of a response."""
-    if error.cause.code in ("http_request_error", "request_header_too_large"):
-        return ProxyError("http_protocol_error", error.detail)
-    return error

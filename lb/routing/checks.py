@@ -6,11 +6,17 @@ Pure and synchronous; each returns a Reply that ends the request, or None to let
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from lb.errors import CAUSES
+from lb.http.head import RequestHead
 from lb.http.reply import Reply, error_reply, redirect
+from lb.routing.route import Route
 from lb.routing.table import host_name
+
+if TYPE_CHECKING:
+    from lb.routing.snapshot import Snapshot
 
 RESERVED = b"/.well-known/acme-challenge/"
 _DECODINGS = 4  # times that a path is decoded: nobody means more, and each may unveil the next
@@ -52,6 +58,19 @@ def plain_path(path: bytes) -> bytes:
             kept.append(segment)
     tail = b"/" if segments[-1] in (b"", b".", b"..") and kept else b""
     return b"/" + b"/".join(kept) + tail
+
+
+def https_redirect(route: Route, snapshot: Snapshot, head: RequestHead, secure: bool, address: bytes) -> Reply | None:
+    """The redirect of a domain with force_https (T2), if the client used HTTP: the connection says what it used, or
+    the CDN that it came from, where that is trusted (T3).
+    """
+    if route.cdn and snapshot.trusts(address):
+        if head.forwarded_proto is None or head.forwarded_proto.partition(b",")[0].strip().lower() != b"http":
+            return None
+        return redirect_to_https(head.method, head.host, head.target, None)
+    if secure:
+        return None
+    return redirect_to_https(head.method, head.host, head.target, snapshot.https_port)
 
 
 def redirect_to_https(method: bytes, host: bytes, target: bytes, port: int | None) -> Reply:

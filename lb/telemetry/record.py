@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from lb.http.head import RequestHead
+
 
 class Record:
     """The facts. `sent` and `received` count body bytes; `duration` is in seconds; `cause` is an error's code, or
@@ -48,6 +50,15 @@ class Record:
         self.sent = 0
         self.duration = 0.0
         self.cause: str | None = None
+
+    def of_request(self, head: RequestHead) -> None:
+        """Take over what a request's head says."""
+        self.method = head.method
+        self.target = head.target
+        self.host = head.host
+        self.minor = head.minor
+        self.user_agent = head.user_agent()
+        self.referer = head.referer()
 
 
 LineFormat = Callable[[Record, bytes], bytes]

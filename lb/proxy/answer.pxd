@@ -1,0 +1,27 @@
+cimport cython
+
+from lb.http.body cimport Body
+from lb.http.head cimport Limits, RequestHead, ResponseHead
+
+from .client cimport Client
+from .upstream cimport Upstream
+
+# Constants of these types; those of other modules are imported into them.
+cdef int CHUNKED, CLOSE, LENGTH, NONE
+
+cdef class Answer:
+    cdef public Body body
+    cdef public Py_ssize_t sent
+    cdef RequestHead _head
+    cdef ResponseHead _response
+    cdef object _encoder
+    cdef bytes _coded
+    cdef bint _chunking
+    @cython.locals(kind=int)
+    cpdef bytes start(self, Upstream upstream, compression)
+    cpdef bint ends_by_close(self)
+    @cython.locals(body=Body, size=Py_ssize_t)
+    cpdef relay(self, bytes prefix, Upstream upstream, Client client)
+    cpdef end(self, Client client)
+    cpdef bytes _encode(self, bytes kept, Upstream upstream, compression)
+    cpdef _relay_encoded(self, bytes prefix, Upstream upstream, Client client)

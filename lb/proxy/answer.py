@@ -1,0 +1,139 @@
+"""An instance's response on its way to the client: how its body is framed there, whether it is compressed, how much
+went.
+
+It knows the two heads and how bodies are read and framed. It does not know why a response ends early, what becomes of
+the connections behind it, or any timer: an exchange does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.http.body import CHUNKED, CLOSE, LENGTH, NONE, Body
+from lb.http.head import CONTENT_LENGTH, Limits, RequestHead, ResponseHead, without_fields
+from lb.http.negotiate import choose_encoding, is_compressible
+from lb.http.transform import encoded, varied
+from lb.proxy.compress import Encoder, compress_whole, new_encoder
+from lb.routing.route import Compression
+
+if TYPE_CHECKING:
+    from lb.proxy.client import Client
+    from lb.proxy.upstream import Upstream
+
+
+class Answer:
+    """One final response. `body` is how the instance frames it; `sent` counts the body's bytes as the client gets
+    them.
+    """
+
+    __slots__ = ("_chunking", "_coded", "_encoder", "_head", "_response", "body", "sent")
+
+    def __init__(self, head: RequestHead, response: ResponseHead, limits: Limits) -> None:
+        self._head = head
+        self._response = response
+        self._encoder: Encoder | None = None
+        self._coded: bytes | None = None  # the whole body, compressed
+        self._chunking = False
+        self.sent = 0
+        if head.method == b"HEAD" or response.status in (204, 304):
+            if response.status == 204 and response.body_length >= 0:
+                response.kept = without_fields(response.kept, CONTENT_LENGTH)
+            self.body = Body(NONE, 0, -1, limits)
+        elif response.chunked:
+            self.body = Body(CHUNKED, 0, -1, limits)
+        elif response.body_length >= 0:
+            self.body = Body(LENGTH, response.body_length, -1, limits)
+        else:
+            self.body = Body(CLOSE, 0, -1, limits)
+
+    def start(self, upstream: Upstream, compression: Compression | None) -> bytes:
+        """Decide how the body goes on, and give the head that says so, without Connection and the final line."""
+        response = self._response
+        head = self._head
+        kept = response.kept
+        kind = self.body.kind
+        if (
+            compression is not None
+            and kind != NONE
+            and response.type_size
+            and not (response.encoded or response.ranged or response.no_transform or head.ranged)
+            and head.minor == 1
+        ):
+            kept = self._encode(kept, upstream, compression)
+        if head.minor == 1 and (kind in (CHUNKED, CLOSE) or self._encoder is not None):
+            kept += b"Transfer-Encoding: chunked\r\n"
+            self._chunking = True
+        return kept
+
+    def ends_by_close(self) -> bool:
+        """Whether only the end of the connection tells the client where the body ends: HTTP/1.0 without a length."""
+        return self._head.minor == 0 and self.body.kind in (CHUNKED, CLOSE)
+
+    def relay(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
+        """Send on what has come of the body, behind `prefix`. Raises ProxyError for a body that cannot be read."""
+        body = self.body
+        if self._coded is not None:
+            self.sent = len(self._coded)
+            client.send(prefix + self._coded)
+        elif self._encoder is not None:
+            self._relay_encoded(prefix, upstream, client)
+        elif body.kind == NONE:
+            client.send(prefix)
+        else:
+            size = upstream.read_body(body)
+            self.sent += size
+            if self._chunking:
+                end = b""
+                if size:
+                    prefix += b"%x\r\n" % size
+                    end = b"\r\n"
+                if body.done:
+                    end += b"0\r\n" + (body.trailers or b"") + b"\r\n"
+                client.send_with(prefix, upstream, end)
+            else:
+                client.send_with(prefix, upstream, None)
+
+    def end(self, client: Client) -> None:
+        """The instance has closed its connection, which ends a body of kind CLOSE."""
+        self.body.done = True
+        if self._encoder is not None:
+            piece = self._encoder.finish()
+            self.sent += len(piece)
+            client.send((b"%x\r\n" % len(piece) + piece + b"\r\n" if piece else b"") + b"0\r\n\r\n")
+        elif self._chunking:
+            client.send(b"0\r\n\r\n")
+
+    def _encode(self, kept: bytes, upstream: Upstream, compression: Compression) -> bytes:
+        """Compress the response if it is worth it and the client accepts it (C1): the head that says so."""
+        response = self._response
+        if 0 <= response.body_length < compression.min_size or not is_compressible(
+            response.content_type(), compression.types
+        ):
+            return kept
+        kept = varied(kept)
+        coding = choose_encoding(self._head.accept_encoding(), compression.codings)
+        if coding is None:
+            return kept
+        kept = encoded(kept, coding)
+        if self.body.kind == LENGTH and upstream.have >= response.body_length:
+            # All of it is here: one call, one length, one write.
+            self._coded = compress_whole(coding, upstream.take(response.body_length))
+            self.body.done = True
+            return kept + b"Content-Length: %d\r\n" % len(self._coded)
+        self._encoder = new_encoder(coding)
+        return kept
+
+    def _relay_encoded(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
+        body = self.body
+        encoder: Encoder = self._encoder  # type: ignore[assignment]  # asked before
+        upstream.read_body(body)
+        piece = encoder.compress(upstream.take_ready())
+        # What the instance flushed reaches the client now (C3); a body of known length is not flushed by pieces.
+        piece += encoder.finish() if body.done else encoder.flush() if body.kind != LENGTH else b""
+        self.sent += len(piece)
+        if piece:
+            prefix += b"%x\r\n" % len(piece) + piece + b"\r\n"
+        if body.done:
+            prefix += b"0\r\n" + (body.trailers or b"") + b"\r\n"
+        if prefix:
+            client.send(prefix)
