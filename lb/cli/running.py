@@ -26,8 +26,8 @@ from lb.tls.certificate import TlsError
 
 def serve_config(config: Config, stopping: Stopping, more: Callable[[Service], list[str]] = lambda _: []) -> int:
     """Serves until a signal ends it, and returns the exit status. `more` gives further lines for the banner."""
-    service = _prepare(config)
     _log_to_stderr()
+    service = _prepare(config)
     for line in (*banner(service), *more(service)):
         click.echo(line, err=True)
     return service.run(_say_ready, stopping)
@@ -44,7 +44,7 @@ def _prepare(config: Config) -> Service:
     if os.environ.get("LB_REQUIRE_COMPILED") == "1" and (missing := fallbacks(build)):
         fail(f"LB_REQUIRE_COMPILED=1, but this lb runs without {'; and without '.join(missing)}", FAILED)
     try:
-        return prepare(config, build)
+        return prepare(config, build, os.environ)
     except StartError as error:
         fail(str(error), FAILED)
     except TlsError as error:

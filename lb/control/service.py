@@ -10,13 +10,14 @@ from __future__ import annotations
 import gc
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
 
 from setproctitle import setproctitle
 
 from lb.config.model import Config, ListenAddress
+from lb.control.activation import from_systemd
 from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.errors import StartError
@@ -60,13 +61,16 @@ class Service:
         return roles
 
     def _worker(self, slot: int) -> Role:
-        listeners = tuple(Listener(one.scheme.encode(), one.sockets[slot]) for one in self.bound)
+        slots = self.board.slots
+        listeners = tuple(
+            Listener(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[slot::slots]
+        )
         assignment = Assignment(self.snapshot, listeners, self.contexts, self.config.access_log, self.slab.row(slot))
         sockets = tuple(listener.socket for listener in listeners)
-        return Role(f"worker {slot + 1}/{self.board.slots}", partial(run_worker, assignment), sockets, slot)
+        return Role(f"worker {slot + 1}/{slots}", partial(run_worker, assignment), sockets, slot)
 
     def _assistant(self) -> Role:
-        sockets = tuple(one.sockets[0] for one in self.admin)
+        sockets = tuple(sock for one in self.admin for sock in one.sockets)
 
         def run(line: socket.socket) -> int:
             from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
@@ -76,17 +80,23 @@ class Service:
         return Role("admin", run, sockets, None)
 
 
-def prepare(config: Config, info: Mapping[str, str]) -> Service:
-    """Makes all that the service needs. Raises StartError, or TlsError for certificates that cannot be used."""
+def prepare(config: Config, info: Mapping[str, str], environ: MutableMapping[str, str]) -> Service:
+    """Makes all that the service needs. Listening sockets that `environ` tells of are taken over.
+
+    Raises StartError, or TlsError for certificates that cannot be used.
+    """
     _try_access_log(config)
     slots = config.workers or available_cores()
     contexts = Contexts(config.tls.certificates) if config.listen.https else None
-    bound = bind_all(_addresses(config), slots)
+    inherited = from_systemd(environ)
+    bound = bind_all(_addresses(config), slots, inherited)
+    admin = bind_all([("http", config.admin)], 1, inherited) if config.admin else ()
+    inherited.close_unused()
     return Service(
         config=config,
         info=info,
         bound=bound,
-        admin=bind_all([("http", config.admin)], 1) if config.admin else (),
+        admin=admin,
         contexts=contexts,
         snapshot=_compile(config, bound, slots),
         slab=Slab(slots),

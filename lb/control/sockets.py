@@ -1,8 +1,9 @@
 """Listening sockets: one a worker slot and address, bound before any worker exists, and why binding failed.
 
 The kernel spreads connections over the sockets of one address (SO_REUSEPORT), each with a queue of its own; since the
-supervisor keeps them, what waits in the queue of a worker that died is served by its successor. This file knows nothing
-of processes: it makes sockets and describes them.
+supervisor keeps them, what waits in the queue of a worker that died is served by its successor. Sockets that were open
+before us are taken instead of bound anew (activation). This file knows nothing of processes: it makes sockets and
+describes them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lb.config.model import ListenAddress
+from lb.control.activation import Inherited
 from lb.control.errors import StartError
 from lb.control.holder import port_holder
 
@@ -29,7 +31,10 @@ _SPREADS = sys.platform == "linux"
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One address as it was bound: its listening sockets in the order of the slots."""
+    """One address as it was bound: a listening socket for each slot, and more where more were inherited.
+
+    Socket `i` belongs to slot `i` modulo the number of slots: none is left unserved, or what waits in it would be lost.
+    """
 
     scheme: str
     sockets: tuple[socket.socket, ...]
@@ -50,12 +55,17 @@ def _url(scheme: str, host: str, port: int) -> str:
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
-def bind_all(addresses: Iterable[tuple[str, ListenAddress]], slots: int) -> tuple[Bound, ...]:
-    """Binds every (scheme, address) for `slots` slots: all of them, or none and StartError."""
+def bind_all(
+    addresses: Iterable[tuple[str, ListenAddress]], slots: int, inherited: Inherited | None = None
+) -> tuple[Bound, ...]:
+    """Binds every (scheme, address) for `slots` slots, but for what was `inherited`: all of them, or none and
+    StartError.
+    """
+    inherited = inherited or Inherited()
     with ExitStack() as opened:
         bound = []
         for scheme, address in addresses:
-            for one in _bind_address(scheme, address, slots):
+            for one in _take_or_bind(scheme, address, slots, inherited):
                 for sock in one.sockets:
                     opened.enter_context(sock)
                 bound.append(one)
@@ -63,21 +73,27 @@ def bind_all(addresses: Iterable[tuple[str, ListenAddress]], slots: int) -> tupl
     return tuple(bound)
 
 
-def _bind_address(scheme: str, address: ListenAddress, slots: int) -> list[Bound]:
+def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: Inherited) -> list[Bound]:
     """An address that stands for several, as ":80" does for both families, gives several."""
     port = address.port
+    if not address.host and (taken := inherited.take_both_families(scheme, port)):
+        return [Bound(scheme, _share(taken, slots))]
     bound: list[Bound] = []
     for family, resolved in _resolve(scheme, address):
         target = (resolved[0], port, *resolved[2:])
         try:
-            sockets = _bind_slots(family, target, slots)
+            taken = inherited.take(scheme, family, target)
+            sockets = _share(taken, slots) if taken else _bind_slots(family, target, slots)
         except OSError as error:
             if family == socket.AF_INET6 and not address.host and error.errno in _NO_SUCH_FAMILY:
                 continue  # ":80" on a system without IPv6
             for one in bound:
                 for sock in one.sockets:
                     sock.close()
-            raise StartError(_explain(scheme, str(target[0]), port, error)) from error
+            reason = _explain(scheme, str(target[0]), port, error)
+            if in_the_way := inherited.on_port(port):
+                reason += f". It was passed to this process already, bound to {in_the_way}: `listen` must say the same"
+            raise StartError(reason) from error
         bound.append(Bound(scheme, sockets))
         port = bound[-1].port  # where the system picks, both families get the same number
     return bound
@@ -96,6 +112,17 @@ def _resolve(scheme: str, address: ListenAddress) -> list[tuple[int, _Address]]:
     except socket.gaierror as error:
         raise StartError(_explain(scheme, address.host, address.port, error)) from error
     return [(family, sockaddr) for family, _, _, _, sockaddr in found]
+
+
+def _share(sockets: tuple[socket.socket, ...], slots: int) -> tuple[socket.socket, ...]:
+    """Inherited sockets for `slots` slots: where they are fewer, several slots accept from one and the same queue.
+
+    More of them bound beside these would have queues that end with this process, while whoever passed these keeps them.
+    The workers that have nothing to do all look when somebody comes, and one gets him. (EPOLLEXCLUSIVE would not help:
+    it has no effect on an epoll descriptor that is itself watched, and where it has, one worker gets nearly all.)
+    """
+    missing = range(len(sockets), slots)
+    return (*sockets, *(sockets[slot % len(sockets)].dup() for slot in missing))
 
 
 def _bind_slots(family: int, target: _Address, slots: int) -> tuple[socket.socket, ...]:

@@ -7,11 +7,12 @@ import json
 import os
 import re
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -74,8 +75,11 @@ class FrontDoor:
         *,
         env: Mapping[str, str] | None = None,
         tracebacks: bool = False,
+        activated: Sequence[socket.socket] = (),
     ) -> None:
-        """Start on `config` with its files in `directory`; `tracebacks` allows them on stderr."""
+        """Start on `config` with its files in `directory`; `tracebacks` allows them on stderr, `activated` are passed
+        as systemd passes listening sockets.
+        """
         self.directory = directory
         self.log_path = directory / "access.log"
         self.stderr: list[str] = []
@@ -84,8 +88,11 @@ class FrontDoor:
         self._ports: dict[tuple[str, str], int] = {}
         file = directory / "lb.yaml"
         file.write_text(json.dumps({"access_log": {"path": str(self.log_path), "format": "json"}, **config}, indent=1))
+        passed = [sock.fileno() for sock in activated]
+        as_systemd = ("-m", "tests.control.activated", ",".join(map(str, passed)), "", sys.executable) if passed else ()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "lb", "serve", str(file)],
+            [sys.executable, *as_systemd, "-m", "lb", "serve", str(file)],
+            pass_fds=passed,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
