@@ -19,19 +19,23 @@ Passed over, four times at most, is an empty line before a request line (2.2). L
 fields and those that Connection names (RFC 9110 7.6.1), whatever says who the client is (H3), spelt with `_` too
 (CVE-2024-45614), and `Proxy` (CVE-2016-5385). Everything else goes on byte for byte (H6).
 
-A whole, short, well-formed head is checked by one regular expression. Any other goes line by line, so that the first
-thing that is wrong names the cause, and a head is refused as soon as no rest can mend it. Knows no socket; what single
-fields say is told in `fields`.
+A head whose very bytes were read before is `known`. A whole, short, well-formed one is checked by one regular
+expression. Any other goes line by line, so that the first thing that is wrong names the cause, and a head is refused as
+soon as no rest can mend it. Knows no socket; what single fields say is told in `fields`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
 
 from lb.errors import ProxyError
 from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
 from lb.http.head import Limits, RequestHead, ResponseHead, origin_form, strip_request, strip_response
+from lb.http.known import Known
+
+_Head = TypeVar("_Head", RequestHead, ResponseHead)
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
@@ -55,6 +59,9 @@ _is_value = re.compile(_VALUE).fullmatch
 _is_target = re.compile(_TARGET).fullmatch
 _odd_path = re.compile(rb"[%\\]|/[/.]").search
 _empty_line = re.compile(rb"\n\r?\n").search
+
+_known_requests: Known[RequestHead] = Known()
+_known_responses: Known[ResponseHead] = Known()
 
 _EMPTY_LINES = 8  # bytes of them that are passed over before a request line
 
@@ -87,41 +94,77 @@ def has_ended(data: bytes | bytearray, start: int, searched: int) -> bool:
 
 def request_at(data: bytes | bytearray, start: int, limits: Limits) -> RequestHead | None:
     """The request head that begins at `start`; otherwise as `scan_request`."""
-    begin = start
-    while data.startswith(b"\r\n", begin) and begin - start < _EMPTY_LINES:
-        begin += 2
-    end = data.find(b"\r\n\r\n", begin)
-    if end >= 0 and end - begin <= limits.line and end + 4 - begin <= limits.total:
-        text = bytes(data[begin:end])
-        match = _whole_request(text)
-        if match is not None:
-            lines = text.split(b"\r\n")
-            if len(lines) - 1 <= limits.fields:
-                head = _request(lines[0], match, iter(lines[1:]))
-                head.length = end + 4 - start
-                return head
-    return _request_by_lines(bytes(data[begin : begin + limits.line + limits.total + 4]), begin - start, limits)
+    return _head_at(data, start, limits, _known_requests, _read_request)
 
 
 def response_at(data: bytes | bytearray, start: int, limits: Limits) -> ResponseHead | None:
     """The response head that begins at `start`; otherwise as `scan_response`."""
+    return _head_at(data, start, limits, _known_responses, _read_response)
+
+
+def _head_at(
+    data: bytes | bytearray,
+    start: int,
+    limits: Limits,
+    known: Known[_Head],
+    read: Callable[[bytes | bytearray, int, int, Limits], _Head | None],
+) -> _Head | None:
     end = data.find(b"\r\n\r\n", start)
-    if end >= 0 and end - start <= limits.line and end + 4 - start <= limits.total:
-        text = bytes(data[start:end])
-        match = _whole_response(text)
-        if match is not None:
-            lines = text.split(b"\r\n")
-            if len(lines) - 1 <= limits.fields:
-                head = _response(lines[0], match, iter(lines[1:]))
-                head.length = end + 4 - start
-                return head
-    return _response_by_lines(bytes(data[start : start + limits.line + limits.total + 4]), limits)
+    if end < 0:
+        return read(data, start, end, limits)
+    key = bytes(data[start : end + 4]), limits
+    head = known[key]
+    if head is None:
+        head = read(data, start, end, limits)
+        if head is not None and head.length == len(key[0]):  # else empty lines stood before it
+            known.keep(key, head)
+    return head
+
+
+def _read_request(data: bytes | bytearray, start: int, end: int, limits: Limits) -> RequestHead | None:
+    begin = start
+    while data.startswith(b"\r\n", begin) and begin - start < _EMPTY_LINES:
+        begin += 2
+    if end < begin:
+        end = data.find(b"\r\n\r\n", begin)
+    found = _whole(_whole_request, data, begin, end, limits)
+    if found is None:
+        head = _request_by_lines(bytes(data[begin : begin + limits.line + limits.total + 4]), limits)
+    else:
+        head = _request(*found)
+        head.length = end + 4 - begin
+    if head is not None:
+        head.length += begin - start
+    return head
+
+
+def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits) -> ResponseHead | None:
+    found = _whole(_whole_response, data, start, end, limits)
+    if found is None:
+        return _response_by_lines(bytes(data[start : start + limits.line + limits.total + 4]), limits)
+    head = _response(*found)
+    head.length = end + 4 - start
+    return head
+
+
+def _whole(
+    pattern: Callable[[bytes], re.Match[bytes] | None], data: bytes | bytearray, begin: int, end: int, limits: Limits
+) -> tuple[bytes, re.Match[bytes], Iterator[bytes]] | None:
+    """The start line, what it says, and the field lines of a head that is whole, short and well-formed; else None."""
+    if end < 0 or end - begin > limits.line or end + 4 - begin > limits.total:
+        return None
+    text = bytes(data[begin:end])
+    match = pattern(text)
+    if match is None:
+        return None
+    lines = text.split(b"\r\n")
+    return (lines[0], match, iter(lines[1:])) if len(lines) - 1 <= limits.fields else None
 
 
 # Line by line
 
 
-def _request_by_lines(data: bytes, skipped: int, limits: Limits) -> RequestHead | None:
+def _request_by_lines(data: bytes, limits: Limits) -> RequestHead | None:
     end = data.find(b"\n")
     if (end if end >= 0 else len(data)) > limits.line + 1:
         raise ProxyError("request_line_too_long")
@@ -136,7 +179,7 @@ def _request_by_lines(data: bytes, skipped: int, limits: Limits) -> RequestHead 
         head = _request(line, match, iter(lines))
     except _UnfinishedError:
         return None
-    head.length = lines.end + skipped
+    head.length = lines.end
     return head
 
 
@@ -249,19 +292,7 @@ def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Req
     if not target.startswith(b"/"):
         head.odd_path = target != b"*"
     seen = Seen(head)
-    kept = [line]
-    place = len(line) + 2
-    for field in lines:
-        name, _, value = field.partition(b":")
-        reader = OF_REQUEST[name]
-        if reader is not None:
-            value = value.lstrip(b" \t")
-            if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):
-                continue
-        kept.append(field)
-        place += len(field) + 2
-    kept.append(b"")
-    head.kept = b"\r\n".join(kept)
+    head.kept = _read_fields(line, lines, seen, OF_REQUEST)
     _conclude_request(head, seen)
     return head
 
@@ -305,19 +336,7 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
     if len(line) == len(b"HTTP/1.1 200"):
         line += b" "  # the reason may be empty, but not the blank before it (section 4)
     seen = Seen(head)
-    kept = [line]
-    place = len(line) + 2
-    for field in lines:
-        name, _, value = field.partition(b":")
-        reader = OF_RESPONSE[name]
-        if reader is not None:
-            value = value.lstrip(b" \t")
-            if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):
-                continue
-        kept.append(field)
-        place += len(field) + 2
-    kept.append(b"")
-    head.kept = b"\r\n".join(kept)
+    head.kept = _read_fields(line, lines, seen, OF_RESPONSE)
     if head.chunked and head.body_length >= 0:
         raise _garbled("both Content-Length and Transfer-Encoding are given")
     if head.chunked and head.minor == 0:
@@ -328,6 +347,28 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
     if seen.nominated:
         strip_response(head, b",".join(seen.nominated))
     return head
+
+
+def _read_fields(
+    start_line: bytes,
+    lines: Iterable[bytes],
+    seen: Seen[_Head],
+    readers: Mapping[bytes, Callable[[Seen[_Head], bytes, int], bool] | None],
+) -> bytes:
+    """Let each field line that means something be read; what goes on of the head, behind this start line."""
+    kept = [start_line]
+    place = len(start_line) + 2
+    for field in lines:
+        name, _, value = field.partition(b":")
+        reader = readers[name]
+        if reader is not None:
+            value = value.lstrip(b" \t")
+            if not reader(seen, value.rstrip(b" \t"), place + len(field) - len(value)):
+                continue
+        kept.append(field)
+        place += len(field) + 2
+    kept.append(b"")
+    return b"\r\n".join(kept)
 
 
 def _bad(detail: str) -> ProxyError:

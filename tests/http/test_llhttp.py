@@ -181,6 +181,6 @@ def _compare(ours: RequestHead, theirs: Heard) -> None:
         if lower == b"host":
             assert ours.host == value
         elif lower == b"content-length":
-            assert ours.body_length == int(value)
+            assert ours.body_length == (int(value) if len(value) <= 18 else 1 << 62)  # over every limit
         elif (name, value) not in kept:
             assert _DROPPED(lower) or lower in named

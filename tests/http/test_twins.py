@@ -38,9 +38,11 @@ def test_the_twins_are_two() -> None:
 
 
 def _said(scan: Any, data: bytes) -> Any:
-    """All that a head says, None, or what a refusal says."""
+    """All that a head says, None, or what a refusal says: the first time, and when its bytes are known."""
     try:
         head = scan(data)
+        if head is not None:
+            assert values(scan(data)) == values(head)
     except ProxyError as error:
         return error.cause.code, error.detail
     return head if head is None else values(head)
