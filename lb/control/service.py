@@ -113,10 +113,13 @@ def _compile(config: Config, bound: tuple[Bound, ...], workers: int) -> Snapshot
     """The snapshot that every worker begins with; a worker's own state grows in its copy, after the fork."""
     https_port = next((one.port for one in bound if one.scheme == "https"), None)
     answer = Challenges(config.tls.challenges).answer
+    plan = Registry().plan()
     try:
-        return compile_snapshot(config, answer, Registry(), https_port, workers)
+        snapshot = compile_snapshot(config, answer, plan, https_port, workers)
     except OSError as error:
         raise StartError(f"an instance's name has no address: {error.strerror}") from error
+    plan.commit()
+    return snapshot
 
 
 def _try_access_log(config: Config) -> None:

@@ -11,6 +11,7 @@ import heapq
 import os
 import socket
 import time
+from collections.abc import Iterable
 from email.utils import formatdate
 from operator import attrgetter
 
@@ -20,6 +21,7 @@ from lb.proxy.deadlines import Deadlines
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
 from lb.proxy.wire import Wire
+from lb.routing.instance import Instance
 from lb.routing.route import Environment
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
@@ -146,11 +148,54 @@ class Engine:
         listener.listen(self.poller, sock)
         self._listeners[listener] = sock
 
+    def hand_over(self, listener: Listener) -> None:
+        """Leave what waits in this listener's socket to whoever else has it."""
+        listener.rest()
+        self._listeners.pop(listener, None)
+
+    def give_up(self, listener: Listener) -> None:
+        """Accept what waits in this listener's socket, and no more: nobody else will."""
+        listener.stop()
+        self._listeners.pop(listener, None)
+
     def stop_listening(self) -> None:
         """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
         for listener in self._listeners:
             listener.stop()
         self._listeners.clear()
+
+    def switch(self, snapshot: Snapshot) -> None:
+        """Requests that begin from now on go by this snapshot; those that have begun keep theirs."""
+        self.snapshot = snapshot
+
+    def retire(self, instances: Iterable[Instance]) -> None:
+        """These belong to no environment any more: what they serve ends well, their idle connections are closed."""
+        for instance in instances:
+            instance.retired = True
+            for upstream in list(instance.idle):
+                upstream.abort()  # type: ignore[attr-defined]
+
+    def rouse(self, environment: Environment) -> None:
+        """There may be more room for those who wait, or never any again: let them try, in their order."""
+        if environment.waiting:
+            self._loop.call_soon(self._let_try, environment)
+
+    def _let_try(self, environment: Environment) -> None:
+        waiting = environment.waiting
+        for _ in range(len(waiting)):
+            exchange = waiting.popleft()
+            exchange.forward()  # type: ignore[attr-defined]
+            if waiting and waiting[0] is exchange:  # no room for it, and so for nobody
+                return
+
+    def log_to(self, access_log: AccessLog, line: LineFormat | None) -> None:
+        """Write to this log, in this form, from now on; the caller closes the one before."""
+        self._log.flush()
+        self._base[_PLACE["log_lines_dropped_total"]] += self._log.dropped
+        self._log = access_log
+        self._append = access_log.append
+        self._format = line
+        self._tell_time(int(time.time()))
 
     def drain(self) -> None:
         """Accept no more, close idle connections, and every other one when its exchange has ended."""
@@ -215,16 +260,18 @@ class Engine:
         now = self.poller.tick()
         seconds = int(time.time())
         if seconds != self._second:
-            self._second = seconds
-            self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
-            if self._format is not None:
-                pattern = (
-                    "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
-                )
-                self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
+            self._tell_time(seconds)
         self.deadlines.advance(now)
         self.flush()
         self._tick_handle = self._loop.call_later(wheel.WIDTH, self._tick)
+
+    def _tell_time(self, seconds: int) -> None:
+        """Write down the second that has begun, as responses and log lines want it."""
+        self._second = seconds
+        self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
+        if self._format is not None:
+            pattern = "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
+            self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
 
     def _broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is told."""

@@ -80,7 +80,7 @@ class Upstream(Wire):
     def release(self, keep: bool) -> None:
         """The exchange is done with it: to the pool, or away."""
         self.exchange = None
-        if keep and not self.closed and len(self.instance.idle) < _POOLED:
+        if keep and not self.closed and not self.instance.retired and len(self.instance.idle) < _POOLED:
             self.reused = self.pooled = True
             self.idle_since = self.engine.poller.now
             self.instance.idle.append(self)

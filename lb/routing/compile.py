@@ -7,16 +7,14 @@ from lb.config.names import is_staging, shared_names
 from lb.http.head import Limits
 from lb.routing.checks import Answer
 from lb.routing.networks import Networks
-from lb.routing.registry import Registry
+from lb.routing.registry import Plan
 from lb.routing.route import Compression, Environment, Route
 from lb.routing.snapshot import Snapshot
 from lb.routing.table import Table
 
 
-def compile_snapshot(
-    config: Config, answer: Answer, registry: Registry, https_port: int | None, workers: int
-) -> Snapshot:
-    """The snapshot of one of `workers` workers.
+def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int | None, workers: int) -> Snapshot:
+    """The snapshot of one of `workers` workers; to be used when `plan`, which is still empty, has been committed.
 
     `https_port` is the port of the HTTPS listener, if there is one. Raises OSError when an instance's name has no
     address.
@@ -26,7 +24,7 @@ def compile_snapshot(
     alike: dict[object, Route] = {}
     for name, app in config.apps.items():
         environments = {
-            kind: registry.environment(name, kind, section, config.limits.instance_connections or 0)
+            kind: plan.environment(name, kind, section, config.limits.instance_connections or 0)
             for kind, section in (("production", app.production), ("staging", app.staging))
             if section is not None
         }

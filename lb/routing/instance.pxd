@@ -6,7 +6,7 @@ cdef class Instance:
     cdef public bytes packed
     cdef public list idle
     cdef public Py_ssize_t inflight, limit
-    cdef public bint healthy, keeps_idle
+    cdef public bint healthy, keeps_idle, retired
     cdef public double down_until, keep_alive
     cpdef failed(self, double now)
     cpdef worked(self)

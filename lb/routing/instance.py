@@ -26,7 +26,8 @@ class Instance:
 
     `key` is its address as configured; `idle` the pooled connections, newest last; `inflight` the exchanges that it
     is serving; `limit` how many it may serve at once (0: any number); `keep_alive` for how many seconds an idle
-    connection is trusted; `keeps_idle` that one has been seen to stay open at all.
+    connection is trusted; `keeps_idle` that one has been seen to stay open at all; `retired` that its environment is
+    done with it: what it serves ends well, and nothing returns to its pool.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Instance:
         "label",
         "limit",
         "packed",
+        "retired",
     )
 
     def __init__(self, key: str, family: int, address: str | tuple[str, int], limit: int = 0) -> None:
@@ -59,6 +61,7 @@ class Instance:
         self.down_until = 0.0
         self.keep_alive = SAFE_IDLE
         self.keeps_idle = False
+        self.retired = False
 
     def failed(self, now: float) -> None:
         """It refused or broke a connection: pass it over for a while."""
