@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable
+from ipaddress import ip_address
 from typing import Any
 
 from lb.config.model import CertificateFiles
@@ -57,10 +58,22 @@ class Contexts:
     def _select(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         """OpenSSL's question during the handshake; it must not raise, and nothing in it can."""
         presented = self.presented
-        entry = presented.first if name is None else presented.find(name)
+        found = None if name is None else presented.find(name)
+        entry = found
+        if found is None and (name is None or _is_address(name)):
+            entry = presented.first
         if entry is None:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         connection.context = entry.context
-        if name is not None:
-            connection.certificate = entry.certificate  # type: ignore[union-attr]  # a ServerConnection
+        if found is not None:
+            connection.certificate = found.certificate  # type: ignore[union-attr]  # a ServerConnection
         return None
+
+
+def _is_address(name: str) -> bool:
+    """Whether a client gives an address for a name, which RFC 6066 section 3 forbids and scanners do: it names none."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return False
+    return True

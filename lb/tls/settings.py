@@ -1,4 +1,4 @@
-"""How every handshake runs: versions, suites, options. The same for all contexts but for the certificates in them.
+"""How every handshake runs: versions, suites, groups, options; the same for all contexts, whatever is in them.
 
 This file knows `ssl.SSLContext`. It does not know which context a connection gets.
 """
@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 
 from lb.tls.certificate import Certificate, TlsError, TlsProblem
+from lb.tls.openssl import reach
 
 # Mozilla's "intermediate" suites for TLS 1.2: forward secrecy and AEAD only. TLS 1.3's three are OpenSSL's own choice.
 _CIPHERS = (
@@ -20,6 +21,9 @@ _CIPHERS = (
     ":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
     ":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
+# The same profile's groups, behind the post-quantum hybrid (OpenSSL from 3.5): who knows that one is asked for it.
+_GROUPS = (b"X25519MLKEM768 / X25519:P-256 / P-384", b"X25519:P-256:P-384")
+_SET_GROUPS_LIST = 92  # SSL_CTRL_SET_GROUPS_LIST
 _OPTIONS = ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_IGNORE_UNEXPECTED_EOF
 
 
@@ -39,9 +43,18 @@ def new_context() -> ssl.SSLContext:
     # All suites are good, and the client knows which one its hardware is fast at.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     context.num_tickets = 1
-    # The key-exchange groups stay OpenSSL's own: `set_ecdh_curve` would switch the post-quantum ones off.
     context.set_alpn_protocols(["http/1.1"])
+    _set_groups(context)
     return context
+
+
+def _set_groups(context: ssl.SSLContext) -> None:
+    """Python's own `set_ecdh_curve` takes one group only. Where OpenSSL cannot be reached, its own choice stays: more
+    groups, the post-quantum one among them.
+    """
+    openssl = reach()
+    if openssl is not None:
+        any(openssl.ctrl(context, _SET_GROUPS_LIST, 0, groups) == 1 for groups in _GROUPS)
 
 
 def certificate_context(certificates: Iterable[Certificate]) -> ssl.SSLContext:

@@ -88,6 +88,19 @@ def test_an_address_as_host_is_no_server_name(contexts: Contexts) -> None:
 
 
 # spec: D5
+@pytest.mark.parametrize("name", ["127.0.0.1", "::1"])
+def test_an_address_sent_as_a_server_name_names_none(contexts: Contexts, name: str) -> None:
+    # Python's own client never sends one; scanners do.
+    connection = contexts.wrap(ssl.MemoryBIO(), ssl.MemoryBIO())
+    callback = contexts.front.sni_callback
+    assert callback is not None
+    assert callback(connection, name, contexts.front) is None
+    assert connection.certificate is None
+    assert contexts.presented.first is not None
+    assert connection.context is contexts.presented.first.context
+
+
+# spec: D5
 @pytest.mark.parametrize("name", ["first.example.", "FIRST.EXAMPLE", "A.wild.Example."])
 def test_case_and_a_trailing_dot_of_a_server_name_do_not_count(contexts: Contexts, name: str) -> None:
     assert contexts.presented.find(name) is not None
@@ -101,8 +114,7 @@ def test_no_server_name_makes_the_callback_raise(contexts: Contexts, name: str) 
     callback = contexts.front.sni_callback
     assert callback is not None
     answer = callback(connection, name, contexts.front)
-    assert answer in (None, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
-    assert (connection.certificate is None) == (answer is not None)
+    assert answer == (None if connection.certificate is not None else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME)
 
 
 # spec: T4
