@@ -63,7 +63,7 @@ def demo(http: str | None, https: str | None) -> None:
     _make_certificate()
     with _instances() as ports:
         stopping = Stopping(frozenset({SIGINT, SIGTERM, SIGHUP}), _DRAIN_LIMIT)
-        status = serve_config(_load(environ | ports), stopping, _what_to_try)
+        status = serve_config(_load(environ | ports), stopping, more=_what_to_try)
     raise click.exceptions.Exit(status)
 
 

@@ -20,6 +20,7 @@ _SUBCOMMANDS = {
     "serve": _Subcommand("lb.cli.serve", "Serve what a configuration file says, or one app named with --to."),
     "demo": _Subcommand("lb.cli.demo", "Serve a small app on localhost, to look at; needs no file."),
     "check": _Subcommand("lb.cli.check", "Say everything that is wrong with a configuration file."),
+    "status": _Subcommand("lb.cli.status", "Say what the service of a configuration file is doing."),
     "config": _Subcommand("lb.cli.config", "Print an example of the configuration file, or its JSON Schema."),
     "bench": _Subcommand("lb.cli.bench", "Load a front door and say how fast it answers."),
     "version": _Subcommand("lb.cli.version", "Say the version and what it runs on."),

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
+from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -24,10 +25,14 @@ from lb.control.supervisor import Stopping
 from lb.tls.certificate import TlsError
 
 
-def serve_config(config: Config, stopping: Stopping, more: Callable[[Service], list[str]] = lambda _: []) -> int:
-    """Serves until a signal ends it, and returns the exit status. `more` gives further lines for the banner."""
+def serve_config(
+    config: Config, stopping: Stopping, file: Path | None = None, more: Callable[[Service], list[str]] = lambda _: []
+) -> int:
+    """Serves until a signal ends it, and returns the exit status. Commands about `file`, which the configuration is
+    from, are answered; `more` gives further lines for the banner.
+    """
     _log_to_stderr()
-    service = _prepare(config)
+    service = _prepare(config, file)
     for line in (*banner(service), *more(service)):
         click.echo(line, err=True)
     return service.run(_say_ready, stopping)
@@ -38,13 +43,13 @@ def _say_ready() -> None:
         click.echo("ready", err=True)
 
 
-def _prepare(config: Config) -> Service:
+def _prepare(config: Config, file: Path | None) -> Service:
     """Binds and loads; ends the command with the reason when something is not to be had."""
     build = describe_build()
     if os.environ.get("LB_REQUIRE_COMPILED") == "1" and (missing := fallbacks(build)):
         fail(f"LB_REQUIRE_COMPILED=1, but this lb runs without {'; and without '.join(missing)}", FAILED)
     try:
-        return prepare(config, build, os.environ)
+        return prepare(config, build, os.environ, file)
     except StartError as error:
         fail(str(error), FAILED)
     except TlsError as error:

@@ -36,7 +36,7 @@ def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...
         raise click.UsageError("--domain and --http belong to --to; with a FILE, the file says both.")
     else:
         config = _from_file(file)
-    raise click.exceptions.Exit(serve_config(config, Stopping()))
+    raise click.exceptions.Exit(serve_config(config, Stopping(), file))
 
 
 def _from_file(file: Path) -> Config:

@@ -10,14 +10,14 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from aiohttp import web
 
-from lb.config.model import App, Config, Environment
+from lb.config.model import Config
 from lb.control.board import Board
+from lb.control.status import describe, state
 from lb.telemetry.counters import Slab
 from lb.telemetry.prometheus import CONTENT_TYPE, render
 from lb.worker.channel import Channel
@@ -28,9 +28,12 @@ _CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
 
 @dataclass(frozen=True, slots=True)
 class AdminAssignment:
-    """All that the admin process inherits. `info` describes the build (version, engine, …) in metrics and status."""
+    """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
+    build (version, engine, …) in metrics and status.
+    """
 
     config: Config
+    listeners: tuple[str, ...]
     sockets: tuple[socket.socket, ...]
     slab: Slab
     board: Board
@@ -73,44 +76,12 @@ def make_app(assignment: AdminAssignment) -> web.Application:
         return web.Response(text="ok\n")  # without its supervisor this process ends, so an answer is the proof
 
     async def readyz(_: web.Request) -> web.Response:
-        return web.Response(status=200 if board.ready() else 503, text=f"{_state(board)}\n")
+        return web.Response(status=200 if board.ready() else 503, text=f"{state(board)}\n")
 
     async def status(_: web.Request) -> web.Response:
-        return web.json_response(_status(assignment))
+        return web.json_response(describe(assignment.info, board, assignment.listeners, assignment.config))
 
     app = web.Application()
     for path, handler in zip(PATHS, (metrics, healthz, readyz, status), strict=True):
         app.router.add_get(path, handler)
     return app
-
-
-def _state(board: Board) -> str:
-    if board.draining:
-        return "draining"
-    return "ready" if board.ready() else "starting"
-
-
-def _status(assignment: AdminAssignment) -> dict[str, object]:
-    board = assignment.board
-    return {
-        **assignment.info,
-        "state": _state(board),
-        "supervisor": board.supervisor,
-        "uptime": int(time.time()) - board.started,
-        "workers": [asdict(worker) for worker in board.workers()],
-        "apps": {name: _app(app) for name, app in assignment.config.apps.items()},
-    }
-
-
-def _app(app: App) -> dict[str, object]:
-    return {
-        "domains": [domain.name for domain in app.domains],
-        "production": _environment(app.production),
-        "staging": _environment(app.staging),
-    }
-
-
-def _environment(environment: Environment | None) -> dict[str, object] | None:
-    if environment is None:
-        return None
-    return {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}

@@ -8,11 +8,13 @@ process: nothing has been forked yet.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import socket
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from setproctitle import setproctitle
 
@@ -22,7 +24,10 @@ from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.errors import StartError
 from lb.control.notify import Notifier
+from lb.control.operations import Operations
+from lb.control.rendezvous import Meeting, open_meeting
 from lb.control.sockets import Bound, bind_all
+from lb.control.status import Status, describe
 from lb.control.supervisor import Stopping, Supervisor
 from lb.routing.compile import compile_snapshot
 from lb.routing.registry import Registry
@@ -32,6 +37,8 @@ from lb.telemetry.counters import Slab
 from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
 from lb.worker.main import Assignment, Listener, run_worker
+
+log = logging.getLogger("lb.control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +53,22 @@ class Service:
     snapshot: Snapshot
     slab: Slab
     board: Board
+    meeting: Meeting | None
 
     def run(self, announce_ready: Callable[[], None], stopping: Stopping) -> int:
         """Starts the processes and stays until they are gone; returns the exit status."""
         setproctitle("lb: supervisor")
         gc.collect()
         gc.freeze()  # children share these pages for good: their collectors never write to them
-        return Supervisor(self._roles(), self.board, announce_ready, stopping, Notifier(os.environ)).run()
+        notifier = Notifier(os.environ)
+        operations = Operations(self.meeting, self._describe) if self.meeting is not None else None
+        return Supervisor(self._roles(), self.board, announce_ready, stopping, notifier, operations).run()
+
+    def _listeners(self) -> tuple[str, ...]:
+        return tuple(one.url for one in self.bound)
+
+    def _describe(self) -> Status:
+        return describe(self.info, self.board, self._listeners(), self.config)
 
     def _roles(self) -> list[Role]:
         roles = [self._worker(slot) for slot in range(self.board.slots)]
@@ -71,20 +87,44 @@ class Service:
 
     def _assistant(self) -> Role:
         sockets = tuple(sock for one in self.admin for sock in one.sockets)
+        listeners = self._listeners()
 
         def run(line: socket.socket) -> int:
             from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
 
-            return run_admin(AdminAssignment(self.config, sockets, self.slab, self.board, self.info), line)
+            return run_admin(AdminAssignment(self.config, listeners, sockets, self.slab, self.board, self.info), line)
 
         return Role("admin", run, sockets, None)
 
 
-def prepare(config: Config, info: Mapping[str, str], environ: MutableMapping[str, str]) -> Service:
-    """Makes all that the service needs. Listening sockets that `environ` tells of are taken over.
+def prepare(
+    config: Config, info: Mapping[str, str], environ: MutableMapping[str, str], file: Path | None = None
+) -> Service:
+    """Makes all that the service needs. Listening sockets that `environ` tells of are taken over; commands about the
+    configuration `file`, if there is one, are taken from now on.
 
     Raises StartError, or TlsError for certificates that cannot be used.
     """
+    meeting = _open_meeting(file, environ) if file is not None else None
+    try:
+        return _prepare(config, info, environ, meeting)
+    except BaseException:
+        if meeting is not None:
+            meeting.leave()
+        raise
+
+
+def _open_meeting(file: Path, environ: Mapping[str, str]) -> Meeting | None:
+    try:
+        return open_meeting(file, environ)
+    except OSError as error:
+        log.warning("there will be no `lb reload` and `lb status`, only signals: no socket for them (%s)", error)
+        return None
+
+
+def _prepare(
+    config: Config, info: Mapping[str, str], environ: MutableMapping[str, str], meeting: Meeting | None
+) -> Service:
     _try_access_log(config)
     slots = config.workers or available_cores()
     contexts = Contexts(config.tls.certificates) if config.listen.https else None
@@ -101,6 +141,7 @@ def prepare(config: Config, info: Mapping[str, str], environ: MutableMapping[str
         snapshot=_compile(config, bound, slots),
         slab=Slab(slots),
         board=Board(slots),
+        meeting=meeting,
     )
 
 

@@ -23,6 +23,7 @@ from dataclasses import dataclass
 from lb.control.board import Board
 from lb.control.child import Child, Role, death_in_words
 from lb.control.notify import Notifier
+from lb.control.operations import Operations
 from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
@@ -46,7 +47,7 @@ class Stopping:
 
 class Supervisor:
     """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves, and `notifier`
-    tells the service manager about that and what follows.
+    tells the service manager about that and what follows. `operations` are what else may be asked of it.
     """
 
     def __init__(
@@ -56,12 +57,14 @@ class Supervisor:
         announce_ready: Callable[[], None],
         stopping: Stopping | None = None,
         notifier: Notifier | None = None,
+        operations: Operations | None = None,
     ) -> None:
         self._children = [Child(role) for role in roles]
         self._board = board
         self._announce_ready = announce_ready
         self._stopping = stopping or Stopping()
         self._notifier = notifier or Notifier()
+        self._operations = operations
         self._announced = False
         self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
@@ -88,6 +91,8 @@ class Supervisor:
         for end in (self._wakeup, self._signalled):
             end.setblocking(False)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._take_signals)
+        if self._operations is not None:
+            self._operations.begin(self._selector)
         # SIGCHLD and the rest need a handler, however empty, for the wake-up byte to be written.
         numbers = (*self._stopping.signals, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
         before = {number: signal.signal(number, lambda *_: None) for number in numbers}
@@ -147,6 +152,8 @@ class Supervisor:
         self._selector.close()
         self._wakeup.close()
         self._signalled.close()
+        if self._operations is not None:
+            self._operations.forget()
         for child in self._children:
             if child.line is not None:
                 child.line.close()
@@ -230,6 +237,8 @@ class Supervisor:
     def _drain(self) -> None:
         self._board.drain()
         self._notifier.stopping("draining: running requests finish")
+        if self._operations is not None:
+            self._operations.end()
         for child in self._children:
             child.due = None
             if child.role.slot is not None:
@@ -260,12 +269,15 @@ class Supervisor:
     def _timeout(self) -> float | None:
         """Seconds until the next thing is due, None when only a signal or a child can bring work."""
         due = [child.due for child in self._children if child.due is not None]
-        due += [at for at in (self._stop_at, self._kill_at, self._notifier.due) if at is not None]
+        asked = self._operations.due if self._operations is not None else None
+        due += [at for at in (self._stop_at, self._kill_at, self._notifier.due, asked) if at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _meet_deadlines(self) -> None:
         now = time.monotonic()
         self._notifier.beat(now)
+        if self._operations is not None:
+            self._operations.meet_deadlines(now)
         if self._stop_at is not None and self._stop_at <= now:
             self._stop_at = None
             log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)

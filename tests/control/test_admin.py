@@ -19,7 +19,7 @@ def assignment() -> AdminAssignment:
     instance = InstanceAddress(host="127.0.0.1", port=3000, path="", text="127.0.0.1:3000")
     app = App(domains=(Domain(name="shop.example.com"),), production=Environment(instances=(instance,)))
     return AdminAssignment(
-        Config(apps={"shop": app}), (), Slab(2), Board(2), {"version": "1.2.3", "engine": "compiled"}
+        Config(apps={"shop": app}), (), (), Slab(2), Board(2), {"version": "1.2.3", "engine": "compiled"}
     )
 
 

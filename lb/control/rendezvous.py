@@ -1,0 +1,195 @@
+"""Where the supervisor of a configuration file and the commands about that file meet: a Unix socket.
+
+Its name is made from the file's path, its directory is one that only this user (or the service manager) can write to:
+$RUNTIME_DIRECTORY under systemd, else $XDG_RUNTIME_DIR/lb, else /tmp/lb-UID. This file knows paths and sockets, and
+nothing of what is said over them.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import stat
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from lb.control.errors import StartError
+
+_QUEUE = 16  # connections that may wait to be accepted
+_SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
+_PATIENCE = 5.0  # seconds to connect
+_SYSTEM = Path("/run/lb")  # what RuntimeDirectory=lb makes, for those who call from outside of the unit
+
+
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """The supervisor's side: a listening socket, the names by which it is found, and what tells it from others."""
+
+    listener: socket.socket
+    paths: tuple[Path, ...]
+    identity: tuple[int, int]
+
+    def leave(self) -> None:
+        """Be found no more. Names that somebody else, a successor, has taken meanwhile stay his."""
+        with suppress(OSError), _locked(self.paths[0].parent):
+            if _identity(self.paths[0]) == self.identity:
+                for path in self.paths:
+                    path.unlink()
+        self.listener.close()
+
+
+def open_meeting(file: Path, environ: Mapping[str, str], *, succeed: bool = False) -> Meeting:
+    """Listens for commands about the configuration `file`; `succeed` takes over from a supervisor that does.
+
+    Names left by processes that are gone are taken over in any case. Raises StartError when another supervisor serves
+    this file, and OSError when there can be no such socket.
+    """
+    directory = _own_directory(environ)
+    names = _names(file)
+    with _locked(directory):
+        paths = tuple(directory / name for name in names)
+        if not succeed:
+            for path in paths:
+                if holder := _holder(path):
+                    raise StartError(
+                        f"{file} is already being served by process {holder}; `lb reload {file}` applies changes to it"
+                    )
+        listener = _listen(directory / f"{names[0]}.new")
+        # Renaming replaces a stale name, or a predecessor's, in one step: there is no moment without a name.
+        (directory / f"{names[0]}.new").rename(paths[0])
+        for alias in paths[1:]:
+            new = alias.with_suffix(".new")
+            new.unlink(missing_ok=True)
+            new.symlink_to(names[0])
+            new.rename(alias)
+        return Meeting(listener, paths, _identity(paths[0]))
+
+
+def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
+    """A connection to the supervisor that serves `file`; None when there is none.
+
+    Raises PermissionError when it is another user's.
+    """
+    for directory in _directories(environ):
+        for name in _names(file):
+            sock = socket.socket(socket.AF_UNIX)
+            sock.settimeout(_PATIENCE)
+            try:
+                sock.connect(str(directory / name))
+            except PermissionError:
+                sock.close()
+                raise
+            except OSError:
+                sock.close()
+            else:
+                return sock
+    return None
+
+
+def peer(connection: socket.socket) -> int:
+    """The process at the other end of a Unix socket; 0 where the system does not tell."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return 0
+    pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+    return int(pid)
+
+
+def _names(file: Path) -> tuple[str, ...]:
+    """By the file's real path, and by the path as it was given where that is another: a link may come to lead
+    elsewhere while the supervisor runs.
+    """
+    given = os.path.abspath(file)  # noqa: PTH100  `absolute` leaves ".." in it
+    return tuple(dict.fromkeys(_name(path) for path in (os.path.realpath(given), given)))
+
+
+def _name(path: str) -> str:
+    stem = "".join(letter if letter.isalnum() else "-" for letter in Path(path).stem)[:_SHOWN]
+    return f"{stem}-{sha256(os.fsencode(path)).hexdigest()[:16]}.sock"
+
+
+def _directories(environ: Mapping[str, str]) -> Iterator[Path]:
+    """Where a supervisor may listen, seen from a command that need not have its environment."""
+    if directory := _runtime_directory(environ):
+        yield directory
+    yield _SYSTEM
+    for runtime in dict.fromkeys((environ.get("XDG_RUNTIME_DIR", ""), f"/run/user/{os.getuid()}")):
+        if runtime:
+            yield Path(runtime) / "lb"
+    with suppress(OSError):
+        yield _checked(_fallback())
+
+
+def _own_directory(environ: Mapping[str, str]) -> Path:
+    """Where this process listens, made if need be. Raises OSError."""
+    if directory := _runtime_directory(environ):
+        return directory
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    directory = Path(runtime) / "lb" if runtime else _fallback()
+    directory.mkdir(mode=0o700, exist_ok=True)
+    return _checked(directory)
+
+
+def _runtime_directory(environ: Mapping[str, str]) -> Path | None:
+    first = environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    return Path(first) if first else None
+
+
+def _fallback() -> Path:
+    return Path(f"/tmp/lb-{os.getuid()}")  # noqa: S108  _checked looks whose it is
+
+
+def _checked(directory: Path) -> Path:
+    """In /tmp anybody may have made it, or put a link in its place. Raises OSError."""
+    found = directory.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
+        raise PermissionError(0, "it is not a directory of this user alone", str(directory))
+    return directory
+
+
+@contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    """Two supervisors that start at once must not both find that a name is stale."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _listen(path: Path) -> socket.socket:
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    try:
+        listener.bind(str(path))
+        path.chmod(0o600)  # nobody could connect so far: it does not listen yet
+        listener.listen(_QUEUE)
+        listener.setblocking(False)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _holder(path: Path) -> int:
+    """The process that listens at `path`, 0 if none does."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(_PATIENCE)
+        try:
+            sock.connect(str(path))
+        except TimeoutError:
+            return -1  # somebody who does not accept
+        except OSError:
+            return 0
+        return peer(sock)
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """What tells the socket at `path` from others that have been there. Raises OSError."""
+    found = path.stat()
+    return found.st_dev, found.st_ino

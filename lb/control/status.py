@@ -1,0 +1,52 @@
+"""The state of the whole service as plain data: what `lb status` and the admin server tell.
+
+It reads the board and the configuration; how it is shown is for others to decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from lb.config.model import App, Config, Environment
+from lb.control.board import Board
+
+Status = dict[str, Any]
+
+
+def state(board: Board) -> str:
+    """`starting`, `ready` or `draining`."""
+    if board.draining:
+        return "draining"
+    return "ready" if board.ready() else "starting"
+
+
+def describe(info: Mapping[str, str], board: Board, listeners: Iterable[str], config: Config) -> Status:
+    """`listeners` are URLs, `info` describes the build. Times are in seconds: `uptime` since the start, a worker's
+    `since` since the epoch.
+    """
+    return {
+        **info,
+        "state": state(board),
+        "supervisor": board.supervisor,
+        "uptime": int(time.time()) - board.started,
+        "listeners": list(listeners),
+        "workers": [asdict(worker) for worker in board.workers()],
+        "apps": {name: _app(app) for name, app in config.apps.items()},
+    }
+
+
+def _app(app: App) -> Status:
+    return {
+        "domains": [domain.name for domain in app.domains],
+        "production": _environment(app.production),
+        "staging": _environment(app.staging),
+    }
+
+
+def _environment(environment: Environment | None) -> Status | None:
+    if environment is None:
+        return None
+    return {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}

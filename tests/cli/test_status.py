@@ -1,0 +1,105 @@
+"""`lb status`: the running service in words and as JSON, and what is said when there is none."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from lb.cli.status import describe, duration
+from tests.e2e.harness.door import FrontDoor, configure, run_lb
+from tests.e2e.harness.waiting import wait_for
+
+ANSWER = {
+    "version": "1.2",
+    "engine": "compiled",
+    "state": "ready",
+    "supervisor": 100,
+    "uptime": 93_784,
+    "listeners": ["http://127.0.0.1:80", "https://[::]:443"],
+    "workers": [
+        {"slot": 0, "pid": 101, "since": 1000, "restarts": 0, "ready": True},
+        {"slot": 1, "pid": 102, "since": 1115, "restarts": 2, "ready": False},
+        {"slot": 2, "pid": 0, "since": 1115, "restarts": 1, "ready": False},
+    ],
+    "apps": {
+        "shop": {
+            "domains": ["shop.example.com", "www.example.com"],
+            "production": {"balance": "round_robin", "instances": ["127.0.0.1:1", "unix:/a"]},
+            "staging": None,
+        }
+    },
+}
+
+
+def test_in_words() -> None:
+    assert list(describe(ANSWER, 1120.0)) == [
+        "\x1b[1mready\x1b[0m for 1 d 2 h (process 100, lb 1.2, compiled engine)",
+        "listening on http://127.0.0.1:80",
+        "listening on https://[::]:443",
+        "workers",
+        "  1  process 101 serves, 2 min",
+        "  2  process 102 starts, 5 s, replaced 2 times",
+        "  3  waits for its next start, replaced 1 time",
+        "app \x1b[1mshop\x1b[0m: shop.example.com, www.example.com",
+        "  production  round_robin: 127.0.0.1:1, unix:/a",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")]
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_of_a_running_service(tmp_path: Path) -> None:
+    # spec: R2
+    config = configure("127.0.0.1:1", workers=2, admin="127.0.0.1:0")
+    with FrontDoor(config, tmp_path) as door:
+        file = tmp_path / "lb.yaml"
+        shown = run_lb("status", file.name, cwd=tmp_path)
+        assert (shown.returncode, shown.stderr) == (0, "")
+        assert f"listening on http://127.0.0.1:{door.http}" in shown.stdout
+        asked = json.loads(run_lb("status", str(file), "--json").stdout)
+        assert asked["state"] == "ready"
+        assert asked["supervisor"] == door.pid
+        workers = {worker["pid"] for worker in asked["workers"]}
+        assert workers < set(door.workers)
+        os.kill(min(workers), signal.SIGKILL)
+        wait_for(lambda: len(door.workers) == 3 and min(workers) not in door.workers, "a new worker")
+        asked = json.loads(run_lb("status", str(file), "--json").stdout)
+        assert sum(worker["restarts"] for worker in asked["workers"]) == 1
+
+
+def test_of_nothing(tmp_path: Path) -> None:
+    # spec: R5
+    file = tmp_path / "shop.yaml"
+    ended = run_lb("status", str(file))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert ended.stderr == f"lb: nothing serves {file} at present; `lb serve {file}` does\n"
+
+
+def test_a_second_service_of_one_file_is_refused_until_the_first_drains(tmp_path: Path) -> None:
+    # spec: R2
+    with FrontDoor(configure("127.0.0.1:1"), tmp_path) as door:
+        ended = run_lb("serve", str(tmp_path / "lb.yaml"))
+        assert ended.returncode == 1
+        assert f"is already being served by process {door.pid}" in ended.stderr
+        with door.connect():
+            door.signal(signal.SIGTERM)
+            wait_for(lambda: run_lb("status", str(tmp_path / "lb.yaml")).returncode == 1, "the place to be free")
+        assert door.wait_end() == 0
+
+
+def test_what_a_killed_service_left_is_in_nobodys_way(tmp_path: Path) -> None:
+    # spec: R2
+    first = FrontDoor(configure("127.0.0.1:1", workers=2), tmp_path)
+    os.kill(first.pid, signal.SIGKILL)  # its workers drain, and must not keep its place
+    with FrontDoor(configure("127.0.0.1:1"), tmp_path) as door:
+        asked = json.loads(run_lb("status", str(tmp_path / "lb.yaml"), "--json").stdout)
+        assert asked["supervisor"] == door.pid
+    first.kill()
