@@ -33,7 +33,7 @@ PIECES = (
 )  # fmt: skip
 
 
-def _mutated(chance: random.Random) -> bytes:
+def mutated(chance: random.Random) -> bytes:
     data = bytearray(chance.choice(SEEDS))
     for _ in range(chance.randrange(4)):
         at = chance.randrange(len(data) + 1)
@@ -111,7 +111,7 @@ def test_what_is_forwarded_means_one_thing(door_and_instance: tuple[FrontDoor, I
     first_peer = len(instance.peers)
     for _ in range(25):
         before = len(instance.requests)
-        data = _mutated(chance) + _mutated(chance)
+        data = mutated(chance) + mutated(chance)
         with door.connect() as client:
             client.send_split(data + get("/last"), seed=chance.randrange(1 << 30))
             client.half_close()

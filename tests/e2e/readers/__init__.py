@@ -1,0 +1,1 @@
+"""Servers of other makes, each with an app that tells what the server made of a request."""
