@@ -22,6 +22,7 @@ _P = c_void_p
 _PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "SSL_get_SSL_CTX": (_P, (_P,)),
     "SSL_CTX_ctrl": (c_long, (_P, c_int, c_long, c_char_p)),
+    "SSL_CTX_set_ciphersuites": (c_int, (_P, c_char_p)),
     "SSL_CTX_set_tlsext_ticket_key_evp_cb": (c_long, (_P, _P)),
     "SSL_CTX_get_timeout": (c_long, (_P,)),
     "EVP_aes_256_cbc": (_P, ()),

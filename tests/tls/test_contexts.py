@@ -162,7 +162,7 @@ def test_settings_of_every_context(contexts: Contexts) -> None:
         assert context.num_tickets == 1
         for option in (ssl.OP_NO_RENEGOTIATION, ssl.OP_NO_COMPRESSION, ssl.OP_IGNORE_UNEXPECTED_EOF):
             assert context.options & option
-        assert not context.options & (ssl.OP_CIPHER_SERVER_PREFERENCE | ssl.OP_NO_TICKET)
+        assert not context.options & ssl.OP_NO_TICKET
         assert {cipher["name"] for cipher in context.get_ciphers()} == {
             "TLS_AES_256_GCM_SHA384",
             "TLS_CHACHA20_POLY1305_SHA256",
@@ -174,6 +174,31 @@ def test_settings_of_every_context(contexts: Contexts) -> None:
             "ECDHE-ECDSA-CHACHA20-POLY1305",
             "ECDHE-RSA-CHACHA20-POLY1305",
         }
+
+
+# spec: T4
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [
+        ("AES256-GCM-SHA384 AES128-GCM-SHA256 CHACHA20-POLY1305", "AES128-GCM-SHA256"),
+        ("CHACHA20-POLY1305 AES256-GCM-SHA384 AES128-GCM-SHA256", "CHACHA20-POLY1305"),
+    ],
+)
+def test_the_order_of_suites_is_ours_but_for_clients_that_are_fast_at_chacha20(
+    contexts: Contexts, offered: str, chosen: str
+) -> None:
+    context = client_context(None, ssl.TLSVersion.TLSv1_2)
+    context.set_ciphers(":".join(f"ECDHE-ECDSA-{name}" for name in offered.split()))
+    cipher = shake(contexts, context, "first.example").server.cipher()
+    assert cipher is not None
+    assert cipher[0] == f"ECDHE-ECDSA-{chosen}"
+
+
+# spec: T4
+def test_tls_1_3_has_the_same_order(contexts: Contexts) -> None:
+    cipher = shake(contexts, client_context(None, ssl.TLSVersion.TLSv1_3), "first.example").server.cipher()
+    assert cipher is not None
+    assert cipher[0] == "TLS_AES_128_GCM_SHA256"
 
 
 # spec: T4
