@@ -17,6 +17,7 @@ from typing import Any
 from lb.config.model import CertificateFiles
 from lb.tls.presented import Presented, present
 from lb.tls.settings import ServerConnection, new_context
+from lb.tls.tickets import Tickets
 
 
 class Contexts:
@@ -30,6 +31,7 @@ class Contexts:
         self.presented = present(certificates, Presented())
         self.front = new_context()
         self.front.sni_callback = self._select
+        self.tickets = Tickets(self.front)
         self._wrap: Callable[..., Any] = self.front.wrap_bio
 
     def prepare(self, certificates: Iterable[CertificateFiles]) -> Presented:
@@ -49,6 +51,7 @@ class Contexts:
     def switch(self, presented: Presented) -> None:
         """Handshakes from now on are answered by this; those under way and connections keep what they have."""
         self.presented = presented
+        self.tickets.follow()
 
     def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ServerConnection:
         """The server's side of a new connection that reads from `incoming` and writes to `outgoing`."""
