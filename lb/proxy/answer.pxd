@@ -15,7 +15,7 @@ cdef class Answer:
     cdef RequestHead _head
     cdef ResponseHead _response
     cdef object _encoder
-    cdef bytes _coded
+    cdef bytes _coded, _kept
     cdef bint _chunking
     @cython.locals(kind=int)
     cpdef bytes start(self, Upstream upstream, compression)

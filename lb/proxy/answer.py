@@ -26,18 +26,19 @@ class Answer:
     them.
     """
 
-    __slots__ = ("_chunking", "_coded", "_encoder", "_head", "_response", "body", "sent")
+    __slots__ = ("_chunking", "_coded", "_encoder", "_head", "_kept", "_response", "body", "sent")
 
     def __init__(self, head: RequestHead, response: ResponseHead, limits: Limits) -> None:
         self._head = head
         self._response = response
+        self._kept = response.kept
         self._encoder: Encoder | None = None
         self._coded: bytes | None = None  # the whole body, compressed
         self._chunking = False
         self.sent = 0
         if head.method == b"HEAD" or response.status in (204, 304):
             if response.status == 204 and response.body_length >= 0:
-                response.kept = without_fields(response.kept, CONTENT_LENGTH)
+                self._kept = without_fields(response.kept, CONTENT_LENGTH)
             self.body = Body(NONE, 0, -1, limits)
         elif response.chunked:
             self.body = Body(CHUNKED, 0, -1, limits)
@@ -50,7 +51,7 @@ class Answer:
         """Decide how the body goes on, and give the head that says so, without Connection and the final line."""
         response = self._response
         head = self._head
-        kept = response.kept
+        kept = self._kept
         kind = self.body.kind
         if (
             compression is not None
