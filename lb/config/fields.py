@@ -16,6 +16,7 @@ from pydantic import BeforeValidator, Field
 from lb.config import addresses, names, units
 from lb.config.choices import parse_choice
 from lb.config.problems import quoted
+from lb.config.tree import Blank
 from lb.config.units import BadValueError, describe
 
 
@@ -66,6 +67,14 @@ def or_off(parse: Callable[[object], object], item: Any) -> BeforeValidator:
         return None if value is None or units.is_off(value) else parse(value)
 
     return BeforeValidator(parse_or_off, json_schema_input_type=item | Literal[False, "off"])
+
+
+def _nothing(value: object) -> object:
+    return None if value is Blank.EMPTY else value
+
+
+or_none = BeforeValidator(_nothing)
+"""For keys that may be there without a value: `profile: null`."""
 
 
 def _path(value: object) -> Path:

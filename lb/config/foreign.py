@@ -50,6 +50,13 @@ FOREIGN_KEYS = {
     "timeout_http_request": "timeouts.head",
     "timeout_server": "timeouts.response",
     # Caddy, Traefik and others
+    "acme_ca": "tls.acme.directory",
+    "acme_dns": "tls.acme.dns_hook, a command",
+    "acme_eab": "tls.acme.eab",
+    "auto_https": "tls.acme, and force_https: true on a domain",
+    "ca": "tls.acme.directory",
+    "certificatesresolvers": "tls.acme",
+    "issuer": "tls.acme",
     "access_logs": "access_log",
     "encode": "compression",
     "entrypoints": "listen",

@@ -6,11 +6,13 @@ key by itself; what several keys mean together is in rules.py, where a value is 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from lb.config import addresses, units
+from lb.config.acme import Acme, OnDemand
 from lb.config.fields import (
     Algorithm,
     AppName,
@@ -27,10 +29,12 @@ from lb.config.fields import (
     Workers,
     count,
     one_or_more,
+    or_none,
     or_off,
     size,
 )
 from lb.config.problems import quoted
+from lb.config.section import Section
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -53,12 +57,6 @@ _COMPRESSIBLE = (
     "text/plain",
     "text/xml",
 )
-
-
-class Section(BaseModel):
-    """What all parts of the configuration have in common: nothing is guessed, ignored or changed later."""
-
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
 
 class ListenAddress(Section):
@@ -87,7 +85,7 @@ class Listen(Section):
     )
     https: Annotated[tuple[_Listener, ...], one_or_more(_Listener)] = Field(
         default=(),
-        description="Where HTTPS is served: one address, or a list. Needs tls.certificates.",
+        description="Where HTTPS is served: one address, or a list. Needs tls.certificates or tls.acme.",
     )
 
 
@@ -108,6 +106,15 @@ class Tls(Section):
     challenges: File | None = Field(
         default=None,
         description="Directory of ACME HTTP-01 answers: a file a token, its name the token, its content the answer.",
+    )
+    acme: Annotated[Acme | None, or_none] = Field(
+        default=None, description="Certificates that are obtained and renewed by themselves, for every bound domain."
+    )
+    store: File = Field(
+        default=Path("certs"), description="Directory of what ACME needs and makes: accounts, keys, certificates."
+    )
+    on_demand: Annotated[OnDemand | None, or_none] = Field(
+        default=None, description="Certificates made when a name under a bound wildcard is first asked for."
     )
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from lb.config import names
+from lb.config.acme import WITH_BINDING, Acme
 from lb.config.choices import nearest
 from lb.config.model import App, Config, Domain, Environment, InstanceAddress, ListenAddress
 from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
@@ -71,6 +72,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _listeners_exist,
         _listeners_are_distinct,
         _https_has_certificates,
+        _acme_can_work,
         _force_https_has_https,
         _header_limits_fit,
         _apps_exist,
@@ -117,13 +119,50 @@ def _is_same_listener(one: ListenAddress, other: ListenAddress) -> bool:
 
 def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
     listen, certificates = scene.config.listen, scene.config.tls.certificates
-    if listen.https and not certificates and scene.is_certain("tls", "certificates"):
-        hint = "add tls: {certificates: [{cert: shop.pem, key: shop.key}]}, or remove listen.https"
+    known = scene.is_certain("tls", "certificates") and scene.is_certain("tls", "acme")
+    if listen.https and not certificates and scene.config.tls.acme is None and known:
+        hint = "add tls: {certificates: [{cert: shop.pem, key: shop.key}]}, or tls: {acme: …}, or remove listen.https"
         yield scene.origin.problem(("listen", "https"), "listen.https needs a certificate", hint)
     if certificates and not listen.https and scene.is_certain("listen", "https"):
         hint = 'add listen: {https: ":443"}'
         message = "tls.certificates are not used: there is no listen.https"
         yield scene.origin.key_problem(("tls", "certificates"), message, hint, "warning")
+
+
+def _acme_can_work(scene: Scene) -> Iterator[Problem]:
+    tls, listen = scene.config.tls, scene.config.listen
+    path = ("tls", "acme")
+    if tls.on_demand is not None and tls.acme is None and scene.is_certain(*path):
+        hint = "add tls: {acme: {email: ops@example.com, agree_to_terms: true}}"
+        yield scene.origin.key_problem(("tls", "on_demand"), "on_demand needs tls.acme: who makes them?", hint)
+    if tls.acme is None:
+        return
+    if not tls.acme.agree_to_terms and scene.is_certain(*path, "agree_to_terms"):
+        message = "tls.acme: a CA gives certificates only to those who agree to its terms of service"
+        yield scene.origin.key_problem(path, message, "read them; then write agree_to_terms: true")
+    if not listen.https and scene.is_certain("listen", "https"):
+        message = "tls.acme is not used: there is no listen.https"
+        yield scene.origin.key_problem(path, message, 'add listen: {https: ":443"}', "warning")
+    needed = {
+        "http-01": ("listen.http", bool(listen.http)),
+        "tls-alpn-01": ("listen.https", bool(listen.https)),
+        "dns-01": ("tls.acme.dns_hook", bool(tls.acme.dns_hook)),
+    }
+    for index, challenge in enumerate(tls.acme.challenges or ()):
+        key, is_there = needed[challenge]
+        if not is_there and scene.is_certain(*key.split(".")):
+            where = (*path, "challenges", index)
+            yield scene.origin.problem(where, f"{challenge} cannot work without {key}", f"add {key}, or remove it here")
+    yield from _servers_know_us(scene, tls.acme)
+
+
+def _servers_know_us(scene: Scene, acme: Acme) -> Iterator[Problem]:
+    """Some CAs want to know which account of their website they deal with."""
+    paths: tuple[KeyPath, ...] = (("tls", "acme"), ("tls", "acme", "fallback"))
+    for path, server in zip(paths, acme.servers, strict=False):
+        if server.directory in WITH_BINDING and server.eab is None and (*path, "eab") not in scene.refused:
+            message = f"{dotted(path)}: this CA wants an account of its website to be named"
+            yield scene.origin.key_problem(path, message, "add eab: {kid: …, hmac_key: …}, which the website shows")
 
 
 def _force_https_has_https(scene: Scene) -> Iterator[Problem]:

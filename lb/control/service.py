@@ -34,8 +34,10 @@ from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
+from lb.tls.acme.reach import Endpoint
 from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
+from lb.tls.sources import certificate_files, challenge_directories
 from lb.worker.main import Assignment, Listener, run_worker
 
 log = logging.getLogger("lb.control")
@@ -74,6 +76,8 @@ class Service:
         roles = [self._worker(slot) for slot in range(self.board.slots)]
         if self.admin:
             roles.append(self._assistant())
+        if self.config.tls.acme is not None and self.contexts is not None:
+            roles.append(self._certificates())
         return roles
 
     def _worker(self, slot: int) -> Role:
@@ -81,7 +85,10 @@ class Service:
         listeners = tuple(
             Listener(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[slot::slots]
         )
-        assignment = Assignment(self.snapshot, listeners, self.contexts, self.config.access_log, self.slab.row(slot))
+        certificates = partial(certificate_files, self.config)
+        assignment = Assignment(
+            self.snapshot, listeners, self.contexts, certificates, self.config.access_log, self.slab.row(slot)
+        )
         sockets = tuple(listener.socket for listener in listeners)
         return Role(f"worker {slot + 1}/{slots}", partial(run_worker, assignment), sockets, slot)
 
@@ -95,6 +102,20 @@ class Service:
             return run_admin(AdminAssignment(self.config, listeners, sockets, self.slab, self.board, self.info), line)
 
         return Role("admin", run, sockets, None)
+
+    def _certificates(self) -> Role:
+        """The process that obtains certificates."""
+        http, https = (
+            tuple(Endpoint(*one.sockets[0].getsockname()[:2]) for one in self.bound if one.scheme == scheme)
+            for scheme in ("http", "https")
+        )
+
+        def run(line: socket.socket) -> int:
+            from lb.control.certificates import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
+
+            return run_certificates(CertificatesAssignment(self.config, http, https), line)
+
+        return Role("certificates", run, (), None)
 
 
 def prepare(
@@ -127,7 +148,7 @@ def _prepare(
 ) -> Service:
     _try_access_log(config)
     slots = config.workers or available_cores()
-    contexts = Contexts(config.tls.certificates) if config.listen.https else None
+    contexts = _contexts(config) if config.listen.https else None
     inherited = from_systemd(environ)
     bound = bind_all(_addresses(config), slots, inherited)
     admin = bind_all([("http", config.admin)], 1, inherited) if config.admin else ()
@@ -145,6 +166,13 @@ def _prepare(
     )
 
 
+def _contexts(config: Config) -> Contexts:
+    """Files of the configuration must be usable; what is in the store is replaced by itself if it is not."""
+    contexts = Contexts(config.tls.certificates)
+    contexts.switch(contexts.refresh(certificate_files(config)))
+    return contexts
+
+
 def _addresses(config: Config) -> list[tuple[str, ListenAddress]]:
     listen = config.listen
     return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
@@ -153,7 +181,7 @@ def _addresses(config: Config) -> list[tuple[str, ListenAddress]]:
 def _compile(config: Config, bound: tuple[Bound, ...], workers: int) -> Snapshot:
     """The snapshot that every worker begins with; a worker's own state grows in its copy, after the fork."""
     https_port = next((one.port for one in bound if one.scheme == "https"), None)
-    answer = Challenges(config.tls.challenges).answer
+    answer = Challenges(*challenge_directories(config)).answer
     plan = Registry().plan()
     try:
         snapshot = compile_snapshot(config, answer, plan, https_port, workers)

@@ -10,9 +10,11 @@ import asyncio
 import logging
 import signal
 import socket
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from lb.config.model import AccessLog as AccessLogSettings
+from lb.config.model import CertificateFiles
 from lb.proxy.client import ClientListener
 from lb.proxy.engine import Engine
 from lb.routing.snapshot import Snapshot
@@ -21,7 +23,8 @@ from lb.telemetry.counters import Row
 from lb.telemetry.lines import combined_line, json_line
 from lb.telemetry.record import LineFormat
 from lb.tls.contexts import Contexts
-from lb.worker.channel import Channel
+from lb.tls.presented import Presented
+from lb.worker.channel import Channel, Message
 from lb.worker.loop import new_loop
 from lb.worker.tuning import calm_garbage_collector, raise_descriptor_limit
 
@@ -42,11 +45,14 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """All that a worker inherits; everything in it was made before the fork."""
+    """All that a worker inherits; everything in it was made before the fork. `certificates` says which files there are
+    for `contexts`.
+    """
 
     snapshot: Snapshot
     listeners: tuple[Listener, ...]
     contexts: Contexts | None
+    certificates: Callable[[], Sequence[CertificateFiles]]
     access_log: AccessLogSettings
     row: Row
 
@@ -76,7 +82,9 @@ class _Worker:
         self._access_log = AccessLog(assignment.access_log.path, assignment.access_log.format)
         log_format = _LINES[assignment.access_log.format]
         self._engine = Engine(loop, assignment.snapshot, self._access_log, log_format, assignment.row)
-        self._channel = Channel(loop, line, self._orphaned)
+        self._channel = Channel(loop, line, self._orphaned, self._told)
+        self._refreshing = False
+        self._refresh_again = False
 
     def start(self) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)
@@ -87,6 +95,35 @@ class _Worker:
         calm_garbage_collector()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1))
         self._channel.say_ready()
+        self._refresh_certificates()  # what the parent had at its start may be old for one that takes another's place
+
+    def _told(self, message: Message) -> None:
+        if message.verb == "certificates":
+            self._refresh_certificates()
+        message.drop()
+
+    def _refresh_certificates(self) -> None:
+        """Reads the certificates' files in a thread; new handshakes then present what is new."""
+        if self._assignment.contexts is None:
+            return
+        self._refresh_again = self._refreshing
+        if not self._refreshing:
+            self._refreshing = True
+            self._loop.run_in_executor(None, self._read_certificates).add_done_callback(self._refreshed)
+
+    def _read_certificates(self) -> Presented | None:
+        contexts = self._assignment.contexts
+        return None if contexts is None else contexts.refresh(self._assignment.certificates())
+
+    def _refreshed(self, done: asyncio.Future[Presented | None]) -> None:
+        self._refreshing = False
+        presented, contexts = done.result(), self._assignment.contexts
+        if presented is not None and contexts is not None:
+            contexts.switch(presented)
+            for problem in presented.problems:
+                log.warning("a certificate stays as it was: %s", problem)
+        if self._refresh_again:
+            self._refresh_certificates()
 
     def close(self) -> None:
         self._engine.close()

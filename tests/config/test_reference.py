@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 from pydantic import BaseModel
 
+from lb.config.acme import Acme, ExternalAccount, OnDemand
 from lb.config.load import load_bytes
 from lb.config.model import (
     AccessLog,
@@ -31,6 +32,9 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "listen.": Listen,
     "tls.": Tls,
     "tls.certificates[].": CertificateFiles,
+    "tls.acme.": Acme,
+    "tls.acme.eab.": ExternalAccount,
+    "tls.on_demand.": OnDemand,
     "access_log.": AccessLog,
     "limits.": Limits,
     "timeouts.": Timeouts,

@@ -1,0 +1,182 @@
+"""How certificates are obtained: the certificate authorities, the account, the ways to prove that a name is ours.
+
+This file knows the keys under `tls.acme` and `tls.on_demand` and the directories that have a name of their own. It must
+not know what an order is: that is lb/tls/acme.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from ipaddress import ip_address
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, Field
+
+from lb.config.choices import any_of, nearest
+from lb.config.fields import File, Switch, choice, one_or_more, or_none
+from lb.config.problems import quoted
+from lb.config.section import Section
+from lb.config.units import BadValueError, describe
+
+DIRECTORIES = {
+    "letsencrypt": "https://acme-v02.api.letsencrypt.org/directory",
+    "letsencrypt-staging": "https://acme-staging-v02.api.letsencrypt.org/directory",
+    "zerossl": "https://acme.zerossl.com/v2/DV90",
+    "google": "https://dv.acme-v02.api.pki.goog/directory",
+}
+# These give no account to whoever cannot show one of their website's.
+WITH_BINDING = frozenset({DIRECTORIES["zerossl"], DIRECTORIES["google"]})
+_EMAIL = re.compile(r"[^@\s,?&;]+@[^@\s,?&;]+\.[^@\s,?&;]+", re.ASCII)
+
+ChallengeType = Literal["http-01", "tls-alpn-01", "dns-01"]
+
+
+def _directory(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not an ACME directory", _DIRECTORY_FORMS)
+    if "://" not in value and (found := DIRECTORIES.get(value)) is not None:
+        return found
+    if "://" not in value:
+        near = nearest(value, DIRECTORIES)
+        mend = f": did you mean {quoted(near)}?" if near else ""
+        raise BadValueError(f"{quoted(value)} is not an ACME directory{mend}", _DIRECTORY_FORMS)
+    return _url(value, "an ACME directory")
+
+
+def _ask(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not a URL", "write http://127.0.0.1:5000/may-have-a-certificate")
+    return _url(value, "a URL to ask", anywhere=True)  # by a name of the operator's own network, as a rule
+
+
+def _url(text: str, noun: str, *, anywhere: bool = False) -> str:
+    """An https URL; plain http only to this machine, where nobody is on the way, unless `anywhere`."""
+    try:
+        parts = urlsplit(text)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise BadValueError(f"{quoted(text)} is not {noun}") from None
+    if not host or parts.fragment or parts.username or not text.isascii() or not text.isprintable() or " " in text:
+        raise BadValueError(f"{quoted(text)} is not {noun}")
+    if parts.scheme not in {"http", "https"}:
+        raise BadValueError(f"{quoted(text)} is not {noun}")
+    if parts.scheme == "http" and not anywhere and not _is_here(host):
+        raise BadValueError(f"{quoted(text)} is not safe to ask", f"write https://{text.partition('://')[2]}")
+    return text
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _email(value: object) -> str:
+    text = value.removeprefix("mailto:") if isinstance(value, str) else ""
+    if not _EMAIL.fullmatch(text):
+        raise BadValueError(f"{describe(value)} is not an e-mail address", "write one, such as ops@example.com")
+    return text
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value.strip() or not value.isprintable():
+        raise BadValueError(f"{describe(value)} is not possible here", "write the text that the CA has given to you")
+    return value.strip()
+
+
+def _hmac_key(value: object) -> str:
+    text = value.strip().rstrip("=") if isinstance(value, str) else ""
+    text = text.replace("+", "-").replace("/", "_")
+    try:
+        key = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    except (ValueError, binascii.Error):
+        key = b""
+    if not key:
+        raise BadValueError("this is not a key in base64url", "copy the HMAC key that the CA shows")
+    return text
+
+
+_DIRECTORY_FORMS = f"write {any_of(DIRECTORIES)}, or the URL of a directory"
+_Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str)]
+
+
+class ExternalAccount(Section):
+    """An account at the CA's website, which the ACME account is bound to (RFC 8555 section 7.3.4)."""
+
+    kid: _Text = Field(description="The key identifier that the CA gave.")
+    hmac_key: Annotated[str, BeforeValidator(_hmac_key, json_schema_input_type=str)] = Field(
+        description="The HMAC key that the CA gave, in base64url."
+    )
+
+
+class AcmeServer(Section):
+    """One certificate authority that speaks ACME."""
+
+    directory: Annotated[str, BeforeValidator(_directory, json_schema_input_type=str)] = Field(
+        default=DIRECTORIES["letsencrypt"],
+        description="The CA: letsencrypt, letsencrypt-staging, zerossl, google, or the URL of its ACME directory.",
+    )
+    profile: Annotated[_Text | None, or_none] = Field(
+        default=None, description="Which of the CA's certificate profiles to ask for, such as shortlived."
+    )
+    ca_file: Annotated[File | None, or_none] = Field(
+        default=None, description="PEM file of whom to trust as the CA's own HTTPS server, for private CAs."
+    )
+    eab: Annotated[ExternalAccount | None, or_none] = Field(
+        default=None, description="External account binding, where the CA wants one."
+    )
+
+
+def _server(value: object) -> object:
+    return {"directory": value} if isinstance(value, str) else value
+
+
+_Server = Annotated[AcmeServer | None, BeforeValidator(_server, json_schema_input_type=str | AcmeServer), or_none]
+_Challenge = Annotated[ChallengeType, choice("http-01", "tls-alpn-01", "dns-01")]
+
+
+class Acme(AcmeServer):
+    """Certificates that are obtained and renewed by themselves for every bound domain (RFC 8555)."""
+
+    email: Annotated[
+        Annotated[str, BeforeValidator(_email, json_schema_input_type=str)] | None,
+        or_none,
+    ] = Field(default=None, description="Where the CA may write to about the account.")
+    agree_to_terms: Switch = Field(
+        default=False,
+        description="true: you agree to the CA's terms of service. Needed: nobody else can agree for you.",
+    )
+    fallback: _Server = Field(
+        default=None, description="A second CA for when the first one fails: a directory, or a mapping with its keys."
+    )
+    challenges: Annotated[tuple[_Challenge, ...], one_or_more(_Challenge, empty=False)] | None = Field(
+        default=None,
+        description="How to prove that a name is ours, in order of preference; without it, all that can work here.",
+    )
+    dns_hook: Annotated[tuple[_Text, ...], one_or_more(_Text, empty=False)] | None = Field(
+        default=None,
+        description="Command for DNS-01, which wildcards need: run with present or cleanup, a record's name, its text.",
+    )
+    certificate_per: Annotated[Literal["name", "app"], choice("name", "app")] = Field(
+        default="name", description="name: a certificate for each domain; app: one for all domains of an app."
+    )
+    key_type: Annotated[Literal["ecdsa", "rsa"], choice("ecdsa", "rsa")] = Field(
+        default="ecdsa", description="Kind of the certificates' keys: ecdsa (P-256) or rsa (2,048 bits)."
+    )
+
+    @property
+    def servers(self) -> tuple[AcmeServer, ...]:
+        """The CAs in the order in which they are asked."""
+        return (self,) if self.fallback is None else (self, self.fallback)
+
+
+class OnDemand(Section):
+    """Certificates made when a name is first asked for, under bound wildcards."""
+
+    ask: Annotated[str, BeforeValidator(_ask, json_schema_input_type=str)] = Field(
+        description="URL that is asked first, with ?domain=NAME: 200 means that the name may have a certificate."
+    )

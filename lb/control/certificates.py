@@ -1,0 +1,168 @@
+"""The process that obtains certificates: an event loop around the manager, and the line to the supervisor.
+
+It knows signals, the channel and when to look again; what is wanted and what is done about it is the manager's. It
+shares nothing with the workers but the store: a worker that is told `certificates` reads that. aiohttp is imported here
+and in no process that serves apps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import aiohttp
+
+from lb.config.acme import Acme
+from lb.config.model import Config
+from lb.tls.acme.client import AcmeClient
+from lb.tls.acme.errors import AcmeError
+from lb.tls.acme.manager import Clock, Manager
+from lb.tls.acme.reach import Endpoint, Reach
+from lb.tls.acme.store import Store
+from lb.tls.acme.wanted import make_plan, possible_types
+from lb.tls.certificate import Certificate, TlsError, load_certificate
+from lb.worker.channel import Channel
+
+log = logging.getLogger("lb.certificates")
+
+_TICK = 0.5  # seconds between two looks at whether the store has changed
+_RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
+_KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs later
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesAssignment:
+    """All that the process inherits: `http` and `https` are where the workers listen."""
+
+    config: Config
+    http: tuple[Endpoint, ...]
+    https: tuple[Endpoint, ...]
+
+
+def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
+    """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
+    acme = assignment.config.tls.acme
+    assert acme is not None  # noqa: S101  else there is no such process
+    loop = asyncio.new_event_loop()
+    # Not `asyncio.run`: at its end that waits for threads, and a resolver without a network keeps one for long.
+    loop.run_until_complete(_Certificates(loop, assignment, acme, line).live())
+    return 0
+
+
+class _Certificates:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, assignment: CertificatesAssignment, acme: Acme, line: socket.socket
+    ) -> None:
+        self._config = assignment.config
+        self._acme = acme
+        self._assignment = assignment
+        self._store = Store(assignment.config.tls.store)
+        self._ended = asyncio.Event()
+        self._stamp: tuple[int, ...] = ()
+        self._again = False
+        loop.add_signal_handler(signal.SIGTERM, self._ended.set)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
+        self._channel = Channel(loop, line, self._ended.set)
+
+    async def live(self) -> None:
+        self._channel.say_ready()
+        try:
+            if await self._prepare_store():
+                connector = aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE)
+                async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
+                    await self._keep(session)
+        finally:
+            self._channel.close()
+
+    async def _prepare_store(self) -> bool:
+        """Whether there is a store; without one, no certificate could be kept, so none is ordered."""
+        while not self._ended.is_set():
+            try:
+                self._store.prepare()
+                self._store.sweep()
+            except OSError as error:
+                log.error("certificates cannot be stored in %s: %s", self._store.root, error.strerror)  # noqa: TRY400
+                await self._wait(_RETRY_STORE)
+            else:
+                return True
+        return False
+
+    async def _keep(self, session: aiohttp.ClientSession) -> None:
+        clients = await self._clients(session)
+        reach = Reach(self._assignment.http, self._assignment.https)
+        clock = Clock(time.time, asyncio.sleep)
+        types = possible_types(self._config, self._acme)
+        manager = Manager(self._acme, types, self._store, clients, (reach, clock))
+        plan = make_plan(self._config, _covered_by(self._config))
+        for warning in plan.warnings:
+            log.warning(warning)
+        manager.adopt(plan)
+        self._stamp = self._store.stamp()
+        due = 0.0
+        was_idle = True
+        while not self._ended.is_set():
+            if self._has_changed():
+                manager.reread()
+                self._channel.say("certificates")
+                due = 0.0
+            if time.time() >= due or manager.idle is not was_idle or not manager.idle:
+                due = manager.look()
+                was_idle = manager.idle
+            # No wait is longer than this one: the clock may jump, and another front door may work on the store.
+            await self._wait(_TICK)
+        await manager.stop()
+
+    async def _clients(self, session: aiohttp.ClientSession) -> Sequence[AcmeClient]:
+        """The CAs that can be asked; what keeps one from it is logged until somebody mends it."""
+        while True:
+            clients = []
+            for server in self._acme.servers:
+                try:
+                    clients.append(AcmeClient(session, server))
+                except AcmeError as error:
+                    log.error("%s", error.message)  # noqa: TRY400
+            if clients or self._ended.is_set():
+                return clients
+            await self._wait(_RETRY_STORE)
+
+    def _has_changed(self) -> bool:
+        """Whether the store is another than at the last look.
+
+        What was seen less than a tick after it was written may have been written again with the same time, so it is
+        looked at once more.
+        """
+        stamp = self._store.stamp()
+        changed = stamp != self._stamp or self._again
+        self._again = stamp != self._stamp
+        self._stamp = stamp
+        return changed
+
+    async def _wait(self, seconds: float) -> None:
+        """Waits, or until the end."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._ended.wait()
+        except TimeoutError:
+            return
+
+
+def _covered_by(config: Config) -> Callable[[str], bool]:
+    """Whether a certificate from the configuration's files has a name."""
+    certificates: list[Certificate] = []
+    for files in config.tls.certificates:
+        try:
+            certificates.append(load_certificate(files))
+        except TlsError as error:
+            log.warning("%s", error)
+
+    def is_covered(name: str) -> bool:
+        if name.startswith("*."):
+            return any(name in one.names for one in certificates)
+        return any(one.covers(name) for one in certificates)
+
+    return is_covered

@@ -1,0 +1,91 @@
+"""A certificate that we hold, as far as renewal is concerned: its names, its dates, what the CA calls it.
+
+This file reads PEM. It does not know where it comes from or when it is to be renewed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from lb.tls.acme.jws import b64
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Dates are seconds since the epoch; `ari` names it to the CA (RFC 9773 section 4.1), "" if that cannot be done."""
+
+    names: frozenset[str]
+    not_before: float
+    not_after: float
+    issuer: str
+    serial: int
+    ari: str
+    key: str
+
+    @property
+    def lifetime(self) -> float:
+        return self.not_after - self.not_before
+
+
+def read_held(path: Path) -> Held | None:
+    """The certificate in a file with its key; None when it cannot be read, or when the two do not belong together."""
+    try:
+        return parse_held(path.read_bytes())
+    except OSError:
+        return None
+
+
+def parse_held(pem: bytes) -> Held | None:
+    """The same for a file's content."""
+    try:
+        leaf = x509.load_pem_x509_certificates(pem)[0]
+        key = load_pem_private_key(pem, password=None)
+        if key.public_key() != leaf.public_key():
+            return None
+        return held_of(leaf, type(key).__name__.removesuffix("PrivateKey"))
+    except (ValueError, TypeError):
+        return None
+
+
+def held_of(leaf: x509.Certificate, key: str) -> Held:
+    return Held(
+        _names(leaf),
+        leaf.not_valid_before_utc.timestamp(),
+        leaf.not_valid_after_utc.timestamp(),
+        _issuer(leaf),
+        leaf.serial_number,
+        _ari(leaf),
+        key,
+    )
+
+
+def _names(leaf: x509.Certificate) -> frozenset[str]:
+    try:
+        found = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return frozenset()
+    dns = (name.lower() for name in found.get_values_for_type(x509.DNSName))
+    return frozenset(dns) | frozenset(map(str, found.get_values_for_type(x509.IPAddress)))
+
+
+def _issuer(leaf: x509.Certificate) -> str:
+    """The issuer's organization and common name, as far as it has them."""
+    attributes = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
+    found = (leaf.issuer.get_attributes_for_oid(oid) for oid in attributes)
+    return " ".join(str(one[0].value) for one in found if one)
+
+
+def _ari(leaf: x509.Certificate) -> str:
+    """The key identifier of the issuer and the serial number's DER bytes, each in base64url."""
+    try:
+        authority = leaf.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except (x509.ExtensionNotFound, ValueError):
+        return ""
+    if authority is None:
+        return ""
+    number = leaf.serial_number
+    return f"{b64(authority)}.{b64(number.to_bytes(number.bit_length() // 8 + 1, 'big'))}"

@@ -1,0 +1,310 @@
+"""Keeps the certificates that are wanted: starts what is due, a few at a time, and remembers what became of it.
+
+This file knows the plan, the store and the clock, and joins what decides (entry, policy) to what does (order, ari). It
+does not know processes: it is told when to look, and whoever serves certificates sees in the store what is new there.
+
+Nothing is decided by waiting: every look compares what is held and remembered with the time of day as it is then, so a
+clock that jumps, a machine that slept or a store that another front door changed need no handling of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from lb.config.acme import Acme, ChallengeType
+from lb.tls.acme import ari
+from lb.tls.acme.account import forget_account, open_account, roll_over
+from lb.tls.acme.challenge import Proof
+from lb.tls.acme.client import AcmeClient
+from lb.tls.acme.entry import Entry
+from lb.tls.acme.errors import AcmeError, Kind
+from lb.tls.acme.held import read_held
+from lb.tls.acme.order import Means, Order, Wish
+from lb.tls.acme.policy import HOUR, Failure, after_failure, chance
+from lb.tls.acme.reach import Reach
+from lb.tls.acme.state import State, from_json, to_json
+from lb.tls.acme.store import Store
+from lb.tls.acme.wanted import Plan
+
+log = logging.getLogger("lb.certificates")
+
+ACCOUNT_KEY = "account-key"  # a request for a new account key, where others are names
+AT_ONCE = 8  # orders under way at one time
+_ELSEWHERE = 10.0  # seconds until the next look at a name that another front door works on
+_LIMITED_IN_A_ROW = 3  # names that a CA refuses as too often, until it is taken to mean all of us
+_TRUSTED_SKEW = HOUR  # by which our clock may differ from a CA's
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`now` is the time of day in seconds since the epoch; `sleep` waits so many seconds."""
+
+    now: Callable[[], float]
+    sleep: Callable[[float], Coroutine[Any, Any, None]]
+
+
+class Manager:
+    """`clients` are the CAs in order of preference."""
+
+    def __init__(
+        self,
+        acme: Acme,
+        types: tuple[ChallengeType, ...],
+        store: Store,
+        clients: Sequence[AcmeClient],
+        surroundings: tuple[Reach, Clock],
+    ) -> None:
+        self._acme = acme
+        self._types = types
+        self._store = store
+        self._clients = {client.server.directory: client for client in clients}
+        self._reach, self._clock = surroundings
+        self._entries: dict[str, Entry] = {}
+        self._pauses: dict[str, Failure] = {}
+        self._limited: dict[str, int] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._aside: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._status: list[dict[str, Any]] | None = None
+
+    # What is wanted
+
+    def adopt(self, plan: Plan) -> None:
+        """From now on these certificates are kept; what is not wanted any more is left as it is."""
+        before = self._entries
+        self._entries = {one.name: before.get(one.name) or Entry(one) for one in plan.wanted}
+        for one in plan.wanted:
+            self._entries[one.name].wanted = one
+        self.reread()
+
+    def reread(self) -> None:
+        """Looks at the store anew: another front door, or a command, may have changed it."""
+        for name, entry in self._entries.items():
+            if name not in self._running:
+                self._read(entry)
+        for request in self._store.requests():
+            self._take(request)
+
+    def _read(self, entry: Entry) -> None:
+        entry.held = read_held(self._store.certificate_path(entry.wanted.name))
+        entry.state = from_json(self._store.state(entry.wanted.name))
+
+    def _take(self, request: str) -> None:
+        """A request stays in the store until it is done for, so that a crash does not lose it."""
+        if request == ACCOUNT_KEY:
+            if request not in self._running:
+                self._start(request, self._roll_over())
+        elif request in self._entries:
+            self._entries[request].asked = True
+        else:
+            log.warning("renewal of %s was asked for, which is not obtained by ACME here", request)
+            self._store.take_request(request)
+
+    # Looking
+
+    def look(self) -> float:
+        """Starts what is due, and returns when the next thing is, in seconds since the epoch."""
+        now = self._clock.now()
+        soonest = now + HOUR
+        for name, entry in sorted(self._entries.items(), key=lambda item: item[1].due()):
+            if name in self._running:
+                continue
+            at, ca = entry.next_attempt(tuple(self._clients), self._pauses, now)
+            if ca is not None:
+                self._start(name, self._attempt(entry))
+            elif entry.look_due(now):
+                self._start(name, self._ask_about(entry))
+            else:
+                renewal = entry.state.renewal
+                soonest = min(soonest, at, now + HOUR if renewal is None else renewal.next_look)
+        self.write_status()
+        return soonest
+
+    @property
+    def idle(self) -> bool:
+        return not self._running
+
+    async def settle(self) -> None:
+        """Waits until nothing is under way."""
+        while self._running or self._aside:
+            await asyncio.wait([*self._running.values(), *self._aside])
+            await asyncio.sleep(0)
+
+    async def stop(self) -> None:
+        """Cancels what is under way: it is gone on with at the next start."""
+        tasks = [*self._running.values(), *self._aside]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=5)
+
+    def _start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._running[name] = task
+        task.add_done_callback(lambda done: self._ended(name, done))
+
+    def _ended(self, name: str, task: asyncio.Task[None]) -> None:
+        del self._running[name]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("%s: an error of our own", name, exc_info=error)
+            entry = self._entries.get(name)
+            if entry is not None:
+                entry.busy_until = self._clock.now() + HOUR
+
+    # Attempts
+
+    async def _attempt(self, entry: Entry) -> None:
+        name = entry.wanted.name
+        async with self._room:
+            with self._store.lock(name) as ours:
+                now = self._clock.now()
+                if not ours:
+                    entry.busy_until = now + _ELSEWHERE
+                    return
+                self._read(entry)  # another front door may have done it just now
+                _, ca = entry.next_attempt(tuple(self._clients), self._pauses, now)
+                if ca is None:
+                    return
+                try:
+                    await self._obtain(entry, self._clients[ca])
+                except AcmeError as error:
+                    self._failed(entry, self._clients[ca], error)
+                except OSError as error:
+                    said = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+                    self._failed(entry, self._clients[ca], AcmeError(Kind.HERE, f"{name}: the store: {said}"))
+                else:
+                    self._succeeded(entry, ca)
+                if entry.asked:
+                    entry.asked = False
+                    self._store.take_request(name)
+
+    async def _obtain(self, entry: Entry, client: AcmeClient) -> None:
+        held, ca = entry.held, client.server.directory
+        await self._trust_clock(entry, client)
+        account = await open_account(client, self._store, self._acme.email)
+        replaces = held.ari if held is not None and entry.state.ca == ca and entry.fits else ""
+        wish = Wish(
+            entry.wanted.name,
+            entry.wanted.names,
+            client.server.profile,
+            self._acme.key_type,
+            replaces,
+            self._types,
+            entry.state.proofs_failed,
+        )
+        means = Means(self._store, self._acme.dns_hook or (), self._clock.now, self._clock.sleep, self._check)
+        try:
+            await Order(client, account, wish, means).obtain()
+        except AcmeError as error:
+            if forget_account(client, self._store, error):
+                log.warning("%s does not know our account any more: a new one will be made", client.host)
+            raise
+
+    async def _check(self, proof: Proof) -> None:
+        await self._reach.check(proof)
+        task = asyncio.get_running_loop().create_task(self._reach.warn(proof))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
+
+    async def _trust_clock(self, entry: Entry, client: AcmeClient) -> None:
+        """Renewing by a clock that is wrong would spend certificates. Raises AcmeError when the CA's says otherwise."""
+        if entry.held is None or entry.asked or not entry.fits:
+            return
+        await client.get(client.server.directory)
+        ahead = -client.skew
+        if ahead > _TRUSTED_SKEW and entry.due() > self._clock.now() - ahead:
+            said = f"this machine's clock is {ahead / HOUR:.0f} hours ahead of that of {client.host}"
+            raise AcmeError(Kind.HERE, f"{entry.wanted.name}: not renewed: {said}")
+
+    def _succeeded(self, entry: Entry, ca: str) -> None:
+        name = entry.wanted.name
+        entry.held = read_held(self._store.certificate_path(name))
+        entry.state = State(ca=ca)
+        self._save(entry)
+        self._pauses.pop(ca, None)
+        self._limited.pop(ca, None)
+        until = "" if entry.held is None else f" until {_date(entry.held.not_after)}"
+        log.info("%s: certificate from %s%s", ", ".join(entry.wanted.names), self._clients[ca].host, until)
+
+    def _failed(self, entry: Entry, client: AcmeClient, error: AcmeError) -> None:
+        name, ca, now = entry.wanted.name, client.server.directory, self._clock.now()
+        failure = after_failure(ca, error, before=entry.state.failure(ca), now=now, luck=chance(name, now))
+        entry.state = entry.state.failed(failure)
+        self._save(entry)
+        self._limited[ca] = self._limited.get(ca, 0) + 1 if error.problem == "rateLimited" else 0
+        if error.of_the_ca or self._limited[ca] >= _LIMITED_IN_A_ROW:
+            self._pause(ca, error, now)
+        level = logging.ERROR if entry.is_urgent(now) else logging.WARNING
+        log.log(level, "%s: no certificate: %s; next attempt %s", name, error.message, _date(failure.next_at))
+
+    def _pause(self, ca: str, error: AcmeError, now: float) -> None:
+        """Others need not find out one by one what one has found out."""
+        before = self._pauses.get(ca)
+        if before is None or not before.holds_back(now):
+            self._pauses[ca] = after_failure(ca, error, before=before, now=now, luck=chance(ca, now))
+
+    def _save(self, entry: Entry) -> None:
+        try:
+            self._store.save_state(entry.wanted.name, to_json(entry.state))
+        except OSError as error:
+            log.error("%s: what happened cannot be written down: %s", entry.wanted.name, error)  # noqa: TRY400
+
+    # Renewal information, the account's key
+
+    async def _ask_about(self, entry: Entry) -> None:
+        """Asks the CA that gave a certificate when it shall be renewed."""
+        client, held, now = self._clients.get(entry.state.ca), entry.held, self._clock.now()
+        renewal: ari.Renewal | None = None
+        async with self._room:
+            if client is not None and held is not None:
+                try:
+                    renewal = await ari.ask(client, held.ari, now, entry.state.renewal)
+                except AcmeError as error:
+                    log.info("%s: nothing is known about renewal: %s", entry.wanted.name, error.message)
+        before = entry.state.renewal
+        known = before or ari.Renewal("" if held is None else held.ari, None, "", now)
+        entry.state = replace(entry.state, renewal=renewal or replace(known, next_look=now + 6 * HOUR))
+        self._save(entry)
+        if renewal is not None and renewal.explanation and (before is None or before.window != renewal.window):
+            log.warning("%s: the CA wants it renewed: %s", entry.wanted.name, renewal.explanation)
+
+    async def _roll_over(self) -> None:
+        for client in self._clients.values():
+            try:
+                await roll_over(client, self._store, self._acme.email)
+            except (AcmeError, OSError) as error:
+                log.error("the account at %s keeps its key: %s", client.host, error)  # noqa: TRY400
+        self._store.take_request(ACCOUNT_KEY)
+
+    # What is shown
+
+    def write_status(self) -> None:
+        """What is intended, for people to see; written when it is another than before."""
+        now, cas = self._clock.now(), tuple(self._clients)
+        first = self._pauses.get(cas[0]) if cas else None
+        pause = first if first is not None and first.holds_back(now) else None
+        found = []
+        for name, entry in self._entries.items():
+            at, _ = entry.next_attempt(cas, self._pauses, now)
+            under_way = name in self._running
+            found.append({**entry.as_status(None if under_way else at, pause), "under_way": under_way})
+        if found == self._status:
+            return
+        self._status = found
+        try:
+            self._store.save_status({"pid": os.getpid(), "written": now, "certificates": found})
+        except OSError as error:
+            log.error("the status cannot be written: %s", error)  # noqa: TRY400
+
+
+def _date(time: float) -> str:
+    try:
+        return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    except (OverflowError, OSError, ValueError):
+        return "never"

@@ -1,0 +1,231 @@
+"""The store: what must outlive the process, as files in one directory that several front doors may share.
+
+    accounts/CA/       the account's key and URL, a directory a CA
+    certificates/      NAME.pem: private key and chain in one file, so that the pair changes in one move
+    orders/            NAME.json, NAME.key: an order under way, and the key that its certificate will have
+    states/            NAME.json: what failed, and when it is tried again; what the CA says about renewal
+    challenges/        TOKEN: the answer to HTTP-01; NAME.alpn: the certificate that answers TLS-ALPN-01
+    requests/          NAME: somebody asks for a renewal now
+    locks/             NAME.lock: held by the front door that works on it
+    status.json        what the front door at work intends, for `lb certs`
+
+This file knows paths, locks and bytes; what is in an order or a state is known by those who write it. Every write is
+atomic, so a crash leaves the state before a step or the state after it. Workers read certificates and challenges from
+here: nothing in this file imports an HTTP client.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lb.tls.atomic import remove_file, write_file
+
+_PARTS = ("accounts", "certificates", "orders", "states", "challenges", "requests", "locks")
+_NAME = re.compile(r"(\*\.)?[a-z0-9_-][a-z0-9._-]{0,252}")
+_STALE = 86400.0  # seconds after which nobody asks for a challenge's answer any more
+
+
+def stem(name: str) -> str:
+    """A name's file name without its ending: a wildcard's star, which shells would expand, becomes `_`.
+
+    No authority gives certificates for names with an underscore, so the two are never mixed up. Raises ValueError.
+    """
+    if not _NAME.fullmatch(name) or ".." in name:
+        raise ValueError(f"{name!r} cannot name a certificate")
+    return "_" + name[1:] if name.startswith("*.") else name
+
+
+def unstem(text: str) -> str:
+    """The name behind a file name's stem."""
+    return "*" + text[1:] if text.startswith("_.") else text
+
+
+class Store:
+    """Methods raise OSError where the disk does; what cannot be read as what it should be counts as absent."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def prepare(self) -> None:
+        """Makes the directories: nobody but the owner may look into them."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        for part in _PARTS:
+            (self.root / part).mkdir(mode=0o700, exist_ok=True)
+
+    # Certificates
+
+    @property
+    def challenges(self) -> Path:
+        """Where workers find the answers to challenges."""
+        return self.root / "challenges"
+
+    def certificate_path(self, name: str) -> Path:
+        return self.root / "certificates" / f"{stem(name)}.pem"
+
+    def certificate_paths(self) -> list[Path]:
+        """Every certificate's file, by name."""
+        return sorted((self.root / "certificates").glob("[!.]*.pem"))
+
+    def install(self, name: str, key: bytes, chain: bytes) -> None:
+        """A new certificate takes the place of the old one."""
+        self._write(self.certificate_path(name), key.rstrip(b"\n") + b"\n" + chain)
+
+    def stamp(self) -> tuple[int, ...]:
+        """Another value whenever a certificate has come or gone, or somebody asks for something."""
+        return tuple(self._mtime(part) for part in ("certificates", "requests"))
+
+    # Orders
+
+    def order(self, name: str) -> dict[str, Any] | None:
+        return self._json(self.root / "orders" / f"{stem(name)}.json")
+
+    def save_order(self, name: str, record: dict[str, Any]) -> None:
+        self._write(self.root / "orders" / f"{stem(name)}.json", _dump(record))
+
+    def order_key(self, name: str) -> bytes | None:
+        return self._read(self.root / "orders" / f"{stem(name)}.key")
+
+    def save_order_key(self, name: str, key: bytes) -> None:
+        self._write(self.root / "orders" / f"{stem(name)}.key", key)
+
+    def drop_order(self, name: str) -> None:
+        """The record first: a key without its order is nothing, an order without its key can never be finished."""
+        for ending in ("json", "key"):
+            self._remove(self.root / "orders" / f"{stem(name)}.{ending}")
+
+    # States
+
+    def state(self, name: str) -> dict[str, Any] | None:
+        return self._json(self.root / "states" / f"{stem(name)}.json")
+
+    def save_state(self, name: str, state: dict[str, Any]) -> None:
+        self._write(self.root / "states" / f"{stem(name)}.json", _dump(state))
+
+    def status(self) -> dict[str, Any] | None:
+        return self._json(self.root / "status.json")
+
+    def save_status(self, status: dict[str, Any]) -> None:
+        self._write(self.root / "status.json", _dump(status))
+
+    # Accounts
+
+    def account_part(self, directory: str, part: str) -> bytes | None:
+        """`part` is account.json, key.pem or next.pem."""
+        return self._read(self._account(directory) / part)
+
+    def save_account_part(self, directory: str, part: str, data: bytes) -> None:
+        self._account(directory).mkdir(mode=0o700, exist_ok=True)
+        self._write(self._account(directory) / part, data)
+
+    def drop_account_part(self, directory: str, part: str) -> None:
+        self._remove(self._account(directory) / part)
+
+    def _account(self, directory: str) -> Path:
+        return self.root / "accounts" / account_slug(directory)
+
+    # Challenges
+
+    def put_answer(self, token: str, answer: str) -> None:
+        self._write(self.challenges / token, answer.encode())
+
+    def put_alpn(self, name: str, pem: bytes) -> None:
+        """The certificate, with its key, that answers TLS-ALPN-01 for a name."""
+        self._write(self.challenges / f"{stem(name)}.alpn", pem)
+
+    def drop_answer(self, file: str) -> None:
+        """`file` is a token, or a name with `.alpn` behind it."""
+        self._remove(self.challenges / file)
+
+    def sweep(self) -> None:
+        """Removes what a crash left: answers that nobody asks for any more, and halves of files."""
+        now = time.time()
+        for part in _PARTS:
+            for path in (self.root / part).iterdir():
+                is_half = path.name.startswith(".") and path.name.endswith(".new")
+                if (is_half or part == "challenges") and now - self._age_of(path, now) > _STALE:
+                    self._remove(path)
+
+    # Requests
+
+    def ask_for(self, request: str) -> None:
+        """Asks the front door at work for a renewal: `request` is a name, or account-key for a new account key."""
+        file = stem(request)
+        self._write(self.root / "requests" / file, b"")
+
+    def requests(self) -> list[str]:
+        """What was asked for and not taken yet."""
+        return sorted(unstem(path.name) for path in (self.root / "requests").glob("[!.]*"))
+
+    def take_request(self, request: str) -> None:
+        self._remove(self.root / "requests" / stem(request))
+
+    # Locks
+
+    @contextmanager
+    def lock(self, name: str) -> Iterator[bool]:
+        """Whether the lock is ours until the block ends; it ends with the process, too. Never waits."""
+        path = self.root / "locks" / f"{stem(name)}.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+        finally:
+            os.close(descriptor)
+
+    # Bytes
+
+    def _read(self, path: Path) -> bytes | None:
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def _json(self, path: Path) -> dict[str, Any] | None:
+        data = self._read(path)
+        try:
+            value = None if data is None else json.loads(data)
+        except ValueError:
+            return None
+        return value if isinstance(value, dict) else None
+
+    def _write(self, path: Path, data: bytes) -> None:
+        write_file(path, data)
+
+    def _remove(self, path: Path) -> None:
+        remove_file(path)
+
+    def _mtime(self, part: str) -> int:
+        try:
+            return (self.root / part).stat().st_mtime_ns
+        except FileNotFoundError:
+            return 0
+
+    def _age_of(self, path: Path, now: float) -> float:
+        try:
+            return path.stat().st_mtime
+        except FileNotFoundError:
+            return now
+
+
+def account_slug(directory: str) -> str:
+    """A CA's directory name: its host, and a digest where one host has several directories."""
+    host = re.sub(r"[^a-z0-9.-]", "_", urlsplit(directory).netloc.lower())
+    return f"{host}-{hashlib.sha256(directory.encode()).hexdigest()[:8]}"
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, indent=1, ensure_ascii=False).encode() + b"\n"

@@ -1,0 +1,41 @@
+"""Files that are there whole or not at all, whatever happens meanwhile: written beside their place, then moved there.
+
+This file knows the file system only. A reader sees the old content or the new, never half of one; what was written is
+on the disk before it is seen, so that a power cut leaves no empty file either.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
+    """Puts `data` at `path` at once; at no time may more people read it than `mode` says. Raises OSError."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary.unlink(missing_ok=True)  # of a process that died here and had our number
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
+            file.write(data)
+            file.flush()
+            os.fsync(descriptor)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(path.parent)
+
+
+def remove_file(path: Path) -> None:
+    """Removes `path`, which need not be there. Raises OSError."""
+    path.unlink(missing_ok=True)
+
+
+def _sync_directory(directory: Path) -> None:
+    """The move itself is on the disk, too."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,39 @@
+"""Which certificates a configuration serves: those of its files first, then those of the store that its names need.
+
+This file knows where certificates are. It does not know how they got there, or how a handshake picks one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lb.config.model import CertificateFiles, Config
+from lb.tls.acme.held import Held, read_held
+from lb.tls.acme.store import Store
+from lb.tls.acme.wanted import all_bound_names
+from lb.tls.certificate import wildcard_of
+
+
+def certificate_files(config: Config) -> tuple[CertificateFiles, ...]:
+    """The files in the order of preference; what cannot be read in the store is left out."""
+    return (*config.tls.certificates, *stored_files(config))
+
+
+def stored_files(config: Config) -> tuple[CertificateFiles, ...]:
+    """The store's certificates for bound names; of several for a name, the one that holds longest comes first."""
+    if config.tls.acme is None:
+        return ()
+    bound = all_bound_names(config)
+    found: list[tuple[Held, Path]] = []
+    for path in Store(config.tls.store).certificate_paths():
+        held = read_held(path)
+        if held is not None and any(one in bound or wildcard_of(one) in bound for one in held.names):
+            found.append((held, path))
+    found.sort(key=lambda one: -one[0].not_after)
+    return tuple(CertificateFiles(cert=path, key=path) for _, path in found)
+
+
+def challenge_directories(config: Config) -> tuple[Path, ...]:
+    """Where answers to HTTP-01 may be: those of the store, and those of another ACME client."""
+    own = () if config.tls.acme is None else (Store(config.tls.store).challenges,)
+    return (*own, *(() if config.tls.challenges is None else (config.tls.challenges,)))

@@ -1,0 +1,137 @@
+"""Debian's pebble as the certificate authority: a real RFC 8555 server that rejects nonces and loses its temper."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import ssl
+import subprocess
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import trustme
+
+from tests.e2e.harness.waiting import wait_for
+
+_PROGRAMS = ("pebble", "pebble-challtestsrv")
+
+
+@dataclass(frozen=True, slots=True)
+class Pebble:
+    """`http` and `tls` are the ports at which it looks for proofs; `log` is what it has said."""
+
+    directory: str
+    ca_file: Path
+    http: int
+    tls: int
+    management: str
+    dns: str
+    log: Path
+
+    def trust(self) -> ssl.SSLContext:
+        """A client's context that trusts the certificates that it gives."""
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        with urllib.request.urlopen(f"{self.management}/roots/0", context=context, timeout=10) as answer:
+            root = answer.read().decode()
+        found = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        found.load_verify_locations(cadata=root)
+        return found
+
+    def said(self, text: str) -> int:
+        """How often a line with this text is in its log."""
+        return sum(text in line for line in self.log.read_text(errors="replace").splitlines())
+
+    def orders(self) -> int:
+        """How many orders were made."""
+        return self.said("Added order")
+
+
+def is_missing() -> list[str]:
+    """The programs that are not installed; in CI that is a failure."""
+    missing = [name for name in _PROGRAMS if shutil.which(name) is None]
+    assert not missing or not os.environ.get("CI"), f"not installed: {missing}"
+    return missing
+
+
+def free_port(kind: int = socket.SOCK_STREAM) -> int:
+    """A port that nobody had a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_pebble(
+    directory: Path, *, nonce_rejects: int = 20, environ: dict[str, str] | None = None
+) -> Iterator[Pebble]:
+    """A pebble for which every name is this machine."""
+    directory.mkdir(parents=True, exist_ok=True)
+    ca_file = directory / "ca.pem"
+    cert, key = directory / "pebble.pem", directory / "pebble.key"
+    authority = trustme.CA()
+    leaf = authority.issue_cert("127.0.0.1", "localhost")
+    authority.cert_pem.write_to_path(ca_file)
+    leaf.cert_chain_pems[0].write_to_path(cert)
+    leaf.private_key_pem.write_to_path(key)
+    dns, dns_management = free_port(socket.SOCK_DGRAM), free_port()
+    port, management, http, tls = (free_port() for _ in range(4))
+    config = directory / "pebble.json"
+    settings = {
+        "listenAddress": f"127.0.0.1:{port}",
+        "managementListenAddress": f"127.0.0.1:{management}",
+        "certificate": str(cert),
+        "privateKey": str(key),
+        "httpPort": http,
+        "tlsPort": tls,
+        "ocspResponderURL": "",
+        "externalAccountBindingRequired": False,
+    }
+    config.write_text(json.dumps({"pebble": settings}))
+    off = ("-http01", "", "-https01", "", "-tlsalpn01", "")
+    servers = ("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{dns_management}", "-defaultIPv6", "")
+    log = directory / "pebble.log"
+    more = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": str(nonce_rejects), "PEBBLE_AUTHZREUSE": "0"}
+    with (
+        _process(("pebble-challtestsrv", *off, *servers), directory / "dns.log", {}),
+        _process(
+            ("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, more | (environ or {})
+        ),
+    ):
+        pebble = Pebble(
+            f"https://127.0.0.1:{port}/dir",
+            ca_file,
+            http,
+            tls,
+            f"https://127.0.0.1:{management}",
+            f"http://127.0.0.1:{dns_management}",
+            log,
+        )
+        wait_for(lambda: _accepts(port) and _accepts(management) and _accepts(dns_management), "pebble to listen")
+        yield pebble
+
+
+@contextmanager
+def _process(command: tuple[str, ...], log: Path, environ: dict[str, str]) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **environ}
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(5)
+            process.kill()
+            process.wait()
+
+
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
