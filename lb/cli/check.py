@@ -52,8 +52,9 @@ def summary(config: Config) -> str:
 def check_certificates(loaded: Loaded) -> list[Problem]:
     """Tries the certificates that a configuration names and returns warnings. Raises ConfigErrors for bad ones."""
     certificates, origin = loaded.config.tls.certificates, loaded.origin
-    if not certificates:
+    if not certificates and loaded.config.tls.acme is None:
         return []
+    from lb.tls.acme.wanted import make_plan  # noqa: PLC0415
     from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
     from lb.tls.presented import Presented, present  # noqa: PLC0415
 
@@ -68,6 +69,9 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
     warnings = [origin.key_problem(whole, text, level="warning") for text in presented.warnings]
+    if loaded.config.tls.acme is not None:
+        plan = make_plan(loaded.config, lambda name: presented.find(name) is not None)
+        return warnings + [origin.key_problem(("tls", "acme"), text, level="warning") for text in plan.warnings]
     for app, settings in loaded.config.apps.items():
         for index, domain in enumerate(settings.domains):
             if domain.force_https and presented.find(domain.name) is None:
