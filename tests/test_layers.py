@@ -51,8 +51,8 @@ ONLY_IN = {
 # The data path stands on the standard library, itself and the codecs.
 BARE = ("http", "routing", "proxy")
 CODECS = {"isal", "brotli", "backports", "compression"}
-# The one place where routes are made from a configuration.
-FROM_CONFIGURATION = ("routing/compile.py", "routing/registry.py")
+# The places where routes and instances are made from a configuration.
+FROM_CONFIGURATION = ("routing/compile.py", "routing/registry.py", "routing/watched.py")
 
 MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.stat().st_size)
 

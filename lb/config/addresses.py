@@ -95,6 +95,11 @@ def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Networ
     raise BadValueError(f"{quoted(text)} is an address inside a network", hint)
 
 
+def is_ip(host: str) -> bool:
+    """Whether `host` is an IP address, and not a name."""
+    return _ip(host) is not None
+
+
 def _text(value: object, noun: str, forms: str) -> str:
     if not isinstance(value, str):
         raise BadValueError(f"{describe(value)} is not {noun}", forms)

@@ -6,6 +6,7 @@ to say about them. It must not know which key has which type: that is the model.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
@@ -32,6 +33,9 @@ def one_or_more(item: Any, *, empty: bool = True) -> BeforeValidator:
     return BeforeValidator(as_tuple, json_schema_input_type=item | list[item])
 
 
+_Duration = Annotated[float, Field(gt=0)] | Annotated[str, Field(pattern=f"^{units.DURATION_PATTERN}$")]
+
+
 def size(most: int, least: int = 1) -> BeforeValidator:
     """Bytes: a number, or one with a unit."""
 
@@ -49,6 +53,15 @@ def count(most: int) -> BeforeValidator:
         return units.parse_count(value, 1, most)
 
     return BeforeValidator(parse, json_schema_input_type=Annotated[int, Field(ge=1, le=most)])
+
+
+def seconds(least: float, most: float) -> BeforeValidator:
+    """A duration in seconds, from `least` to `most`."""
+
+    def parse(value: object) -> float:
+        return units.parse_duration(value, least, most)
+
+    return BeforeValidator(parse, json_schema_input_type=_Duration)
 
 
 def choice(*options: str, later: tuple[str, ...] = ()) -> BeforeValidator:
@@ -124,8 +137,26 @@ def _shared_domain(value: object) -> object:
     return value
 
 
+def _health_uri(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not a path", _URI_FORMS)
+    if "://" in value:
+        raise BadValueError(f"{quoted(value)} is a URL, not a path", "write what follows the host: /health")
+    if not value.startswith("/") or not value.isascii() or not value.isprintable() or set(" #") & set(value):
+        raise BadValueError(f"{quoted(value)} is not a path that can be asked for", _URI_FORMS)
+    return str(value)
+
+
+def _health_status(value: object) -> str:
+    text = str(value).lower() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
+    if _STATUS.fullmatch(text) is None:
+        raise BadValueError(f"{describe(value)} is not a status", "write a status or a class of them: 200, 2xx")
+    return text
+
+
 _MOST_WORKERS = 1024
-_Duration = Annotated[float, Field(gt=0)] | Annotated[str, Field(pattern=f"^{units.DURATION_PATTERN}$")]
+_URI_FORMS = "write a path, with a query if need be: /health, /health?full=1"
+_STATUS = re.compile(r"[1-5]([0-9]{2}|xx)", re.ASCII)
 _Yes = bool | Literal["yes", "no", "on", "off"]
 _Cores = Annotated[int, Field(ge=1, le=_MOST_WORKERS)] | Literal["auto"]
 _Network = IPv4Network | IPv6Network
@@ -139,6 +170,9 @@ MediaType = Annotated[str, BeforeValidator(_media_type, json_schema_input_type=s
 Network = Annotated[_Network, BeforeValidator(addresses.parse_network, json_schema_input_type=str)]
 DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_input_type=str)]
 SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=str)]
+_Status = Annotated[int, Field(ge=100, le=599)] | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|[xX]{2})$")]
+HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=str)]
+HealthStatus = Annotated[str, BeforeValidator(_health_status, json_schema_input_type=_Status)]
 AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
 LogFormat = Annotated[Literal["json", "combined", "off"], choice("json", "combined", "off")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 _INSTANCES = "apps.<name>.production.instances"
+_HEALTH = "apps.<name>.production.health_uri, health_interval and so on"
 _DOMAINS = "apps.<name>.domains"
 _CERTIFICATES = "tls.certificates, a list of {cert: …, key: …}"
 _TRUSTED = "trusted_proxies, with cdn: true on the domain"
@@ -38,6 +39,7 @@ FOREIGN_KEYS = {
     "gzip": "compression",
     "gzip_min_length": "compression.min_size",
     "gzip_types": "compression.types",
+    "resolver": "not needed: the system's resolver is asked, every dns_interval",
     # HAProxy
     "backend": _INSTANCES,
     "backends": _INSTANCES,
@@ -61,6 +63,8 @@ FOREIGN_KEYS = {
     "encode": "compression",
     "entrypoints": "listen",
     "forwarded_headers": _TRUSTED,
+    "health_check": _HEALTH,
+    "healthcheck": _HEALTH,
     "host": _DOMAINS,
     "hosts": _DOMAINS,
     "lb_policy": "apps.<name>.production.balance",

@@ -19,6 +19,8 @@ from lb.config.fields import (
     Balance,
     DomainName,
     File,
+    HealthStatus,
+    HealthUri,
     LogFormat,
     LogPath,
     MediaType,
@@ -31,6 +33,7 @@ from lb.config.fields import (
     one_or_more,
     or_none,
     or_off,
+    seconds,
     size,
 )
 from lb.config.problems import quoted
@@ -219,6 +222,11 @@ class InstanceAddress(Section):
     path: str
     text: str
 
+    @property
+    def is_name(self) -> bool:
+        """Whether its addresses are looked up, and may change."""
+        return not self.path and not addresses.is_ip(self.host)
+
 
 def _instance_address(value: object) -> object:
     if isinstance(value, InstanceAddress):
@@ -237,6 +245,40 @@ class Environment(Section):
         description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock."
     )
     balance: Balance = Field(default="round_robin", description="How an instance is picked for a request.")
+    health_checks: Switch | None = Field(
+        default=None, description="Ask each instance whether it works; on as soon as one of the health_* keys is given."
+    )
+    health_uri: HealthUri | None = Field(
+        default=None, description="What is asked for: /health. Without it /__engine/1/ping or /, whichever is answered."
+    )
+    health_port: Annotated[int, count(65535)] | None = Field(
+        default=None, description="Port that is asked, if it is not the one that serves."
+    )
+    health_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
+        default=10.0, description="Between two checks of an instance whose state is certain; else it is one second."
+    )
+    health_timeout: Annotated[float, seconds(0.01, 3600.0)] = Field(
+        default=5.0, description="For the answer to a check; beyond it the check has failed."
+    )
+    health_passes: Annotated[int, count(100)] = Field(
+        default=1, description="Checks passed in a row that bring an instance back."
+    )
+    health_fails: Annotated[int, count(100)] = Field(
+        default=2, description="Checks failed in a row that take an instance out."
+    )
+    health_status: Annotated[tuple[HealthStatus, ...], one_or_more(HealthStatus, empty=False)] = Field(
+        default=("2xx",), description="Statuses that pass: 200, 2xx, or a list of them."
+    )
+    health_start_period: Annotated[float, seconds(15.0, 120.0)] = Field(
+        default=30.0, description="An instance that starts is checked every second for so long; 15s to 120s."
+    )
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether its instances are asked how they are."""
+        if self.health_checks is not None:
+            return self.health_checks
+        return any(key.startswith("health_") for key in self.model_fields_set)
 
 
 class App(Section):
@@ -272,6 +314,9 @@ class Config(Section):
     shared_domain: SharedDomain | None = Field(
         default=None,
         description="Domain under which every app is served as <app>.<this> and, its staging, as stg-<app>.<this>.",
+    )
+    dns_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
+        default=10.0, description="Between two look-ups of an instance's name; its addresses are followed."
     )
     limits: Limits = Field(default=Limits(), description="What a client may send and how much is held at once.")
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait: 60s, 500ms, 2m, 1h, or seconds.")

@@ -82,6 +82,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _shared_names_are_possible,
         _instances_are_distinct,
         _instances_are_not_listeners,
+        _health_ports_are_possible,
         _cdn_redirects,
         _cdn_is_trusted,
         _wildcards_are_narrow,
@@ -298,6 +299,18 @@ def _leads_back(instance: InstanceAddress, listener: ListenAddress) -> bool:
     if listener.host in _EVERY_ADDRESS:
         return _is_this_machine(instance.host)
     return listener.host == instance.host or (instance.host == "localhost" and _is_this_machine(listener.host))
+
+
+def _health_ports_are_possible(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        if environment.health_port is None:
+            continue
+        for instance in environment.instances:
+            if instance.path:
+                message = f"{quoted(instance.text)} is a Unix socket: it has no port that health_port could mean"
+                hint = "remove health_port, or put the instances with ports into an app of their own"
+                yield scene.origin.problem((*path, "health_port"), message, hint)
+                break
 
 
 def _is_this_machine(host: str) -> bool:

@@ -84,8 +84,8 @@ def show_size(size: int) -> str:
     return str(size)
 
 
-def parse_duration(value: object) -> float:
-    """Seconds of "60s", "500ms", "2m", "1h", "1d", or of a plain number of seconds."""
+def parse_duration(value: object, least: float = 0.001, most: float = _LONGEST_DURATION) -> float:
+    """Seconds of "60s", "500ms", "2m", "1h", "1d", or of a plain number of seconds; from `least` to `most`."""
     text = _number_text(value)
     found = _DURATION.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
@@ -95,9 +95,20 @@ def parse_duration(value: object) -> float:
         raise BadValueError(
             "0 is not a time to wait", "a timeout cannot be switched off: write a long one, such as 24h"
         )
-    if not 0.001 <= seconds <= _LONGEST_DURATION:
-        raise BadValueError(f"{quoted(text)} is out of range", "it must be from 1ms to 30d")
+    if not least <= seconds <= most:
+        raise BadValueError(
+            f"{quoted(text)} is out of range", f"it must be from {show_duration(least)} to {show_duration(most)}"
+        )
     return seconds
+
+
+def show_duration(seconds: float) -> str:
+    """A duration in its shortest form: 86400 → 1d."""
+    exact = Decimal(str(seconds))
+    for unit in ("d", "h", "m", "s"):
+        if exact % _SECONDS[unit] == 0:
+            return f"{exact // _SECONDS[unit]}{unit}"
+    return f"{(exact / _SECONDS['ms']).normalize():f}ms"
 
 
 def parse_count(value: object, least: int, most: int) -> int:

@@ -1,8 +1,8 @@
 """The admin server: metrics and health of the whole service, from a process of its own.
 
-It reads shared memory only, the counters that workers write and the board that the supervisor writes, so that a scrape
-costs the workers nothing and is answered while they are busy. It changes nothing: every path is read-only. aiohttp is
-imported here and in no process that serves apps.
+It reads shared memory only, the counters that workers write, the board that the supervisor writes and the table of
+instances' health, so that a scrape costs the workers nothing and is answered while they are busy. It changes nothing:
+every path is read-only. aiohttp is imported here and in no process that serves apps.
 """
 
 from __future__ import annotations
@@ -17,9 +17,11 @@ from aiohttp import web
 
 from lb.config.model import Config
 from lb.control.board import Board
+from lb.control.health.report import serving
 from lb.control.status import describe, state
+from lb.routing.health import HealthTable
 from lb.telemetry.counters import Slab
-from lb.telemetry.prometheus import CONTENT_TYPE, render
+from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health
 from lb.worker.channel import Channel
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
@@ -37,6 +39,7 @@ class AdminAssignment:
     sockets: tuple[socket.socket, ...]
     slab: Slab
     board: Board
+    table: HealthTable
     info: Mapping[str, str]
 
 
@@ -70,6 +73,7 @@ def make_app(assignment: AdminAssignment) -> web.Application:
 
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)
+        body += render_health(serving(assignment.config, assignment.table))
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
@@ -79,7 +83,9 @@ def make_app(assignment: AdminAssignment) -> web.Application:
         return web.Response(status=200 if board.ready() else 503, text=f"{state(board)}\n")
 
     async def status(_: web.Request) -> web.Response:
-        return web.json_response(describe(assignment.info, board, assignment.listeners, assignment.config))
+        return web.json_response(
+            describe(assignment.info, board, assignment.listeners, assignment.config, assignment.table)
+        )
 
     app = web.Application()
     for path, handler in zip(PATHS, (metrics, healthz, readyz, status), strict=True):

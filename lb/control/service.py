@@ -11,6 +11,7 @@ import gc
 import logging
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,8 @@ from lb.control.activation import from_systemd
 from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.errors import StartError
+from lb.control.health.main import HealthAssignment, run_health
+from lb.control.health.names import look_up_first, unfound
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
 from lb.control.rendezvous import Meeting, open_meeting
@@ -30,8 +33,11 @@ from lb.control.sockets import Bound, bind_all
 from lb.control.status import Status, describe
 from lb.control.supervisor import Stopping, Supervisor
 from lb.routing.compile import compile_snapshot
+from lb.routing.health import HealthTable
+from lb.routing.members import Watch
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
+from lb.routing.watched import give_rows, rows_needed, watched
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.tls.acme.reach import Endpoint
@@ -41,6 +47,8 @@ from lb.tls.sources import certificate_files, challenge_directories
 from lb.worker.main import Assignment, Listener, run_worker
 
 log = logging.getLogger("lb.control")
+
+_FEWEST_ROWS = 4096  # of the health table: room for the instances that reloads may bring
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,8 @@ class Service:
     admin: tuple[Bound, ...]
     contexts: Contexts | None
     snapshot: Snapshot
+    watch: Watch
+    table: HealthTable
     slab: Slab
     board: Board
     meeting: Meeting | None
@@ -70,7 +80,7 @@ class Service:
         return tuple(one.url for one in self.bound)
 
     def _describe(self) -> Status:
-        return describe(self.info, self.board, self._listeners(), self.config)
+        return describe(self.info, self.board, self._listeners(), self.config, self.table)
 
     def _roles(self) -> list[Role]:
         roles = [self._worker(slot) for slot in range(self.board.slots)]
@@ -78,6 +88,8 @@ class Service:
             roles.append(self._assistant())
         if self.config.tls.acme is not None and self.contexts is not None:
             roles.append(self._certificates())
+        if any(watched(self.config)):
+            roles.append(self._health())
         return roles
 
     def _worker(self, slot: int) -> Role:
@@ -87,7 +99,13 @@ class Service:
         )
         certificates = partial(certificate_files, self.config)
         assignment = Assignment(
-            self.snapshot, listeners, self.contexts, certificates, self.config.access_log, self.slab.row(slot)
+            self.snapshot,
+            self.watch,
+            listeners,
+            self.contexts,
+            certificates,
+            self.config.access_log,
+            self.slab.row(slot),
         )
         sockets = tuple(listener.socket for listener in listeners)
         return Role(f"worker {slot + 1}/{slots}", partial(run_worker, assignment), sockets, slot)
@@ -99,7 +117,8 @@ class Service:
         def run(line: socket.socket) -> int:
             from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
 
-            return run_admin(AdminAssignment(self.config, listeners, sockets, self.slab, self.board, self.info), line)
+            assignment = AdminAssignment(self.config, listeners, sockets, self.slab, self.board, self.table, self.info)
+            return run_admin(assignment, line)
 
         return Role("admin", run, sockets, None)
 
@@ -116,6 +135,9 @@ class Service:
             return run_certificates(CertificatesAssignment(self.config, http, https), line)
 
         return Role("certificates", run, (), None)
+
+    def _health(self) -> Role:
+        return Role("health", partial(run_health, HealthAssignment(self.config, self.table)), (), None)
 
 
 def prepare(
@@ -153,13 +175,18 @@ def _prepare(
     bound = bind_all(_addresses(config), slots, inherited)
     admin = bind_all([("http", config.admin)], 1, inherited) if config.admin else ()
     inherited.close_unused()
+    table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
+    registry = Registry(table)
+    _find_instances(config, table)
     return Service(
         config=config,
         info=info,
         bound=bound,
         admin=admin,
         contexts=contexts,
-        snapshot=_compile(config, bound, slots),
+        snapshot=_compile(config, registry, bound, slots),
+        watch=registry.watch,
+        table=table,
         slab=Slab(slots),
         board=Board(slots),
         meeting=meeting,
@@ -178,17 +205,31 @@ def _addresses(config: Config) -> list[tuple[str, ListenAddress]]:
     return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
 
 
-def _compile(config: Config, bound: tuple[Bound, ...], workers: int) -> Snapshot:
+def _compile(config: Config, registry: Registry, bound: tuple[Bound, ...], workers: int) -> Snapshot:
     """The snapshot that every worker begins with; a worker's own state grows in its copy, after the fork."""
     https_port = next((one.port for one in bound if one.scheme == "https"), None)
     answer = Challenges(*challenge_directories(config)).answer
-    plan = Registry().plan()
-    try:
-        snapshot = compile_snapshot(config, answer, plan, https_port, workers)
-    except OSError as error:
-        raise StartError(f"an instance's name has no address: {error.strerror}") from error
+    plan = registry.plan()
+    snapshot = compile_snapshot(config, answer, plan, https_port, workers)
     plan.commit()
     return snapshot
+
+
+def _find_instances(config: Config, table: HealthTable) -> None:
+    """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
+    does not keep the others from serving; nothing but such names is a mistake that is better said at once.
+    """
+    give_rows(table, config, time.time())
+    look_up_first(table, config)
+    lost = unfound(table, config)
+    instances = sum(
+        len(environment.instances)
+        for app in config.apps.values()
+        for environment in (app.production, app.staging)
+        if environment is not None
+    )
+    if lost and len(lost) == instances:
+        raise StartError(f"no instance has an address: {'; '.join(lost)}")
 
 
 def _try_access_log(config: Config) -> None:

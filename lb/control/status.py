@@ -12,6 +12,8 @@ from typing import Any
 
 from lb.config.model import App, Config, Environment
 from lb.control.board import Board
+from lb.control.health.report import Report, report
+from lb.routing.health import HealthTable
 
 Status = dict[str, Any]
 
@@ -23,10 +25,13 @@ def state(board: Board) -> str:
     return "ready" if board.ready() else "starting"
 
 
-def describe(info: Mapping[str, str], board: Board, listeners: Iterable[str], config: Config) -> Status:
+def describe(
+    info: Mapping[str, str], board: Board, listeners: Iterable[str], config: Config, table: HealthTable
+) -> Status:
     """`listeners` are URLs, `info` describes the build. Times are in seconds: `uptime` since the start, a worker's
     `since` since the epoch.
     """
+    health = report(config, table)
     return {
         **info,
         "state": state(board),
@@ -34,19 +39,20 @@ def describe(info: Mapping[str, str], board: Board, listeners: Iterable[str], co
         "uptime": int(time.time()) - board.started,
         "listeners": list(listeners),
         "workers": [asdict(worker) for worker in board.workers()],
-        "apps": {name: _app(app) for name, app in config.apps.items()},
+        "apps": {name: _app(app, name, health) for name, app in config.apps.items()},
     }
 
 
-def _app(app: App) -> Status:
+def _app(app: App, name: str, health: Report) -> Status:
     return {
         "domains": [domain.name for domain in app.domains],
-        "production": _environment(app.production),
-        "staging": _environment(app.staging),
+        "production": _environment(app.production, health.get((name, "production"))),
+        "staging": _environment(app.staging, health.get((name, "staging"))),
     }
 
 
-def _environment(environment: Environment | None) -> Status | None:
+def _environment(environment: Environment | None, health: object) -> Status | None:
     if environment is None:
         return None
-    return {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}
+    section = {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}
+    return {**section, "health": health} if health else section

@@ -14,7 +14,7 @@ cdef class Engine:
     cdef public bint draining
     cdef public Py_ssize_t open_connections, open_exchanges, waiting
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries
-    cdef object _loop, _log, _row, _append, _format, _tick_handle, _errors, _listeners, _clients, _on_error
+    cdef object _loop, _log, _row, _append, _format, _tick_handle, _errors, _listeners, _clients, _on_error, _watch
     cdef bytes _log_time, _id_prefix
     cdef Py_ssize_t _id_next, _second, _bytes_in, _bytes_out
     cdef list _base

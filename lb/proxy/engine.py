@@ -22,6 +22,7 @@ from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
 from lb.proxy.wire import Wire
 from lb.routing.instance import Instance
+from lb.routing.members import Watch
 from lb.routing.route import Environment
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
@@ -54,6 +55,7 @@ class Engine:
         "_row",
         "_second",
         "_tick_handle",
+        "_watch",
         "connections_total",
         "connects",
         "date_line",
@@ -100,6 +102,7 @@ class Engine:
         self.poller = Poller(loop, self._broken)
         self.deadlines = Deadlines(self.poller.tick(), self._broken)
         self._tick_handle: asyncio.TimerHandle | None = None
+        self._watch: Watch | None = None
         self._tick()
 
     # What connections tell
@@ -157,6 +160,11 @@ class Engine:
         """Accept what waits in this listener's socket, and no more: nobody else will."""
         listener.stop()
         self._listeners.pop(listener, None)
+
+    def watch(self, watch: Watch) -> None:
+        """Bring what is found out about instances to them, from now on."""
+        self._watch = watch
+        self._look_at_instances(watch, self.poller.now)
 
     def stop_listening(self) -> None:
         """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
@@ -264,6 +272,15 @@ class Engine:
         self.deadlines.advance(now)
         self.flush()
         self._tick_handle = self._loop.call_later(wheel.WIDTH, self._tick)
+        if self._watch is not None:
+            self._look_at_instances(self._watch, now)
+
+    def _look_at_instances(self, watch: Watch, now: float) -> None:
+        """Done with those that have gone; who waits gets what has begun to serve."""
+        for change in watch.look(now):
+            self.retire(change.gone)
+            for _ in range(len(change.environment.waiting)):
+                self.wake(change.environment)
 
     def _tell_time(self, seconds: int) -> None:
         """Write down the second that has begun, as responses and log lines want it."""

@@ -16,8 +16,7 @@ from lb.routing.table import Table
 def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int | None, workers: int) -> Snapshot:
     """The snapshot of one of `workers` workers; to be used when `plan`, which is still empty, has been committed.
 
-    `https_port` is the port of the HTTPS listener, if there is one. Raises OSError when an instance's name has no
-    address.
+    `https_port` is the port of the HTTPS listener, if there is one.
     """
     compression = _compression(config)
     routes: dict[str, Route] = {}

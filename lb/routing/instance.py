@@ -63,6 +63,12 @@ class Instance:
         self.keeps_idle = False
         self.retired = False
 
+    def set_healthy(self, healthy: bool, now: float) -> None:  # noqa: ARG002  one that is back may begin slowly
+        """What the active checks say; `now` in seconds of the monotonic clock."""
+        if healthy and not self.healthy:
+            self.worked()  # what happened before it was taken out is over
+        self.healthy = healthy
+
     def failed(self, now: float) -> None:
         """It refused or broke a connection: pass it over for a while."""
         self.failures += 1

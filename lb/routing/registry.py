@@ -7,24 +7,30 @@ another thread; `commit` makes it so. Until then nothing that is live has change
 
 from __future__ import annotations
 
-import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lb.config.model import Environment as EnvironmentConfig
 from lb.config.model import InstanceAddress
 from lb.routing.balancer import RoundRobin
+from lb.routing.health import HealthTable
 from lb.routing.instance import Instance
+from lb.routing.members import Member, Watch, instances_of
 from lb.routing.route import Environment
+from lb.routing.watched import keys_of
 
 
 class Registry:
-    """Environments by app and name."""
+    """Environments by app and name, and their members; `watch` brings what `table` says to them."""
 
-    __slots__ = ("environments",)
+    __slots__ = ("environments", "members", "table", "watch")
 
-    def __init__(self) -> None:
+    def __init__(self, table: HealthTable | None = None) -> None:
+        self.table = table or HealthTable(1)
         self.environments: dict[tuple[str, str], Environment] = {}
+        self.members: dict[Environment, list[Member]] = {}
+        self.watch = Watch(self.table)
 
     def plan(self) -> Plan:
         """What is to become of it, still empty."""
@@ -40,35 +46,45 @@ class Gone:
 
 
 class Plan:
-    """The environments of one configuration, with the instances that each will have."""
+    """The environments of one configuration, with the members that each will have."""
 
-    __slots__ = ("_planned", "_registry")
+    __slots__ = ("_generation", "_planned", "_registry")
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._generation = registry.table.generation
         self._planned: dict[tuple[str, str], _Planned] = {}
 
     def environment(self, app: str, name: str, config: EnvironmentConfig, limit: int) -> Environment:
         """The environment `name` of `app`, which will have the instances of `config`, each serving at most `limit`
-        requests (0: any number). Raises OSError when an instance's name has no address.
+        requests (0: any number). What is watched of them has its rows in the table already.
         """
-        environment = self._registry.environments.get((app, name)) or Environment(app, name, [], RoundRobin())
-        known = {instance.key: instance for instance in environment.instances}
-        instances = [known.get(address.text) or make_instance(address) for address in config.instances]
-        self._planned[app, name] = _Planned(environment, instances, limit)
+        registry = self._registry
+        environment = registry.environments.get((app, name)) or Environment(app, name, [], RoundRobin())
+        known = {member.text: member for member in registry.members.get(environment, ())}
+        members = [known.get(address.text) or _member(address) for address in config.instances]
+        rows = [
+            tuple(map(registry.table.find, keys_of(app, name, address))) if config.is_checked or address.is_name else ()
+            for address in config.instances
+        ]
+        self._planned[app, name] = _Planned(environment, members, rows, limit, config.is_checked)
         return environment
 
     def commit(self) -> Gone:
         """Make it so: from here on the registry holds what was planned, and nothing else."""
-        before = self._registry.environments
+        registry = self._registry
+        before = registry.environments
         had = [instance for environment in before.values() for instance in environment.instances]
-        self._registry.environments = {key: planned.environment for key, planned in self._planned.items()}
+        registry.environments = {key: planned.environment for key, planned in self._planned.items()}
+        registry.members = {planned.environment: planned.members for planned in self._planned.values()}
         environments_gone = [environment for key, environment in before.items() if key not in self._planned]
         for environment in environments_gone:
             environment.instances = []
+        now = time.monotonic()
         for planned in self._planned.values():
-            planned.apply()
-        kept = {id(instance) for planned in self._planned.values() for instance in planned.instances}
+            planned.apply(registry.table, now)
+        registry.watch.follow(registry.members, self._generation)
+        kept = {id(instance) for planned in self._planned.values() for instance in planned.environment.instances}
         return Gone([instance for instance in had if id(instance) not in kept], environments_gone)
 
 
@@ -77,18 +93,18 @@ class _Planned:
     """One environment, and what it will be; `apply` is all that touches what is live."""
 
     environment: Environment
-    instances: list[Instance]
+    members: list[Member]
+    rows: list[tuple[int, ...]]
     limit: int
+    checked: bool
 
-    def apply(self) -> None:
-        for instance in self.instances:
-            instance.limit = self.limit
-        self.environment.instances = self.instances
+    def apply(self, table: HealthTable, now: float) -> None:
+        for member, rows in zip(self.members, self.rows, strict=True):
+            member.limit = self.limit
+            member.checked = self.checked
+            member.begin(rows, table, now)
+        self.environment.instances = instances_of(self.members)
 
 
-def make_instance(address: InstanceAddress) -> Instance:
-    """An instance at this address; a name is looked up once. Raises OSError when it has no address."""
-    if address.path:
-        return Instance(address.text, socket.AF_UNIX, address.path)
-    family, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM)[0]
-    return Instance(address.text, int(family), (str(where[0]), int(where[1])))
+def _member(address: InstanceAddress) -> Member:
+    return Member(address.text, "" if address.is_name else address.host, address.port, address.path)

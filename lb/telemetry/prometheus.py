@@ -5,7 +5,7 @@ This file knows metric names and the format's syntax; where the numbers come fro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from lb.errors import CAUSES
 
@@ -41,6 +41,18 @@ _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 def render(totals: Mapping[str, int], info: Mapping[str, str]) -> bytes:
     """The page: `totals` by the names of `lb.telemetry.counters.NAMES`, `info` as the labels of `lb_info`."""
     return "".join(_lines(totals, info)).encode()
+
+
+def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
+    """One gauge for each (app, environment, instance, whether it gets requests); nothing when nobody is checked."""
+    lines = [
+        f'lb_instance_healthy{{app="{_escaped(app)}",environment="{environment}",instance="{_escaped(instance)}"}} '
+        f"{int(healthy)}\n"
+        for app, environment, instance, healthy in instances
+    ]
+    if not lines:
+        return b""
+    return "".join([_header("lb_instance_healthy", "gauge", "Whether an instance passes its checks."), *lines]).encode()
 
 
 def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:

@@ -17,6 +17,7 @@ from lb.config.model import AccessLog as AccessLogSettings
 from lb.config.model import CertificateFiles
 from lb.proxy.client import ClientListener
 from lb.proxy.engine import Engine
+from lb.routing.members import Watch
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Row
@@ -50,6 +51,7 @@ class Assignment:
     """
 
     snapshot: Snapshot
+    watch: Watch
     listeners: tuple[Listener, ...]
     contexts: Contexts | None
     certificates: Callable[[], Sequence[CertificateFiles]]
@@ -89,6 +91,7 @@ class _Worker:
     def start(self) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)
         self._loop.add_signal_handler(signal.SIGUSR1, self._access_log.reopen)
+        self._engine.watch(self._assignment.watch)
         for listener in self._assignment.listeners:
             contexts = self._assignment.contexts if listener.scheme == b"https" else None
             self._engine.listen(ClientListener(self._engine, listener.scheme, contexts), listener.socket)

@@ -11,6 +11,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 from lb.config.model import App, Config, Domain, Environment, InstanceAddress
 from lb.control.admin import PATHS, AdminAssignment, make_app
 from lb.control.board import Board
+from lb.routing.health import HealthTable
 from lb.telemetry.counters import NAMES, Slab
 
 
@@ -19,7 +20,13 @@ def assignment() -> AdminAssignment:
     instance = InstanceAddress(host="127.0.0.1", port=3000, path="", text="127.0.0.1:3000")
     app = App(domains=(Domain(name="shop.example.com"),), production=Environment(instances=(instance,)))
     return AdminAssignment(
-        Config(apps={"shop": app}), (), (), Slab(2), Board(2), {"version": "1.2.3", "engine": "compiled"}
+        Config(apps={"shop": app}),
+        (),
+        (),
+        Slab(2),
+        Board(2),
+        HealthTable(64),
+        {"version": "1.2.3", "engine": "compiled"},
     )
 
 

@@ -1,0 +1,39 @@
+"""What the log says about instances: a line a change, and one line for all the others when very many change at once."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+_MOST = 20  # lines a second
+_SECOND = 1.0
+
+log = logging.getLogger("lb.control")
+
+
+class Lines:
+    """Writes to the log; `clock` in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since = clock()
+        self._written = self._left_out = 0
+
+    def write(self, level: int, text: str) -> None:
+        """One line, unless there were too many in this second: then it is counted."""
+        self.settle()
+        if self._written >= _MOST:
+            self._left_out += 1
+            return
+        self._written += 1
+        log.log(level, "%s", text)
+
+    def settle(self) -> None:
+        """When a second is over: says how many lines were left out, and begins anew. Call it now and then."""
+        now = self._clock()
+        if now - self._since < _SECOND:
+            return
+        if self._left_out:
+            log.warning("%d more instances changed; /status of the admin server has them all", self._left_out)
+        self._since, self._written, self._left_out = now, 0, 0

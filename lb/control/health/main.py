@@ -1,0 +1,149 @@
+"""The health process: asks instances how they are, looks up their names, and writes what it finds to the health table.
+
+It serves nobody and decides nothing about requests. When it dies, the workers go on with what the table says, and the
+supervisor starts another one, which goes on from there, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lb.config.model import Config
+from lb.control.health.lines import Lines
+from lb.control.health.names import LOOKUPS, Found, by_environment, look_up, place
+from lb.control.health.probe import Probe, Subject
+from lb.control.health.question import ask
+from lb.control.health.subjects import subjects
+from lb.routing.health import HealthTable
+from lb.routing.watched import Watched, watched
+from lb.worker.channel import Channel
+from lb.worker.loop import new_loop
+from lb.worker.tuning import raise_descriptor_limit
+
+_AT_ONCE = 500  # checks
+_FIRST_RATE = 1000.0  # checks begun in a second when very many begin together
+_SOON = 1.0  # seconds until a name without any address is looked up again
+_JITTER = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAssignment:
+    """All that the health process inherits."""
+
+    config: Config
+    table: HealthTable
+
+
+def run_health(assignment: HealthAssignment, line: socket.socket) -> int:
+    """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
+    raise_descriptor_limit()
+    loop = new_loop()
+    loop.run_until_complete(_work(assignment, line))
+    return 0  # the loop is left as it is: a thread may still wait for the resolver
+
+
+async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
+    channel = Channel(loop, line, ended.set)
+    watcher = Watcher(assignment.table)
+    watcher.configure(assignment.config)
+    channel.say_ready()
+    await ended.wait()
+    watcher.close()
+    channel.close()
+
+
+class Watcher:
+    """The tasks of the process: one for each instance that is asked, one for each name that is looked up."""
+
+    def __init__(self, table: HealthTable) -> None:
+        self._table = table
+        self._lines = Lines()
+        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
+        self._config = Config()
+        self._names: dict[str, list[Watched]] = {}
+        self._siblings: dict[tuple[str, str], list[Watched]] = {}
+        self._lost: set[str] = set()  # names of which the log says that they are not found
+        self._probes: dict[Subject, asyncio.Task[None]] = {}
+        self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._settling = asyncio.ensure_future(self._settle())
+
+    def configure(self, config: Config) -> None:
+        """Watch what this configuration wants from now on; who is asked the same as before is not disturbed."""
+        self._config = config
+        everything = list(watched(config))
+        self._siblings = by_environment(everything)
+        self._names = {}
+        for one in everything:
+            if one.address.is_name:
+                self._names.setdefault(one.address.host, []).append(one)
+        for name in self._lookups.keys() - self._names.keys():
+            self._lookups.pop(name).cancel()
+        for name in self._names.keys() - self._lookups.keys():
+            self._lookups[name] = asyncio.ensure_future(self._follow(name))
+        self._ask_everyone()
+
+    def close(self) -> None:
+        for task in (*self._probes.values(), *self._lookups.values(), self._settling):
+            task.cancel()
+        self._resolver.shutdown(wait=False, cancel_futures=True)
+
+    def _ask_everyone(self) -> None:
+        wanted = dict.fromkeys(subjects(self._config, self._table))
+        for subject in self._probes.keys() - wanted.keys():
+            self._probes.pop(subject).cancel()
+        new = [subject for subject in wanted if subject not in self._probes]
+        for number, subject in enumerate(new):
+            probe = Probe(subject, self._table, self._lines, ask)
+            self._probes[subject] = asyncio.ensure_future(probe.run(number / _FIRST_RATE, self._slots))
+
+    async def _settle(self) -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            self._lines.settle()
+
+    # Names
+
+    async def _follow(self, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        while True:
+            await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  no secret
+            found = await loop.run_in_executor(self._resolver, look_up, name)
+            has_any = self._found(name, found)
+            pause = self._config.dns_interval if has_any else min(_SOON, self._config.dns_interval)
+
+    def _found(self, name: str, found: Found) -> bool:
+        """Brings what the resolver says to the table. Returns whether the name has addresses, old or new."""
+        moved_any = has_any = False
+        for one in self._names[name]:
+            moved = place(self._table, one, self._siblings[one.app, one.environment], found, time.time())
+            has_any = has_any or bool(moved.after)
+            if set(moved.before) != set(moved.after):
+                moved_any = True
+                before, after = ", ".join(moved.before) or "none", ", ".join(moved.after)
+                self._lines.write(logging.INFO, f"{one.title} has the address {after} now; before: {before}")
+        if moved_any:
+            self._ask_everyone()
+        self._tell(name, found, has_any)
+        return has_any
+
+    def _tell(self, name: str, found: Found, has_any: bool) -> None:
+        if found.hosts and name in self._lost:
+            self._lost.discard(name)
+            self._lines.write(logging.INFO, f"the name {name} is found")
+        elif not found.hosts and name not in self._lost:
+            self._lost.add(name)
+            kept = "; its last addresses stay in use" if has_any else ""
+            self._lines.write(logging.WARNING, f"the name {name} is not found: {found.error}{kept}")

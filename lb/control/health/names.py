@@ -1,0 +1,149 @@
+"""Names of instances → addresses → rows of the health table.
+
+A name stands for as many instances as it has addresses (16 at most). Where it has addresses of both families it is the
+same processes twice, and those of IPv4 are used: the usual servers of Python apps listen there. What the resolver says
+is followed at once; while it says nothing, the last addresses stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from lb.config.model import Config
+from lb.routing.health import ABSENT, EXPECTED, STARTING, UNCHECKED, Condition, HealthTable
+from lb.routing.watched import Watched, is_proven, watched
+
+log = logging.getLogger("lb.control")
+
+LOOKUPS = 16
+"""Names that are looked up at once, each in a thread of its own: the system's resolver knows no other way."""
+
+FIRST_PATIENCE = 5.0
+"""Seconds that the first look-up of all names may take together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the resolver says about a name: addresses, or why there are none."""
+
+    hosts: tuple[str, ...]
+    error: str = ""
+
+
+def look_up(name: str) -> Found:
+    """The IP addresses of a name now."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return Found((), error.strerror or str(error))
+    except UnicodeError:
+        return Found((), "it is not a possible name")
+    of_one_family = [one for one in found if one[0] == socket.AF_INET] or found
+    return Found(tuple(dict.fromkeys(str(one[4][0]) for one in of_one_family)))
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a name's addresses were and are."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: Found, now: float) -> Moved:
+    """Writes a name's addresses to its rows; `siblings` are the watched of its environment. `now` since the epoch.
+
+    An address that stays keeps its row and state. A new one takes the place of one that goes, in one step, so that
+    there is no moment without an address.
+    """
+    rows = [table.find(key) for key in one.keys]
+    conditions = {row: table.read(row) or Condition() for row in rows}
+    there = {condition.host: row for row, condition in conditions.items() if condition.state != ABSENT}
+    if not found.hosts:
+        if not there:
+            table.write(rows[0], Condition(failed_at=now, error=found.error))
+        return Moved(tuple(there), tuple(there))
+    staying = [host for host in found.hosts if host in there][: len(rows)]
+    new = [host for host in found.hosts if host not in there][: len(rows) - len(staying)]
+    going = [there[host] for host in there if host not in staying]
+    free = going + [row for row in rows if conditions[row].state == ABSENT]
+    if new:
+        leaving = set(going)
+        others = [row for sibling in siblings for key in sibling.keys if (row := table.find(key)) not in leaving]
+        state = _state_of_new(one, any(is_proven(table, row) for row in others))
+        for host, row in zip(new, free, strict=False):
+            table.write(row, Condition(state, host, since=now))
+    for row in going[len(new) :]:
+        table.write(row, Condition())
+    return Moved(tuple(there), (*staying, *new))
+
+
+def _state_of_new(one: Watched, others_work: bool) -> int:
+    if not one.section.is_checked:
+        return UNCHECKED
+    return STARTING if others_work else EXPECTED
+
+
+def by_environment(everything: Iterable[Watched]) -> dict[tuple[str, str], list[Watched]]:
+    """What is watched, by app and environment."""
+    found: dict[tuple[str, str], list[Watched]] = {}
+    for one in everything:
+        found.setdefault((one.app, one.environment), []).append(one)
+    return found
+
+
+def look_up_all(table: HealthTable, names: Sequence[Watched], everything: Sequence[Watched]) -> dict[str, Found]:
+    """Looks all these up at once, for no longer than FIRST_PATIENCE, and writes what was found. Threads may stay behind
+    that still wait for the resolver.
+    """
+    executor = ThreadPoolExecutor(LOOKUPS, "resolver")
+    lookups: dict[str, Future[Found]] = {
+        host: executor.submit(look_up, host) for host in dict.fromkeys(one.address.host for one in names)
+    }
+    wait(lookups.values(), FIRST_PATIENCE)
+    executor.shutdown(wait=False, cancel_futures=True)
+    late = Found((), f"the resolver did not answer within {FIRST_PATIENCE:g} s")
+    found = {
+        host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
+    }
+    siblings = by_environment(everything)
+    now = time.time()
+    for one in names:
+        place(table, one, siblings[one.app, one.environment], found[one.address.host], now)
+    return found
+
+
+def look_up_first(table: HealthTable, config: Config) -> None:
+    """Before the first fork: gives names their addresses. A process of its own does it and ends, because threads that
+    wait for a resolver must not be in a process that forks.
+    """
+    everything = list(watched(config))
+    names = [one for one in everything if one.address.is_name]
+    if not names:
+        return
+    pid = os.fork()
+    if pid == 0:
+        try:
+            look_up_all(table, names, everything)
+        except BaseException:
+            log.exception("the names of instances could not be looked up")
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def unfound(table: HealthTable, config: Config) -> list[str]:
+    """The names that have no address, each with the reason."""
+    lost = []
+    for one in watched(config):
+        conditions = [table.read(table.find(key)) for key in one.keys]
+        if all(condition is None or condition.state == ABSENT for condition in conditions):
+            reason = next((condition.error for condition in conditions if condition is not None), "")
+            lost.append(f"{one.address.text}: {reason or 'it was not looked up'}")
+    return lost

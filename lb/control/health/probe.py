@@ -1,0 +1,109 @@
+"""One instance that is asked how it is, again and again: question, verdict, row in the table, a line when it changes.
+
+Every probe is one task of the health process. What it found is in the table after each check; the table tells the
+workers only of changes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from lb.control.health.lines import Lines
+from lb.control.health.question import Outcome, Question
+from lb.control.health.verdict import Rules, Verdict
+from lb.routing.health import EXPECTED, HEALTHY, SERVES, STARTING, UNHEALTHY, Condition, HealthTable
+
+_JITTER = 0.1  # part of a pause by which it varies, so that checks spread in time
+
+Ask = Callable[[Question, str], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a probe asks: `row` in the table, `title` for the log, `host` if it is configured by name."""
+
+    row: int
+    title: str
+    host: str
+    question: Question
+    rules: Rules
+
+
+class Probe:
+    """Follows one instance; `lines` writes what people are told, `ask` asks."""
+
+    def __init__(self, subject: Subject, table: HealthTable, lines: Lines, ask: Ask) -> None:
+        self.subject = subject
+        self._table = table
+        self._lines = lines
+        self._ask = ask
+        self._uri = ""  # the one that was answered well last
+        self._told = False  # that it is not well yet
+        known = self._condition()
+        state = known.state if known.state in (EXPECTED, STARTING, HEALTHY, UNHEALTHY) else EXPECTED
+        if state != known.state:
+            table.write(subject.row, replace(known, state=state, host=subject.host, since=time.time()))
+        self._verdict = Verdict(subject.rules, state, time.monotonic())
+
+    async def run(self, delay: float, slots: asyncio.Semaphore) -> None:
+        """Until it is cancelled; the first check comes after `delay` seconds."""
+        await asyncio.sleep(delay)
+        while True:
+            async with slots:
+                outcome = await self._check()
+            self.judge(outcome, time.monotonic(), time.time())
+            pause = self._verdict.next_in(time.monotonic())
+            await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  no secret
+
+    async def _check(self) -> Outcome:
+        try:
+            return await self._ask(self.subject.question, self._uri)
+        except Exception as error:
+            logging.getLogger("lb.control").exception("%s could not be checked", self.subject.title)
+            return Outcome(False, f"it could not be checked: {error!r}")
+
+    def judge(self, outcome: Outcome, now: float, date: float) -> None:
+        """Takes an outcome in; `now` is monotonic, `date` since the epoch."""
+        verdict = self._verdict
+        before = verdict.state
+        if outcome.passed:
+            self._uri = outcome.uri
+            verdict.passed()
+        else:
+            verdict.failed(now)
+        changed = verdict.state != before
+        known = self._condition()
+        self._table.write(
+            self.subject.row,
+            Condition(
+                verdict.state,
+                self.subject.host,
+                date if changed else known.since,
+                date,
+                outcome.words,
+                known.failed_at if outcome.passed else date,
+                known.error if outcome.passed else outcome.words,
+            ),
+        )
+        if changed:
+            self._tell(before, outcome.words)
+
+    def _condition(self) -> Condition:
+        return self._table.read(self.subject.row) or Condition(EXPECTED, self.subject.host)
+
+    def _tell(self, before: int, words: str) -> None:
+        state, title = self._verdict.state, self.subject.title
+        if state == HEALTHY:
+            if self._told or before == UNHEALTHY:
+                self._lines.write(logging.INFO, f"{title} is healthy: {words}")
+            self._told = False
+        elif state == UNHEALTHY:
+            self._lines.write(logging.WARNING, f"{title} is unhealthy: {words}")
+        elif before in SERVES:
+            self._lines.write(logging.INFO, f"{title} is not healthy yet: {words}; it is asked every second")
+            self._told = True

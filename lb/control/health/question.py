@@ -1,0 +1,114 @@
+"""One check: ask an instance over a connection of its own, and say in words what came of it.
+
+Redirects are not followed, and the body is not judged: the status is the answer. What comes of the body is read for a
+moment, so that an instance that sends its page does not see its reader leave, and thrown away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lb.errors import ProxyError
+from lb.http.head import Limits, ResponseHead
+from lb.http.scan import scan_response
+
+_LIMITS = Limits(8 << 10, 64 << 10, 1000)
+_CHUNK = 16 << 10
+_LARGEST_BODY = 64 << 10  # bytes that are read of a response's body
+_BODY_PATIENCE = 0.5  # seconds that they may take
+
+Address = str | tuple[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and what counts as a good answer. With several `uris` one good answer is enough.
+
+    `fields` are the header fields, each with its line end; `statuses` are as `200` or `2xx`; `timeout` in seconds is
+    for each of the URIs.
+    """
+
+    family: int
+    address: Address
+    uris: tuple[str, ...]
+    fields: bytes
+    statuses: tuple[str, ...]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Whether a check has passed, why in words, and which URI was answered well."""
+
+    passed: bool
+    words: str
+    uri: str = ""
+
+
+class _NoAnswerError(Exception):
+    """What went wrong, in words."""
+
+
+async def ask(question: Question, first: str = "") -> Outcome:
+    """Asks for each URI, beginning with `first`, until one is answered well."""
+    refused: list[str] = []
+    for uri in sorted(question.uris, key=lambda uri: uri != first):
+        try:
+            status = await _status(question, uri)
+        except _NoAnswerError as error:
+            return Outcome(False, str(error))  # a second question would end the same way
+        words = f"GET {uri} answered {status}"
+        if str(status) in question.statuses or f"{status // 100}xx" in question.statuses:
+            return Outcome(True, words, uri)
+        refused.append(words)
+    known = [words for words in refused if not words.endswith(" 404")]  # the app has not all of what may be asked for
+    return Outcome(False, ", ".join(known or refused))
+
+
+async def _status(question: Question, uri: str) -> int:
+    loop = asyncio.get_running_loop()
+    where = "no connection"
+    with socket.socket(question.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+        try:
+            async with asyncio.timeout(question.timeout):
+                await loop.sock_connect(sock, question.address)
+                where = f"GET {uri} was not answered"
+                await loop.sock_sendall(sock, b"GET " + uri.encode() + b" HTTP/1.1\r\n" + question.fields + b"\r\n")
+                head, size = await _final_head(loop, sock, uri)
+        except TimeoutError:
+            raise _NoAnswerError(f"{where} within {question.timeout:g} s") from None
+        except OSError as error:
+            reason = os.strerror(error.errno).lower() if error.errno else str(error)
+            raise _NoAnswerError(f"GET {uri} failed: {reason}") from None
+        await _take_body(loop, sock, size)
+        return head.status
+
+
+async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri: str) -> tuple[ResponseHead, int]:
+    """The head of the final response, and how many bytes of its body have come with it."""
+    data = b""
+    while True:
+        try:
+            head = scan_response(data, _LIMITS)
+        except ProxyError:
+            raise _NoAnswerError(f"GET {uri} was not answered in HTTP") from None
+        if head is not None and head.status >= 200:
+            return head, len(data) - head.length
+        if head is not None:
+            data = data[head.length :]  # an interim response
+            continue
+        piece = await loop.sock_recv(sock, _CHUNK)
+        if not piece:
+            raise _NoAnswerError(f"GET {uri}: the connection ended before the response")
+        data += piece
+
+
+async def _take_body(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) -> None:
+    with suppress(OSError, TimeoutError):
+        async with asyncio.timeout(_BODY_PATIENCE):
+            while size < _LARGEST_BODY and (piece := await loop.sock_recv(sock, _CHUNK)):
+                size += len(piece)

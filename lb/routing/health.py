@@ -1,0 +1,201 @@
+"""What is known about instances beyond one worker, in shared memory: who may be asked for a request, and where it is.
+
+One row an instance. The supervisor gives rows to instances before anybody looks for them, one process writes what it
+finds out (the health child), every other reads. A row is found by its key alone, an open-addressing hash, so that
+nobody has to be told numbers: not after a reload, and not in a child that was forked later.
+
+The memory has no lock. A row carries a checksum, so a reader that meets a half-written one sees that and comes back;
+and the number of the change that it belongs to, so a reader that is faster than the writer's stores sees that as well.
+A worker asks for one number, the generation, and reads only rows that changed since.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+
+ABSENT, UNCHECKED, EXPECTED, STARTING, HEALTHY, UNHEALTHY = range(6)
+"""An instance's state: not there (a name has fewer addresses); not asked how it is; new, and trusted until the first
+check says otherwise; new, and not trusted until a check has passed; and what the checks say."""
+
+STATES = ("absent", "unchecked", "expected", "starting", "healthy", "unhealthy")
+SERVES = frozenset((UNCHECKED, EXPECTED, HEALTHY))
+"""The states in which an instance gets requests."""
+
+NAME_ROWS = 16
+"""Rows of an instance that is configured by name: so many of the name's addresses are used."""
+
+_ROW = 384  # bytes
+_KEY = 16
+_HEAD = struct.Struct("<16sI")  # key, checksum of the rest
+_FIXED = struct.Struct("<QBBBBddd")  # change, state, three lengths, since, checked, failed_at
+_REST = _ROW - _HEAD.size
+_TEXT = _REST - _FIXED.size
+_LONGEST = 125  # bytes of a text; an IP address with its zone is shorter
+_CHANGES = 1024  # the last changes that a reader can look at one by one
+_NEVER, _FREED = bytes(_KEY), b"\xff" * _KEY
+
+
+class TableFullError(Exception):
+    """There are more instances to watch than the table has rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """How an instance is. Times are seconds since the epoch, 0 for never.
+
+    `host` is the IP address for one that is configured by name, else empty. `since` is when the state began, `last`
+    what came of the last check, at `checked`, and `error` of the last one that failed, at `failed_at`.
+    """
+
+    state: int = ABSENT
+    host: str = ""
+    since: float = 0.0
+    checked: float = 0.0
+    last: str = ""
+    failed_at: float = 0.0
+    error: str = ""
+
+    @property
+    def serves(self) -> bool:
+        """Whether it may get requests."""
+        return self.state in SERVES
+
+
+class HealthTable:
+    """The rows; `capacity` is how many can be in use at once."""
+
+    def __init__(self, capacity: int) -> None:
+        self._rows = 1 << max(4, (capacity * 4 // 3).bit_length())  # room to spare keeps the search for a key short
+        self._capacity = capacity
+        self._used = 0
+        head = 8 * (1 + _CHANGES)
+        memory = memoryview(mmap.mmap(-1, head + self._rows * _ROW))
+        self._numbers = memory[:head].cast("Q")  # the generation, then the rows of the last changes
+        self._cells = memory[head:]
+
+    # The supervisor
+
+    def claim(self, conditions: Mapping[bytes, Condition]) -> None:
+        """Gives a row to each of these keys, none of which has one, with a condition to begin with. Nothing is
+        announced: nobody can know these rows yet. Raises TableFullError, and then has given none.
+        """
+        if self._used + len(conditions) > self._capacity:
+            raise TableFullError(f"{self._used + len(conditions)} of {self._capacity} rows")
+        for key, condition in conditions.items():
+            self._store(self._place(key), key, 0, condition)
+        self._used += len(conditions)
+
+    def keep(self, keys: set[bytes]) -> None:
+        """Takes the rows of all other keys back. Call when nobody reads those any more."""
+        for row in range(self._rows):
+            key = self._key(row)
+            if key not in (_NEVER, _FREED) and key not in keys:
+                self._store(row, _FREED, 0, Condition())
+                self._used -= 1
+
+    # The writer
+
+    def write(self, row: int, condition: Condition) -> None:
+        """Replaces a row; a change of state or address is announced to the readers."""
+        before = self._load(row)
+        same = before is not None and (before[1].state, before[1].host) == (condition.state, condition.host)
+        if same and before is not None:
+            self._store(row, self._key(row), before[0], condition)
+            return
+        change = self.generation + 1
+        self._store(row, self._key(row), change, condition)
+        self._numbers[1 + change % _CHANGES] = row
+        self._numbers[0] = change
+
+    # Everybody
+
+    @property
+    def generation(self) -> int:
+        """The number of the last announced change."""
+        return self._numbers[0]
+
+    def find(self, key: bytes) -> int:
+        """The key's row, -1 if it has none."""
+        row = int.from_bytes(key[:8], "little") % self._rows
+        for _ in range(self._rows):
+            found = self._key(row)
+            if found == key:
+                return row
+            if found == _NEVER:
+                return -1
+            row = (row + 1) % self._rows
+        return -1
+
+    def read(self, row: int) -> Condition | None:
+        """A row as it is now; None when it is just being written, or for -1."""
+        found = self._load(row) if row >= 0 else None
+        return found[1] if found is not None else None
+
+    def changes(self, seen: int) -> Iterator[tuple[int, int, Condition]] | None:
+        """(number, row, condition) of each change after `seen`, as far as they are to be read already; None when they
+        are too many to be listed: then look at every row.
+        """
+        generation = self.generation
+        if generation - seen > _CHANGES // 2:  # well before the oldest are overwritten
+            return None
+        return self._changes(seen, generation)
+
+    def _changes(self, seen: int, generation: int) -> Iterator[tuple[int, int, Condition]]:
+        for number in range(seen + 1, generation + 1):
+            row = self._numbers[1 + number % _CHANGES]
+            found = self._load(row) if row < self._rows else None
+            if found is None or found[0] < number:
+                return  # not all of it has arrived here: the next look will see it
+            yield number, row, found[1]
+
+    # Bytes
+
+    def _key(self, row: int) -> bytes:
+        return bytes(self._cells[row * _ROW : row * _ROW + _KEY])
+
+    def _place(self, key: bytes) -> int:
+        row = int.from_bytes(key[:8], "little") % self._rows
+        while self._key(row) not in (_NEVER, _FREED):
+            row = (row + 1) % self._rows
+        return row
+
+    def _store(self, row: int, key: bytes, change: int, condition: Condition) -> None:
+        texts = [_clipped(text) for text in (condition.host, condition.last, condition.error)]
+        body = _FIXED.pack(
+            change,
+            condition.state,
+            *map(len, texts),
+            condition.since,
+            condition.checked,
+            condition.failed_at,
+        ) + b"".join(texts).ljust(_TEXT, b"\0")
+        self._cells[row * _ROW : (row + 1) * _ROW] = _HEAD.pack(key, zlib.crc32(body)) + body
+
+    def _load(self, row: int) -> tuple[int, Condition] | None:
+        cell = bytes(self._cells[row * _ROW : (row + 1) * _ROW])
+        _, checksum = _HEAD.unpack_from(cell)
+        if zlib.crc32(cell[_HEAD.size :]) != checksum:
+            return None
+        change, state, host, last, error, since, checked, failed_at = _FIXED.unpack_from(cell, _HEAD.size)
+        at = _HEAD.size + _FIXED.size
+        texts = []
+        for length in (host, last, error):
+            texts.append(cell[at : at + length].decode())
+            at += length
+        return change, Condition(state, texts[0], since, checked, texts[1], failed_at, texts[2])
+
+
+def row_key(app: str, environment: str, address: str, number: int = 0) -> bytes:
+    """The key of an instance; `number` tells the addresses of one name apart."""
+    text = "\0".join((app, environment, address, str(number)))
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=_KEY).digest()
+
+
+def _clipped(text: str) -> bytes:
+    data = text.encode("utf-8", "replace")
+    return data if len(data) <= _LONGEST else data[: _LONGEST - 3].decode("utf-8", "ignore").encode() + "…".encode()

@@ -1,0 +1,155 @@
+"""The instances that stand for a configured address, and what is found out about them.
+
+An address that is watched has rows in the health table: one, or one for each address that its name may have. What the
+rows say is brought to a worker's instances and to the environments' lists of them here. Knows no connection.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lb.routing.health import ABSENT, EXPECTED, HEALTHY, Condition, HealthTable
+from lb.routing.instance import Instance
+from lb.routing.route import Environment
+
+_UNWATCHED, _UNREAD = Condition(HEALTHY), Condition(EXPECTED)
+
+
+class Member:
+    """One configured address of an environment: `text` as it is written; `host` and `port`, or the `path` of a Unix
+    socket. `host` is empty for one configured by name: then the rows tell the addresses.
+
+    `instances` has them by number; an address that is not a name has number 0 only. `limit` is what each may serve at
+    once, `checked` whether the instances are asked how they are.
+    """
+
+    __slots__ = ("checked", "host", "instances", "limit", "path", "port", "rows", "text")
+
+    def __init__(self, text: str, host: str, port: int, path: str) -> None:
+        self.text = text
+        self.host = host
+        self.port = port
+        self.path = path
+        self.limit = 0
+        self.checked = False
+        self.rows: tuple[int, ...] = ()
+        self.instances: dict[int, Instance] = {}
+
+    def begin(self, rows: tuple[int, ...], table: HealthTable, now: float) -> None:
+        """Follows these rows from now on, none for an address that is not watched."""
+        self.rows = rows
+        if not rows:
+            self.apply(0, _UNWATCHED, now)
+        for number, row in enumerate(rows):
+            condition = table.read(row)
+            if condition is not None or self.host or self.path:
+                self.apply(number, condition or _UNREAD, now)
+        for instance in self.instances.values():
+            instance.limit = self.limit
+
+    def apply(self, number: int, condition: Condition, now: float) -> Instance | None:
+        """Brings a condition to the instance of this number; `now` in seconds of the monotonic clock.
+
+        Returns the instance that is no longer meant, if there was one.
+        """
+        instance = self.instances.get(number)
+        key = instance_key(self.text, condition.host)
+        gone = None
+        if instance is not None and (condition.state == ABSENT or instance.key != key):
+            gone = self.instances.pop(number)
+            instance = None
+        if condition.state == ABSENT:
+            return gone
+        healthy = condition.serves or not self.checked
+        if instance is None:
+            instance = self.instances[number] = self._make(key, condition.host or self.host)
+            instance.limit = self.limit
+            instance.healthy = healthy
+        else:
+            instance.set_healthy(healthy, now)
+        return gone
+
+    def _make(self, key: str, host: str) -> Instance:
+        if self.path:
+            return Instance(key, socket.AF_UNIX, self.path)
+        return Instance(key, socket.AF_INET6 if ":" in host else socket.AF_INET, (host, self.port))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of an environment: the instances that it has no longer."""
+
+    environment: Environment
+    gone: list[Instance]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Whose row it is."""
+
+    environment: Environment
+    member: Member
+    number: int
+
+
+class Watch:
+    """A worker's look at the health table: `look` is cheap while nothing changes."""
+
+    def __init__(self, table: HealthTable) -> None:
+        self._table = table
+        self._seen = 0
+        self._members: Mapping[Environment, list[Member]] = {}
+        self._places: dict[int, _Place] = {}  # by row
+
+    def follow(self, environments: Mapping[Environment, list[Member]], generation: int) -> None:
+        """Looks at these from now on, and at nothing else. They know what the table said at `generation`."""
+        self._members = dict(environments)
+        self._places = {
+            row: _Place(environment, member, number)
+            for environment, members in environments.items()
+            for member in members
+            for number, row in enumerate(member.rows)
+        }
+        self._seen = min(self._seen, generation)
+
+    def look(self, now: float) -> list[Change]:
+        """What changed since the last look; it is in the environments' lists already."""
+        generation = self._table.generation
+        if generation == self._seen:
+            return []
+        touched: dict[Environment, list[Instance]] = {}
+        for row, condition in self._news(generation):
+            place = self._places.get(row)
+            if place is not None:
+                gone = place.member.apply(place.number, condition, now)
+                touched.setdefault(place.environment, []).extend([gone] if gone is not None else [])
+        for environment in touched:
+            environment.instances = instances_of(self._members[environment])
+        return [Change(environment, gone) for environment, gone in touched.items()]
+
+    def _news(self, generation: int) -> Iterator[tuple[int, Condition]]:
+        changes = self._table.changes(self._seen) if self._seen >= 0 else None
+        if changes is None:
+            self._seen = generation
+            for row in self._places:
+                condition = self._table.read(row)
+                if condition is None:
+                    self._seen = -1  # it is being written: look once more
+                else:
+                    yield row, condition
+            return
+        for number, row, condition in changes:
+            self._seen = number
+            yield row, condition
+
+
+def instances_of(members: list[Member]) -> list[Instance]:
+    """The instances of an environment, in the order of its configuration."""
+    return [member.instances[number] for member in members for number in sorted(member.instances)]
+
+
+def instance_key(text: str, host: str) -> str:
+    """What an instance is called: as it is configured, with the address behind it if that is a name's."""
+    return f"{text} ({host})" if host else text
