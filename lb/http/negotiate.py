@@ -59,6 +59,7 @@ def choose_error_form(accept: bytes) -> str:
     return best_form
 
 
+@lru_cache(maxsize=256)
 def is_compressible(content_type: bytes, types: frozenset[bytes]) -> bool:
     """Whether a Content-Type value names one of `types`, which are media types in lower case without parameters."""
     return content_type.partition(b";")[0].strip().lower() in types

@@ -8,6 +8,7 @@ from .upstream cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
 cdef int CHUNKED, CLOSE, LENGTH, NONE
+cdef Py_ssize_t _COLLECTED
 
 cdef class Answer:
     cdef public Body body
@@ -15,7 +16,8 @@ cdef class Answer:
     cdef RequestHead _head
     cdef ResponseHead _response
     cdef object _encoder
-    cdef bytes _coded, _kept
+    cdef public bint waiting
+    cdef bytes _coding, _text
     cdef bint _chunking
     @cython.locals(kind=int)
     cpdef bytes start(self, Upstream upstream, compression)
@@ -23,5 +25,8 @@ cdef class Answer:
     @cython.locals(body=Body, size=Py_ssize_t)
     cpdef relay(self, bytes prefix, Upstream upstream, Client client)
     cpdef end(self, Client client)
+    @cython.locals(size=Py_ssize_t, whole=bytes)
+    cpdef _relay_whole(self, bytes prefix, Upstream upstream, Client client)
+    @cython.locals(size=Py_ssize_t)
     cpdef bytes _encode(self, bytes kept, Upstream upstream, compression)
     cpdef _relay_encoded(self, bytes prefix, Upstream upstream, Client client)

@@ -20,25 +20,27 @@ if TYPE_CHECKING:
     from lb.proxy.client import Client
     from lb.proxy.upstream import Upstream
 
+# Bytes of a body of known length that are waited for, to be compressed as a whole: one write with its length told, and
+# an instance that breaks off can still be answered for. An encoder for a stream would hold as much memory.
+_COLLECTED = 131072
+
 
 class Answer:
-    """One final response. `body` is how the instance frames it; `sent` counts the body's bytes as the client gets
-    them.
+    """One final response. `body` is how the instance frames it; `sent` counts the body's bytes as the client gets them;
+    `waiting` says that nothing goes to the client before all of the body has come.
     """
 
-    __slots__ = ("_chunking", "_coded", "_encoder", "_head", "_kept", "_response", "body", "sent")
+    __slots__ = ("_chunking", "_coding", "_encoder", "_head", "_response", "_text", "body", "sent", "waiting")
 
     def __init__(self, head: RequestHead, response: ResponseHead, limits: Limits) -> None:
         self._head = head
         self._response = response
-        self._kept = response.kept
         self._encoder: Encoder | None = None
-        self._coded: bytes | None = None  # the whole body, compressed
-        self._chunking = False
+        self._coding: bytes | None = None  # of a body that is compressed as a whole
+        self._text = b""  # and its head
+        self._chunking = self.waiting = False
         self.sent = 0
         if head.method == b"HEAD" or response.status in (204, 304):
-            if response.status == 204 and response.body_length >= 0:
-                self._kept = without_fields(response.kept, CONTENT_LENGTH)
             self.body = Body(NONE, 0, -1, limits)
         elif response.chunked:
             self.body = Body(CHUNKED, 0, -1, limits)
@@ -51,8 +53,10 @@ class Answer:
         """Decide how the body goes on, and give the head that says so, without Connection and the final line."""
         response = self._response
         head = self._head
-        kept = self._kept
+        kept = response.kept
         kind = self.body.kind
+        if response.status == 204 and response.body_length >= 0:
+            kept = without_fields(kept, CONTENT_LENGTH)
         if (
             compression is not None
             and kind != NONE
@@ -73,9 +77,8 @@ class Answer:
     def relay(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
         """Send on what has come of the body, behind `prefix`. Raises ProxyError for a body that cannot be read."""
         body = self.body
-        if self._coded is not None:
-            self.sent = len(self._coded)
-            client.send(prefix + self._coded)
+        if self._coding is not None:
+            self._relay_whole(prefix, upstream, client)
         elif self._encoder is not None:
             self._relay_encoded(prefix, upstream, client)
         elif body.kind == NONE:
@@ -116,13 +119,27 @@ class Answer:
         if coding is None:
             return kept
         kept = encoded(kept, coding)
-        if self.body.kind == LENGTH and upstream.have >= response.body_length:
-            # All of it is here: one call, one length, one write.
-            self._coded = compress_whole(coding, upstream.take(response.body_length))
-            self.body.done = True
-            return kept + b"Content-Length: %d\r\n" % len(self._coded)
-        self._encoder = new_encoder(coding)
+        size = response.body_length
+        if self.body.kind == LENGTH and (size <= _COLLECTED or size <= upstream.have):
+            self._coding = coding
+            self.waiting = size > upstream.have
+        else:
+            self._encoder = new_encoder(coding)
         return kept
+
+    def _relay_whole(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
+        """Once all of the body is here: one call, one length, one write."""
+        if prefix:
+            self._text = prefix[:-2]  # the length is to come, and then the empty line
+        size = self._response.body_length
+        if upstream.have < size:
+            return
+        whole = compress_whole(self._coding, upstream.view(size))  # type: ignore[arg-type]  # asked before
+        upstream.drop(size)
+        self.body.done = True
+        self.waiting = False
+        self.sent = len(whole)
+        client.send(b"%bContent-Length: %d\r\n\r\n%b" % (self._text, len(whole), whole))
 
     def _relay_encoded(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
         body = self.body

@@ -389,7 +389,7 @@ class Exchange:
             text += b"Connection: close\r\n\r\n"
         else:
             text += b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
-        self.head_out = True
+        self.head_out = not answer.waiting
         self._relay(text)
 
     def _relay(self, prefix: bytes) -> None:
@@ -397,6 +397,7 @@ class Exchange:
         client = self.client
         upstream = self.upstream
         self.answer.relay(prefix, upstream, client)
+        self.head_out = not self.answer.waiting
         if self.answer.body.done:
             self._complete(True)
             return
@@ -597,6 +598,7 @@ class Exchange:
         if reply.status in _CLOSES or (head is not None and head.upgrade is not None):
             keep_alive = False
         head_only = head is not None and head.method == b"HEAD"
+        self.answer = None  # type: ignore[assignment]  # the instance's was waiting for the rest of its body
         self.status = reply.status
         self.head_out = True
         self.sent = 0 if head_only else len(reply.body)

@@ -97,11 +97,11 @@ class Unread(Watched):
         self._span = b""
         return taken
 
-    def take(self, n: int) -> bytes:
-        """The first `n` unread bytes; there must be so many."""
-        taken = bytes(self._data[self._at : self._at + n])
-        self.drop(n)
-        return taken
+    def view(self, n: int) -> memoryview:
+        """The first `n` unread bytes where they are; there must be so many. To be let go of before anything else is
+        done here.
+        """
+        return memoryview(self._data)[self._at : self._at + n]
 
     def settle(self) -> None:
         """An exchange is over: if nothing is left to read, no memory is kept for it."""

@@ -35,7 +35,7 @@ cdef class Wire(Watched):
     cpdef Py_ssize_t read_body(self, Body body) except -1
     cpdef Py_ssize_t read_raw(self) except -1
     cpdef bytes take_ready(self)
-    cpdef bytes take(self, Py_ssize_t n)
+    cpdef object view(self, Py_ssize_t n)
     cpdef settle(self)
     cpdef send(self, bytes data)
     cpdef send_with(self, bytes prefix, Wire source, bytes suffix)

@@ -4,7 +4,9 @@
 While events are handled the unread bytes stand in the poller's shared buffer; only an incomplete rest gets memory of its own, so an
 idle connection owns no buffer. Writing goes to the socket at once; what the socket does not take is copied to a backlog.
 """
+from cpython.buffer cimport PyBUF_READ
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
+from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdint cimport uint32_t
 from libc.stdlib cimport free, malloc, realloc
@@ -453,10 +455,8 @@ cdef class Wire(Watched):
         self.ready = 0
         return taken
 
-    cpdef bytes take(self, Py_ssize_t n):
-        cdef bytes taken = PyBytes_FromStringAndSize(self.data, n)
-        self.drop(n)
-        return taken
+    cpdef object view(self, Py_ssize_t n):
+        return PyMemoryView_FromMemory(self.data, n, PyBUF_READ)
 
     cpdef settle(self):
         # Nothing is left to read: an idle connection owns no buffer.

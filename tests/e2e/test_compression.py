@@ -254,6 +254,50 @@ def test_a_compressed_body_cut_short_is_not_passed_off_as_complete(door: FrontDo
         door.ask(get("/cut", f"Accept-Encoding: {coding}"))
 
 
+_HEAD = f"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: {len(TEXT)}\r\n\r\n".encode()
+
+
+def test_a_short_body_in_pieces_is_compressed_as_a_whole(tmp_path: Path) -> None:
+    # spec: C2
+    first_came = threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            peer.request()
+            peer.send(_HEAD + TEXT[:1000])
+            first_came.wait(20)
+            peer.send(TEXT[1000:2000])
+            peer.send(TEXT[2000:])
+
+    with (
+        Instance(script) as instance,
+        FrontDoor(configure(instance.address), tmp_path) as door,
+        door.connect() as client,
+    ):
+        for _ in range(2):
+            client.send(get("/", "Accept-Encoding: gzip"))
+            first_came.set()
+            response = client.response()
+            assert (decoded(response), response.framing) == (TEXT, "length")
+
+
+def test_a_short_body_cut_short_is_an_error_and_no_broken_connection(tmp_path: Path) -> None:
+    # spec: C3, F5, E2
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(_HEAD + TEXT[:1000])
+
+    with (
+        Instance(script) as instance,
+        FrontDoor(configure(instance.address), tmp_path) as door,
+        door.connect() as client,
+    ):
+        for _ in range(2):
+            response = client.ask(get("/", "Accept-Encoding: gzip"))
+            assert (response.status, response.has("content-encoding")) == (502, False)
+            assert door.wait_log(cause="http_response_incomplete")["bytes_sent"] == len(response.body)
+
+
 def _incremental(coding: str) -> Callable[[bytes], bytes]:
     if coding == "gzip":
         return zlib.decompressobj(31).decompress

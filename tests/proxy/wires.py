@@ -28,6 +28,12 @@ class Noting(Wire):
         self.on = on
         self.changed = asyncio.Event()
 
+    def take(self, n: int) -> bytes:
+        """The first `n` unread bytes, out of the way."""
+        taken = bytes(self.view(n))
+        self.drop(n)
+        return taken
+
     def _note(self, event: str) -> None:
         self.events.append(event)
         self.changed.set()
