@@ -19,6 +19,7 @@ import aiohttp
 
 from lb.config.acme import Acme
 from lb.config.model import Config
+from lb.control.upkeep import keep_up
 from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.errors import AcmeError
 from lb.tls.acme.manager import Clock, Manager
@@ -26,6 +27,7 @@ from lb.tls.acme.reach import Endpoint, Reach
 from lb.tls.acme.store import Store
 from lb.tls.acme.wanted import make_plan, possible_types
 from lb.tls.certificate import Certificate, TlsError, load_certificate
+from lb.tls.upkeep import Upkeep
 from lb.worker.channel import Channel
 
 log = logging.getLogger("lb.certificates")
@@ -37,11 +39,14 @@ _KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs
 
 @dataclass(frozen=True, slots=True)
 class CertificatesAssignment:
-    """All that the process inherits: `http` and `https` are where the workers listen."""
+    """All that the process inherits: `http` and `https` are where the workers listen, `upkeep` what else is looked
+    after.
+    """
 
     config: Config
     http: tuple[Endpoint, ...]
     https: tuple[Endpoint, ...]
+    upkeep: Upkeep
 
 
 def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
@@ -68,6 +73,7 @@ class _Certificates:
         loop.add_signal_handler(signal.SIGTERM, self._ended.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
         self._channel = Channel(loop, line, self._ended.set)
+        keep_up(loop, assignment.upkeep, self._channel)
 
     async def live(self) -> None:
         self._channel.say_ready()

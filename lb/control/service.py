@@ -32,6 +32,7 @@ from lb.control.rendezvous import Meeting, open_meeting
 from lb.control.sockets import Bound, bind_all
 from lb.control.status import Status, describe
 from lb.control.supervisor import Stopping, Supervisor
+from lb.control.upkeep import run_upkeep
 from lb.routing.compile import compile_snapshot
 from lb.routing.health import HealthTable
 from lb.routing.members import Watch
@@ -44,6 +45,7 @@ from lb.tls.acme.reach import Endpoint
 from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
 from lb.tls.sources import certificate_files, challenge_directories
+from lb.tls.upkeep import Upkeep
 from lb.worker.main import Assignment, Listener, run_worker
 
 log = logging.getLogger("lb.control")
@@ -86,8 +88,8 @@ class Service:
         roles = [self._worker(slot) for slot in range(self.board.slots)]
         if self.admin:
             roles.append(self._assistant())
-        if self.config.tls.acme is not None and self.contexts is not None:
-            roles.append(self._certificates())
+        if self.contexts is not None:
+            roles.append(self._certificates(self.contexts))
         if any(watched(self.config)):
             roles.append(self._health())
         return roles
@@ -122,17 +124,21 @@ class Service:
 
         return Role("admin", run, sockets, None)
 
-    def _certificates(self) -> Role:
-        """The process that obtains certificates."""
+    def _certificates(self, contexts: Contexts) -> Role:
+        """The process that looks after certificates, and obtains them if that is wanted."""
+        config = self.config
         http, https = (
             tuple(Endpoint(*one.sockets[0].getsockname()[:2]) for one in self.bound if one.scheme == scheme)
             for scheme in ("http", "https")
         )
 
         def run(line: socket.socket) -> int:
+            upkeep = Upkeep(contexts, lambda: config.tls.certificates)
+            if config.tls.acme is None:
+                return run_upkeep(upkeep, line)
             from lb.control.certificates import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 
-            return run_certificates(CertificatesAssignment(self.config, http, https), line)
+            return run_certificates(CertificatesAssignment(config, http, https, upkeep), line)
 
         return Role("certificates", run, (), None)
 

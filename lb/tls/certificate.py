@@ -85,7 +85,7 @@ def load_certificate(files: CertificateFiles, known: Certificate | None = None) 
     Raises TlsError if they cannot serve.
     """
     chain, key = _read(files.cert), _read(files.key)
-    digest = sha256(b"%d:%b%b" % (len(chain), chain, key)).digest()
+    digest = _digest(chain, key)
     if known is not None and known.digest == digest:
         return known
     leaf = _leaf(files.cert, chain)
@@ -104,6 +104,18 @@ def load_certificate(files: CertificateFiles, known: Certificate | None = None) 
         chain,
         key,
     )
+
+
+def content_digest(files: CertificateFiles) -> bytes | None:
+    """The `digest` that a certificate of these files would have, whether it is good or not; None if one is missing."""
+    try:
+        return _digest(files.cert.read_bytes(), files.key.read_bytes())
+    except OSError:
+        return None
+
+
+def _digest(chain: bytes, key: bytes) -> bytes:
+    return sha256(b"%d:%b%b" % (len(chain), chain, key)).digest()
 
 
 def utc_now() -> datetime:

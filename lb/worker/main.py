@@ -123,8 +123,6 @@ class _Worker:
         presented, contexts = done.result(), self._assignment.contexts
         if presented is not None and contexts is not None:
             contexts.switch(presented)
-            for problem in presented.problems:
-                log.warning("a certificate stays as it was: %s", problem)
         if self._refresh_again:
             self._refresh_certificates()
 

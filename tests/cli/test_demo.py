@@ -89,7 +89,7 @@ def test_every_curl_line_of_the_banner_works(tmp_path: Path) -> None:
 def test_a_signal_ends_all_of_it(tmp_path: Path, number: signal.Signals) -> None:
     with demo(tmp_path) as running:
         children = running.children
-        assert len(children) == 5  # three instances, two workers
+        assert len(children) == 6  # three instances, two workers, one for certificates
         with Client(("127.0.0.1", port(running, "http"))) as client:
             client.send(get("/events", host="localhost"))  # a stream without end must not hold it up
             assert client.sock.recv(1)

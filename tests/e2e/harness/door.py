@@ -139,7 +139,8 @@ class FrontDoor:
 
     @property
     def workers(self) -> list[int]:
-        return process.children(self.pid)
+        """Who serves: workers and the admin server, not the one that looks after certificates."""
+        return [pid for pid in process.children(self.pid) if process.title(pid) != "lb: certificates"]
 
     def connect(self, *, receive_buffer: int = 0) -> Client:
         """A plain connection."""

@@ -1,0 +1,69 @@
+"""What certificates and ticket keys need while the service runs: a look every few seconds, in a process of its own.
+
+Files are compared by content: a single file that is mounted into a container never tells of a change, and who swaps
+files atomically may keep their times. A change counts once it has held still between two looks, so a pair of files that
+is being written is left alone; and what cannot be used then is said in words, and what was before stays in use.
+
+This file knows files and keys. It does not know processes: whoever looks tells the workers.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+
+from lb.config.model import CertificateFiles
+from lb.tls.certificate import Certificate, content_digest
+from lb.tls.contexts import Contexts
+from lb.tls.presented import Presented, present
+
+log = logging.getLogger("lb.certificates")
+
+Files = Callable[[], Iterable[CertificateFiles]]
+"""The files that others replace."""
+
+
+class Upkeep:
+    """`contexts` are this process's copy: what they present is what the workers began with."""
+
+    def __init__(self, contexts: Contexts, files: Files) -> None:
+        self._files = files
+        self._tickets = contexts.tickets
+        known = contexts.presented.loaded
+        loaded = {pair: known[pair] for pair in files() if pair in known}
+        self._told = Presented(loaded=loaded, contexts=contexts.presented.contexts)
+        self._judged: dict[CertificateFiles, bytes | None] = {pair: one.digest for pair, one in loaded.items()}
+        self._seen: dict[CertificateFiles, bytes | None] = {}
+        if not self._tickets.can_rotate:
+            log.warning("session-ticket keys stay the same while lb runs: the OpenSSL in use cannot be reached")
+
+    def look(self) -> bool:
+        """Whether the workers are to take something up: certificates that were replaced, or a new ticket key."""
+        replaced = self._look_at_files()
+        return self._look_at_keys() or replaced
+
+    def _look_at_keys(self) -> bool:
+        if not self._tickets.can_rotate or self._tickets.due() > 0:
+            return False
+        self._tickets.rotate()
+        return True
+
+    def _look_at_files(self) -> bool:
+        seen = {pair: content_digest(pair) for pair in self._files()}
+        still = seen == self._seen
+        self._seen = seen
+        if not still or seen == self._judged:
+            return False
+        self._judged = seen
+        before = self._told
+        now = self._told = present(seen, before, lenient=True)
+        for problem in now.problems:
+            log.error("%s; what was there before stays in use", problem)
+        for certificate in _new(before, now):
+            names = ", ".join(sorted(certificate.names))
+            log.info("%s was replaced: %s, until %s", certificate.path, names, f"{certificate.not_after:%Y-%m-%d}")
+        return now.loaded != before.loaded
+
+
+def _new(before: Presented, now: Presented) -> list[Certificate]:
+    return [one for pair, one in now.loaded.items() if before.loaded.get(pair) != one]
