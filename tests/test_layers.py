@@ -45,7 +45,7 @@ ONLY_IN = {
     ),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "setproctitle": ("control/",),
+    "setproctitle": ("control/", "worker/change.py"),
 }
 
 # The data path stands on the standard library, itself and the codecs.

@@ -32,7 +32,7 @@ def _build(info: Mapping[str, str]) -> Iterator[str]:
 def _addresses(service: Service) -> Iterator[str]:
     for one in service.bound:
         yield f"listening on {click.style(one.url, bold=True)}"
-    workers = service.board.slots
+    workers = service.board.serving
     access_log = service.config.access_log
     sink = "stdout" if access_log.path == "-" else access_log.path
     log = "no access log" if access_log.format == "off" else f"access log ({access_log.format}) to {sink}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,6 +13,9 @@ from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
+
+if TYPE_CHECKING:
+    from lb.tls.contexts import Contexts
 
 
 @click.command()
@@ -49,8 +53,11 @@ def summary(config: Config) -> str:
     )
 
 
-def check_certificates(loaded: Loaded) -> list[Problem]:
-    """Tries the certificates that a configuration names and returns warnings. Raises ConfigErrors for bad ones."""
+def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list[Problem]:
+    """Tries the certificates that a configuration names and returns warnings. Raises ConfigErrors for bad ones.
+
+    What `contexts` of a running service present already is not read into memory once more.
+    """
     certificates, origin = loaded.config.tls.certificates, loaded.origin
     if not certificates and loaded.config.tls.acme is None:
         return []
@@ -64,7 +71,7 @@ def check_certificates(loaded: Loaded) -> list[Problem]:
         paths.setdefault(pair.cert, (*whole, index, "cert"))
         paths.setdefault(pair.key, (*whole, index, "key"))
     try:
-        presented = present(certificates, Presented())
+        presented = present(certificates, contexts.presented if contexts is not None else Presented())
     except TlsError as error:
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None

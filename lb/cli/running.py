@@ -20,22 +20,26 @@ from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.errors import StartError
-from lb.control.service import Service, prepare
+from lb.control.service import Service, Source, prepare
 from lb.control.supervisor import Stopping
 from lb.tls.certificate import TlsError
 
 
 def serve_config(
-    config: Config, stopping: Stopping, file: Path | None = None, more: Callable[[Service], list[str]] = lambda _: []
+    config: Config,
+    stopping: Stopping,
+    file: Path | None = None,
+    more: Callable[[Service], list[str]] = lambda _: [],
+    source: Source | None = None,
 ) -> int:
     """Serves until a signal ends it, and returns the exit status. Commands about `file`, which the configuration is
-    from, are answered; `more` gives further lines for the banner.
+    from, are answered; `more` gives further lines for the banner; a reload reads `source`.
     """
     _log_to_stderr()
     service = _prepare(config, file)
     for line in (*banner(service), *more(service)):
         click.echo(line, err=True)
-    return service.run(_say_ready, stopping)
+    return service.run(_say_ready, stopping, source)
 
 
 def _say_ready() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,6 +16,9 @@ from lb.config.load import config_for_instances, load_file
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors
 from lb.control.supervisor import Stopping
+from lb.tls.contexts import Contexts
+
+log = logging.getLogger("lb.cli")
 
 _HTTP = "127.0.0.1:8080"
 
@@ -26,17 +31,18 @@ _HTTP = "127.0.0.1:8080"
 def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...], http: str | None) -> None:
     """Serve what FILE says; or, without a file, one app whose instances are named with --to.
 
-    SIGTERM or Ctrl-C drains: running requests finish. A second one stops at once. SIGUSR1 opens the access log anew.
+    SIGHUP applies a changed FILE; one that is wrong changes nothing. SIGTERM or Ctrl-C drains: running requests finish.
+    A second one stops at once. SIGUSR1 opens the access log anew.
     """
     if (file is None) == (not instances):
         raise click.UsageError("Name either a configuration FILE or an app's instances with --to.")
     if file is None:
-        config = _from_options(instances, domains, http or _HTTP)
+        status = serve_config(_from_options(instances, domains, http or _HTTP), Stopping())
     elif domains or http:
         raise click.UsageError("--domain and --http belong to --to; with a FILE, the file says both.")
     else:
-        config = _from_file(file)
-    raise click.exceptions.Exit(serve_config(config, Stopping(), file))
+        status = serve_config(_from_file(file), Stopping(), file, source=partial(_read_again, file))
+    raise click.exceptions.Exit(status)
 
 
 def _from_file(file: Path) -> Config:
@@ -45,6 +51,14 @@ def _from_file(file: Path) -> Config:
         show_problems((*loaded.warnings, *check_certificates(loaded)))
     except ConfigErrors as errors:
         refuse(errors)
+    return loaded.config
+
+
+def _read_again(file: Path, contexts: Contexts) -> Config:
+    """What the file says by now, for a service that runs. Raises ConfigErrors."""
+    loaded = load_file(file, os.environ)
+    for problem in (*loaded.warnings, *check_certificates(loaded, contexts)):
+        log.warning("%s", problem)
     return loaded.config
 
 

@@ -2,7 +2,8 @@
 
 It reads shared memory only, the counters that workers write, the board that the supervisor writes and the table of
 instances' health, so that a scrape costs the workers nothing and is answered while they are busy. It changes nothing:
-every path is read-only. aiohttp is imported here and in no process that serves apps.
+every path is read-only. A reload changes it in place, as it does workers: an open connection stays open. aiohttp is
+imported here and in no process that serves apps.
 """
 
 from __future__ import annotations
@@ -10,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
@@ -22,16 +23,18 @@ from lb.control.status import describe, state
 from lb.routing.health import HealthTable
 from lb.telemetry.counters import Slab
 from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health
+from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Channel
+from lb.worker.revision import Revision, inode
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
 _CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AdminAssignment:
     """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
-    build (version, engine, …) in metrics and status.
+    build (version, engine, …) in metrics and status. A reload changes `config` and `listeners`.
     """
 
     config: Config
@@ -56,15 +59,64 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
     signal.pthread_sigmask(
         signal.SIG_UNBLOCK, (signal.SIGTERM,)
     )  # SIGUSR1 stays blocked: there is no log to reopen here
-    channel = Channel(loop, line, ended.set)
     runner = web.AppRunner(make_app(assignment), access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
     await runner.setup()
-    for sock in assignment.sockets:
-        await web.SockSite(runner, sock).start()
+    sites = _Sites(runner)
+
+    def say(verb: str, rest: str) -> None:
+        channel.say(verb, rest)
+
+    def switch(prepared: _Prepared) -> None:
+        assignment.config, assignment.listeners = prepared.config, prepared.revision.urls
+        sites.change(prepared.revision, prepared.sockets)
+
+    changes = Changes(Aside(loop), say, _Prepared, switch)
+    channel = Channel(loop, line, ended.set, changes.heard)
+    await sites.start(assignment.sockets)
     channel.say_ready()
     await ended.wait()
     await runner.cleanup()
     channel.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    config: Config
+    revision: Revision
+    sockets: Sequence[socket.socket]
+
+    def drop(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+
+
+@dataclass(slots=True)
+class _Sites:
+    """Where it listens, by the sockets' inode numbers."""
+
+    runner: web.AppRunner
+    _open: dict[int, web.SockSite] = field(default_factory=dict)
+    _changing: asyncio.Task[None] | None = None
+
+    async def start(self, sockets: Iterable[socket.socket]) -> None:
+        for sock in sockets:
+            self._open[inode(sock)] = site = web.SockSite(self.runner, sock)
+            await site.start()
+
+    def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
+        """Listen where the revision says and nowhere else, as soon as may be; connections stay open."""
+        self._changing = asyncio.get_running_loop().create_task(self._change(revision, new, self._changing))
+
+    async def _change(
+        self, revision: Revision, new: Sequence[socket.socket], before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await before
+        wanted = {number for _, number in revision.listeners}
+        gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]
+        await self.start(new)
+        for site in gone:
+            await site.stop()
 
 
 def make_app(assignment: AdminAssignment) -> web.Application:

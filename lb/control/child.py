@@ -17,6 +17,7 @@ from typing import NoReturn
 from setproctitle import setproctitle
 
 from lb.worker.channel import Line
+from lb.worker.revision import Revision
 
 log = logging.getLogger("lb.control")
 
@@ -32,19 +33,23 @@ class Role:
     and unblocks them when its handlers are there; SIGINT and SIGHUP are ignored, since a terminal sends them to every
     process and the supervisor decides. `sockets` are the listening sockets that it serves. `slot` is the worker's place
     on the board; a child without one assists: it outlives the workers when draining, and its crashes do not end the
-    service.
+    service. `place` is what the child is among the others, however many they are; `revision` tells one that is running
+    already to become this; where there is none, a new process takes its place if `settings` are no longer the same.
     """
 
     title: str
     run: Callable[[socket.socket], int]
     sockets: tuple[socket.socket, ...]
     slot: int | None
+    place: str = ""
+    revision: Revision | None = None
+    settings: object = None
 
 
 @dataclass(slots=True)
 class Child:
-    """`pid` is 0 while nobody is in the place. Times are seconds of the monotonic clock; `due` says when to start the
-    next one.
+    """`pid` is 0 while nobody is in the place; who is `retiring` goes, and nobody follows. Times are seconds of the
+    monotonic clock; `due` says when to start the next one.
     """
 
     role: Role
@@ -53,6 +58,7 @@ class Child:
     started: float = 0.0
     ready: bool = False
     early_deaths: int = 0
+    retiring: bool = False
     due: float | None = field(default=0.0)
 
     def start(self, now: float, forget: Callable[[Child], None]) -> None:

@@ -10,140 +10,110 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
-import time
-from collections.abc import Callable, Mapping, MutableMapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 
 from setproctitle import setproctitle
 
-from lb.config.model import Config, ListenAddress
+from lb.config.model import Config
 from lb.control.activation import from_systemd
-from lb.control.board import Board
-from lb.control.child import Role
+from lb.control.board import MOST_SLOTS, Board
+from lb.control.change import NextEdition
+from lb.control.edition import (
+    Edition,
+    Ground,
+    addresses_of,
+    admin_addresses_of,
+    compile_first,
+    try_access_log,
+)
 from lb.control.errors import StartError
-from lb.control.health.main import HealthAssignment, run_health
-from lb.control.health.names import look_up_first, unfound
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
 from lb.control.rendezvous import Meeting, open_meeting
 from lb.control.sockets import Bound, bind_all
 from lb.control.status import Status, describe
 from lb.control.supervisor import Stopping, Supervisor
-from lb.control.upkeep import run_upkeep
-from lb.routing.compile import compile_snapshot
 from lb.routing.health import HealthTable
-from lb.routing.members import Watch
-from lb.routing.registry import Registry
-from lb.routing.snapshot import Snapshot
-from lb.routing.watched import give_rows, rows_needed, watched
-from lb.telemetry.access_log import AccessLog
+from lb.routing.watched import rows_needed, watched
 from lb.telemetry.counters import Slab
-from lb.tls.acme.reach import Endpoint
-from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
-from lb.tls.sources import certificate_files, challenge_directories
-from lb.tls.upkeep import Upkeep
-from lb.worker.main import Assignment, Listener, run_worker
+from lb.worker.revision import certificates_of, present
 
 log = logging.getLogger("lb.control")
+
+Source = Callable[[Contexts], Config]
+"""Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
 
 _FEWEST_ROWS = 4096  # of the health table: room for the instances that reloads may bring
 
 
-@dataclass(frozen=True, slots=True)
 class Service:
-    """All that was made for a configuration; `info` describes the build to metrics and status."""
+    """A service that is ready to run."""
 
-    config: Config
-    info: Mapping[str, str]
-    bound: tuple[Bound, ...]
-    admin: tuple[Bound, ...]
-    contexts: Contexts | None
-    snapshot: Snapshot
-    watch: Watch
-    table: HealthTable
-    slab: Slab
-    board: Board
-    meeting: Meeting | None
+    def __init__(self, ground: Ground, edition: Edition, meeting: Meeting | None) -> None:
+        self._ground = ground
+        self._edition = edition
+        self._meeting = meeting
+        self._source: Source | None = None
 
-    def run(self, announce_ready: Callable[[], None], stopping: Stopping) -> int:
-        """Starts the processes and stays until they are gone; returns the exit status."""
+    @property
+    def info(self) -> Mapping[str, str]:
+        """The build, as metrics and status tell it."""
+        return self._ground.info
+
+    @property
+    def board(self) -> Board:
+        return self._ground.board
+
+    @property
+    def config(self) -> Config:
+        """The configuration in effect."""
+        return self._edition.config
+
+    @property
+    def bound(self) -> tuple[Bound, ...]:
+        """Where apps are served."""
+        return self._edition.bound
+
+    @property
+    def admin(self) -> tuple[Bound, ...]:
+        return self._edition.admin
+
+    def run(self, announce_ready: Callable[[], None], stopping: Stopping, source: Source | None = None) -> int:
+        """Starts the processes and stays until they are gone; returns the exit status. A reload reads `source`."""
+        self._source = source
         setproctitle("lb: supervisor")
         gc.collect()
         gc.freeze()  # children share these pages for good: their collectors never write to them
+        roles = self._edition.roles(self._ground)
         notifier = Notifier(os.environ)
-        operations = Operations(self.meeting, self._describe) if self.meeting is not None else None
-        return Supervisor(self._roles(), self.board, announce_ready, stopping, notifier, operations).run()
-
-    def _listeners(self) -> tuple[str, ...]:
-        return tuple(one.url for one in self.bound)
+        operations = Operations(self._meeting, self._describe) if self._meeting is not None else None
+        return Supervisor(roles, self.board, announce_ready, stopping, notifier, operations, plans=self).run()
 
     def _describe(self) -> Status:
-        return describe(self.info, self.board, self._listeners(), self.config, self.table)
+        return describe(self.info, self.board, self._edition.urls, self.config, self._ground.table)
 
-    def _roles(self) -> list[Role]:
-        roles = [self._worker(slot) for slot in range(self.board.slots)]
-        if self.admin:
-            roles.append(self._assistant())
-        if self.contexts is not None:
-            roles.append(self._certificates(self.contexts))
-        if any(watched(self.config)):
-            roles.append(self._health())
-        return roles
+    # What a reload asks (lb.control.reload.Plans)
 
-    def _worker(self, slot: int) -> Role:
-        slots = self.board.slots
-        listeners = tuple(
-            Listener(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[slot::slots]
-        )
-        certificates = partial(certificate_files, self.config)
-        assignment = Assignment(
-            self.snapshot,
-            self.watch,
-            listeners,
-            self.contexts,
-            certificates,
-            self.config.access_log,
-            self.slab.row(slot),
-        )
-        sockets = tuple(listener.socket for listener in listeners)
-        return Role(f"worker {slot + 1}/{slots}", partial(run_worker, assignment), sockets, slot)
+    def next_change(self, busy: Collection[int]) -> NextEdition:
+        if self._source is None:
+            raise StartError("there is no configuration file to be read anew")
+        config = self._source(self._ground.contexts)
+        return NextEdition(self._ground, self._edition, config, workers_of(config), busy, self._adopt)
 
-    def _assistant(self) -> Role:
-        sockets = tuple(sock for one in self.admin for sock in one.sockets)
-        listeners = self._listeners()
+    def read_certificates(self) -> None:
+        contexts = self._ground.contexts
+        contexts.switch(contexts.refresh(certificates_of(self.config)()))
 
-        def run(line: socket.socket) -> int:
-            from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
+    def worker_gone(self, slot: int) -> None:
+        self._ground.slab.row(slot).load()  # what described its present ends with it
 
-            assignment = AdminAssignment(self.config, listeners, sockets, self.slab, self.board, self.table, self.info)
-            return run_admin(assignment, line)
+    def settle(self) -> None:
+        self._ground.table.keep({key for one in watched(self.config) for key in one.keys})
 
-        return Role("admin", run, sockets, None)
-
-    def _certificates(self, contexts: Contexts) -> Role:
-        """The process that looks after certificates, and obtains them if that is wanted."""
-        config = self.config
-        http, https = (
-            tuple(Endpoint(*one.sockets[0].getsockname()[:2]) for one in self.bound if one.scheme == scheme)
-            for scheme in ("http", "https")
-        )
-
-        def run(line: socket.socket) -> int:
-            upkeep = Upkeep(contexts, lambda: config.tls.certificates)
-            if config.tls.acme is None:
-                return run_upkeep(upkeep, line)
-            from lb.control.certificates import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
-
-            return run_certificates(CertificatesAssignment(config, http, https, upkeep), line)
-
-        return Role("certificates", run, (), None)
-
-    def _health(self) -> Role:
-        return Role("health", partial(run_health, HealthAssignment(self.config, self.table)), (), None)
+    def _adopt(self, edition: Edition) -> None:
+        self._edition = edition
 
 
 def prepare(
@@ -174,76 +144,23 @@ def _open_meeting(file: Path, environ: Mapping[str, str]) -> Meeting | None:
 def _prepare(
     config: Config, info: Mapping[str, str], environ: MutableMapping[str, str], meeting: Meeting | None
 ) -> Service:
-    _try_access_log(config)
-    slots = config.workers or available_cores()
-    contexts = _contexts(config) if config.listen.https else None
+    try_access_log(config)
+    workers = workers_of(config)
+    contexts = Contexts()
+    contexts.switch(present(contexts, config))
     inherited = from_systemd(environ)
-    bound = bind_all(_addresses(config), slots, inherited)
-    admin = bind_all([("http", config.admin)], 1, inherited) if config.admin else ()
+    bound = bind_all(addresses_of(config), workers, inherited)
+    admin = bind_all(admin_addresses_of(config), 1, inherited)
     inherited.close_unused()
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
-    registry = Registry(table)
-    _find_instances(config, table)
-    return Service(
-        config=config,
-        info=info,
-        bound=bound,
-        admin=admin,
-        contexts=contexts,
-        snapshot=_compile(config, registry, bound, slots),
-        watch=registry.watch,
-        table=table,
-        slab=Slab(slots),
-        board=Board(slots),
-        meeting=meeting,
-    )
+    snapshot, registry = compile_first(config, table, bound, workers)
+    ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Board(workers))
+    return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), meeting)
 
 
-def _contexts(config: Config) -> Contexts:
-    """Files of the configuration must be usable; what is in the store is replaced by itself if it is not."""
-    contexts = Contexts(config.tls.certificates)
-    contexts.switch(contexts.refresh(certificate_files(config)))
-    return contexts
-
-
-def _addresses(config: Config) -> list[tuple[str, ListenAddress]]:
-    listen = config.listen
-    return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
-
-
-def _compile(config: Config, registry: Registry, bound: tuple[Bound, ...], workers: int) -> Snapshot:
-    """The snapshot that every worker begins with; a worker's own state grows in its copy, after the fork."""
-    https_port = next((one.port for one in bound if one.scheme == "https"), None)
-    answer = Challenges(*challenge_directories(config)).answer
-    plan = registry.plan()
-    snapshot = compile_snapshot(config, answer, plan, https_port, workers)
-    plan.commit()
-    return snapshot
-
-
-def _find_instances(config: Config, table: HealthTable) -> None:
-    """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
-    does not keep the others from serving; nothing but such names is a mistake that is better said at once.
-    """
-    give_rows(table, config, time.time())
-    look_up_first(table, config)
-    lost = unfound(table, config)
-    instances = sum(
-        len(environment.instances)
-        for app in config.apps.values()
-        for environment in (app.production, app.staging)
-        if environment is not None
-    )
-    if lost and len(lost) == instances:
-        raise StartError(f"no instance has an address: {'; '.join(lost)}")
-
-
-def _try_access_log(config: Config) -> None:
-    """Every worker opens the log for itself; one that cannot be opened is better said once, here."""
-    try:
-        AccessLog(config.access_log.path, config.access_log.format).close(0)
-    except OSError as error:
-        raise StartError(f"cannot write the access log {config.access_log.path}: {error.strerror}") from error
+def workers_of(config: Config) -> int:
+    """How many processes serve."""
+    return config.workers or available_cores()
 
 
 def available_cores() -> int:

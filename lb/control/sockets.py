@@ -40,6 +40,14 @@ class Bound:
     sockets: tuple[socket.socket, ...]
 
     @property
+    def family(self) -> int:
+        return self.sockets[0].family
+
+    @property
+    def host(self) -> str:
+        return str(self.sockets[0].getsockname()[0])
+
+    @property
     def port(self) -> int:
         """The port, as the system gave it where 0 was asked for."""
         return int(self.sockets[0].getsockname()[1])
@@ -47,7 +55,13 @@ class Bound:
     @property
     def url(self) -> str:
         """`http://127.0.0.1:8080`."""
-        return _url(self.scheme, self.sockets[0].getsockname()[0], self.port)
+        return _url(self.scheme, self.host, self.port)
+
+    def takes_both_families(self) -> bool:
+        """Whether it is every address of this machine, IPv4 and IPv6, at once."""
+        sock = self.sockets[0]
+        is_every = sock.family == socket.AF_INET6 and self.host == "::"
+        return is_every and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
 def _url(scheme: str, host: str, port: int) -> str:
@@ -77,20 +91,20 @@ def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: In
     """An address that stands for several, as ":80" does for both families, gives several."""
     port = address.port
     if not address.host and (taken := inherited.take_both_families(scheme, port)):
-        return [Bound(scheme, _share(taken, slots))]
+        return [Bound(scheme, share(taken, slots))]
     bound: list[Bound] = []
-    for family, resolved in _resolve(scheme, address):
+    for family, resolved in resolve(scheme, address):
         target = (resolved[0], port, *resolved[2:])
         try:
             taken = inherited.take(scheme, family, target)
-            sockets = _share(taken, slots) if taken else _bind_slots(family, target, slots)
+            sockets = share(taken, slots) if taken else bind_slots(family, target, slots)
         except OSError as error:
-            if family == socket.AF_INET6 and not address.host and error.errno in _NO_SUCH_FAMILY:
+            if family == socket.AF_INET6 and not address.host and error.errno in NO_SUCH_FAMILY:
                 continue  # ":80" on a system without IPv6
             for one in bound:
                 for sock in one.sockets:
                     sock.close()
-            reason = _explain(scheme, str(target[0]), port, error)
+            reason = explain(scheme, str(target[0]), port, error)
             if in_the_way := inherited.on_port(port):
                 reason += f". It was passed to this process already, bound to {in_the_way}: `listen` must say the same"
             raise StartError(reason) from error
@@ -99,22 +113,22 @@ def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: In
     return bound
 
 
-_NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
-def _resolve(scheme: str, address: ListenAddress) -> list[tuple[int, _Address]]:
-    """(family, address) of what the host stands for; "" is every address of both families."""
+def resolve(scheme: str, address: ListenAddress) -> list[tuple[int, _Address]]:
+    """(family, address) of what the host stands for; "" is every address of both families. Raises StartError."""
     if not address.host:
         return [(socket.AF_INET, ("0.0.0.0", 0)), (socket.AF_INET6, ("::", 0, 0, 0))]  # noqa: S104  the file says ":80"
     try:
         # Not for names, there are none: it turns the scope of fe80::1%eth0 into a number.
         found = socket.getaddrinfo(address.host, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror as error:
-        raise StartError(_explain(scheme, address.host, address.port, error)) from error
+        raise StartError(explain(scheme, address.host, address.port, error)) from error
     return [(family, sockaddr) for family, _, _, _, sockaddr in found]
 
 
-def _share(sockets: tuple[socket.socket, ...], slots: int) -> tuple[socket.socket, ...]:
+def share(sockets: tuple[socket.socket, ...], slots: int) -> tuple[socket.socket, ...]:
     """Inherited sockets for `slots` slots: where they are fewer, several slots accept from one and the same queue.
 
     More of them bound beside these would have queues that end with this process, while whoever passed these keeps them.
@@ -125,8 +139,9 @@ def _share(sockets: tuple[socket.socket, ...], slots: int) -> tuple[socket.socke
     return (*sockets, *(sockets[slot % len(sockets)].dup() for slot in missing))
 
 
-def _bind_slots(family: int, target: _Address, slots: int) -> tuple[socket.socket, ...]:
-    if target[1]:
+def bind_slots(family: int, target: _Address, slots: int, *, alone: bool = True) -> tuple[socket.socket, ...]:
+    """As many listening sockets; `alone` unless it is this service that has the port already. Raises OSError."""
+    if target[1] and alone:
         # SO_REUSEPORT would let a second `lb` of the same user share the port in silence; a bind without it does not.
         _bind(family, target, share=False).close()
     first = _bind(family, target, share=_SPREADS)
@@ -137,6 +152,24 @@ def _bind_slots(family: int, target: _Address, slots: int) -> tuple[socket.socke
             sockets.append(_bind(family, target, share=True) if _SPREADS else first.dup())
         for sock in sockets if _SPREADS else sockets[:1]:
             sock.listen(BACKLOG)
+    except OSError:
+        for sock in sockets:
+            sock.close()
+        raise
+    return tuple(sockets)
+
+
+def is_shared(sock: socket.socket) -> bool:
+    """Whether more sockets may be bound beside this one, each with a queue of its own."""
+    return _SPREADS and bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
+def bind_more(beside: socket.socket, count: int) -> tuple[socket.socket, ...]:
+    """As many more for the same address, which do not listen yet. Raises OSError."""
+    sockets: list[socket.socket] = []
+    try:
+        while len(sockets) < count:
+            sockets.append(_bind(beside.family, beside.getsockname(), share=True))
     except OSError:
         for sock in sockets:
             sock.close()
@@ -162,7 +195,8 @@ def _bind(family: int, target: _Address, *, share: bool) -> socket.socket:
     return sock
 
 
-def _explain(scheme: str, host: str, port: int, error: OSError) -> str:
+def explain(scheme: str, host: str, port: int, error: OSError) -> str:
+    """Why the address could not be bound, and what helps."""
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
         holder = port_holder(port)

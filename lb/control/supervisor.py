@@ -24,6 +24,7 @@ from lb.control.board import Board
 from lb.control.child import Child, Role, death_in_words
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
+from lb.control.reload import NoPlans, Plans, Reload
 from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
@@ -47,10 +48,11 @@ class Stopping:
 
 class Supervisor:
     """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves, and `notifier`
-    tells the service manager about that and what follows. `operations` are what else may be asked of it.
+    tells the service manager about that and what follows. `operations` are what else may be asked of it, `plans` is
+    where `reload` gets changed configurations from.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  children, and everybody who has a say
         self,
         roles: Sequence[Role],
         board: Board,
@@ -58,13 +60,17 @@ class Supervisor:
         stopping: Stopping | None = None,
         notifier: Notifier | None = None,
         operations: Operations | None = None,
+        *,
+        plans: Plans | None = None,
     ) -> None:
-        self._children = [Child(role) for role in roles]
+        self.children = [Child(role) for role in roles]
         self._board = board
         self._announce_ready = announce_ready
         self._stopping = stopping or Stopping()
         self._notifier = notifier or Notifier()
         self._operations = operations
+        self._plans = plans or NoPlans()
+        self.reload = Reload(self._plans, self, self._notifier)
         self._announced = False
         self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
@@ -114,7 +120,8 @@ class Supervisor:
             elif number == signal.SIGUSR1:
                 self._send_all(signal.SIGUSR1)
             elif number == signal.SIGHUP:
-                log.warning("SIGHUP: a changed configuration is taken up at the next start, not while running")
+                log.info("SIGHUP: reading the configuration anew")
+                self.reload.request()
 
     def _stop_asked(self, name: str) -> None:
         if self._board.draining:
@@ -129,7 +136,7 @@ class Supervisor:
 
     def _fill_places(self) -> None:
         now = time.monotonic()
-        for child in self._children:
+        for child in self.children:
             if child.due is not None and child.due <= now:
                 self._start(child, now)
 
@@ -144,6 +151,7 @@ class Supervisor:
             self._board.fill(child.role.slot, child.pid)
         if child.line is not None:
             self._selector.register(child.line, selectors.EVENT_READ, lambda: self._listen_to(child))
+        self.reload.started(child)
 
     def _forget(self, newborn: Child) -> None:
         """In the child: closes the parent's ends, else the siblings would never see the supervisor's end, and foreign
@@ -154,12 +162,13 @@ class Supervisor:
         self._signalled.close()
         if self._operations is not None:
             self._operations.forget()
-        for child in self._children:
+        for child in self.children:
             if child.line is not None:
                 child.line.close()
-            if child is not newborn:
-                for sock in child.role.sockets:
+            for sock in child.role.sockets:
+                if sock not in newborn.role.sockets:
                     sock.close()
+        self.reload.forget(newborn.role)
 
     def _listen_to(self, child: Child) -> None:
         if child.line is None:
@@ -178,23 +187,40 @@ class Supervisor:
         if message.verb == "ready":
             self._became_ready(child)
         elif message.verb == "certificates":
-            for other in self._children:
+            self._plans.read_certificates()
+            for other in self.children:
                 if other is not child:
                     other.say("certificates")
+        else:
+            self.reload.heard(child, message)
 
     def _became_ready(self, child: Child) -> None:
         child.ready = True
         if child.role.slot is not None:
             self._board.set_ready(child.role.slot)
-        if child.early_deaths or self._announced:
+        if (child.early_deaths or self._announced) and not child.retiring:
             log.info("%s (pid %d) serves", child.role.title, child.pid)
-        if not self._announced and not self._board.draining and all(one.ready for one in self._children):
+        if not self._announced and not self._board.draining and self._all_ready():
             self._announced = True
             self._announce_ready()
-            self._notifier.ready(_in_words(self._board.slots))
+            self._notifier.ready(_in_words(self._board.serving))
+
+    def _all_ready(self) -> bool:
+        return all(child.ready for child in self.children if not child.retiring)
+
+    def hire(self, role: Role) -> None:
+        """There is one more place to be filled."""
+        self.children.append(Child(role))
+
+    def dismiss(self, child: Child) -> None:
+        """Let it finish what it does and go; its place is no more."""
+        child.retiring, child.due = True, None
+        child.send_signal(signal.SIGTERM)
+        if not child.pid:
+            self.children.remove(child)
 
     def _reap(self) -> None:
-        for child in self._children:
+        for child in list(self.children):
             status = child.reap()
             if status is not None:
                 self._died(child, status)
@@ -204,13 +230,19 @@ class Supervisor:
         pid, lived = child.pid, now - child.started
         if child.line is not None:
             self._selector.unregister(child.line)
-        child.vacate()
         if child.role.slot is not None:
             self._board.clear(child.role.slot)
+        self.reload.died(child)
+        child.vacate()
+        if child.retiring:
+            self.children.remove(child)
         if self._board.draining:
             if status:
                 log.warning("%s (pid %d) %s while stopping", child.role.title, pid, death_in_words(status))
                 self._status = 1
+            return
+        if child.retiring:
+            log.info("%s (pid %d) %s, having served its last request", child.role.title, pid, death_in_words(status))
             return
         log.error("%s (pid %d) %s after %.1f s", child.role.title, pid, death_in_words(status), lived)
         child.due = now
@@ -236,15 +268,17 @@ class Supervisor:
 
     def _drain(self) -> None:
         self._board.drain()
+        self.reload.end()
         self._notifier.stopping("draining: running requests finish")
         if self._operations is not None:
             self._operations.end()
-        for child in self._children:
+        for child in self.children:
             child.due = None
             if child.role.slot is not None:
                 for sock in child.role.sockets:
                     sock.close()  # with the worker's copy the port closes: who comes now is refused, not left waiting
-                child.send_signal(signal.SIGTERM)
+                if not child.retiring:  # who retires has been told, and a second time would cut it
+                    child.send_signal(signal.SIGTERM)
         if self._stopping.drain_limit is not None:
             self._stop_at = time.monotonic() + self._stopping.drain_limit
 
@@ -255,22 +289,23 @@ class Supervisor:
 
     def _drained(self) -> bool:
         """Everybody is gone; the assistants are told to go when the last worker is."""
-        left = [child for child in self._children if child.pid]
+        left = [child for child in self.children if child.pid]
         if left and self._kill_at is None and all(child.role.slot is None for child in left):
             self._stop()
         return not left
 
     def _send_all(self, number: signal.Signals) -> None:
-        for child in self._children:
+        for child in self.children:
             child.send_signal(number)
 
     # Time
 
     def _timeout(self) -> float | None:
         """Seconds until the next thing is due, None when only a signal or a child can bring work."""
-        due = [child.due for child in self._children if child.due is not None]
+        due = [child.due for child in self.children if child.due is not None]
         asked = self._operations.due if self._operations is not None else None
-        due += [at for at in (self._stop_at, self._kill_at, self._notifier.due, asked) if at is not None]
+        others = (self._stop_at, self._kill_at, self._notifier.due, asked, self.reload.due)
+        due += [at for at in others if at is not None]
         return max(0.0, min(due) - time.monotonic()) if due else None
 
     def _meet_deadlines(self) -> None:
@@ -278,6 +313,7 @@ class Supervisor:
         self._notifier.beat(now)
         if self._operations is not None:
             self._operations.meet_deadlines(now)
+        self.reload.expire(now)
         if self._stop_at is not None and self._stop_at <= now:
             self._stop_at = None
             log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)

@@ -205,6 +205,10 @@ class Engine:
         self._format = line
         self._tell_time(int(time.time()))
 
+    def lines_lost(self, count: int) -> None:
+        """Lines that the log before could not write any more."""
+        self._base[_PLACE["log_lines_dropped_total"]] += count
+
     def drain(self) -> None:
         """Accept no more, close idle connections, and every other one when its exchange has ended."""
         self.draining = True

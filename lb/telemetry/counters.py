@@ -1,5 +1,7 @@
 """Counters of all workers in one piece of shared memory: one row a worker slot, one 64-bit cell a name.
 
+There are rows for more workers than there are: their number changes while the memory stays what it is.
+
 This file knows names, rows and cells. It does not know when a counter moves: a worker counts in a list of its own and
 stores the whole row now and then. The memory is mapped by the parent before it forks, so a row outlives the worker that
 wrote it, and the next worker in the slot counts on from there. A cell is written in one step and has one writer; a row
@@ -63,22 +65,28 @@ class Row:
 class Slab:
     """The shared memory: `slots` rows, all zero at first. Made before the workers are; ValueError without a slot."""
 
-    __slots__ = ("_rows",)
+    __slots__ = ("_cells", "_slots")
 
     def __init__(self, slots: int) -> None:
         if slots < 1:
             raise ValueError(f"a slab of {slots} slots")
-        width = len(NAMES)
-        # The views keep the mapping alive; it goes with the last process that has it.
-        cells = memoryview(mmap.mmap(-1, slots * width * _CELL)).cast("q")
-        self._rows = tuple(cells[slot * width : (slot + 1) * width] for slot in range(slots))
+        self._slots = slots
+        # The views keep the mapping alive; it goes with the last process that has it. The first cell says how many
+        # rows were ever asked for: the others are all zero, and cost nothing while nobody looks at them.
+        self._cells = memoryview(mmap.mmap(-1, (1 + slots * len(NAMES)) * _CELL)).cast("q")
 
     def row(self, slot: int) -> Row:
         """The row of a slot, counted from 0; IndexError if there is no such slot."""
-        if not 0 <= slot < len(self._rows):
-            raise IndexError(f"slot {slot} of {len(self._rows)}")
-        return Row(self._rows[slot])
+        if not 0 <= slot < self._slots:
+            raise IndexError(f"slot {slot} of {self._slots}")
+        self._cells[0] = max(self._cells[0], slot + 1)
+        return Row(self._row(slot))
 
     def total(self) -> dict[str, int]:
         """Every name with its sum over all slots."""
-        return dict(zip(NAMES, map(sum, zip(*self._rows, strict=True)), strict=True))
+        rows = [self._row(slot) for slot in range(self._cells[0])]
+        return {name: sum(row[place] for row in rows) for name, place in INDEX.items()}
+
+    def _row(self, slot: int) -> memoryview:
+        first = 1 + slot * len(NAMES)
+        return self._cells[first : first + len(NAMES)]

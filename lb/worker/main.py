@@ -1,4 +1,4 @@
-"""A worker: one process with an event loop that serves what it inherited, drains when it is told to, and goes.
+"""A worker: one process with an event loop that serves what it inherited, changes when it is told to, drains and goes.
 
 It knows signals, the channel to the supervisor and the engine's few methods; it does not know HTTP. Life: serving →
 draining (the first SIGTERM, or the supervisor's death) → gone. A second SIGTERM skips what is left of draining.
@@ -10,38 +10,26 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lb.config.model import AccessLog as AccessLogSettings
-from lb.config.model import CertificateFiles
-from lb.proxy.client import ClientListener
 from lb.proxy.engine import Engine
-from lb.routing.members import Watch
+from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
-from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Row
-from lb.telemetry.lines import combined_line, json_line
-from lb.telemetry.record import LineFormat
 from lb.tls.contexts import Contexts
-from lb.tls.presented import Presented
+from lb.worker.change import Changing, Live
 from lb.worker.channel import Channel, Message
+from lb.worker.listening import Listener, Listeners
+from lb.worker.logbook import Logbook, line_of
 from lb.worker.loop import new_loop
+from lb.worker.revision import Certificates
 from lb.worker.tuning import calm_garbage_collector, raise_descriptor_limit
 
 log = logging.getLogger("lb.worker")
 
-_LINES: dict[str, LineFormat | None] = {"json": json_line, "combined": combined_line, "off": None}
 _LOOK = 0.02  # seconds between two looks at whether a drain is over
-_LOG_PATIENCE = 2.0  # seconds that the last access-log lines get to be written
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """A listening socket of this worker; `scheme` is b"http" or b"https"."""
-
-    scheme: bytes
-    socket: socket.socket
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +39,10 @@ class Assignment:
     """
 
     snapshot: Snapshot
-    watch: Watch
+    registry: Registry
     listeners: tuple[Listener, ...]
-    contexts: Contexts | None
-    certificates: Callable[[], Sequence[CertificateFiles]]
+    contexts: Contexts
+    certificates: Certificates
     access_log: AccessLogSettings
     row: Row
 
@@ -68,7 +56,7 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
     loop = new_loop()
     worker = _Worker(loop, assignment, line)
     try:
-        worker.start()
+        worker.start(assignment.listeners)
         loop.run_forever()
     finally:
         worker.close()
@@ -79,57 +67,44 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
 class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
-        self._assignment = assignment
         self._draining = False
-        self._access_log = AccessLog(assignment.access_log.path, assignment.access_log.format)
-        log_format = _LINES[assignment.access_log.format]
-        self._engine = Engine(loop, assignment.snapshot, self._access_log, log_format, assignment.row)
-        self._channel = Channel(loop, line, self._orphaned, self._told)
-        self._refreshing = False
-        self._refresh_again = False
+        self._logbook = Logbook(assignment.access_log)
+        line_format = line_of(assignment.access_log)
+        self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row)
+        self._watch = assignment.registry.watch
+        self._listeners = Listeners(self._engine, assignment.contexts)
+        self._channel = Channel(loop, line, self._orphaned, self._heard)
+        live = Live(
+            engine=self._engine,
+            registry=assignment.registry,
+            contexts=assignment.contexts,
+            certificates=assignment.certificates,
+            listeners=self._listeners,
+            logbook=self._logbook,
+        )
+        self._changing = Changing(loop, self._channel.say, live)
 
-    def start(self) -> None:
+    def start(self, listeners: Sequence[Listener]) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)
-        self._loop.add_signal_handler(signal.SIGUSR1, self._access_log.reopen)
-        self._engine.watch(self._assignment.watch)
-        for listener in self._assignment.listeners:
-            contexts = self._assignment.contexts if listener.scheme == b"https" else None
-            self._engine.listen(ClientListener(self._engine, listener.scheme, contexts), listener.socket)
+        self._loop.add_signal_handler(signal.SIGUSR1, self._logbook.reopen)
+        self._engine.watch(self._watch)
+        for listener in listeners:
+            self._listeners.serve(listener)
         calm_garbage_collector()
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1))
         self._channel.say_ready()
-        self._refresh_certificates()  # what the parent had at its start may be old for one that takes another's place
-
-    def _told(self, message: Message) -> None:
-        if message.verb == "certificates":
-            self._refresh_certificates()
-        message.drop()
-
-    def _refresh_certificates(self) -> None:
-        """Reads the certificates' files in a thread; new handshakes then present what is new."""
-        if self._assignment.contexts is None:
-            return
-        self._refresh_again = self._refreshing
-        if not self._refreshing:
-            self._refreshing = True
-            self._loop.run_in_executor(None, self._read_certificates).add_done_callback(self._refreshed)
-
-    def _read_certificates(self) -> Presented | None:
-        contexts = self._assignment.contexts
-        return None if contexts is None else contexts.refresh(self._assignment.certificates())
-
-    def _refreshed(self, done: asyncio.Future[Presented | None]) -> None:
-        self._refreshing = False
-        presented, contexts = done.result(), self._assignment.contexts
-        if presented is not None and contexts is not None:
-            contexts.switch(presented)
-        if self._refresh_again:
-            self._refresh_certificates()
+        self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 
     def close(self) -> None:
         self._engine.close()
-        self._access_log.close(_LOG_PATIENCE)
+        self._logbook.close()
         self._channel.close()
+
+    def _heard(self, message: Message) -> None:
+        if self._draining:
+            message.drop()  # nothing begins here any more
+        else:
+            self._changing.heard(message)
 
     def _terminated(self) -> None:
         if self._draining:
@@ -145,8 +120,7 @@ class _Worker:
     def _drain(self) -> None:
         self._draining = True
         self._engine.drain()
-        for listener in self._assignment.listeners:
-            listener.socket.close()
+        self._listeners.close()
         self._look_if_drained()
 
     def _look_if_drained(self) -> None:

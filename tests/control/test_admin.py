@@ -31,7 +31,7 @@ def assignment() -> AdminAssignment:
 
 
 def serve_all(board: Board) -> None:
-    for slot in range(board.slots):
+    for slot in range(board.serving):
         board.fill(slot, 100 + slot)
         board.set_ready(slot)
 

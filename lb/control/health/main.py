@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -23,8 +24,10 @@ from lb.control.health.question import ask
 from lb.control.health.subjects import subjects
 from lb.routing.health import HealthTable
 from lb.routing.watched import Watched, watched
+from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Channel
 from lb.worker.loop import new_loop
+from lb.worker.revision import Revision
 from lb.worker.tuning import raise_descriptor_limit
 
 _AT_ONCE = 500  # checks
@@ -54,13 +57,30 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
-    channel = Channel(loop, line, ended.set)
     watcher = Watcher(assignment.table)
     watcher.configure(assignment.config)
+
+    def say(verb: str, rest: str) -> None:
+        channel.say(verb, rest)
+
+    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.config))
+    channel = Channel(loop, line, ended.set, changes.heard)
     channel.say_ready()
     await ended.wait()
     watcher.close()
     channel.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a reload brings: the configuration, and nothing to be listened on."""
+
+    config: Config
+    revision: Revision
+    sockets: Sequence[socket.socket]
+
+    def drop(self) -> None:
+        """Nothing was opened."""
 
 
 class Watcher:

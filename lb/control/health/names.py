@@ -120,11 +120,11 @@ def look_up_all(table: HealthTable, names: Sequence[Watched], everything: Sequen
 
 
 def look_up_first(table: HealthTable, config: Config) -> None:
-    """Before the first fork: gives names their addresses. A process of its own does it and ends, because threads that
+    """Gives names that have none their addresses. A process of its own does it and ends, because threads that
     wait for a resolver must not be in a process that forks.
     """
     everything = list(watched(config))
-    names = [one for one in everything if one.address.is_name]
+    names = [one for one in everything if one.address.is_name and not _has_address(table, one)]
     if not names:
         return
     pid = os.fork()
@@ -138,12 +138,17 @@ def look_up_first(table: HealthTable, config: Config) -> None:
     os.waitpid(pid, 0)
 
 
+def _has_address(table: HealthTable, one: Watched) -> bool:
+    conditions = (table.read(table.find(key)) for key in one.keys)
+    return any(condition is not None and condition.state != ABSENT for condition in conditions)
+
+
 def unfound(table: HealthTable, config: Config) -> list[str]:
     """The names that have no address, each with the reason."""
     lost = []
     for one in watched(config):
-        conditions = [table.read(table.find(key)) for key in one.keys]
-        if all(condition is None or condition.state == ABSENT for condition in conditions):
+        if not _has_address(table, one):
+            conditions = [table.read(table.find(key)) for key in one.keys]
             reason = next((condition.error for condition in conditions if condition is not None), "")
             lost.append(f"{one.address.text}: {reason or 'it was not looked up'}")
     return lost

@@ -86,12 +86,12 @@ class FrontDoor:
         self.stdout: list[str] = []
         self._tracebacks = tracebacks
         self._ports: dict[tuple[str, str], int] = {}
-        file = directory / "lb.yaml"
-        file.write_text(json.dumps({"access_log": {"path": str(self.log_path), "format": "json"}, **config}, indent=1))
+        self.file = directory / "lb.yaml"
+        self.write(config)
         passed = [sock.fileno() for sock in activated]
         as_systemd = ("-m", "tests.control.activated", ",".join(map(str, passed)), "", sys.executable) if passed else ()
         self.process = subprocess.Popen(
-            [sys.executable, *as_systemd, "-m", "lb", "serve", str(file)],
+            [sys.executable, *as_systemd, "-m", "lb", "serve", str(self.file)],
             pass_fds=passed,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -121,6 +121,22 @@ class FrontDoor:
             for admin, scheme, host, port in _LISTENING.findall(line):
                 self._ports.setdefault((admin or scheme, host), int(port))
         return bool(self._ports) and any(re.search(r"\bready\b", line) for line in list(self.stderr))
+
+    def write(self, config: Config) -> None:
+        """Change the configuration file, and nothing else."""
+        access_log = {"path": str(self.log_path), "format": "json"}
+        self.file.write_text(json.dumps({"access_log": access_log, **config}, indent=1))
+
+    def reload(self, config: Config | None = None) -> bool:
+        """SIGHUP, with a changed file if one is given; whether it was applied, once that is decided."""
+        if config is not None:
+            self.write(config)
+        before = len(self._reloads())
+        self.signal(signal.SIGHUP)
+        return wait_for(lambda: self._reloads()[before:], "the end of the reload")[0] == "reloaded"
+
+    def _reloads(self) -> list[str]:
+        return re.findall(r"\b(reloaded|not reloaded):", "\n".join(self.stderr))
 
     def port(self, scheme: str = "http", host: str = "127.0.0.1") -> int:
         return self._ports[scheme, host]

@@ -1,0 +1,350 @@
+"""A reload: the dialogue that brings a changed configuration to every child, or to none.
+
+Idle → preparing (the next edition is made, every child prepares it aside) → switching (all have prepared it: they are
+told to change over) → idle. A refusal, or an answer that does not come, abandons it everywhere. A child that dies
+meanwhile counts as whatever is current: its place is filled with the old edition, and asked like the others, or with
+the new one once the switch has begun.
+
+This file knows children, words and a clock. What an edition consists of is `change`'s business, who fills places and
+waits for signals the supervisor's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Protocol
+
+from lb.config.model import Config
+from lb.config.problems import ConfigErrors
+from lb.control.child import Child, Role
+from lb.control.errors import StartError
+from lb.control.notify import Notifier
+from lb.tls.certificate import TlsError
+from lb.worker.channel import Message
+from lb.worker.parcel import wrap_up
+
+log = logging.getLogger("lb.control")
+
+PATIENCE = 10.0  # seconds that a child gets to prepare, and to switch
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded."""
+
+    problems: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+class Change(Protocol):
+    """The next edition, not in use yet. `roles` are all places that there will be."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def roles(self) -> Sequence[Role]: ...
+    @property
+    def sockets(self) -> Sequence[socket.socket]:
+        """Those that it adds, and those that it gives up."""
+
+    def listen(self) -> None:
+        """The last step that can fail: raises OSError."""
+
+    def put_in_place(self) -> None:
+        """From now on children begin with it."""
+
+    def finish(self) -> None:
+        """Nobody uses what it replaced any more."""
+
+    def give_up(self) -> None:
+        """Everything stays as it was."""
+
+
+class Plans(Protocol):
+    """Where changes come from."""
+
+    def next_change(self, busy: Collection[int]) -> Change:
+        """The configuration, read anew, for a service whose workers, those that retire included, have these slots.
+
+        Raises ConfigErrors, TlsError or StartError.
+        """
+
+    def read_certificates(self) -> None:
+        """Their files have changed: children that begin from now on present them as they are now."""
+
+    def worker_gone(self, slot: int) -> None:
+        """A worker that retired has ended."""
+
+    def settle(self) -> None:
+        """Every child goes by the configuration in effect: what others needed may be taken back."""
+
+
+class NoPlans:
+    """For a service that was not made from anything that could change."""
+
+    def next_change(self, busy: Collection[int]) -> Change:  # noqa: ARG002  there is no change for any
+        raise StartError("there is no configuration file to be read anew")
+
+    def read_certificates(self) -> None:
+        """There are none."""
+
+    def worker_gone(self, slot: int) -> None:
+        """It leaves nothing behind."""
+
+    def settle(self) -> None:
+        """There is nothing to be taken back."""
+
+
+class Crew(Protocol):
+    """The children, and the supervisor's hands."""
+
+    @property
+    def children(self) -> Sequence[Child]: ...
+
+    def hire(self, role: Role) -> None:
+        """There is one more place to be filled."""
+
+    def dismiss(self, child: Child) -> None:
+        """Let it finish what it does and go; its place is no more."""
+
+
+class _State(Enum):
+    IDLE = auto()
+    PREPARING = auto()
+    SWITCHING = auto()
+
+
+class Reload:
+    """Asked for by `request`; the supervisor passes on what happens. Times are seconds of the monotonic clock."""
+
+    def __init__(
+        self, plans: Plans, crew: Crew, notifier: Notifier, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._plans = plans
+        self._crew = crew
+        self._notifier = notifier
+        self._clock = clock
+        self._state = _State.IDLE
+        self._asked: list[Callable[[Outcome], None]] = []  # for the next one
+        self._told: list[Callable[[Outcome], None]] = []  # about the one that is running
+        self._again = self._ended = False
+        self._number = 0
+        self._change: Change | None = None
+        self._parcel = -1
+        self._awaited: set[int] = set()  # the process ids of children that have not answered
+        self._leaving: list[Child] = []
+        self.due: float | None = None  # when to stop waiting for answers
+
+    def request(self, done: Callable[[Outcome], None] = lambda _: None) -> None:
+        """Read the configuration anew and bring it to everyone; `done` is told how that went, in the end.
+
+        While one is running this asks for another one behind it, however often it is called.
+        """
+        if self._ended:
+            done(Outcome(("the service is ending",)))
+            return
+        self._asked.append(done)
+        self._again = True
+        if self._state is _State.IDLE:
+            self._begin()
+
+    # What the supervisor passes on
+
+    def heard(self, child: Child, message: Message) -> None:
+        """A child has said something."""
+        number, _, reason = message.rest.partition(" ")
+        if number != str(self._number) or child.pid not in self._awaited:
+            return
+        if self._state is _State.PREPARING and message.verb == "refused":
+            self._give_up(f"{child.role.title}: {reason}")
+        elif (self._state, message.verb) in _ANSWERS:
+            self._awaited.discard(child.pid)
+            self._advance()
+
+    def started(self, child: Child) -> None:
+        """A place was filled anew."""
+        if self._state is _State.PREPARING:
+            self._ask(child)
+
+    def died(self, child: Child) -> None:
+        """A child has ended; its place still says who it was."""
+        if child.retiring and child.role.slot is not None:
+            self._plans.worker_gone(child.role.slot)
+        if child.pid in self._awaited:
+            self._awaited.discard(child.pid)
+            self._advance()
+        elif child.retiring:
+            self._settle_if_quiet(child)
+
+    def expire(self, now: float) -> None:
+        """Time has passed."""
+        if self.due is None or now < self.due:
+            return
+        late = " and ".join(child.role.title for child in self._crew.children if child.pid in self._awaited)
+        if self._state is _State.PREPARING:
+            self._give_up(f"{late} did not answer within {PATIENCE:.0f} s")
+        else:
+            log.warning("%s did not switch within %.0f s, and will do so when it can", late, PATIENCE)
+            self._awaited.clear()
+            self._advance()
+
+    def end(self) -> None:
+        """The service ends: nothing changes any more."""
+        self._ended = True
+        self._again = False
+        if self._state is _State.PREPARING:
+            self._give_up("the service is ending")
+        elif self._state is _State.SWITCHING:
+            self._awaited.clear()
+            self._advance()
+        asked, self._asked = self._asked, []
+        for done in asked:
+            done(Outcome(("the service is ending",)))
+
+    def forget(self, newborn: Role) -> None:
+        """In a child that was just forked: close what is the parent's, and not its own."""
+        for sock in () if self._change is None else self._change.sockets:
+            if sock not in newborn.sockets:
+                sock.close()
+        if self._parcel >= 0:
+            os.close(self._parcel)
+
+    def _settle_if_quiet(self, gone: Child | None = None) -> None:
+        """Nobody reads what earlier editions had, once nobody retires."""
+        everybody = (child for child in self._crew.children if child is not gone)
+        if self._state is _State.IDLE and not any(child.retiring for child in everybody):
+            self._plans.settle()
+
+    # Preparing
+
+    def _begin(self) -> None:
+        self._again = False
+        self._told, self._asked = self._asked, []
+        self._notifier.reloading("reading the configuration anew")
+        busy = [child.role.slot for child in self._crew.children if child.role.slot is not None]
+        try:
+            change = self._plans.next_change(busy)
+        except ConfigErrors as errors:
+            self._failed(*map(str, errors.problems))
+            return
+        except (StartError, TlsError) as error:
+            self._failed(str(error))
+            return
+        self._change = change
+        self._number += 1
+        self._state = _State.PREPARING
+        self.due = self._clock() + PATIENCE
+        try:
+            self._parcel = wrap_up(change.config)
+        except OSError as error:
+            self._give_up(f"the configuration cannot be passed on: {error.strerror}")
+            return
+        for child in self._crew.children:
+            self._ask(child)
+        self._advance()
+
+    def _ask(self, child: Child) -> None:
+        """Let a child that stays prepare its part."""
+        role = None if self._change is None else _role_of(child, self._change.roles)
+        if role is None or role.revision is None or not child.pid:
+            return
+        had = set(child.role.sockets)
+        new = [sock.fileno() for sock in role.sockets if sock not in had]
+        revision = wrap_up(role.revision)
+        # Where it is not heard, either the child's end comes, or no answer in time.
+        child.say("prepare", str(self._number), (self._parcel, revision, *new))
+        os.close(revision)
+        self._awaited.add(child.pid)
+
+    def _give_up(self, problem: str) -> None:
+        for child in self._crew.children:
+            if not child.retiring:
+                child.say("abandon", str(self._number))
+        if self._change is not None:
+            self._change.give_up()
+        self._failed(problem)
+
+    # Switching
+
+    def _advance(self) -> None:
+        if self._awaited or self._change is None:
+            return
+        if self._state is _State.PREPARING:
+            self._switch(self._change)
+        else:
+            self._finish(self._change)
+
+    def _switch(self, change: Change) -> None:
+        try:
+            change.listen()
+        except OSError as error:
+            self._give_up(f"cannot listen: {error.strerror}")
+            return
+        change.put_in_place()
+        self._state = _State.SWITCHING
+        self.due = self._clock() + PATIENCE
+        new = {role.place: role for role in change.roles}
+        for child in self._crew.children:
+            if child.retiring:
+                continue
+            role = new.get(child.role.place)
+            if role is None or (role.revision is None and role.settings != child.role.settings):
+                self._leaving.append(child)
+                continue
+            del new[role.place]
+            child.role = role
+            if role.revision is not None and child.pid and child.say("switch", str(self._number)):
+                self._awaited.add(child.pid)
+        for role in new.values():
+            self._crew.hire(role)
+        self._advance()
+
+    def _finish(self, change: Change) -> None:
+        # Only now: who stays has taken over the sockets of those who leave.
+        for child in self._leaving:
+            self._crew.dismiss(child)
+        change.finish()
+        log.info("reloaded: the changed configuration is in effect")
+        self._over(Outcome())
+
+    # The end
+
+    def _failed(self, *problems: str) -> None:
+        for problem in problems:
+            log.error("%s", problem)
+        log.error("not reloaded: the configuration in effect stays what it was")
+        self._over(Outcome(problems))
+
+    def _over(self, outcome: Outcome) -> None:
+        self._state, self._change, self.due = _State.IDLE, None, None
+        self._awaited.clear()
+        self._leaving.clear()
+        if self._parcel >= 0:
+            os.close(self._parcel)
+            self._parcel = -1
+        self._notifier.ready("serving" if outcome.ok else "serving; the last reload changed nothing, see the log")
+        self._settle_if_quiet()
+        told, self._told = self._told, []
+        for done in told:
+            done(outcome)
+        if self._again and self._state is _State.IDLE:
+            self._begin()
+
+
+_ANSWERS = {(_State.PREPARING, "prepared"), (_State.SWITCHING, "switched")}
+
+
+def _role_of(child: Child, roles: Sequence[Role]) -> Role | None:
+    """What this child is in an edition with these roles; None if nothing, or if it retires already."""
+    if child.retiring:
+        return None
+    return next((role for role in roles if role.place == child.role.place), None)

@@ -1,0 +1,125 @@
+"""What a changed configuration means to a worker: what of it is prepared aside, and what becomes live at the switch.
+
+Prepared: the snapshot, the plan of the registry, certificates, the access log, new sockets. The switch is a handful of
+assignments between two events of the loop, so that no request sees half of it. Requests, tunnels and connections that
+are open keep what they began with; instances that stay keep their pools and their state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from setproctitle import setproctitle
+
+from lb.config.model import AccessLog as AccessLogSettings
+from lb.config.model import Config
+from lb.proxy.engine import Engine
+from lb.routing.registry import Plan, Registry
+from lb.routing.snapshot import Snapshot
+from lb.telemetry.access_log import AccessLog
+from lb.tls.contexts import Contexts
+from lb.tls.presented import Presented
+from lb.worker.changes import Aside, Changes
+from lb.worker.channel import Message
+from lb.worker.listening import Listeners
+from lb.worker.logbook import Logbook, line_of, open_log
+from lb.worker.revision import Certificates, Revision, certificates_of, compile_for_worker, inode, present
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that the switch needs; `log` is None where the access log stays as it is."""
+
+    revision: Revision
+    snapshot: Snapshot
+    plan: Plan
+    certificates: Certificates
+    presented: Presented
+    refreshes: int
+    access_log: AccessLogSettings
+    log: AccessLog | None
+    sockets: dict[int, socket.socket]
+
+    def drop(self) -> None:
+        for sock in self.sockets.values():
+            sock.close()
+        if self.log is not None:
+            self.log.close(0)
+
+
+@dataclass(slots=True)
+class Live:
+    """What of a worker a change touches; `certificates` says which files are presented."""
+
+    engine: Engine
+    registry: Registry
+    contexts: Contexts
+    certificates: Certificates
+    listeners: Listeners
+    logbook: Logbook
+
+
+class Changing:
+    """One worker's changes: of its configuration, and of certificates that were replaced on disk."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[str, str], None], live: Live) -> None:
+        self._live = live
+        self._refreshes = 0
+        self._aside = Aside(loop)
+        self._changes = Changes(self._aside, say, self._prepare, self._switch)
+
+    def heard(self, message: Message) -> None:
+        """Something that the supervisor has said."""
+        if message.verb == "certificates":
+            self.refresh_certificates()
+        else:
+            self._changes.heard(message)
+
+    def refresh_certificates(self) -> None:
+        """Read the certificates' files; new handshakes then present what is new."""
+        self._refreshes += 1
+        self._aside.run(self._read_certificates)
+
+    # In the thread
+
+    def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> Prepared:
+        """Raises OSError for a log that cannot be written, TlsError for certificates that cannot be used."""
+        refreshes = self._refreshes
+        presented = present(self._live.contexts, config)
+        snapshot, plan = compile_for_worker(config, self._live.registry, revision.https_port, revision.workers)
+        new = {inode(sock): sock for sock in sockets}
+        for sock in sockets:
+            if new[inode(sock)] is not sock:  # where a queue is shared, there are several descriptors of one socket
+                sock.close()
+        known = self._live.listeners
+        if any(number not in new and number not in known for _, number in revision.listeners):
+            raise OSError("a listening socket did not reach this process")
+        settings = config.access_log
+        log = None if settings == self._live.logbook.settings else open_log(settings)
+        return Prepared(revision, snapshot, plan, certificates_of(config), presented, refreshes, settings, log, new)
+
+    def _read_certificates(self) -> Callable[[], None]:
+        presented = self._live.contexts.refresh(self._live.certificates())
+        return lambda: self._live.contexts.switch(presented)
+
+    # On the loop
+
+    def _switch(self, prepared: Prepared) -> None:
+        revision, live = prepared.revision, self._live
+        live.contexts.switch(prepared.presented)
+        live.certificates = prepared.certificates
+        gone = prepared.plan.commit()
+        live.engine.switch(prepared.snapshot)
+        live.engine.retire(gone.instances)
+        for environment in (*live.registry.environments.values(), *gone.environments):
+            live.engine.rouse(environment)
+        live.listeners.change(revision, prepared.sockets)
+        if prepared.log is not None:
+            live.engine.log_to(prepared.log, line_of(prepared.access_log))
+            live.logbook.change(prepared.access_log, prepared.log, live.engine.lines_lost)
+        setproctitle(f"lb: {revision.title}")
+        if prepared.refreshes != self._refreshes:  # what was prepared may be older than what they are by now
+            self.refresh_certificates()

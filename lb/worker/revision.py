@@ -1,0 +1,72 @@
+"""What a configuration means to one child that is already running: what it is called from now on, and where it listens.
+
+It travels from the supervisor to the child beside the configuration itself. Sockets cannot be named by descriptors,
+which are different in every process; their inode numbers are the same everywhere, for as long as they are open.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from lb.config.model import CertificateFiles, Config
+from lb.routing.compile import compile_snapshot
+from lb.routing.registry import Plan, Registry
+from lb.routing.snapshot import Snapshot
+from lb.tls.challenges import Challenges
+from lb.tls.contexts import Contexts
+from lb.tls.presented import Presented
+from lb.tls.sources import certificate_files, challenge_directories
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """`listeners` are all that the child is to serve, (scheme, inode); `left` are sockets of addresses that nobody
+    listens on any more, so that what waits in them must be accepted now. `https_port` is where redirects lead;
+    `workers` how many share the work; `urls` is where apps are served, in words.
+    """
+
+    title: str
+    https_port: int | None
+    workers: int
+    listeners: tuple[tuple[bytes, int], ...]
+    left: frozenset[int]
+    urls: tuple[str, ...]
+
+
+def inode(sock: socket.socket) -> int:
+    """By what number every process that has this socket knows it."""
+    return os.fstat(sock.fileno()).st_ino
+
+
+def compile_for_worker(
+    config: Config, registry: Registry, https_port: int | None, workers: int
+) -> tuple[Snapshot, Plan]:
+    """The snapshot of one of `workers` workers, and what is to be committed before it is used."""
+    plan = registry.plan()
+    answer = Challenges(*challenge_directories(config)).answer
+    return compile_snapshot(config, answer, plan, https_port, workers), plan
+
+
+Certificates = Callable[[], Sequence[CertificateFiles]]
+
+
+def certificates_of(config: Config) -> Certificates:
+    """Which files are presented, asked anew each time: those of a store come and go by themselves."""
+    if not config.listen.https:
+        return tuple
+    if config.tls.acme is None:
+        files = config.tls.certificates
+        return lambda: files  # the rest of a large configuration need not be kept for that
+    return partial(certificate_files, config)
+
+
+def present(contexts: Contexts, config: Config) -> Presented:
+    """What is to be presented. Raises TlsError for files of the configuration that cannot be used; those of the store
+    are replaced by themselves.
+    """
+    presented = contexts.prepare(config.tls.certificates if config.listen.https else ())
+    return presented if config.tls.acme is None else contexts.refresh(certificates_of(config)())
