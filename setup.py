@@ -21,6 +21,8 @@ SOURCES = (
     "lb/routing/route.py",
     "lb/routing/table.py",
     "lb/routing/snapshot.py",
+    "lb/routing/pace.py",
+    "lb/routing/presence.py",
     "lb/telemetry/record.py",
     "lb/telemetry/lines.pyx",
     "lb/proxy/poller.pyx",
