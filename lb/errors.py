@@ -59,6 +59,20 @@ _TABLE = (
         1,
     ),
     Cause(
+        "client_connection_limit_reached",
+        429,
+        "This client has as many connections open as one client may.",
+        "The client has to close some of its connections, or to use them for several requests.",
+        1,
+    ),
+    Cause(
+        "client_rate_limit_reached",
+        429,
+        "This client asks faster than one client may.",
+        "The client can ask again after the time that Retry-After names.",
+        1,
+    ),
+    Cause(
         "proxy_loop_detected",
         508,
         "The request has already passed through this server too often.",
@@ -91,12 +105,16 @@ CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
 
 
 class ProxyError(Exception):
-    """A request that cannot be served: the cause, and what in particular was wrong (never an internal address)."""
+    """A request that cannot be served: the cause, and what in particular was wrong (never an internal address).
 
-    def __init__(self, code: str, detail: str = "") -> None:
+    `retry_after` are seconds for a Retry-After field, where they are known better than the cause's own.
+    """
+
+    def __init__(self, code: str, detail: str = "", retry_after: int | None = None) -> None:
         super().__init__(code, detail)
         self.cause = CAUSES[code]
         self.detail = detail
+        self.retry_after = retry_after
 
 
 _OF_CONNECTING = {

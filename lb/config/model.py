@@ -137,6 +137,27 @@ def _access_log(value: object) -> object:
     return {"format": value} if isinstance(value, str) else value
 
 
+class Rate(Section):
+    """So many requests in so many seconds."""
+
+    requests: int
+    seconds: float
+
+    def __str__(self) -> str:
+        return units.show_rate(self.requests, self.seconds)
+
+
+def _rate(value: object) -> object:
+    if isinstance(value, Rate):
+        return value
+    requests, seconds = units.parse_rate(value)
+    return Rate(requests=requests, seconds=seconds)
+
+
+_RateText = Annotated[str, Field(pattern=f"^{units.RATE_PATTERN}$")]
+_Rate = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=_RateText)]
+
+
 class Limits(Section):
     """What a client may send and how much is held at once; an app cannot go round them."""
 
@@ -153,10 +174,26 @@ class Limits(Section):
         default=100 << 20, description="Largest request body, in bytes; beyond it 413."
     )
     connections: Annotated[int, count(10_000_000)] = Field(
-        default=20_000, description="Client connections open at once in one worker; beyond it 503."
+        default=20_000,
+        description="Client connections open at once, a worker its share of them; beyond it the one that has been idle "
+        "longest is closed, and where none is idle a new one gets 503.",
     )
     waiting: Annotated[int, count(10_000_000)] = Field(
-        default=1000, description="Requests that may wait for an instance at once in one worker; beyond it 503."
+        default=1000,
+        description="Requests that may wait for an instance at once, a worker its share of them; beyond it 503.",
+    )
+    client_connections: Annotated[int, count(1_000_000)] | None = Field(
+        default=None,
+        description="Connections open at once from one client, over all workers; beyond it 429. Without it there is "
+        "no bound. A client is an IPv4 address, or the /64 of an IPv6 one; trusted_proxies are exempt.",
+    )
+    client_rate: _Rate | None = Field(
+        default=None,
+        description="Requests of one client, over all workers: 100/s, 600/m, 1000/h; beyond it 429 with Retry-After. "
+        "Without it there is no bound. Behind a CDN (cdn: true) the client is who X-Forwarded-For names.",
+    )
+    client_burst: Annotated[int, count(1_000_000)] | None = Field(
+        default=None, description="Requests that one client may make at once; without it the number in client_rate."
     )
     instance_connections: Annotated[int, count(1_000_000)] | None = Field(
         default=None, description="Connections to one instance at once from one worker; without it there is no bound."
@@ -169,6 +206,7 @@ class Timeouts(Section):
     connect: Seconds = Field(default=60.0, description="For a connection to an instance; beyond it 504.")
     response: Seconds = Field(default=60.0, description="For an instance to begin its response; beyond it 504.")
     read: Seconds = Field(default=60.0, description="Between two reads of a body, the client's or the instance's.")
+    handshake: Seconds = Field(default=10.0, description="For a TLS handshake, from the connection's first moment.")
     head: Seconds = Field(default=60.0, description="For a request's head, from its first byte; beyond it 408.")
     idle: Seconds = Field(default=75.0, description="A client's connection without a request is kept open so long.")
 

@@ -75,6 +75,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _acme_can_work,
         _force_https_has_https,
         _header_limits_fit,
+        _burst_has_a_rate,
         _apps_exist,
         _apps_can_serve,
         _domains_have_environments,
@@ -182,6 +183,15 @@ def _header_limits_fit(scene: Scene) -> Iterator[Problem]:
         line, total = show_size(limits.header_line), show_size(limits.header_total)
         message = f"limits.header_line ({line}) is larger than limits.header_total ({total}), which holds all lines"
         yield scene.origin.problem(("limits", "header_line"), message, "raise header_total, or lower header_line")
+
+
+def _burst_has_a_rate(scene: Scene) -> Iterator[Problem]:
+    limits = scene.config.limits
+    if limits.client_burst is not None and limits.client_rate is None and scene.is_certain("limits", "client_rate"):
+        message = "limits.client_burst means nothing without limits.client_rate"
+        yield scene.origin.problem(
+            ("limits", "client_burst"), message, "add client_rate: 100/s, or remove client_burst"
+        )
 
 
 def _apps_exist(scene: Scene) -> Iterator[Problem]:

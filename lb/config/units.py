@@ -13,10 +13,12 @@ from decimal import Decimal
 from lb.config.problems import printable, quoted
 
 SIZE_PATTERN = r"[0-9]+(\.[0-9]+)? ?([kKmMgGtT][iI]?)?[bB]?"
+RATE_PATTERN = r"[0-9]+ ?/ ?(s|m|h)"
 DURATION_PATTERN = r"[0-9]+(\.[0-9]+)? ?(ms|s|m|h|d)?"
 
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])i?)?b?", re.IGNORECASE | re.ASCII)
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?", re.ASCII)
+_RATE = re.compile(r"([0-9]+) ?/ ?([smh])", re.ASCII)
 _COUNT = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _BYTES = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
 _SECONDS = {
@@ -30,6 +32,7 @@ _SECONDS = {
 _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 _LONGEST_NUMBER = 30  # digits; more is no amount of anything
 _LARGEST_SIZE = 1 << 50  # 1 PiB: well inside a C integer of 64 bits
+_LARGEST_RATE = 1_000_000
 _LONGEST_DURATION = 30 * 86400.0  # seconds
 
 
@@ -109,6 +112,30 @@ def show_duration(seconds: float) -> str:
         if exact % _SECONDS[unit] == 0:
             return f"{exact // _SECONDS[unit]}{unit}"
     return f"{(exact / _SECONDS['ms']).normalize():f}ms"
+
+
+def parse_rate(value: object) -> tuple[int, float]:
+    """Requests, and the seconds for so many, of "100/s", "600/m", "1000/h"."""
+    text = value.strip() if isinstance(value, str) else ""
+    found = _RATE.fullmatch(text)
+    if found is None or len(text) > _LONGEST_NUMBER:
+        raise BadValueError(
+            f"{describe(value)} is not a rate", "write requests and a unit of time: 100/s, 600/m, 1000/h"
+        )
+    requests = int(found[1])
+    if not requests:
+        raise BadValueError(f"{quoted(text)} lets nobody in", "remove the key to have no bound")
+    if requests > _LARGEST_RATE:
+        raise BadValueError(
+            f"{quoted(text)} is out of range", f"it must be at most {_LARGEST_RATE} in each unit of time"
+        )
+    return requests, float(_SECONDS[found[2]])
+
+
+def show_rate(requests: int, seconds: float) -> str:
+    """A rate as it is written: 100 in 60 seconds → 100/m."""
+    unit = next(unit for unit in ("s", "m", "h") if float(_SECONDS[unit]) == seconds)
+    return f"{requests}/{unit}"
 
 
 def parse_count(value: object, least: int, most: int) -> int:

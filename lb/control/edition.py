@@ -20,6 +20,7 @@ from lb.control.health.main import HealthAssignment, run_health
 from lb.control.health.names import look_up_first, unfound
 from lb.control.sockets import Bound
 from lb.control.upkeep import run_upkeep
+from lb.routing.clients import Clients
 from lb.routing.health import HealthTable, TableFullError
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
@@ -43,6 +44,7 @@ class Ground:
     contexts: Contexts
     table: HealthTable
     slab: Slab
+    clients: Clients
     board: Board
 
 
@@ -91,6 +93,8 @@ class Edition:
             certificates=certificates_of(self.config),
             access_log=self.config.access_log,
             row=ground.slab.row(slot),
+            clients=ground.clients,
+            slot=slot,
         )
         place = f"worker {number + 1}"
         title = f"{place}/{workers}"

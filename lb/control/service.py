@@ -34,6 +34,7 @@ from lb.control.rendezvous import Meeting, open_meeting
 from lb.control.sockets import Bound, bind_all
 from lb.control.status import Status, describe
 from lb.control.supervisor import Stopping, Supervisor
+from lb.routing.clients import Clients
 from lb.routing.health import HealthTable
 from lb.routing.watched import rows_needed, watched
 from lb.telemetry.counters import Slab
@@ -154,7 +155,7 @@ def _prepare(
     inherited.close_unused()
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
     snapshot, registry = compile_first(config, table, bound, workers)
-    ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Board(workers))
+    ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Clients(MOST_SLOTS), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), meeting)
 
 

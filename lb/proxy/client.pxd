@@ -7,7 +7,7 @@ from .exchange cimport Exchange
 from .listener cimport Listener
 from .wire cimport Wire
 
-cdef double NEVER, _LINGER, _GRACE
+cdef double NEVER, PATIENCE, _LINGER, _GRACE
 cdef Py_ssize_t _AHEAD
 
 cdef class Client(Wire):
@@ -16,15 +16,24 @@ cdef class Client(Wire):
     cdef public bytes address, scheme
     cdef public object certificate
     cdef public bint leaving, secure
-    cdef bint _reading, _begun
+    cdef bint _reading, _begun, _silent, _established, _counted
+    cdef long long _key
     cdef bytes _fields_host, _fields, _before, _behind, _covered_host
     cpdef bytes forwarded(self, Route route, RequestHead head)
+    cpdef double early(self, Route route, RequestHead head)
+    cpdef long long key(self)
+    cpdef bint may_connect(self)
     cpdef bint covers(self, bytes host)
     cpdef _next_request(self)
+    cpdef _begin(self, RequestHead head)
     cpdef _refuse(self, object error)
     cpdef arm(self)
     cpdef done(self, bint keep_alive, bint unread)
-    cpdef bint is_idle(self)
+    cpdef bint is_between_requests(self, double now)
+    cpdef double idle_since(self)
+    cpdef bint can_go(self)
+    cpdef shake_hands(self, object contexts)
+    cpdef turn_away(self, str cause)
     cpdef _end(self, bint lingering)
     cpdef _await_end(self)
 

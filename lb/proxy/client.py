@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lb.errors import CAUSES, ProxyError
+from lb.errors import ProxyError
 from lb.http.forwarding import around_host, host_value
 from lb.http.head import RequestHead
-from lb.http.reply import error_reply, render
 from lb.proxy.deadlines import NEVER
 from lb.proxy.exchange import Exchange
 from lb.proxy.listener import Listener
 from lb.proxy.memory_tls import Certificate, Terminator
+from lb.proxy.room import PATIENCE
 from lb.proxy.wire import Wire
+from lb.routing.clients import client_behind
 from lb.routing.route import Route
 from lb.routing.table import host_name
 
@@ -42,10 +43,14 @@ class Client(Wire):
         "_before",
         "_begun",
         "_behind",
+        "_counted",
         "_covered_host",
+        "_established",
         "_fields",
         "_fields_host",
+        "_key",
         "_reading",
+        "_silent",
         "address",
         "certificate",
         "engine",
@@ -66,6 +71,10 @@ class Client(Wire):
         self.leaving = False
         self._reading = False
         self._begun = False
+        self._silent = True  # has not made a whole request yet
+        self._established = True  # no handshake is under way
+        self._counted = False  # among the connections of its address
+        self._key = 0  # the key of its address, once it is asked for
         self._fields_host: bytes | None = None
         self._fields = b""
         self._before: bytes | None = None
@@ -85,6 +94,34 @@ class Client(Wire):
             self._fields_host = head.host
             self._fields = self._before + host_value(head.host) + self._behind
         return self._fields
+
+    def early(self, route: Route | None, head: RequestHead) -> float:
+        """Seconds by which this request comes too early, all connections of its client counted (L5); 0.0 if it may."""
+        engine = self.engine
+        snapshot = engine.snapshot
+        pace = snapshot.client_pace
+        if pace is None:
+            return 0.0
+        key = self.key()
+        if route is not None and route.cdn and snapshot.trusts(self.address):
+            # Without a name the CDN speaks for itself, and the CDN is nobody's one client.
+            key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
+        return engine.paces.take(key, engine.poller.now, pace) if key else 0.0
+
+    def key(self) -> int:
+        """What the client's address is counted under."""
+        if self._key == 0:
+            self._key = self.engine.clients.key(self.address)
+        return self._key
+
+    def may_connect(self) -> bool:
+        """Count this connection as its client's; False when the client has as many as it may (L5)."""
+        engine = self.engine
+        limit = engine.snapshot.client_connections
+        if limit and not engine.snapshot.trusts(self.address):
+            self._counted = engine.presence.arrive(self.key(), limit)
+            return self._counted
+        return True
 
     def covers(self, host: bytes) -> bool:
         """Whether the certificate presented on this connection is good for `host` (D5)."""
@@ -157,9 +194,20 @@ class Client(Wire):
         else:
             engine.deadlines.watch(self, deadline)
 
-    def is_idle(self) -> bool:
-        """Whether no request is under way."""
-        return self.exchange is None and not self._begun
+    def is_between_requests(self, now: float) -> bool:
+        """Whether it has made a request, and none is under way: of the next one not even a head that is arriving."""
+        if self.exchange is not None or self._silent or self.is_closing():
+            return False
+        return not self._begun or now - self.idle_since() >= PATIENCE
+
+    def idle_since(self) -> float:
+        """When it began to be what it is, idle or in the middle of a head."""
+        snapshot = self.engine.snapshot
+        return self.deadline - (snapshot.head if self._begun else snapshot.idle)
+
+    def can_go(self) -> bool:
+        """Whether no request is lost by closing it: none is under way, and none has just come."""
+        return self.exchange is None and (self._begun or not self._established or not self.is_stale())
 
     def drain(self) -> None:
         """End soon if no request is under way: one that is on its way to us by now is still answered."""
@@ -173,6 +221,7 @@ class Client(Wire):
     # What happens
 
     def handshaken(self) -> None:
+        self._established = True
         self.certificate = self.secured.certificate  # type: ignore[union-attr]  # there is one, and the contexts gave it that
         self.engine.handshakes += 1
         if self.session_reused:
@@ -209,6 +258,8 @@ class Client(Wire):
 
     def lost(self) -> None:
         self.engine.gone(self)
+        if self._counted:
+            self.engine.presence.leave(self._key)
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
@@ -258,15 +309,38 @@ class Client(Wire):
                     self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
                 self.resume()
                 break
-            self._begun = False
-            self.deadline = NEVER
-            self.exchange = Exchange(self.engine, self, head)
-            self.exchange.start()
+            self._begin(head)
         if not self.have:
             self.resume()
             if self.leaving and self.exchange is None and not self.is_closing():
                 self._end(False)
         self._reading = False
+
+    def _begin(self, head: RequestHead) -> None:
+        self._begun = False
+        if self._silent:
+            self._silent = False
+            self.engine.room.spoke(self)
+        self.deadline = NEVER
+        self.exchange = Exchange(self.engine, self, head)
+        self.exchange.start()
+
+    def shake_hands(self, contexts: Terminator) -> None:
+        """Speak TLS, beginning with a handshake, which has a time of its own."""
+        self._established = False
+        self.start_tls(contexts)
+        self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.handshake)
+
+    def turn_away(self, cause: str) -> None:
+        """There is no room for this connection: say so where that costs no handshake, and close it."""
+        if self.secure:
+            self.engine.failed(cause)
+            self.abort()
+            return
+        self._refuse(ProxyError(cause))
+        if not self.closed:
+            self.engine.room.turned_away(self)
+            self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
@@ -288,20 +362,20 @@ class ClientListener(Listener):
 
     def accepted(self, fd: int, address: bytes, _port: int) -> None:
         engine = self.engine
+        snapshot = engine.snapshot
         client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
         client.attach(engine.poller, fd)
+        crowded = engine.open_connections >= snapshot.max_connections
         engine.opened(client)
-        if self.tls is not None:
-            client.start_tls(self.tls)
-        if engine.open_connections > engine.snapshot.max_connections:
-            if self.tls is None:
-                reply = error_reply(CAUSES["connection_limit_reached"], b"", b"", "")
-                client.send(render(reply, minor=1, keep_alive=False, head_only=False, date=engine.date_line[6:-2]))
-            client.close_lingering()
-            engine.deadlines.watch(client, engine.poller.now + 1.0)
-            return
-        # A connection that never says anything, and a handshake that does not get on, have the time that a head has.
-        engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
+        if not client.may_connect():
+            client.turn_away("client_connection_limit_reached")
+        elif crowded and not engine.make_room():
+            client.turn_away("connection_limit_reached")
+        elif self.tls is None:
+            # A connection that never says anything has the time that a head has.
+            engine.deadlines.watch(client, engine.poller.now + snapshot.head)
+        else:
+            client.shake_hands(self.tls)
 
     def refused(self, _error: int) -> None:
         self.engine.shed(self)

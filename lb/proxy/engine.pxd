@@ -1,4 +1,6 @@
 from lb.routing.instance cimport Instance
+from lb.routing.pace cimport Paces
+from lb.routing.presence cimport Presence
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
@@ -11,6 +13,9 @@ cdef class Engine:
     cdef public Deadlines deadlines
     cdef public Snapshot snapshot
     cdef public bytes date_line
+    cdef public Paces paces
+    cdef public Presence presence
+    cdef public object clients, room
     cdef public bint draining
     cdef public Py_ssize_t open_connections, open_exchanges, waiting
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries
@@ -23,4 +28,6 @@ cdef class Engine:
     cpdef opened(self, Wire client)
     cpdef gone(self, Wire client)
     cpdef finished(self, Record record)
+    cpdef failed(self, str cause)
+    cpdef bint make_room(self)
     cpdef wake(self, environment)

@@ -7,29 +7,31 @@ The engine knows connections only as things to be counted, looked after and clos
 from __future__ import annotations
 
 import asyncio
-import heapq
 import os
 import socket
 import time
 from collections.abc import Iterable
 from email.utils import formatdate
-from operator import attrgetter
 
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
+from lb.proxy.room import Room
 from lb.proxy.wire import Wire
+from lb.routing.clients import Clients
 from lb.routing.instance import Instance
 from lb.routing.members import Watch
+from lb.routing.pace import Paces
+from lb.routing.presence import Presence
 from lb.routing.route import Environment
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import NAMES, Row
 from lb.telemetry.record import LineFormat, Record
 
-_SHED = 32  # idle connections closed at once for want of descriptors
+_SHED = 32  # connections closed at once for want of descriptors
 _PLACE = {name: at for at, name in enumerate(NAMES)}
 
 
@@ -56,6 +58,7 @@ class Engine:
         "_second",
         "_tick_handle",
         "_watch",
+        "clients",
         "connections_total",
         "connects",
         "date_line",
@@ -64,10 +67,13 @@ class Engine:
         "handshakes",
         "open_connections",
         "open_exchanges",
+        "paces",
         "poller",
+        "presence",
         "resumed",
         "retries",
         "reused",
+        "room",
         "snapshot",
         "waiting",
     )
@@ -79,6 +85,7 @@ class Engine:
         access_log: AccessLog,
         line: LineFormat | None,
         row: Row,
+        clients: Clients,
     ) -> None:
         self._loop = loop
         self.snapshot = snapshot
@@ -89,6 +96,10 @@ class Engine:
         self._base = row.load()
         self._base[_PLACE["connections_open"]] = 0
         self._clients: set[Wire] = set()
+        self.clients = clients
+        self.paces: Paces = clients.paces
+        self.presence: Presence = clients.presence
+        self.room = Room()
         self._listeners: dict[Listener, socket.socket] = {}
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
@@ -119,11 +130,13 @@ class Engine:
         self.open_connections += 1
         self.connections_total += 1
         self._clients.add(client)
+        self.room.came(client, self.poller.now)  # type: ignore[arg-type]
 
     def gone(self, client: Wire) -> None:
         """A client's connection has ended."""
         self.open_connections -= 1
         self._clients.discard(client)
+        self.room.spoke(client)  # type: ignore[arg-type]
         self.deadlines.forget(client)
 
     def finished(self, record: Record) -> None:
@@ -132,9 +145,17 @@ class Engine:
         self._bytes_in += record.received
         self._bytes_out += record.sent
         if record.cause is not None:
-            self._errors[record.cause] = self._errors.get(record.cause, 0) + 1
+            self.failed(record.cause)
         if self._format is not None:
             self._append(self._format(record, self._log_time))
+
+    def failed(self, cause: str) -> None:
+        """Something failed of which there is no exchange: count it."""
+        self._errors[cause] = self._errors.get(cause, 0) + 1
+
+    def make_room(self) -> bool:
+        """Close the connection that is missed least; False when none can be spared."""
+        return self.room.make(self._clients, self.poller.now)  # type: ignore[arg-type]  # all of them are Clients
 
     def wake(self, environment: Environment) -> None:
         """One of the environment's instances has room: let the first who waits try again."""
@@ -252,14 +273,12 @@ class Engine:
         self._row.store(values)
 
     def shed(self, listener: Listener) -> None:
-        """The system has no descriptor left for a new connection: close those that have been idle longest, and let the
+        """The system has no descriptor left for a new connection: close those that are missed least, and let the
         listener rest a moment, so that a worker that is full does not only look at its queue.
         """
-        # All of them are Clients, which this file must not know: they know the engine.
-        idle = [client for client in self._clients if client.is_idle()]  # type: ignore[attr-defined]
-        for client in heapq.nsmallest(_SHED, idle, key=attrgetter("deadline")):
-            if not client.is_stale():  # a request that has just come is not idleness
-                client.abort()
+        for _ in range(_SHED):
+            if not self.make_room():
+                break
         listener.rest()
         self._loop.call_later(wheel.WIDTH, self._listen_again, listener)
 

@@ -61,6 +61,7 @@ cdef class Exchange:
     cpdef upstream_lost(self)
     cpdef upstream_drained(self)
     cpdef upstream_late(self)
+    @cython.locals(early=double)
     cpdef _decide(self)
     cpdef _frame(self)
     cpdef _wait(self)

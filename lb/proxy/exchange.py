@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import errno
 from contextlib import suppress
+from math import ceil
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError, as_instance_fault, connecting_cause
@@ -127,9 +128,13 @@ class Exchange:
             if reply is not None:
                 self.reply(reply)
                 return
+        route = snapshot.table.find(head.host)
+        if snapshot.client_pace is not None:
+            early = client.early(route, head)
+            if early > 0.0:
+                raise ProxyError("client_rate_limit_reached", retry_after=max(ceil(early), 1))
         if client.certificate is not None and not client.covers(head.host):
             raise ProxyError("misdirected_request")
-        route = snapshot.table.find(head.host)
         if route is None:
             raise ProxyError("destination_not_found")
         self.route = route
@@ -587,7 +592,7 @@ class Exchange:
             self.client.abort()  # which ends in `client_gone`; an orderly end would look like the response's
             return
         accept = self.head.accept() if self.head is not None else b""
-        self.reply(error_reply(error.cause, accept, self.identity(), error.detail))
+        self.reply(error_reply(error.cause, accept, self.identity(), error.detail, error.retry_after))
 
     def reply(self, reply: Reply) -> None:
         """Answer with a reply of our own."""

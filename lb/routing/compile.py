@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from lb.config.model import App, Config, Domain
+from lb.config.model import Limits as LimitsConfig
 from lb.config.names import is_staging, shared_names
 from lb.http.head import Limits
 from lb.routing.checks import Answer
 from lb.routing.networks import Networks
+from lb.routing.pace import Pace
 from lb.routing.registry import Plan
 from lb.routing.route import Compression, Environment, Route
 from lb.routing.snapshot import Snapshot
@@ -42,9 +44,17 @@ def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int
     snapshot.read = config.timeouts.read
     snapshot.head = config.timeouts.head
     snapshot.idle = config.timeouts.idle
+    snapshot.handshake = config.timeouts.handshake
+    snapshot.client_connections = config.limits.client_connections or 0
+    snapshot.client_pace = _pace(config.limits)
     snapshot.max_connections = -(-config.limits.connections // workers)
     snapshot.max_waiting = -(-config.limits.waiting // workers)
     return snapshot
+
+
+def _pace(limits: LimitsConfig) -> Pace | None:
+    rate = limits.client_rate
+    return Pace(rate.seconds / rate.requests, limits.client_burst or rate.requests) if rate is not None else None
 
 
 def _domains(config: Config, name: str, app: App) -> list[Domain]:

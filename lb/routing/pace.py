@@ -1,12 +1,12 @@
 """How fast one client may ask: a token bucket by GCRA, in a table of fixed size that all workers share.
 
 GCRA (ITU-T I.371, the virtual-scheduling form) needs one number a client: `due`, when its bucket is full again. A
-request moves it by one `interval`, and is refused while it lies more than `slack` ahead. No timer refills anything, and a
-client that was not heard of has simply a bucket that is full.
+request moves it by one `interval`, and is refused while it lies more than `slack` ahead. No timer refills anything, and
+a client that was not heard of has simply a bucket that is full.
 
-A key chooses a bucket of four cells, 64 bytes, one line of the processor's cache. A client that is in none of them takes
-the cell that is due first: most often one that is due already, and says nothing that is still needed. So memory does not
-grow, and a flood of addresses displaces those who ask least: whoever is at his limit is due last, and stays.
+A key chooses a bucket of four cells, 64 bytes, one line of the processor's cache. A client that is in none of them
+takes the cell that is due first: most often one that is due already, and says nothing that is still needed. So memory
+does not grow, and a flood of addresses displaces those who ask least: whoever is at his limit is due last, and stays.
 
 Nothing is locked. Two workers that write one cell in the same instant lose one of the two requests, and two new clients
 that take one cell in the same instant share it until one of them takes another: both err by a request or so. `due` is a
@@ -64,9 +64,8 @@ class Paces:
                 break
             if self._due[at + 1] < self._due[place + 1]:
                 place = at
-        if due < now:
-            due = now
         ahead = due - now
+        ahead = max(ahead, 0.0)
         if ahead > pace.slack + pace.interval:  # by other figures than these
             ahead = pace.slack + pace.interval
             self._due[place + 1] = now + ahead

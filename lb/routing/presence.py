@@ -7,9 +7,9 @@ count too much, never too little: with 4,000 other clients of ten connections ea
 one of them. Nothing is stored that could be displaced, so no flood of addresses is forgotten or costs more memory.
 
 A sheet is cleared by the worker that takes it over, so what a killed worker had counted is gone with its connections.
-Two workers that let one client in at the same instant may exceed its limit by one each. A worker that still drains while
-its place is taken anew takes its leave from counters that do not know it: they stop at nothing, and count too little
-until it is gone.
+Two workers that let one client in at the same instant may exceed its limit by one each. A worker that still drains
+while its place is taken anew takes its leave from counters that do not know it: they stop at nothing, and count too
+little until it is gone.
 
 This file knows neither addresses nor connections.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lb.http.head import Limits
 from lb.routing.checks import Answer
 from lb.routing.networks import Networks
+from lb.routing.pace import Pace
 from lb.routing.table import Table
 
 
@@ -13,11 +14,15 @@ class Snapshot:
     if nowhere.
 
     `max_connections` and `max_waiting` (requests that wait for an instance) are a worker's share of the bounds of L5.
+    `client_pace` and `client_connections` hold for one client over all workers; None and 0 where there is no bound.
     """
 
     __slots__ = (
         "answer",
+        "client_connections",
+        "client_pace",
         "connect",
+        "handshake",
         "head",
         "https_port",
         "idle",
@@ -38,6 +43,9 @@ class Snapshot:
         self.https_port: int | None = None
         self.connect = self.response = self.read = self.head = 60.0
         self.idle = 75.0
+        self.handshake = 10.0
+        self.client_pace: Pace | None = None
+        self.client_connections = 0
         self.max_connections = 20000
         self.max_waiting = 1000
 

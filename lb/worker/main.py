@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from lb.config.model import AccessLog as AccessLogSettings
 from lb.proxy.engine import Engine
+from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import Row
@@ -45,6 +46,8 @@ class Assignment:
     certificates: Certificates
     access_log: AccessLogSettings
     row: Row
+    clients: Clients
+    slot: int
 
 
 def run_worker(assignment: Assignment, line: socket.socket) -> int:
@@ -70,7 +73,9 @@ class _Worker:
         self._draining = False
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
-        self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row)
+        clients = assignment.clients
+        clients.presence.begin(assignment.slot)
+        self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
         self._listeners = Listeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from lb.config.units import BadValueError, Plain, parse_count, parse_duration, parse_size, parse_switch, show_size
+from lb.config.units import (
+    BadValueError,
+    Plain,
+    parse_count,
+    parse_duration,
+    parse_rate,
+    parse_size,
+    parse_switch,
+    show_rate,
+    show_size,
+)
 
 # spec: R1
 
@@ -152,3 +162,40 @@ def test_no(text: str) -> None:
 def test_neither(written: object) -> None:
     with pytest.raises(BadValueError):
         parse_switch(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "rate"),
+    [("100/s", (100, 1)), ("600/m", (600, 60)), ("1 / h", (1, 3600)), (" 5/s ", (5, 1)), ("1000000/s", (1000000, 1))],
+)
+def test_rate(written: str, rate: tuple[int, float]) -> None:
+    assert parse_rate(written) == rate
+    assert parse_rate(Plain(written)) == rate
+    assert parse_rate(show_rate(*rate)) == rate
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "",
+        "100",
+        "/s",
+        "100/",
+        "100/d",
+        "100/min",
+        "0/s",
+        "-1/s",
+        "1.5/s",
+        "1000001/s",
+        "1/s/s",
+        "9" * 400 + "/s",
+        100,
+        True,
+        None,
+        [1],
+        "٣/s",
+    ],
+)
+def test_what_is_no_rate(written: object) -> None:
+    with pytest.raises(BadValueError):
+        parse_rate(written)

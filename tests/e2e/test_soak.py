@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import ssl
 import threading
 from collections import Counter
@@ -17,6 +16,7 @@ from tests.e2e.harness.client import HOST, Client, chunk, chunked, get, message,
 from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.instance import Instance, Peer, reserve
 from tests.e2e.harness.load import join_all
+from tests.e2e.harness.metrics import metric
 from tests.e2e.harness.scripts import ok
 from tests.e2e.harness.waiting import wait_for
 
@@ -146,14 +146,6 @@ def _rounds(soak: _Soak, rounds: int) -> None:
     assert not soak.failures, Counter(soak.failures).most_common(5)
 
 
-def _metric(door: FrontDoor, name: str) -> int:
-    with Client(("127.0.0.1", door.port("admin"))) as client:
-        page = client.ask(get("/metrics", host="localhost")).body.decode()
-    match = re.search(rf"^{re.escape(name)} (\d+)$", page, re.MULTILINE)
-    assert match is not None, page
-    return int(match[1])
-
-
 @contextmanager
 def _soaking(directory: Path, authority: Authority) -> Iterator[tuple[_Soak, Instance]]:
     with Instance(_script) as instance, reserve() as refusing:
@@ -181,19 +173,19 @@ def test_nothing_is_left_of_requests_of_every_fate(tmp_path: Path, authority: Au
             return process.open_files(worker) - instance.open_connections
 
         _rounds(soak, 3)
-        wait_for(lambda: _metric(door, "lb_connections_open") == 0, "all connections to be closed")
+        wait_for(lambda: metric(door, "lb_connections_open") == 0, "all connections to be closed")
         wait_for(lambda: instance.open_connections <= _CLIENTS, "the instance to be let go")
         files, memory = own_files(), process.memory(worker)
         _rounds(soak, 6)
-        wait_for(lambda: _metric(door, "lb_connections_open") == 0, "all connections to be closed")
+        wait_for(lambda: metric(door, "lb_connections_open") == 0, "all connections to be closed")
         wait_for(lambda: instance.open_connections <= _CLIENTS, "the instance to be let go")
         wait_for(lambda: own_files() <= files, "the descriptors to be closed")
-        wait_for(lambda: _metric(door, "lb_requests_total") == soak.requests, f"{soak.requests} to be counted")
+        wait_for(lambda: metric(door, "lb_requests_total") == soak.requests, f"{soak.requests} to be counted")
         door.wait_log_where(lambda entries: len(entries) >= soak.requests, "a line a request")
         entries = door.log()
         assert len(entries) == soak.requests
         assert len({entry["request_id"] for entry in entries}) == soak.requests
         for cause, count in Counter(entry["cause"] for entry in entries if entry["cause"] is not None).items():
-            assert _metric(door, f'lb_errors_total{{cause="{cause}"}}') == count
+            assert metric(door, f'lb_errors_total{{cause="{cause}"}}') == count
         assert process.memory(worker) - memory < 3 << 20
-        assert _metric(door, "lb_tls_resumed_total") > 0
+        assert metric(door, "lb_tls_resumed_total") > 0

@@ -11,7 +11,7 @@ from lb.routing.networks import Networks
 
 # spec: L5
 
-TRUSTED = Networks([ip_network("10.0.0.0/8"), ip_network("2001:db8:cd::/48")])  # type: ignore[list-item]
+TRUSTED = Networks([ip_network("10.0.0.0/8"), ip_network("2001:db8:cd::/48")])
 
 
 @pytest.mark.parametrize(
