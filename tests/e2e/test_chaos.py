@@ -44,8 +44,10 @@ def test_nothing_is_lost_doubled_or_mixed_up(tmp_path: Path, authority: Authorit
         listen={"http": "127.0.0.1:0", "https": "127.0.0.1:0"},
         tls=tls_config(authority.issue(HOST)),
     )
+    fewer = configure(*addresses[1:], **{key: config[key] for key in ("workers", "timeouts", "listen", "tls")})
+    variants = [config, fewer, {**config, "workers": 3}, {**fewer, "workers": 1}]
     with FrontDoor(config, tmp_path) as door:
-        events = Events(door, places, chance)
+        events = Events(door, places, variants, chance)
         traffic = Traffic(door.http, door.https, authority.context(), chance)
         asyncio.run(_chaos(events, traffic))
         _judge(events, traffic)
@@ -63,21 +65,23 @@ async def _chaos(events: Events, traffic: Traffic) -> None:
             place.shim.calm = True
         traffic.stopped = True
         await asyncio.gather(*clients)
-        await asyncio.to_thread(_recovers, events.door)
+        await asyncio.to_thread(_recovers, events)
     finally:
         for place in events.places:
             await place.die()
 
 
-def _recovers(door: FrontDoor) -> None:
+def _recovers(events: Events) -> None:
     """When it is over, everything works again."""
     answers: list[int] = []
 
     def well() -> bool:
-        answers.append(door.ask(get("/after?size=10&how=length")).status)
+        answers.append(events.door.ask(get("/after?size=10&how=length")).status)
         return answers[-20:] == [200] * 20
 
     wait_for(well, "twenty good answers in a row", 20.0)
+    events.reload(events.variants[0])
+    wait_for(lambda: len(events.door.workers) == 2, "two workers")
 
 
 def _judge(events: Events, traffic: Traffic) -> None:
@@ -126,7 +130,6 @@ def _judge_the_log(door: FrontDoor, events: Events, traffic: Traffic) -> None:
 
 
 def _judge_what_is_left(door: FrontDoor) -> None:
-    wait_for(lambda: len(door.workers) == 2, "two workers")
     for pid in door.workers:
         assert process.peak_memory(pid) < _MEMORY
         wait_for(lambda pid=pid: process.open_files(pid) < 60, "connections to be closed")  # type: ignore[misc]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from tests.e2e.chaos.shim import Shim
 from tests.e2e.harness import process
-from tests.e2e.harness.door import FrontDoor, command_environment
+from tests.e2e.harness.door import Config, FrontDoor, command_environment
 from tests.e2e.harness.instance import reserve
 
 _FROZEN = (0.2, 1.5)  # seconds
@@ -64,10 +65,13 @@ class Place:
 
 @dataclass
 class Events:
-    """Draws what happens next. `killed` are the times (monotonic, seconds) at which a worker was killed."""
+    """Draws what happens next; SIGHUP brings one of the `variants` of the configuration. `killed` are the times
+    (monotonic, seconds) at which a worker was killed.
+    """
 
     door: FrontDoor
     places: list[Place]
+    variants: list[Config]
     chance: random.Random
     killed: list[float] = field(default_factory=list)
     reloads: int = 0
@@ -105,7 +109,15 @@ class Events:
             os.kill(self.chance.choice(workers), signal.SIGKILL)
 
     async def _reload(self) -> None:
+        self.reload(self.chance.choice(self.variants))
+
+    def reload(self, config: Config) -> None:
+        """The file changes in one step, as an editor's does."""
         self.reloads += 1
+        new = self.door.directory / "lb.yaml.new"
+        log = {"access_log": {"path": str(self.door.log_path), "format": "json"}}
+        new.write_text(json.dumps({**log, **config}))
+        new.rename(self.door.directory / "lb.yaml")
         self.door.signal(signal.SIGHUP)
 
     def near_a_kill(self, began: float, ended: float) -> bool:
