@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import signal
 import socket
 import time
@@ -21,6 +20,7 @@ from lb.control.health.lines import Lines
 from lb.control.health.names import LOOKUPS, Found, by_environment, look_up, place
 from lb.control.health.probe import Probe, Subject
 from lb.control.health.question import ask
+from lb.control.health.schedule import Schedule, jittered
 from lb.control.health.subjects import subjects
 from lb.routing.health import HealthTable
 from lb.routing.watched import Watched, watched
@@ -31,9 +31,8 @@ from lb.worker.revision import Revision
 from lb.worker.tuning import raise_descriptor_limit
 
 _AT_ONCE = 500  # checks
-_FIRST_RATE = 1000.0  # checks begun in a second when very many begin together
+_FIRST_RATE = 500.0  # checks begun in a second when very many begin together
 _SOON = 1.0  # seconds until a name without any address is looked up again
-_JITTER = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     channel = Channel(loop, line, ended.set, changes.heard)
     channel.say_ready()
     await ended.wait()
-    watcher.close()
+    await watcher.close()
     channel.close()
 
 
@@ -84,18 +83,18 @@ class _Prepared:
 
 
 class Watcher:
-    """The tasks of the process: one for each instance that is asked, one for each name that is looked up."""
+    """What the process does: a probe for each instance that is asked, a task for each name that is looked up."""
 
     def __init__(self, table: HealthTable) -> None:
         self._table = table
         self._lines = Lines()
-        self._slots = asyncio.Semaphore(_AT_ONCE)
+        self._schedule = Schedule(_AT_ONCE)
         self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
         self._config = Config()
         self._names: dict[str, list[Watched]] = {}
         self._siblings: dict[tuple[str, str], list[Watched]] = {}
         self._lost: set[str] = set()  # names of which the log says that they are not found
-        self._probes: dict[Subject, asyncio.Task[None]] = {}
+        self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
         self._settling = asyncio.ensure_future(self._settle())
 
@@ -114,19 +113,20 @@ class Watcher:
             self._lookups[name] = asyncio.ensure_future(self._follow(name))
         self._ask_everyone()
 
-    def close(self) -> None:
-        for task in (*self._probes.values(), *self._lookups.values(), self._settling):
+    async def close(self) -> None:
+        for task in (*self._lookups.values(), self._settling):
             task.cancel()
+        await self._schedule.close()
         self._resolver.shutdown(wait=False, cancel_futures=True)
 
     def _ask_everyone(self) -> None:
         wanted = dict.fromkeys(subjects(self._config, self._table))
         for subject in self._probes.keys() - wanted.keys():
-            self._probes.pop(subject).cancel()
+            self._schedule.remove(self._probes.pop(subject))
         new = [subject for subject in wanted if subject not in self._probes]
         for number, subject in enumerate(new):
-            probe = Probe(subject, self._table, self._lines, ask)
-            self._probes[subject] = asyncio.ensure_future(probe.run(number / _FIRST_RATE, self._slots))
+            probe = self._probes[subject] = Probe(subject, self._table, self._lines, ask)
+            self._schedule.add(probe, number / _FIRST_RATE)
 
     async def _settle(self) -> None:
         while True:
@@ -139,7 +139,7 @@ class Watcher:
         loop = asyncio.get_running_loop()
         pause = 0.0
         while True:
-            await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  no secret
+            await asyncio.sleep(jittered(pause))
             found = await loop.run_in_executor(self._resolver, look_up, name)
             has_any = self._found(name, found)
             pause = self._config.dns_interval if has_any else min(_SOON, self._config.dns_interval)

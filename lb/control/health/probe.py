@@ -1,14 +1,11 @@
 """One instance that is asked how it is, again and again: question, verdict, row in the table, a line when it changes.
 
-Every probe is one task of the health process. What it found is in the table after each check; the table tells the
-workers only of changes.
+What it found is in the table after each check; the table tells the workers only of changes.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import random
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -17,8 +14,6 @@ from lb.control.health.lines import Lines
 from lb.control.health.question import Outcome, Question
 from lb.control.health.verdict import Rules, Verdict
 from lb.routing.health import EXPECTED, HEALTHY, SERVES, STARTING, UNHEALTHY, Condition, HealthTable
-
-_JITTER = 0.1  # part of a pause by which it varies, so that checks spread in time
 
 Ask = Callable[[Question, str], Awaitable[Outcome]]
 
@@ -50,15 +45,10 @@ class Probe:
             table.write(subject.row, replace(known, state=state, host=subject.host, since=time.time()))
         self._verdict = Verdict(subject.rules, state, time.monotonic())
 
-    async def run(self, delay: float, slots: asyncio.Semaphore) -> None:
-        """Until it is cancelled; the first check comes after `delay` seconds."""
-        await asyncio.sleep(delay)
-        while True:
-            async with slots:
-                outcome = await self._check()
-            self.judge(outcome, time.monotonic(), time.time())
-            pause = self._verdict.next_in(time.monotonic())
-            await asyncio.sleep(pause * random.uniform(1 - _JITTER, 1 + _JITTER))  # noqa: S311  no secret
+    async def run(self) -> float:
+        """One check. Returns the seconds until the next."""
+        self.judge(await self._check(), time.monotonic(), time.time())
+        return self._verdict.next_in(time.monotonic())
 
     async def _check(self) -> Outcome:
         try:

@@ -1,0 +1,90 @@
+"""When which instance is asked: a heap of times, and a bound on how many are asked at once.
+
+One task looks at the heap and makes one for each check that is running, so that ten thousand instances that wait for
+their turn cost memory and nothing else. It knows nothing about checks but that they take a while and say when the next
+one is due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+from contextlib import suppress
+from typing import Protocol
+
+_JITTER = 0.1  # part of a pause by which it varies, so that checks spread in time
+
+
+class Repeated(Protocol):
+    """What is done again and again."""
+
+    async def run(self) -> float:
+        """Does it once. Returns the seconds until the next time."""
+
+
+def jittered(pause: float) -> float:
+    """About as long a pause."""
+    return pause * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  no secret
+
+
+class Schedule:
+    """Runs what was added, each by itself and `most` at once, until it is closed."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._due: list[tuple[float, int, Repeated]] = []
+        self._members: set[Repeated] = set()
+        self._running: dict[asyncio.Task[None], Repeated] = {}
+        self._count = itertools.count()  # whoever was added first is first among those that are due together
+        self._changed = asyncio.Event()
+        self._clock = asyncio.get_running_loop().time
+        self._looking = asyncio.ensure_future(self._look())
+
+    def add(self, one: Repeated, delay: float) -> None:
+        """Its first time comes after `delay` seconds."""
+        self._members.add(one)
+        self._put(one, delay)
+
+    def remove(self, one: Repeated) -> None:
+        """It is not done again; if it is being done, that ends here."""
+        self._members.discard(one)
+        for task, running in self._running.items():
+            if running is one:
+                task.cancel()
+
+    async def close(self) -> None:
+        tasks = (self._looking, *self._running)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _put(self, one: Repeated, delay: float) -> None:
+        heapq.heappush(self._due, (self._clock() + delay, next(self._count), one))
+        self._changed.set()
+
+    async def _look(self) -> None:
+        while True:
+            self._changed.clear()
+            now = self._clock()
+            while self._due and self._due[0][0] <= now and len(self._running) < self._most:
+                _, _, one = heapq.heappop(self._due)
+                if one in self._members:
+                    task = asyncio.ensure_future(self._do(one))
+                    self._running[task] = one
+                    task.add_done_callback(self._done)
+            is_full = len(self._running) >= self._most
+            pause = self._due[0][0] - now if self._due and not is_full else None
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._changed.wait()
+
+    async def _do(self, one: Repeated) -> None:
+        pause = await one.run()
+        if one in self._members:
+            self._put(one, jittered(pause))
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        del self._running[task]
+        self._changed.set()
