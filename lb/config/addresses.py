@@ -96,8 +96,8 @@ def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Networ
 
 
 def is_ip(host: str) -> bool:
-    """Whether `host` is an IP address, and not a name."""
-    return _ip(host) is not None
+    """Whether the host of an instance is an IP address, and not a name: no name has a number for its last label."""
+    return ":" in host or host.rpartition(".")[2].isdecimal()
 
 
 def _text(value: object, noun: str, forms: str) -> str:

@@ -90,6 +90,10 @@ class HealthTable:
             self._store(self._place(key), key, 0, condition)
         self._used += len(conditions)
 
+    def begin(self, row: int, condition: Condition) -> None:
+        """Writes a row that nobody looks at yet: it is not announced, so that there is one writer who announces."""
+        self._store(row, self._key(row), 0, condition)
+
     def keep(self, keys: set[bytes]) -> None:
         """Takes the rows of all other keys back. Call when nobody reads those any more."""
         for row in range(self._rows):

@@ -7,6 +7,7 @@ rows say is brought to a worker's instances and to the environments' lists of th
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -37,17 +38,23 @@ class Member:
         self.rows: tuple[int, ...] = ()
         self.instances: dict[int, Instance] = {}
 
-    def begin(self, rows: tuple[int, ...], table: HealthTable, now: float) -> None:
-        """Follows these rows from now on, none for an address that is not watched."""
-        self.rows = rows
+    def follow(self, rows: tuple[int, ...], checked: bool, limit: int, table: HealthTable) -> None:
+        """Goes by these rows from now on, none for an address that is not watched; nothing is read of those that it
+        follows already.
+        """
+        self.limit = limit
+        for instance in self.instances.values():
+            instance.limit = limit
+        if self.instances and (rows, checked) == (self.rows, self.checked):
+            return
+        self.rows, self.checked = rows, checked
+        now = time.monotonic()
         if not rows:
             self.apply(0, _UNWATCHED, now)
         for number, row in enumerate(rows):
             condition = table.read(row)
             if condition is not None or self.host or self.path:
                 self.apply(number, condition or _UNREAD, now)
-        for instance in self.instances.values():
-            instance.limit = self.limit
 
     def apply(self, number: int, condition: Condition, now: float) -> Instance | None:
         """Brings a condition to the instance of this number; `now` in seconds of the monotonic clock.

@@ -7,12 +7,10 @@ another thread; `commit` makes it so. Until then nothing that is live has change
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lb.config.model import Environment as EnvironmentConfig
-from lb.config.model import InstanceAddress
 from lb.routing.balancer import RoundRobin
 from lb.routing.health import HealthTable
 from lb.routing.instance import Instance
@@ -62,12 +60,18 @@ class Plan:
         registry = self._registry
         environment = registry.environments.get((app, name)) or Environment(app, name, [], RoundRobin())
         known = {member.text: member for member in registry.members.get(environment, ())}
-        members = [known.get(address.text) or _member(address) for address in config.instances]
-        rows = [
-            tuple(map(registry.table.find, keys_of(app, name, address))) if config.is_checked or address.is_name else ()
-            for address in config.instances
-        ]
-        self._planned[app, name] = _Planned(environment, members, rows, limit, config.is_checked)
+        is_checked = config.is_checked
+        planned = _Planned(environment, [], [], limit, is_checked)
+        for address in config.instances:
+            is_watched = is_checked or address.is_name
+            rows = tuple(map(registry.table.find, keys_of(app, name, address))) if is_watched else ()
+            member = known.get(address.text)
+            if member is None:
+                member = Member(address.text, "" if address.is_name else address.host, address.port, address.path)
+                member.follow(rows, is_checked, limit, registry.table)
+            planned.members.append(member)
+            planned.rows.append(rows)
+        self._planned[app, name] = planned
         return environment
 
     def commit(self) -> Gone:
@@ -80,9 +84,8 @@ class Plan:
         environments_gone = [environment for key, environment in before.items() if key not in self._planned]
         for environment in environments_gone:
             environment.instances = []
-        now = time.monotonic()
         for planned in self._planned.values():
-            planned.apply(registry.table, now)
+            planned.apply(registry.table)
         registry.watch.follow(registry.members, self._generation)
         kept = {id(instance) for planned in self._planned.values() for instance in planned.environment.instances}
         return Gone([instance for instance in had if id(instance) not in kept], environments_gone)
@@ -98,13 +101,7 @@ class _Planned:
     limit: int
     checked: bool
 
-    def apply(self, table: HealthTable, now: float) -> None:
+    def apply(self, table: HealthTable) -> None:
         for member, rows in zip(self.members, self.rows, strict=True):
-            member.limit = self.limit
-            member.checked = self.checked
-            member.begin(rows, table, now)
+            member.follow(rows, self.checked, self.limit, table)
         self.environment.instances = instances_of(self.members)
-
-
-def _member(address: InstanceAddress) -> Member:
-    return Member(address.text, "" if address.is_name else address.host, address.port, address.path)

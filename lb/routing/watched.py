@@ -33,8 +33,9 @@ def watched(config: Config) -> Iterator[Watched]:
     for app, settings in config.apps.items():
         for name, section in (("production", settings.production), ("staging", settings.staging)):
             if section is not None:
+                is_checked = section.is_checked
                 for address in section.instances:
-                    if section.is_checked or address.is_name:
+                    if is_checked or address.is_name:
                         yield Watched(app, name, section, address, keys_of(app, name, address))
 
 

@@ -208,6 +208,24 @@ def said_line(door: FrontDoor, text: str) -> list[str]:
     return [line for line in list(door.stderr) if text in line]
 
 
+def test_a_reload_keeps_what_is_known(tmp_path: Path) -> None:  # spec: R2
+    one, two, three = App(b"one"), App(b"two", 500), App(b"three", 500)
+    with Instance(one) as first, Instance(two) as second, Instance(three) as third:
+        with FrontDoor(checked(first.address, second.address), tmp_path) as door:
+            wait_state(door, first.address, "healthy")
+            since = wait_state(door, second.address, "starting")["since"]
+            assert door.reload(checked(third.address, second.address, first.address))
+            assert ask(door, 9) == [b"one"] * 9  # the one that joins has to pass a check first
+            assert wait_state(door, third.address, "starting")["state"] == "starting"
+            assert wait_state(door, second.address, "starting")["since"] == since
+            assert len(said(door, f"{second.address} is")) == 1
+            three.status = 200
+            wait_for_only(door, b"one", b"three")
+            assert door.reload(checked(second.address, first.address, health_checks=False))
+            assert set(ask(door, 4)) == {b"one", b"two"}
+        assert len(two.checks) > 0
+
+
 # Names. What the system's resolver would say is in a file.
 
 RESOLVER = """
@@ -335,6 +353,23 @@ def test_a_name_that_is_not_found_does_not_keep_the_rest_from_serving(tmp_path: 
             assert door.ask(get(host="late.example.com")).status == 503
             names.say(late=["127.0.0.1"])
             wait_for(lambda: door.ask(get(host="late.example.com")).status == 200, "the name to be found")
+
+
+def test_a_reload_brings_a_name(tmp_path: Path) -> None:  # spec: R2
+    names = Names(tmp_path)
+    names.say(app=["127.0.0.2"])
+    first_socket = reserve("127.0.0.1")
+    port = first_socket.getsockname()[1]
+    with (
+        Instance(App(b"one"), sock=first_socket) as first,
+        Instance(App(b"two"), sock=reserve("127.0.0.2", port)),
+        FrontDoor(named(first.address), tmp_path, env=names.env) as door,
+    ):
+        assert ask(door, 1) == [b"one"]
+        assert door.reload(named(f"app:{port}"))
+        assert ask(door, 2) == [b"two"] * 2
+        names.say(app=["127.0.0.1"])
+        wait_for_only(door, b"one")
 
 
 def test_nothing_but_names_that_are_not_found_is_told_at_once(tmp_path: Path) -> None:  # spec: R5

@@ -10,7 +10,6 @@ import asyncio
 import logging
 import signal
 import socket
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from lb.control.health.lines import Lines
 from lb.control.health.names import LOOKUPS, Found, by_environment, look_up, place
 from lb.control.health.probe import Probe, Subject
 from lb.control.health.question import ask
-from lb.control.health.schedule import Schedule, jittered
+from lb.control.health.schedule import Schedule, jittered, tell_failure
 from lb.control.health.subjects import subjects
 from lb.routing.health import HealthTable
 from lb.routing.watched import Watched, watched
@@ -110,7 +109,8 @@ class Watcher:
         for name in self._lookups.keys() - self._names.keys():
             self._lookups.pop(name).cancel()
         for name in self._names.keys() - self._lookups.keys():
-            self._lookups[name] = asyncio.ensure_future(self._follow(name))
+            task = self._lookups[name] = asyncio.ensure_future(self._follow(name))
+            task.add_done_callback(tell_failure)
         self._ask_everyone()
 
     async def close(self) -> None:
@@ -148,7 +148,7 @@ class Watcher:
         """Brings what the resolver says to the table. Returns whether the name has addresses, old or new."""
         moved_any = has_any = False
         for one in self._names[name]:
-            moved = place(self._table, one, self._siblings[one.app, one.environment], found, time.time())
+            moved = place(self._table, one, self._siblings[one.app, one.environment], found, self._table.write)
             has_any = has_any or bool(moved.after)
             if set(moved.before) != set(moved.after):
                 moved_any = True

@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -48,6 +48,9 @@ def look_up(name: str) -> Found:
     return Found(tuple(dict.fromkeys(str(one[4][0]) for one in of_one_family)))
 
 
+Write = Callable[[int, Condition], None]
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """What a name's addresses were and are."""
@@ -56,18 +59,19 @@ class Moved:
     after: tuple[str, ...]
 
 
-def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: Found, now: float) -> Moved:
-    """Writes a name's addresses to its rows; `siblings` are the watched of its environment. `now` since the epoch.
+def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: Found, write: Write) -> Moved:
+    """Writes a name's addresses to its rows with `write`; `siblings` are the watched of its environment.
 
     An address that stays keeps its row and state. A new one takes the place of one that goes, in one step, so that
     there is no moment without an address.
     """
+    now = time.time()
     rows = [table.find(key) for key in one.keys]
     conditions = {row: table.read(row) or Condition() for row in rows}
     there = {condition.host: row for row, condition in conditions.items() if condition.state != ABSENT}
     if not found.hosts:
         if not there:
-            table.write(rows[0], Condition(failed_at=now, error=found.error))
+            write(rows[0], Condition(failed_at=now, error=found.error))
         return Moved(tuple(there), tuple(there))
     staying = [host for host in found.hosts if host in there][: len(rows)]
     new = [host for host in found.hosts if host not in there][: len(rows) - len(staying)]
@@ -78,9 +82,9 @@ def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: 
         others = [row for sibling in siblings for key in sibling.keys if (row := table.find(key)) not in leaving]
         state = _state_of_new(one, any(is_proven(table, row) for row in others))
         for host, row in zip(new, free, strict=False):
-            table.write(row, Condition(state, host, since=now))
+            write(row, Condition(state, host, since=now))
     for row in going[len(new) :]:
-        table.write(row, Condition())
+        write(row, Condition())
     return Moved(tuple(there), (*staying, *new))
 
 
@@ -98,7 +102,7 @@ def by_environment(everything: Iterable[Watched]) -> dict[tuple[str, str], list[
     return found
 
 
-def look_up_all(table: HealthTable, names: Sequence[Watched], everything: Sequence[Watched]) -> dict[str, Found]:
+def look_up_all(table: HealthTable, names: Sequence[Watched], everything: Sequence[Watched]) -> None:
     """Looks all these up at once, for no longer than FIRST_PATIENCE, and writes what was found. Threads may stay behind
     that still wait for the resolver.
     """
@@ -113,18 +117,16 @@ def look_up_all(table: HealthTable, names: Sequence[Watched], everything: Sequen
         host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
     }
     siblings = by_environment(everything)
-    now = time.time()
     for one in names:
-        place(table, one, siblings[one.app, one.environment], found[one.address.host], now)
-    return found
+        place(table, one, siblings[one.app, one.environment], found[one.address.host], table.begin)
 
 
 def look_up_first(table: HealthTable, config: Config) -> None:
-    """Gives names that have none their addresses. A process of its own does it and ends, because threads that
-    wait for a resolver must not be in a process that forks.
+    """Gives the names that nobody knows yet their addresses; the others are the health process's. A process of its own
+    does it and ends, because threads that wait for a resolver must not be in a process that forks.
     """
     everything = list(watched(config))
-    names = [one for one in everything if one.address.is_name and not _has_address(table, one)]
+    names = [one for one in everything if one.address.is_name and _is_new(table, one)]
     if not names:
         return
     pid = os.fork()
@@ -136,6 +138,11 @@ def look_up_first(table: HealthTable, config: Config) -> None:
         finally:
             os._exit(0)
     os.waitpid(pid, 0)
+
+
+def _is_new(table: HealthTable, one: Watched) -> bool:
+    """Whether nothing was ever written to its rows."""
+    return all(table.read(table.find(key)) == Condition() for key in one.keys)
 
 
 def _has_address(table: HealthTable, one: Watched) -> bool:

@@ -10,9 +10,12 @@ from __future__ import annotations
 import asyncio
 import heapq
 import itertools
+import logging
 import random
 from contextlib import suppress
 from typing import Protocol
+
+log = logging.getLogger("lb.control")
 
 _JITTER = 0.1  # part of a pause by which it varies, so that checks spread in time
 
@@ -29,6 +32,12 @@ def jittered(pause: float) -> float:
     return pause * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  no secret
 
 
+def tell_failure(task: asyncio.Task[None]) -> None:
+    """To be called when a task is done that nobody waits for: a mistake of ours must be seen."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("a task of the health process failed", exc_info=error)
+
+
 class Schedule:
     """Runs what was added, each by itself and `most` at once, until it is closed."""
 
@@ -41,6 +50,7 @@ class Schedule:
         self._changed = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._looking = asyncio.ensure_future(self._look())
+        self._looking.add_done_callback(tell_failure)
 
     def add(self, one: Repeated, delay: float) -> None:
         """Its first time comes after `delay` seconds."""
@@ -88,3 +98,4 @@ class Schedule:
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
         self._changed.set()
+        tell_failure(task)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from lb import __version__
-from lb.config.model import App, Config, Environment
+from lb.config.model import App, Config
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.control.health.probe import Subject
 from lb.control.health.question import Question
@@ -21,12 +22,42 @@ PING = "/__engine/1/ping"
 
 def subjects(config: Config, table: HealthTable) -> Iterator[Subject]:
     """Everyone who is to be asked, as far as it has an address."""
+    plans: dict[tuple[str, str], _Plan] = {}
     for one in watched(config):
-        if one.section.is_checked:
-            yield from _subjects_of(one, config, table)
+        plan = plans.get((one.app, one.environment))
+        if plan is None:
+            plan = plans[one.app, one.environment] = _plan(one, config)
+        if plan.is_checked:
+            yield from _subjects_of(one, plan, table)
 
 
-def _subjects_of(one: Watched, config: Config, table: HealthTable) -> Iterator[Subject]:
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What all instances of an environment are asked alike; `domain` is "" for one without any."""
+
+    is_checked: bool
+    domain: str
+    fields: str
+    uris: tuple[str, ...]
+    rules: Rules
+
+
+def _plan(one: Watched, config: Config) -> _Plan:
+    section, app = one.section, config.apps[one.app]
+    through_cdn = any(bound.cdn for bound in app.domains)
+    return _Plan(
+        section.is_checked,
+        _domain(one.environment, app, config.shared_domain, one.app),
+        f"User-Agent: lb-health/{__version__}\r\n"
+        "Accept: */*\r\n"
+        f"X-Forwarded-Proto: {'https' if config.listen.https or through_cdn else 'http'}\r\n"
+        "Connection: close\r\n",
+        (section.health_uri,) if section.health_uri else (PING, "/"),
+        Rules(section.health_interval, section.health_passes, section.health_fails, section.health_start_period),
+    )
+
+
+def _subjects_of(one: Watched, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
     for key in one.keys:
         row = table.find(key)
         condition = table.read(row)
@@ -34,43 +65,23 @@ def _subjects_of(one: Watched, config: Config, table: HealthTable) -> Iterator[S
         if one.address.is_name and (condition is None or condition.state == ABSENT):
             continue
         title = instance_key(one.title, host)
-        yield Subject(row, title, host, _question(one, host or one.address.host, config), _rules(one.section))
+        yield Subject(row, title, host, _question(one, plan, host or one.address.host), plan.rules)
 
 
-def _rules(section: Environment) -> Rules:
-    return Rules(section.health_interval, section.health_passes, section.health_fails, section.health_start_period)
-
-
-def _question(one: Watched, host: str, config: Config) -> Question:
+def _question(one: Watched, plan: _Plan, host: str) -> Question:
+    """It says what a client's request would: apps refuse hosts that are not theirs (Django's ALLOWED_HOSTS) and
+    redirect what did not come over HTTPS (its SECURE_SSL_REDIRECT).
+    """
     section, address = one.section, one.address
-    family, where = socket.AF_UNIX, address.path
-    if not address.path:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    name = plan.domain or ("localhost" if address.path else address.text)
     return Question(
-        family,
-        where or (host, section.health_port or address.port),
-        (section.health_uri,) if section.health_uri else (PING, "/"),
-        _fields(one, config),
+        socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in host else socket.AF_INET,
+        address.path or (host, section.health_port or address.port),
+        plan.uris,
+        f"Host: {name}\r\n{plan.fields}".encode(),
         section.health_status,
         section.health_timeout,
     )
-
-
-def _fields(one: Watched, config: Config) -> bytes:
-    """What a client's request would say: apps refuse hosts that are not theirs (Django's ALLOWED_HOSTS) and redirect
-    what did not come over HTTPS (its SECURE_SSL_REDIRECT).
-    """
-    domain = _domain(one.environment, config.apps[one.app], config.shared_domain, one.app)
-    host = domain or ("localhost" if one.address.path else one.address.text)
-    through_cdn = any(bound.cdn for bound in config.apps[one.app].domains)
-    scheme = "https" if config.listen.https or through_cdn else "http"
-    return (
-        f"Host: {host}\r\n"
-        f"User-Agent: lb-health/{__version__}\r\n"
-        "Accept: */*\r\n"
-        f"X-Forwarded-Proto: {scheme}\r\n"
-        "Connection: close\r\n"
-    ).encode()
 
 
 def _domain(environment: str, app: App, shared_domain: str | None, name: str) -> str:

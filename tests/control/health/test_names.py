@@ -67,7 +67,9 @@ class World:
 
     def place(self, *hosts: str) -> Moved:
         found = Found(hosts) if hosts else NOT_FOUND
-        return place(self.table, self.web, by_environment(self.everything)["shop", "production"], found, 5.0)
+        return place(
+            self.table, self.web, by_environment(self.everything)["shop", "production"], found, self.table.write
+        )
 
     def rows(self) -> dict[int, tuple[str, int]]:
         """Number → address and state, of what is there."""
@@ -163,3 +165,12 @@ def test_before_the_first_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     look_up_first(world.table, world.config)
     assert world.rows() == {0: ("10.0.0.1", UNCHECKED)}
     assert unfound(world.table, world.config) == ["api:80: Name or service not known"]
+    assert world.table.generation == 0  # who follows these rows reads them first
+
+
+def test_names_that_are_known_are_left_to_who_looks_after_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", Resolver(web=("10.0.0.1",), api=("10.0.0.2",)))
+    world = World("api:80", checks=False)
+    world.place()
+    look_up_first(world.table, world.config)
+    assert unfound(world.table, world.config) == ["web:80: Name or service not known"]
