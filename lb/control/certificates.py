@@ -32,6 +32,7 @@ from lb.worker.channel import Channel
 
 log = logging.getLogger("lb.certificates")
 
+_LOOK = 30.0  # seconds between two looks at what is due, at most: the clock may have jumped
 _TICK = 0.5  # seconds between two looks at whether the store has changed
 _RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
 _KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs later
@@ -109,17 +110,15 @@ class _Certificates:
             log.warning(warning)
         manager.adopt(plan)
         self._stamp = self._store.stamp()
-        due = 0.0
-        was_idle = True
+        due = again = 0.0
         while not self._ended.is_set():
             if self._has_changed():
                 manager.reread()
                 self._channel.say("certificates")
                 due = 0.0
-            if time.time() >= due or manager.idle is not was_idle or not manager.idle:
+            if time.time() >= due or time.monotonic() >= again or not manager.idle:
                 due = manager.look()
-                was_idle = manager.idle
-            # No wait is longer than this one: the clock may jump, and another front door may work on the store.
+                again = time.monotonic() + _LOOK
             await self._wait(_TICK)
         await manager.stop()
 

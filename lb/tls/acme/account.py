@@ -43,6 +43,8 @@ class Account:
 
 async def open_account(client: AcmeClient, store: Store, email: str | None) -> Account:
     """The account that the store has, brought up to date; a new one if there is none. Raises AcmeError and OSError."""
+    if (account := _settled(client, store, email)) is not None:
+        return account
     async with _locked(client, store):
         key = await _settle_key(client, store) or _new_key(client, store, _KEY)
         record = _record(store, client.server)
@@ -50,7 +52,7 @@ async def open_account(client: AcmeClient, store: Store, email: str | None) -> A
             return await _register(client, store, key, email)
         account = Account(Signer(key, record["url"]), record["url"], record.get("orders", ""))
         if record.get("email") == email:
-            return account
+            return account  # another one has just made it
         try:
             await client.post(account.signer, account.url, {"contact": _contact(email)})
         except AcmeError as error:
@@ -61,8 +63,22 @@ async def open_account(client: AcmeClient, store: Store, email: str | None) -> A
         return account
 
 
+def _settled(client: AcmeClient, store: Store, email: str | None) -> Account | None:
+    """The account, where nothing is to be done about it."""
+    directory = client.server.directory
+    record, key = _record(store, client.server), _load_key(store.account_part(directory, _KEY))
+    if (
+        record is None
+        or key is None
+        or record.get("email") != email
+        or store.account_part(directory, _NEXT) is not None
+    ):
+        return None
+    return Account(Signer(key, record["url"]), record["url"], record.get("orders", ""))
+
+
 def forget_account(client: AcmeClient, store: Store, error: AcmeError) -> bool:
-    """Whether the CA has just said that it does not know the account: the next attempt then makes a new one."""
+    """Whether the CA has just said that it does not know the account: another one is made when it is asked for next."""
     if error.problem != "accountDoesNotExist":
         return False
     store.drop_account_part(client.server.directory, _RECORD)

@@ -69,7 +69,7 @@ class Entry:
 
     def as_status(self, at: float | None, pause: Failure | None) -> dict[str, Any]:
         """What `lb certs` shows of it."""
-        failure = self.last_failure() or (pause if not self.fits else None)
+        failure = pause or self.last_failure()
         renewal = self.state.renewal
         return {
             "name": self.wanted.name,

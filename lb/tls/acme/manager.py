@@ -26,7 +26,7 @@ from lb.tls.acme.entry import Entry
 from lb.tls.acme.errors import AcmeError, Kind
 from lb.tls.acme.held import read_held
 from lb.tls.acme.order import Means, Order, Wish
-from lb.tls.acme.policy import HOUR, Failure, after_failure, chance
+from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
 from lb.tls.acme.reach import Reach
 from lb.tls.acme.state import State, from_json, to_json
 from lb.tls.acme.store import Store
@@ -82,6 +82,9 @@ class Manager:
         for one in plan.wanted:
             self._entries[one.name].wanted = one
         self.reread()
+        for name, entry in self._entries.items():
+            if name not in self._running:
+                self._complete(entry)
 
     def reread(self) -> None:
         """Looks at the store anew: another front door, or a command, may have changed it."""
@@ -94,6 +97,17 @@ class Manager:
     def _read(self, entry: Entry) -> None:
         entry.held = read_held(self._store.certificate_path(entry.wanted.name))
         entry.state = from_json(self._store.state(entry.wanted.name))
+
+    def _complete(self, entry: Entry) -> None:
+        """Notes the outcome of an order whose certificate was installed before the end of a process."""
+        name = entry.wanted.name
+        record, key = self._store.order(name), self._store.order_key(name)
+        installed = self._store.certificate(name)
+        if not key or installed is None or not installed.startswith(key.rstrip(b"\n")):
+            return
+        with self._store.lock(name) as ours:
+            if ours:
+                self._note_success(entry, entry.state.ca if record is None else str(record.get("directory", "")))
 
     def _take(self, request: str) -> None:
         """A request stays in the store until it is done for, so that a crash does not lose it."""
@@ -111,7 +125,7 @@ class Manager:
     def look(self) -> float:
         """Starts what is due, and returns when the next thing is, in seconds since the epoch."""
         now = self._clock.now()
-        soonest = now + HOUR
+        soonest = now + DAY
         for name, entry in sorted(self._entries.items(), key=lambda item: item[1].due()):
             if name in self._running:
                 continue
@@ -122,7 +136,7 @@ class Manager:
                 self._start(name, self._ask_about(entry))
             else:
                 renewal = entry.state.renewal
-                soonest = min(soonest, at, now + HOUR if renewal is None else renewal.next_look)
+                soonest = min(soonest, at, soonest if renewal is None else renewal.next_look)
         self.write_status()
         return soonest
 
@@ -160,15 +174,17 @@ class Manager:
     # Attempts
 
     async def _attempt(self, entry: Entry) -> None:
-        name = entry.wanted.name
+        name, cas = entry.wanted.name, tuple(self._clients)
         async with self._room:
+            now = self._clock.now()
+            if entry.next_attempt(cas, self._pauses, now)[1] is None:
+                return  # while this one stood in the queue, others have found that the CA is away
             with self._store.lock(name) as ours:
-                now = self._clock.now()
                 if not ours:
                     entry.busy_until = now + _ELSEWHERE
                     return
                 self._read(entry)  # another front door may have done it just now
-                _, ca = entry.next_attempt(tuple(self._clients), self._pauses, now)
+                _, ca = entry.next_attempt(cas, self._pauses, now)
                 if ca is None:
                     return
                 try:
@@ -187,7 +203,6 @@ class Manager:
     async def _obtain(self, entry: Entry, client: AcmeClient) -> None:
         held, ca = entry.held, client.server.directory
         await self._trust_clock(entry, client)
-        account = await open_account(client, self._store, self._acme.email)
         replaces = held.ari if held is not None and entry.state.ca == ca and entry.fits else ""
         wish = Wish(
             entry.wanted.name,
@@ -198,13 +213,18 @@ class Manager:
             self._types,
             entry.state.proofs_failed,
         )
-        means = Means(self._store, self._acme.dns_hook or (), self._clock.now, self._clock.sleep, self._check)
         try:
-            await Order(client, account, wish, means).obtain()
+            await self._order(client, wish)
         except AcmeError as error:
-            if forget_account(client, self._store, error):
-                log.warning("%s does not know our account any more: a new one will be made", client.host)
-            raise
+            if not forget_account(client, self._store, error):
+                raise
+            log.warning("%s does not know our account any more: a new one is made", client.host)
+            await self._order(client, wish)
+
+    async def _order(self, client: AcmeClient, wish: Wish) -> None:
+        account = await open_account(client, self._store, self._acme.email)
+        means = Means(self._store, self._acme.dns_hook or (), self._clock.now, self._clock.sleep, self._check)
+        await Order(client, account, wish, means).obtain()
 
     async def _check(self, proof: Proof) -> None:
         await self._reach.check(proof)
@@ -223,31 +243,39 @@ class Manager:
             raise AcmeError(Kind.HERE, f"{entry.wanted.name}: not renewed: {said}")
 
     def _succeeded(self, entry: Entry, ca: str) -> None:
-        name = entry.wanted.name
-        entry.held = read_held(self._store.certificate_path(name))
-        entry.state = State(ca=ca)
-        self._save(entry)
+        self._note_success(entry, ca)
         self._pauses.pop(ca, None)
         self._limited.pop(ca, None)
         until = "" if entry.held is None else f" until {_date(entry.held.not_after)}"
         log.info("%s: certificate from %s%s", ", ".join(entry.wanted.names), self._clients[ca].host, until)
 
+    def _note_success(self, entry: Entry, ca: str) -> None:
+        entry.held = read_held(self._store.certificate_path(entry.wanted.name))
+        entry.state = State(ca=ca)
+        self._save(entry)
+        self._store.drop_order(entry.wanted.name)
+
     def _failed(self, entry: Entry, client: AcmeClient, error: AcmeError) -> None:
-        name, ca, now = entry.wanted.name, client.server.directory, self._clock.now()
+        ca, now = client.server.directory, self._clock.now()
+        self._limited[ca] = self._limited.get(ca, 0) + 1 if error.problem == "rateLimited" else 0
+        if error.of_the_ca or self._limited[ca] >= _LIMITED_IN_A_ROW:
+            self._pause(client, error, now)
+        if error.of_the_ca:
+            return  # the name has nothing to do with it
+        name = entry.wanted.name
         failure = after_failure(ca, error, before=entry.state.failure(ca), now=now, luck=chance(name, now))
         entry.state = entry.state.failed(failure)
         self._save(entry)
-        self._limited[ca] = self._limited.get(ca, 0) + 1 if error.problem == "rateLimited" else 0
-        if error.of_the_ca or self._limited[ca] >= _LIMITED_IN_A_ROW:
-            self._pause(ca, error, now)
         level = logging.ERROR if entry.is_urgent(now) else logging.WARNING
         log.log(level, "%s: no certificate: %s; next attempt %s", name, error.message, _date(failure.next_at))
 
-    def _pause(self, ca: str, error: AcmeError, now: float) -> None:
+    def _pause(self, client: AcmeClient, error: AcmeError, now: float) -> None:
         """Others need not find out one by one what one has found out."""
+        ca = client.server.directory
         before = self._pauses.get(ca)
         if before is None or not before.holds_back(now):
-            self._pauses[ca] = after_failure(ca, error, before=before, now=now, luck=chance(ca, now))
+            pause = self._pauses[ca] = after_failure(ca, error, before=before, now=now, luck=chance(ca, now))
+            log.error("no certificates for now: %s; next attempt %s", error.message, _date(pause.next_at))
 
     def _save(self, entry: Entry) -> None:
         try:
@@ -270,8 +298,10 @@ class Manager:
         before = entry.state.renewal
         known = before or ari.Renewal("" if held is None else held.ari, None, "", now)
         entry.state = replace(entry.state, renewal=renewal or replace(known, next_look=now + 6 * HOUR))
+        if renewal is None:
+            return
         self._save(entry)
-        if renewal is not None and renewal.explanation and (before is None or before.window != renewal.window):
+        if renewal.explanation and (before is None or before.window != renewal.window):
             log.warning("%s: the CA wants it renewed: %s", entry.wanted.name, renewal.explanation)
 
     async def _roll_over(self) -> None:
@@ -287,13 +317,13 @@ class Manager:
     def write_status(self) -> None:
         """What is intended, for people to see; written when it is another than before."""
         now, cas = self._clock.now(), tuple(self._clients)
-        first = self._pauses.get(cas[0]) if cas else None
-        pause = first if first is not None and first.holds_back(now) else None
+        pause = next((one for one in self._pauses.values() if one.holds_back(now)), None)
         found = []
         for name, entry in self._entries.items():
             at, _ = entry.next_attempt(cas, self._pauses, now)
             under_way = name in self._running
-            found.append({**entry.as_status(None if under_way else at, pause), "under_way": under_way})
+            shown = entry.as_status(None if under_way else at, pause if entry.due() <= now else None)
+            found.append({**shown, "under_way": under_way})
         if found == self._status:
             return
         self._status = found

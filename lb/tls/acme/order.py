@@ -74,7 +74,7 @@ class Order:
         self._store = means.store
 
     async def obtain(self) -> None:
-        """The certificate is in the store when this returns."""
+        """The certificate is in the store when this returns; the order's record stays until its outcome is noted."""
         url, resumed = await self._begin()
         try:
             await self._advance(url)
@@ -297,7 +297,6 @@ class Order:
         if held is None or not held.names.issuperset(self._wish.names):
             raise AcmeError(Kind.REFUSED, f"{self._wish.name}: the CA gave a certificate that was not ordered")
         self._store.install(self._wish.name, key, chain)
-        self._store.drop_order(self._wish.name)
 
     def _key(self) -> CertificateKey:
         pem = self._store.order_key(self._wish.name)

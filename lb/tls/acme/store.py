@@ -76,6 +76,9 @@ class Store:
         """Every certificate's file, by name."""
         return sorted((self.root / "certificates").glob("[!.]*.pem"))
 
+    def certificate(self, name: str) -> bytes | None:
+        return self._read(self.certificate_path(name))
+
     def install(self, name: str, key: bytes, chain: bytes) -> None:
         """A new certificate takes the place of the old one."""
         self._write(self.certificate_path(name), key.rstrip(b"\n") + b"\n" + chain)
@@ -115,7 +118,7 @@ class Store:
         return self._json(self.root / "status.json")
 
     def save_status(self, status: dict[str, Any]) -> None:
-        self._write(self.root / "status.json", _dump(status))
+        self._write(self.root / "status.json", json.dumps(status).encode())  # large, and written often
 
     # Accounts
 
