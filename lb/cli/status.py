@@ -50,6 +50,19 @@ def describe(answer: dict[str, Any], now: float) -> Iterator[str]:
         for kind in ("production", "staging"):
             if app[kind] is not None:
                 yield f"  {kind:<10}  {app[kind]['balance']}: {', '.join(app[kind]['instances'])}"
+                yield from _ailing(app[kind].get("health", {}), now)
+
+
+def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
+    """A line for each instance that gets no requests because of what is known about it."""
+    for text, addresses in health.items():
+        for one in addresses:
+            if one["state"] == "absent":
+                yield f"    {text} has no address: {one['error']}"
+            elif one["state"] in ("starting", "unhealthy"):
+                where = f"{text} ({one['address']})" if one["address"] else text
+                state = click.style(one["state"], fg="red")
+                yield f"    {where} is {state} for {duration(now - one['since'])}: {one['error'] or 'not asked yet'}"
 
 
 def duration(seconds: float) -> str:

@@ -49,6 +49,25 @@ def test_in_words() -> None:
     ]
 
 
+def test_instances_that_get_no_requests() -> None:
+    def one(state: str, address: str | None = None, error: str | None = None) -> dict[str, object]:
+        return {"state": state, "address": address, "since": 1000, "error": error}
+
+    health = {
+        "127.0.0.1:1": [one("healthy")],
+        "unix:/a": [one("unhealthy", error="GET / answered 500")],
+        "web:80": [one("healthy", "10.0.0.1"), one("starting", "10.0.0.2")],
+        "api:80": [one("absent", error="Name or service not known")],
+    }
+    production = {"balance": "round_robin", "instances": list(health), "health": health}
+    apps = {"shop": {"domains": [], "production": production, "staging": None}}
+    assert list(describe({**ANSWER, "apps": apps}, 1120.0))[-3:] == [
+        "    unix:/a is \x1b[31munhealthy\x1b[0m for 2 min: GET / answered 500",
+        "    web:80 (10.0.0.2) is \x1b[31mstarting\x1b[0m for 2 min: not asked yet",
+        "    api:80 has no address: Name or service not known",
+    ]
+
+
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")]
 )
