@@ -22,7 +22,8 @@ from lb.worker.revision import Revision
 log = logging.getLogger("lb.control")
 
 # Blocked while a child is born, until its own handlers are there: none is lost, and none is handled by the parent's.
-HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD})
+HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD})
+_SUPERVISORS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR2})  # nothing to do with a child
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,12 @@ class Role:
     """What a child is for.
 
     `run` gets the child's end of the channel and returns the exit status. It starts with SIGTERM and SIGUSR1 blocked
-    and unblocks them when its handlers are there; SIGINT and SIGHUP are ignored, since a terminal sends them to every
-    process and the supervisor decides. `sockets` are the listening sockets that it serves. `slot` is the worker's place
-    on the board; a child without one assists: it outlives the workers when draining, and its crashes do not end the
-    service. `place` is what the child is among the others, however many they are; `revision` tells one that is running
-    already to become this; where there is none, a new process takes its place if `settings` are no longer the same.
+    and unblocks them when its handlers are there; SIGINT, SIGHUP and SIGUSR2 are ignored, since a terminal or a person
+    sends them to every process and the supervisor decides. `sockets` are the listening sockets that it serves. `slot`
+    is the worker's place on the board; a child without one assists: it outlives the workers when draining, and its
+    crashes do not end the service. `place` is what the child is among the others, however many they are; `revision`
+    tells one that is running already to become this; where there is none, a new process takes its place if `settings`
+    are no longer the same.
     """
 
     title: str
@@ -125,8 +127,7 @@ def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None])
     try:
         signal.set_wakeup_fd(-1)
         for number in HANDLED:
-            ignored = number in (signal.SIGINT, signal.SIGHUP)
-            signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if number in _SUPERVISORS else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED - {signal.SIGTERM, signal.SIGUSR1})
         forget(child)
         setproctitle(f"lb: {child.role.title}")

@@ -74,7 +74,6 @@ class Commands:
 
     def forget(self) -> None:
         """In a child: closes what is the supervisor's alone."""
-        self._listener.close()
         for client in self._clients:
             client.connection.close()
 

@@ -27,11 +27,13 @@ class Notifier:
         environ = environ or {}
         self._address = _address(environ.get(_SOCKET, ""))
         self._every = _watchdog_interval(environ) if self._address else None
-        self.due = None if self._every is None else 0.0  # when the watchdog wants to hear from us next
+        self.due: float | None = None  # when the watchdog wants to hear from us next: not before the service is ready
 
     def ready(self, status: str) -> None:
         """The service serves: after its start, or after a reload."""
         self._send("READY=1", _status(status))
+        if self._every is not None and self.due is None:
+            self.due = 0.0
 
     def reloading(self, status: str) -> None:
         """A reload has begun; `ready` ends it, whether it succeeded or not."""
@@ -46,9 +48,9 @@ class Notifier:
         self._send(_status(status))
 
     def main_process(self, pid: int) -> None:
-        """From now on `pid` is the service's main process, and the one that the manager listens to."""
+        """From now on `pid` is the service's main process, and the one to speak for it: this one says no more."""
         self._send(f"MAINPID={pid}")
-        self._every = self.due = None
+        self._address = self._every = self.due = None
 
     def beat(self, now: float) -> None:
         """Tells the watchdog that we live, if it is time to; `due` then says when it is next."""

@@ -144,6 +144,10 @@ class Reload:
         self._leaving: list[Child] = []
         self.due: float | None = None  # when to stop waiting for answers
 
+    @property
+    def running(self) -> bool:
+        return self._state is not _State.IDLE
+
     def request(self, done: Callable[[Outcome], None] = lambda _: None) -> None:
         """Read the configuration anew and bring it to everyone; `done` is told how that went, in the end.
 

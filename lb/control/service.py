@@ -8,7 +8,6 @@ process: nothing has been forked yet.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
@@ -16,7 +15,6 @@ from pathlib import Path
 from setproctitle import setproctitle
 
 from lb.config.model import Config
-from lb.control.activation import from_systemd
 from lb.control.board import MOST_SLOTS, Board
 from lb.control.change import NextEdition
 from lb.control.edition import (
@@ -30,9 +28,10 @@ from lb.control.edition import (
 from lb.control.errors import StartError
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
-from lb.control.rendezvous import Meeting, open_meeting
+from lb.control.origin import Origin, find_origin
 from lb.control.sockets import Bound, bind_all
 from lb.control.status import Status, describe
+from lb.control.succession import Legacy
 from lb.control.supervisor import Stopping, Supervisor
 from lb.routing.clients import Clients
 from lb.routing.health import HealthTable
@@ -40,8 +39,6 @@ from lb.routing.watched import rows_needed, watched
 from lb.telemetry.counters import Slab
 from lb.tls.contexts import Contexts
 from lb.worker.revision import certificates_of, present
-
-log = logging.getLogger("lb.control")
 
 Source = Callable[[Contexts], Config]
 """Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
@@ -52,10 +49,10 @@ _FEWEST_ROWS = 4096  # of the health table: room for the instances that reloads 
 class Service:
     """A service that is ready to run."""
 
-    def __init__(self, ground: Ground, edition: Edition, meeting: Meeting | None) -> None:
+    def __init__(self, ground: Ground, edition: Edition, origin: Origin) -> None:
         self._ground = ground
         self._edition = edition
-        self._meeting = meeting
+        self._origin = origin
         self._source: Source | None = None
 
     @property
@@ -89,11 +86,17 @@ class Service:
         gc.freeze()  # children share these pages for good: their collectors never write to them
         roles = self._edition.roles(self._ground)
         notifier = Notifier(os.environ)
-        operations = Operations(self._meeting, self._describe) if self._meeting is not None else None
+        operations = Operations(self._describe, self._bequeath, self._origin)
         return Supervisor(roles, self.board, announce_ready, stopping, notifier, operations, plans=self).run()
 
     def _describe(self) -> Status:
         return describe(self.info, self.board, self._edition.urls, self.config, self._ground.table)
+
+    def _bequeath(self) -> Legacy:
+        listening, admin = (
+            tuple((one.scheme, sock) for one in bound for sock in one.sockets) for bound in (self.bound, self.admin)
+        )
+        return Legacy(listening, admin)
 
     # What a reload asks (lb.control.reload.Plans)
 
@@ -125,38 +128,27 @@ def prepare(
 
     Raises StartError, or TlsError for certificates that cannot be used.
     """
-    meeting = _open_meeting(file, environ) if file is not None else None
+    origin = find_origin(file, environ)
     try:
-        return _prepare(config, info, environ, meeting)
+        service = _prepare(config, info, origin)
     except BaseException:
-        if meeting is not None:
-            meeting.leave()
+        origin.give_up()
         raise
+    origin.settle()
+    return service
 
 
-def _open_meeting(file: Path, environ: Mapping[str, str]) -> Meeting | None:
-    try:
-        return open_meeting(file, environ)
-    except OSError as error:
-        log.warning("there will be no `lb reload` and `lb status`, only signals: no socket for them (%s)", error)
-        return None
-
-
-def _prepare(
-    config: Config, info: Mapping[str, str], environ: MutableMapping[str, str], meeting: Meeting | None
-) -> Service:
+def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service:
     try_access_log(config)
     workers = workers_of(config)
     contexts = Contexts()
     contexts.switch(present(contexts, config))
-    inherited = from_systemd(environ)
-    bound = bind_all(addresses_of(config), workers, inherited)
-    admin = bind_all(admin_addresses_of(config), 1, inherited)
-    inherited.close_unused()
+    bound = bind_all(addresses_of(config), workers, origin.listening)
+    admin = bind_all(admin_addresses_of(config), 1, origin.admin)
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
     snapshot, registry = compile_first(config, table, bound, workers)
     ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Clients(MOST_SLOTS), Board(workers))
-    return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), meeting)
+    return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), origin)
 
 
 def workers_of(config: Config) -> int:

@@ -2,7 +2,7 @@
 
 It waits for two things only: signals, which the C-level handler turns into bytes on a socket, and lines from its
 children. Life is three states: running → draining (no place is filled again, the workers finish what they do) →
-stopping (they are cut).
+stopping (they are cut). After an upgrade it retires: as draining, but a successor serves the same sockets.
 
 A child that dies is replaced at once. Only one that dies within a second of its start makes the next wait, a little
 longer each time; a worker that does so five times in a row cannot work, and the service ends with the reason instead of
@@ -20,11 +20,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from setproctitle import setproctitle
+
 from lb.control.board import Board
 from lb.control.child import Child, Role, death_in_words
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
-from lb.control.reload import NoPlans, Plans, Reload
+from lb.control.reload import NoPlans, Outcome, Plans, Reload
 from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
@@ -72,6 +74,7 @@ class Supervisor:
         self._plans = plans or NoPlans()
         self.reload = Reload(self._plans, self, self._notifier)
         self._announced = False
+        self._retiring = False
         self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
         self._status = 0
@@ -86,6 +89,8 @@ class Supervisor:
                 for key, _ in self._selector.select(self._timeout()):
                     key.data()
                 self._reap()
+                if self._operations is not None:
+                    self._operations.child_ended()
                 self._meet_deadlines()
                 if self._board.draining and self._drained():
                     return self._status
@@ -98,9 +103,9 @@ class Supervisor:
             end.setblocking(False)
         self._selector.register(self._wakeup, selectors.EVENT_READ, self._take_signals)
         if self._operations is not None:
-            self._operations.begin(self._selector)
+            self._operations.begin(self._selector, self)
         # SIGCHLD and the rest need a handler, however empty, for the wake-up byte to be written.
-        numbers = (*self._stopping.signals, signal.SIGHUP, signal.SIGUSR1, signal.SIGCHLD)
+        numbers = (*self._stopping.signals, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD)
         before = {number: signal.signal(number, lambda *_: None) for number in numbers}
         wakeup_before = signal.set_wakeup_fd(self._signalled.fileno(), warn_on_full_buffer=False)
         try:
@@ -121,16 +126,47 @@ class Supervisor:
                 self._send_all(signal.SIGUSR1)
             elif number == signal.SIGHUP:
                 log.info("SIGHUP: reading the configuration anew")
-                self.reload.request()
+                self.change(lambda _: None)
+            elif number == signal.SIGUSR2 and self._operations is not None:
+                self._operations.upgrade()
 
     def _stop_asked(self, name: str) -> None:
-        if self._board.draining:
+        if self._board.draining and not self._retiring:
             log.info("%s again: stopping at once", name)
             self._status = 1
             self._stop()
         else:
             log.info("%s: draining: running requests finish, new ones are refused; once more stops at once", name)
             self._drain()
+
+    # What operations ask
+
+    def refusal(self) -> str:
+        """Why there can be no upgrade at present, or ""."""
+        if self._board.draining:
+            return "the service is ending"
+        if not self._announced:
+            return "the service is still starting"
+        return "a reload is under way" if self.reload.running else ""
+
+    def change(self, done: Callable[[Outcome], None]) -> None:
+        """Read the configuration anew; `done` is told how that went."""
+        if self._operations is not None and self._operations.upgrading:
+            log.error("not reloaded: an upgrade is under way, which reads the configuration, too")
+            done(Outcome(("an upgrade is under way, which reads the configuration, too",)))
+        else:
+            self.reload.request(done)
+
+    def retire(self, successor: int) -> None:
+        """Process `successor` serves the same sockets: finish what has begun, and end."""
+        log.info("process %d serves now; what has begun here goes on to its end", successor)
+        setproctitle("lb: supervisor, retiring")
+        self._retiring = True
+        self._notifier.main_process(successor)
+        self._begin_end()
+        for child in self.children:
+            if child.role.slot is None or not (child.retiring or child.say("retire")):
+                child.send_signal(signal.SIGTERM)
 
     # Children
 
@@ -202,6 +238,8 @@ class Supervisor:
             log.info("%s (pid %d) serves", child.role.title, child.pid)
         if not self._announced and not self._board.draining and self._all_ready():
             self._announced = True
+            if self._operations is not None:
+                self._operations.service_serves()
             self._announce_ready()
             self._notifier.ready(_in_words(self._board.serving))
 
@@ -267,9 +305,19 @@ class Supervisor:
     # The end
 
     def _drain(self) -> None:
+        self._retiring = False
+        self._notifier.stopping("draining: running requests finish")
+        self._begin_end()
+        for child in self.children:
+            if child.role.slot is not None and not child.retiring:  # who retires was told; a second time would cut it
+                child.send_signal(signal.SIGTERM)
+        if self._stopping.drain_limit is not None:
+            self._stop_at = time.monotonic() + self._stopping.drain_limit
+
+    def _begin_end(self) -> None:
+        """No place is filled again, nothing is changed any more, and nobody is accepted."""
         self._board.drain()
         self.reload.end()
-        self._notifier.stopping("draining: running requests finish")
         if self._operations is not None:
             self._operations.end()
         for child in self.children:
@@ -277,10 +325,6 @@ class Supervisor:
             if child.role.slot is not None:
                 for sock in child.role.sockets:
                     sock.close()  # with the worker's copy the port closes: who comes now is refused, not left waiting
-                if not child.retiring:  # who retires has been told, and a second time would cut it
-                    child.send_signal(signal.SIGTERM)
-        if self._stopping.drain_limit is not None:
-            self._stop_at = time.monotonic() + self._stopping.drain_limit
 
     def _stop(self) -> None:
         """A second SIGTERM stops a worker at once; SIGKILL follows for one that does not."""

@@ -181,7 +181,7 @@ class Client(Wire):
         elif exchange is None:
             if self._begun:
                 return  # the time for a head runs from its first byte
-            deadline = now + (_GRACE if engine.draining else engine.snapshot.idle)
+            deadline = now + (_GRACE if engine.hurried else engine.snapshot.idle)
         elif exchange.is_waiting():
             deadline = now + engine.snapshot.connect
         elif exchange.awaits_client():

@@ -16,7 +16,7 @@ cdef class Engine:
     cdef public Paces paces
     cdef public Presence presence
     cdef public object clients, room
-    cdef public bint draining
+    cdef public bint draining, hurried
     cdef public Py_ssize_t open_connections, open_exchanges, waiting
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries
     cdef object _loop, _log, _row, _append, _format, _tick_handle, _errors, _listeners, _clients, _on_error, _watch

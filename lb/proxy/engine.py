@@ -65,6 +65,7 @@ class Engine:
         "deadlines",
         "draining",
         "handshakes",
+        "hurried",
         "open_connections",
         "open_exchanges",
         "paces",
@@ -103,7 +104,7 @@ class Engine:
         self._listeners: dict[Listener, socket.socket] = {}
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
-        self.draining = False
+        self.draining = self.hurried = False
         self.open_connections = self.open_exchanges = self.waiting = 0
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = 0
@@ -230,9 +231,19 @@ class Engine:
         """Lines that the log before could not write any more."""
         self._base[_PLACE["log_lines_dropped_total"]] += count
 
+    def step_aside(self) -> None:
+        """Accept no more, and leave what waits to whoever else has the sockets; close every connection after the
+        request that it brings next.
+
+        Who is idle keeps the time that he has for it: a connection closed on him might meet his next request.
+        """
+        self.draining = True
+        for listener in list(self._listeners):
+            self.hand_over(listener)
+
     def drain(self) -> None:
         """Accept no more, close idle connections, and every other one when its exchange has ended."""
-        self.draining = True
+        self.draining = self.hurried = True
         self.stop_listening()
         for client in list(self._clients):
             client.drain()  # type: ignore[attr-defined]

@@ -1,7 +1,8 @@
 """A worker: one process with an event loop that serves what it inherited, changes when it is told to, drains and goes.
 
 It knows signals, the channel to the supervisor and the engine's few methods; it does not know HTTP. Life: serving →
-draining (the first SIGTERM, or the supervisor's death) → gone. A second SIGTERM skips what is left of draining.
+draining (the first SIGTERM, or the supervisor's death) → gone. A second SIGTERM skips what is left of draining. Where
+others serve the same sockets it retires instead: the same, in no hurry.
 """
 
 from __future__ import annotations
@@ -108,6 +109,8 @@ class _Worker:
     def _heard(self, message: Message) -> None:
         if self._draining:
             message.drop()  # nothing begins here any more
+        elif message.verb == "retire":
+            self._retire()
         else:
             self._changing.heard(message)
 
@@ -121,6 +124,12 @@ class _Worker:
         log.error("the supervisor is gone: draining")
         if not self._draining:
             self._drain()
+
+    def _retire(self) -> None:
+        """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried."""
+        self._engine.step_aside()
+        self._listeners.close()
+        self._look_if_drained()
 
     def _drain(self) -> None:
         self._draining = True

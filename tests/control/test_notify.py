@@ -68,16 +68,21 @@ def test_every_message(manager: Manager) -> None:
     assert before <= int(heard["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
     notifier.status("a line\nMAINPID=1")  # a line break must not begin a field of its own
     assert manager.hear() == {"STATUS": "a line MAINPID=1"}
-    notifier.main_process(4711)
-    assert manager.hear() == {"MAINPID": "4711"}
     notifier.stopping("draining")
     assert manager.hear() == {"STOPPING": "1", "STATUS": "draining"}
+    notifier.main_process(4711)
+    assert manager.hear() == {"MAINPID": "4711"}
+    notifier.stopping("not the service any more")
+    assert manager.heard_nothing()
 
 
 def test_the_watchdog_hears_from_us_twice_as_often_as_it_asks(manager: Manager) -> None:
     notifier = Notifier(
         {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": str(os.getpid())}
     )
+    assert notifier.due is None  # it does not wait for a service that starts
+    notifier.ready("serving")
+    assert "READY" in manager.hear()
     notifier.beat(100.0)
     assert manager.hear() == {"WATCHDOG": "1"}
     assert notifier.due == 101.5
@@ -98,6 +103,8 @@ def test_the_watchdog_hears_from_us_twice_as_often_as_it_asks(manager: Manager) 
 )
 def test_no_watchdog(manager: Manager, environ: dict[str, str]) -> None:
     notifier = Notifier({"NOTIFY_SOCKET": manager.address, **environ})
+    notifier.ready("serving")
+    assert "READY" in manager.hear()
     assert notifier.due is None
     notifier.beat(1.0)
     assert manager.heard_nothing()

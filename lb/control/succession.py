@@ -1,0 +1,114 @@
+"""What one supervisor hands to the next one on an upgrade, and what the two say to each other while both live.
+
+The predecessor starts the successor with open descriptors and one environment variable that says what they are: the
+listening sockets, a line, and where stderr really goes. Until the successor has all that it needs, its stderr leads to
+the predecessor, who wants to say why it failed. Then: "ready" when it serves → the predecessor retires and closes the
+line → the successor is the service. Both sides are here, since they must agree across versions: what is unknown in the
+variable is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from lb.control.activation import Inherited, Passed, open_passed
+from lb.control.errors import StartError
+
+VARIABLE = "LB_UPGRADE"
+READY = b"ready\n"
+_NOT_FOR_IT = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")  # they speak of one process
+_PATIENCE = 5.0  # seconds for the predecessor to retire
+_STDERR = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """The predecessor's side: its listening sockets, each with its scheme."""
+
+    listening: tuple[tuple[str, socket.socket], ...]
+    admin: tuple[tuple[str, socket.socket], ...]
+
+    def descriptors(self) -> list[int]:
+        return [fd for passed in (_once(self.listening), _once(self.admin)) for _, fd in passed]
+
+    def environment(self, environ: Mapping[str, str], line: int, stderr: int) -> dict[str, str]:
+        """The successor's environment; `line` and `stderr` are descriptors."""
+        said = {
+            "from": os.getpid(),
+            "listening": _once(self.listening),
+            "admin": _once(self.admin),
+            "line": line,
+            "stderr": stderr,
+        }
+        kept = {name: value for name, value in environ.items() if name not in _NOT_FOR_IT}
+        return {**kept, VARIABLE: json.dumps(said)}
+
+
+@dataclass(slots=True)
+class Succession:
+    """The successor's side: what it was handed."""
+
+    predecessor: int
+    listening: Inherited
+    admin: Inherited
+    _line: socket.socket
+    _stderr: int = field(default=-1)
+
+    def speak_for_itself(self) -> None:
+        """From here on stderr is not the predecessor's to read."""
+        sys.stderr.flush()
+        os.dup2(self._stderr, _STDERR)
+        os.close(self._stderr)
+
+    def succeed(self) -> None:
+        """We serve: lets the predecessor retire, and returns when it has made us the service's main process."""
+        with self._line as line, suppress(OSError):
+            line.settimeout(_PATIENCE)
+            line.sendall(READY)
+            line.recv(1)
+
+    def forget(self) -> None:
+        """In a child: the line is the supervisor's alone."""
+        self._line.close()
+
+
+def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
+    """What we were handed, if this process was started to succeed another; the variable is removed.
+
+    Raises StartError if that makes no sense.
+    """
+    text = environ.pop(VARIABLE, "")
+    if not text:
+        return None
+    try:
+        said = json.loads(text)
+        source = f"process {said['from']}"
+        for descriptor in (said["line"], said["stderr"]):
+            os.set_inheritable(descriptor, False)
+        return Succession(
+            said["from"],
+            Inherited(source, _open(source, said["listening"])),
+            Inherited(source, _open(source, said["admin"])),
+            socket.socket(fileno=said["line"]),
+            said["stderr"],
+        )
+    except (ValueError, TypeError, KeyError, OSError) as error:
+        raise StartError(
+            f"{VARIABLE} is set by `lb upgrade` alone, and this does not come from there: {text}"
+        ) from error
+
+
+def _once(sockets: Iterable[tuple[str, socket.socket]]) -> list[tuple[str, int]]:
+    """Each socket once, by whichever of its descriptors: slots may share it."""
+    first = {os.fstat(sock.fileno()).st_ino: (scheme, sock.fileno()) for scheme, sock in reversed(list(sockets))}
+    return list(reversed(first.values()))
+
+
+def _open(source: str, passed: Iterable[tuple[str, int]]) -> list[Passed]:
+    return [open_passed(source, fd, scheme) for scheme, fd in passed]

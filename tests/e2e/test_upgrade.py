@@ -1,0 +1,295 @@
+"""A new version of the program on the same sockets, and nothing lost on the way: clause R2."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.harness import process
+from tests.e2e.harness.client import Client, chunk, get, post
+from tests.e2e.harness.door import FrontDoor, configure, run_lb
+from tests.e2e.harness.instance import Instance, Peer
+from tests.e2e.harness.scripts import Echo, echo, ok
+from tests.e2e.harness.waiting import PATIENCE, wait_for
+from tests.e2e.harness.wire import read_chunk
+
+
+class Upgraded:
+    """The service behind a door across upgrades: its processes come and go, and none may stay."""
+
+    def __init__(self, door: FrontDoor) -> None:
+        self.door = door
+        self.file = door.directory / "lb.yaml"
+        self.pids = [door.pid]
+
+    def status(self) -> dict[str, object]:
+        status: dict[str, object] = json.loads(run_lb("status", str(self.file), "--json").stdout)
+        return status
+
+    def upgrade(self) -> int:
+        """By the command; the successor's process id."""
+        ended = run_lb("upgrade", str(self.file))
+        assert ended.returncode == 0, ended.stderr
+        found = re.fullmatch(r"process (\d+) serves now; process (\d+) ends what it has begun\n", ended.stdout)
+        assert found is not None, ended.stdout
+        assert int(found[2]) == self.pids[-1]
+        self.pids.append(int(found[1]))
+        return self.pids[-1]
+
+    def first_ended(self) -> int:
+        """The exit code of the process that the door started. (Its pipes are its successors' too.)"""
+        return self.door.process.wait(PATIENCE)
+
+    def end(self) -> None:
+        """Stops the last one, and waits for all."""
+        os.kill(self.pids[-1], signal.SIGTERM)
+        wait_for(lambda: not [pid for pid in self.pids if process.is_alive(pid)], "all supervisors to be gone")
+        assert self.door.wait_end() == 0
+
+
+@contextmanager
+def serving(tmp_path: Path, *instances: str, **top: Any) -> Iterator[Upgraded]:
+    """The processes of one door, killed at the end whichever of them are left."""
+    door = FrontDoor(configure(*instances, **top), tmp_path)
+    upgraded = Upgraded(door)
+    try:
+        yield upgraded
+    except BaseException as problem:
+        problem.add_note("stderr: " + "\n".join(door.stderr))
+        raise
+    finally:
+        door.kill()  # its whole session
+
+
+def test_the_successor_serves_the_same_port_and_the_old_one_ends(tmp_path: Path) -> None:
+    # spec: R2
+    with Instance(echo()) as instance, serving(tmp_path, instance.address, workers=2, admin="127.0.0.1:0") as service:
+        door = service.door
+        first = set(door.workers)
+        successor = service.upgrade()
+        assert service.first_ended() == 0
+        assert not [pid for pid in first if process.is_alive(pid)]
+        assert service.status()["supervisor"] == successor
+        assert door.ask(get()).status == 200
+        with Client(("127.0.0.1", door.port("admin"))) as client:
+            told = json.loads(client.ask(get("/status", host="localhost")).body)
+        assert told["supervisor"] == successor
+        service.upgrade()
+        wait_for(lambda: not process.is_alive(successor), "the second one to end")
+        assert door.ask(get()).status == 200
+        service.end()
+
+
+def test_sigusr2_is_the_same(tmp_path: Path) -> None:
+    # spec: R2
+    with Instance(echo()) as instance, serving(tmp_path, instance.address) as service:
+        service.door.signal(signal.SIGUSR2)
+        assert service.first_ended() == 0
+        assert service.door.ask(get()).status == 200
+        successor = service.status()["supervisor"]
+        assert isinstance(successor, int)
+        told = f"process {successor} serves now; what has begun here goes on to its end"
+        assert any(told in line for line in service.door.stderr)
+        service.pids.append(successor)
+        service.end()
+
+
+def test_what_has_begun_ends_well(tmp_path: Path) -> None:
+    # spec: R2, F4: an open tunnel, a download, an upload, an idle connection
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            request = peer.request()
+            if request.target == b"/tunnel":
+                peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                while data := peer.sock.recv(100):
+                    peer.send(data.upper())
+                return
+            if request.target == b"/download":
+                peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first"))
+                release.wait(30)
+                peer.send(chunk(b"last") + b"0\r\n\r\n")
+            else:
+                peer.send(ok(request.body))
+
+    with Instance(script) as instance, serving(tmp_path, instance.address) as service:
+        door = service.door
+        with door.connect() as tunnel, door.connect() as download, door.connect() as upload, door.connect() as idle:
+            tunnel.send(get("/tunnel", "Connection: Upgrade", "Upgrade: websocket"))
+            assert tunnel.head().status == 101
+            download.send(get("/download"))
+            download.head()
+            assert read_chunk(download.stream) == b"first"
+            begun = post("/upload", b"0123456789")
+            upload.send(begun[:-5])
+            assert idle.ask(get("/idle")).status == 200
+            service.upgrade()
+            tunnel.send(b"still here")
+            assert tunnel.stream.exactly(10) == b"STILL HERE"
+            upload.send(begun[-5:])
+            assert upload.response().body == b"0123456789"
+            time.sleep(1.5)  # longer than somebody idle has in a drain
+            last = idle.ask(get("/idle"))
+            assert (last.status, last.one("connection").lower()) == (200, b"close")
+            assert idle.rest() == b""
+            assert process.is_alive(door.pid)
+            release.set()
+            assert read_chunk(download.stream) == b"last"
+            tunnel.send(b"and here")
+            assert tunnel.stream.exactly(8) == b"AND HERE"
+        assert service.first_ended() == 0
+        service.end()
+
+
+def test_nothing_is_lost_under_load(tmp_path: Path) -> None:
+    # spec: R2
+    def script(peer: Peer) -> None:
+        while True:
+            request = peer.request()
+            if request.target == b"/tunnel":
+                peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                while data := peer.sock.recv(100):
+                    peer.send(data.upper())
+                return
+            peer.send(ok(request.target + request.body))
+
+    with Instance(script) as instance, serving(tmp_path, instance.address, workers=2) as service:
+        load = Load(service.door)
+        for turn in range(3):
+            wait_for(partial(load.is_moving, turn), "requests of every kind")
+            service.upgrade()
+        wait_for(lambda: load.is_moving(4), "requests after it")
+        load.stop()
+        assert load.lost == []
+        service.end()
+
+
+class Load:
+    """Clients that ask without a pause: each on a new connection, on kept ones, through tunnels."""
+
+    def __init__(self, door: FrontDoor) -> None:
+        self.door = door
+        self.counts: Counter[str] = Counter()
+        self.lost: list[str] = []
+        self._stopped = threading.Event()
+        kinds = [self.come_anew] * 3 + [self.stay] * 4 + [self.talk] * 3
+        self._threads = [threading.Thread(target=self._run, args=(kind,)) for kind in kinds]
+        for thread in self._threads:
+            thread.start()
+
+    def is_moving(self, turn: int) -> bool:
+        """Every kind has done as much again as before."""
+        assert self.lost == []
+        return all(self.counts[kind] >= 60 * (turn + 1) for kind in ("new", "kept", "tunnel"))
+
+    def stop(self) -> None:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+
+    def _run(self, kind: object) -> None:
+        try:
+            kind()  # type: ignore[operator]
+        except Exception as error:  # noqa: BLE001  whatever it is, something was lost
+            self.lost.append(f"{kind.__name__}: {error!r}")  # type: ignore[attr-defined]
+
+    def come_anew(self) -> None:
+        while not self._stopped.is_set():
+            with self.door.connect() as client:
+                self._ask(client)
+            self.counts["new"] += 1
+
+    def stay(self) -> None:
+        while not self._stopped.is_set():
+            with self.door.connect() as client:
+                while not self._stopped.is_set() and self._ask(client):
+                    self.counts["kept"] += 1
+                    time.sleep(0.002)
+
+    def talk(self) -> None:
+        with self.door.connect() as client:
+            client.send(get("/tunnel", "Connection: Upgrade", "Upgrade: websocket"))
+            assert client.head().status == 101
+            while not self._stopped.is_set():
+                client.send(b"hello")
+                assert client.stream.exactly(5) == b"HELLO"
+                self.counts["tunnel"] += 1
+                time.sleep(0.002)
+
+    def _ask(self, client: Client) -> bool:
+        """One request that must not be repeated; whether the connection may be used again."""
+        self.counts["asked"] += 1
+        target = f"/{self.counts['asked']}"
+        response = client.ask(post(target, b"body"))
+        assert (response.status, response.body) == (200, target.encode() + b"body")
+        return not any(value.lower() == b"close" for name, value in response.fields if name.lower() == b"connection")
+
+
+@pytest.mark.parametrize("how", ["bad configuration", "no access log", "crash", "workers crash"])
+def test_a_successor_that_cannot_serve_changes_nothing(tmp_path: Path, how: str) -> None:
+    # spec: R2, R5
+    with Instance(echo()) as instance, serving(tmp_path, instance.address, workers=2) as service:
+        door = service.door
+        workers = set(door.workers)
+        text = service.file.read_text()
+        if how == "bad configuration":
+            service.file.write_text(text.replace('"workers"', '"wrokers"'))
+            code, reason = 78, r"exited with status 78\n.*lb.yaml:\d+:\d+.*wrokers.*workers"
+        elif how == "no access log":
+            config = json.loads(text)
+            config["access_log"] = {"path": str(tmp_path / "missing" / "log"), "format": "json"}
+            service.file.write_text(json.dumps(config))
+            code, reason = 1, r"exited with status 1\n.*cannot write the access log"
+        elif how == "crash":
+            # `python -m` looks in the working directory first: what the successor imports is not what is running here.
+            (tmp_path / "click.py").write_text("raise ImportError('a broken release')")
+            code, reason = 1, r"exited with status 1\n.*a broken release"
+        else:
+            (tmp_path / "uvloop.py").write_text("__version__ = '0'\ndef new_event_loop(): raise OSError('broken')")
+            code, reason = 1, r"exited with status 1; the service's log says why"
+        with door.connect() as client:
+            assert client.ask(get()).status == 200
+            ended = run_lb("upgrade", str(service.file))
+            assert ended.returncode == code, ended.stderr
+            assert re.search(r"the service goes on as it was: it " + reason, ended.stderr, re.DOTALL), ended.stderr
+            assert Echo(client.ask(get())).target == "/"
+        assert any("the upgrade failed, and this version goes on" in line for line in door.stderr)
+        assert set(door.workers) == workers
+        for _ in range(10):
+            assert door.ask(get()).status == 200
+        service.file.write_text(text)
+        for broken in tmp_path.glob("*.py"):
+            broken.unlink()
+        service.upgrade()
+        service.end()
+
+
+def test_a_drain_ends_an_upgrade_that_is_under_way(tmp_path: Path) -> None:
+    # spec: R2
+    with Instance(echo()) as instance, serving(tmp_path, instance.address) as service:
+        door = service.door
+        door.signal(signal.SIGUSR2)
+        wait_for(lambda: any("starting a successor" in line for line in door.stderr), "the upgrade to begin")
+        door.signal(signal.SIGTERM)
+        assert service.first_ended() == 0
+        assert any("the service was stopped meanwhile" in line or "serves now" in line for line in door.stderr)
+
+
+def test_nothing_runs(tmp_path: Path) -> None:
+    # spec: R5
+    ended = run_lb("upgrade", str(tmp_path / "shop.yaml"))
+    assert ended.returncode == 1
+    assert "nothing serves" in ended.stderr
