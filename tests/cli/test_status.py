@@ -60,9 +60,8 @@ def test_instances_that_get_no_requests() -> None:
         "api:80": [one("absent", error="Name or service not known")],
     }
     production = {"balance": "round_robin", "instances": list(health), "health": health}
-    apps = {"shop": {"domains": [], "production": production, "staging": None}}
-    answer: dict[str, object] = {**ANSWER, "apps": apps}
-    assert list(describe(answer, 1120.0))[-3:] == [
+    apps: dict[str, object] = {"shop": {"domains": [], "production": production, "staging": None}}
+    assert list(describe({**ANSWER, "apps": apps}, 1120.0))[-3:] == [
         "    unix:/a is \x1b[31munhealthy\x1b[0m for 2 min: GET / answered 500",
         "    web:80 (10.0.0.2) is \x1b[31mstarting\x1b[0m for 2 min: not asked yet",
         "    api:80 has no address: Name or service not known",
