@@ -71,6 +71,13 @@ def test_responses(data: bytes, limits: Limits) -> None:
     )
 
 
+@pytest.mark.parametrize("arguments", [(None, Limits()), (b"", None), ("", Limits())])
+def test_other_types_are_refused(arguments: tuple[Any, Any]) -> None:
+    for scan in (lb.http.scan.scan_request, lb.http.scan.scan_response):
+        with pytest.raises(TypeError):
+            scan(*arguments)
+
+
 def _fed(body: Any, pieces: list[bytes]) -> list[Any]:
     steps: list[Any] = []
     try:
