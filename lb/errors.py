@@ -50,6 +50,12 @@ _TABLE = (
         "No app is bound to this domain.",
         "The operator can bind the domain to an app in the configuration.",
     ),
+    Cause(
+        "client_certificate_required",
+        403,
+        "This domain is for clients that show a certificate, which plain HTTP cannot carry.",
+        "The client has to connect over HTTPS, with a certificate that the operator's authority has signed.",
+    ),
     Cause("challenge_not_found", 404, "No ACME challenge with this token is pending.", _CLIENT),
     Cause(
         "connection_limit_reached",

@@ -64,15 +64,14 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     from lb.tls.acme.wanted import make_plan  # noqa: PLC0415
     from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
     from lb.tls.presented import Presented, present  # noqa: PLC0415
+    from lb.tls.sources import handshake_policy  # noqa: PLC0415
 
     whole: KeyPath = ("tls", "certificates")
-    paths: dict[Path, KeyPath] = {}  # where each file is named
-    for index, pair in enumerate(certificates):
-        paths.setdefault(pair.cert, (*whole, index, "cert"))
-        paths.setdefault(pair.key, (*whole, index, "key"))
     try:
-        presented = present(certificates, contexts.presented if contexts is not None else Presented())
+        before = contexts.presented if contexts is not None else Presented()
+        presented = present(certificates, before, handshake_policy(loaded.config))
     except TlsError as error:
+        paths = _places(loaded.config)
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
     warnings = [origin.key_problem(whole, text, level="warning") for text in presented.warnings]
@@ -87,6 +86,19 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
                 hint = "add a certificate for it to tls.certificates"
                 warnings.append(origin.problem(where, message, hint, "warning"))
     return warnings
+
+
+def _places(config: Config) -> dict[Path, KeyPath]:
+    """Where each file is named."""
+    paths: dict[Path, KeyPath] = {}
+    for index, pair in enumerate(config.tls.certificates):
+        paths.setdefault(pair.cert, ("tls", "certificates", index, "cert"))
+        paths.setdefault(pair.key, ("tls", "certificates", index, "key"))
+    for app, settings in config.apps.items():
+        for index, domain in enumerate(settings.domains):
+            if domain.client_ca is not None:
+                paths.setdefault(domain.client_ca, ("apps", app, "domains", index, "client_ca"))
+    return paths
 
 
 def _about_missing(file: Path) -> str:

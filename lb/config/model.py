@@ -29,6 +29,7 @@ from lb.config.fields import (
     SharedDomain,
     Switch,
     Workers,
+    choice,
     count,
     one_or_more,
     or_none,
@@ -243,6 +244,14 @@ class Domain(Section):
         description="Clients come through a CDN: what its addresses (trusted_proxies) say about them is believed.",
     )
     compression: Switch = Field(default=True, description="false: never compress responses on this domain.")
+    client_ca: File | None = Field(
+        default=None,
+        description="PEM file of authorities: clients show a certificate that one of them signed; the app gets it in "
+        "Client-Cert.",
+    )
+    client_auth: Annotated[Literal["required", "optional"], choice("required", "optional")] = Field(
+        default="required", description="With client_ca: whether a client without a certificate is refused."
+    )
 
 
 def _domain(value: object) -> object:

@@ -74,6 +74,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _https_has_certificates,
         _acme_can_work,
         _force_https_has_https,
+        _clients_can_show_certificates,
         _header_limits_fit,
         _burst_has_a_rate,
         _apps_exist,
@@ -174,6 +175,18 @@ def _force_https_has_https(scene: Scene) -> Iterator[Problem]:
         if domain.force_https:
             message = f"{domain.name} redirects to HTTPS, but there is no listen.https"
             yield scene.origin.problem((*path, "force_https"), message, "add listen.https, or remove force_https")
+
+
+def _clients_can_show_certificates(scene: Scene) -> Iterator[Problem]:
+    for path, domain in scene.domains():
+        if domain.client_ca is None:
+            if "client_auth" in domain.model_fields_set and (*path, "client_ca") not in scene.refused:
+                hint = "add client_ca: clients.pem, or remove client_auth"
+                message = f"{domain.name}: client_auth says nothing without client_ca"
+                yield scene.origin.problem((*path, "client_auth"), message, hint)
+        elif not scene.config.listen.https and scene.is_certain("listen", "https"):
+            message = f"{domain.name} asks clients for certificates, but there is no listen.https"
+            yield scene.origin.problem((*path, "client_ca"), message, "add listen.https, or remove client_ca")
 
 
 def _header_limits_fit(scene: Scene) -> Iterator[Problem]:

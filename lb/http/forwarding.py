@@ -7,6 +7,8 @@ trust: both are told.
 
 from __future__ import annotations
 
+from base64 import b64encode
+
 MAX_PASSES = 5
 """How many Via entries of ours a request may carry before it is taken to go round in a loop (H5)."""
 
@@ -26,6 +28,11 @@ def around_host(address: bytes, scheme: bytes, chain: bytes | None) -> tuple[byt
         node,
     )
     return before, b";proto=%b\r\nVia: 1.1 lb\r\n" % scheme
+
+
+def client_certificate_line(der: bytes | None) -> bytes:
+    """Client-Cert (RFC 9440) for a certificate in DER form; nothing without one."""
+    return b"" if der is None else b"Client-Cert: :%b:\r\n" % b64encode(der)
 
 
 def host_value(host: bytes) -> bytes:

@@ -15,6 +15,7 @@ cdef class Client(Wire):
     cdef public Exchange exchange
     cdef public bytes address, scheme
     cdef public object certificate
+    cdef public bytes client_auth, client_certificate
     cdef public bint leaving, secure
     cdef bint _reading, _begun, _silent, _established, _counted
     cdef long long _key

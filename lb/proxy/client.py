@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
-from lb.http.forwarding import around_host, host_value
+from lb.http.forwarding import around_host, client_certificate_line, host_value
 from lb.http.head import RequestHead
 from lb.proxy.deadlines import NEVER
 from lb.proxy.exchange import Exchange
 from lb.proxy.listener import Listener
-from lb.proxy.memory_tls import Certificate, Terminator
+from lb.proxy.memory_tls import Certificate, ServerTls, Terminator
 from lb.proxy.room import PATIENCE
 from lb.proxy.wire import Wire
 from lb.routing.clients import client_behind
@@ -36,7 +36,8 @@ _IN_A_ROW = 32  # requests that one connection gets answered before others have 
 
 class Client(Wire):
     """One connection from a client. `certificate` is what its TLS side presents for the name it asked for, else
-    None.
+    None; `client_auth` the domain that the client's own certificate was asked for, if any, and `client_certificate` the
+    field line that tells an app about that one, empty if there is none.
     """
 
     __slots__ = (
@@ -53,6 +54,8 @@ class Client(Wire):
         "_silent",
         "address",
         "certificate",
+        "client_auth",
+        "client_certificate",
         "engine",
         "exchange",
         "leaving",
@@ -68,6 +71,8 @@ class Client(Wire):
         self.address = address
         self.exchange: Exchange | None = None
         self.certificate: Certificate | None = None
+        self.client_auth: bytes | None = None
+        self.client_certificate = b""
         self.leaving = False
         self._reading = False
         self._begun = False
@@ -222,7 +227,11 @@ class Client(Wire):
 
     def handshaken(self) -> None:
         self._established = True
-        self.certificate = self.secured.certificate  # type: ignore[union-attr]  # there is one, and the contexts gave it that
+        secured: ServerTls = self.secured  # type: ignore[assignment]  # there is one, and the contexts made it
+        self.certificate = secured.certificate
+        self.client_auth = secured.client_auth
+        if self.client_auth is not None:
+            self.client_certificate = client_certificate_line(secured.getpeercert(True))
         self.engine.handshakes += 1
         if self.session_reused:
             self.engine.resumed += 1

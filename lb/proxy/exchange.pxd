@@ -63,6 +63,7 @@ cdef class Exchange:
     cpdef upstream_late(self)
     @cython.locals(early=double)
     cpdef _decide(self)
+    cpdef _admit(self, Route route)
     cpdef _frame(self)
     cpdef _wait(self)
     cpdef _send_request(self)

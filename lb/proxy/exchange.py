@@ -143,10 +143,17 @@ class Exchange:
             if reply is not None:
                 self.reply(reply)
                 return
-        if head.passes >= MAX_PASSES:
-            raise ProxyError("proxy_loop_detected")
+        self._admit(route)
         self._frame()
         self.forward()
+
+    def _admit(self, route: Route) -> None:
+        """Whether the request may go on to the app at all. Raises ProxyError."""
+        client = self.client
+        if route.client_auth is not None and client.client_auth != route.client_auth:
+            raise ProxyError("misdirected_request" if client.secure else "client_certificate_required")
+        if self.head.passes >= MAX_PASSES:
+            raise ProxyError("proxy_loop_detected")
 
     def _frame(self) -> None:
         """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for an upgrade."""
@@ -233,6 +240,8 @@ class Exchange:
         self.phase = FORWARDING
         self.attempts += 1
         text = head.kept + client.forwarded(self.route, head)
+        if self.route.client_auth is not None:
+            text += client.client_certificate
         if head.request_id is None:
             text += b"X-Request-Id: " + self.identity() + b"\r\n"
         if self.upgrading:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import ssl
-from typing import Protocol
+from typing import Literal, Protocol
 
 _READ = 65536
 
@@ -16,6 +16,15 @@ class Certificate(Protocol):
     """What a connection presents: `lb.tls.certificate.Certificate`."""
 
     def covers(self, host: str) -> bool: ...
+
+
+class ServerTls(Protocol):
+    """The server side of a connection: `lb.tls.settings.ServerConnection`."""
+
+    certificate: Certificate | None
+    client_auth: bytes | None
+
+    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
 
 
 class Terminator(Protocol):

@@ -34,7 +34,7 @@ def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int
             if environment is not None:
                 route = _route(config, domain, environment, compression)
                 routes[domain.name] = alike.setdefault(
-                    (route.environment, route.force_https, route.cdn, route.compression), route
+                    (route.environment, route.force_https, route.cdn, route.compression, route.client_auth), route
                 )
     limits = Limits(config.limits.header_line, config.limits.header_total, config.limits.header_fields)
     snapshot = Snapshot(Table(routes), limits, answer, Networks(config.trusted_proxies))
@@ -69,6 +69,8 @@ def _route(config: Config, domain: Domain, environment: Environment, compression
     route = Route(environment, config.limits.body)
     route.force_https = domain.force_https
     route.cdn = domain.cdn
+    if domain.client_ca is not None:
+        route.client_auth = domain.name.encode()
     route.compression = compression if domain.compression else None
     return route
 

@@ -14,3 +14,4 @@ cdef class Route:
     cdef public bint force_https, cdn
     cdef public Py_ssize_t body_cap
     cdef public object compression
+    cdef public bytes client_auth

@@ -69,10 +69,11 @@ class Environment:
 
 class Route:
     """What holds for a bound domain, and for every other that is treated alike: with 10,000 domains, one object in the
-    processor's cache instead of 10,000. `body_cap` is in bytes; `compression` is None where it is off.
+    processor's cache instead of 10,000. `body_cap` is in bytes; `compression` is None where it is off; `client_auth` is
+    the domain, as it is bound, that a connection must have been verified for, None where clients need no certificate.
     """
 
-    __slots__ = ("body_cap", "cdn", "compression", "environment", "force_https")
+    __slots__ = ("body_cap", "cdn", "client_auth", "compression", "environment", "force_https")
 
     def __init__(self, environment: Environment, body_cap: int) -> None:
         self.environment = environment
@@ -80,3 +81,4 @@ class Route:
         self.force_https = False
         self.cdn = False
         self.compression: Compression | None = None
+        self.client_auth: bytes | None = None

@@ -114,6 +114,14 @@ def content_digest(files: CertificateFiles) -> bytes | None:
         return None
 
 
+def file_digest(path: Path) -> bytes | None:
+    """The digest of one file's content; None if it cannot be read."""
+    try:
+        return sha256(path.read_bytes()).digest()
+    except OSError:
+        return None
+
+
 def _digest(chain: bytes, key: bytes) -> bytes:
     return sha256(b"%d:%b%b" % (len(chain), chain, key)).digest()
 

@@ -15,7 +15,9 @@ from ipaddress import ip_address
 from typing import Any
 
 from lb.config.model import CertificateFiles
-from lb.tls.presented import Presented, present
+from lb.tls.hello import ACME_ONLY, Hellos
+from lb.tls.presented import Entry, Policy, Presented, present
+from lb.tls.proof import challenge_entry
 from lb.tls.settings import ServerConnection, new_context
 from lb.tls.tickets import Tickets
 
@@ -27,41 +29,64 @@ class Contexts:
     Raises TlsError with every problem of every file.
     """
 
-    def __init__(self, certificates: Iterable[CertificateFiles] = ()) -> None:
-        self.presented = present(certificates, Presented())
+    def __init__(self, certificates: Iterable[CertificateFiles] = (), policy: Policy | None = None) -> None:
         self.front = new_context()
         self.front.sni_callback = self._select
         self.tickets = Tickets(self.front)
+        self._hellos = Hellos(self.front, self._heard)
+        self._decided: Entry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
+        self.presented = Presented()
+        self.switch(self.prepare(certificates, policy))
 
-    def prepare(self, certificates: Iterable[CertificateFiles]) -> Presented:
+    def prepare(self, certificates: Iterable[CertificateFiles], policy: Policy | None = None) -> Presented:
         """What these certificates give, for `switch`; nothing live is touched, so any thread may ask.
 
-        Only files whose content is new are loaded. Raises TlsError with every problem of every file.
+        Without a `policy`, that of now stays. Only files whose content is new are loaded. Raises TlsError with every
+        problem of every file.
         """
-        return present(certificates, self.presented)
+        return present(certificates, self.presented, policy)
 
-    def refresh(self, certificates: Iterable[CertificateFiles]) -> Presented:
+    def refresh(self, certificates: Iterable[CertificateFiles], policy: Policy | None = None) -> Presented:
         """The same for files that changed by themselves: one that cannot be used now stays what it was.
 
         Its `problems` say which and why; those of files that were never usable are left out of what is presented.
         """
-        return present(certificates, self.presented, lenient=True)
+        return present(certificates, self.presented, policy, lenient=True)
 
     def switch(self, presented: Presented) -> None:
         """Handshakes from now on are answered by this; those under way and connections keep what they have."""
         self.presented = presented
         self.tickets.follow()
+        policy = presented.policy
+        self._hellos.listen(policy.challenges is not None or any(policy.clients.values()))
 
     def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ServerConnection:
         """The server's side of a new connection that reads from `incoming` and writes to `outgoing`."""
         connection: ServerConnection = self._wrap(incoming, outgoing, server_side=True)
         return connection
 
+    def _heard(self, connection: int, name: str | None, protocols: bytes) -> None:
+        """A client hello, where the policy asks for more than Python's `ssl` tells; it must not raise."""
+        self._decided = None
+        if name is None:
+            return
+        presented = self.presented
+        if protocols == ACME_ONLY and presented.policy.challenges is not None:
+            self._decided = challenge_entry(presented.policy.challenges, name)
+        entry = self._decided or presented.find(name)
+        if entry is not None and entry.client is not None:
+            self._decided = entry
+            self._hellos.ask_for_certificate(connection, entry.client.required, entry.session_context)
+
     def _select(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         """OpenSSL's question during the handshake; it must not raise, and nothing in it can."""
         presented = self.presented
-        found = None if name is None else presented.find(name)
+        found, self._decided = self._decided, None
+        if found is None and name is not None:
+            found = presented.find(name)
+            if found is not None and found.client is not None:
+                return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # its client was not asked for a certificate
         entry = found
         if found is None and (name is None or _is_address(name)):
             entry = presented.first
@@ -70,6 +95,8 @@ class Contexts:
         connection.context = entry.context
         if found is not None:
             connection.certificate = found.certificate  # type: ignore[union-attr]  # a ServerConnection
+            if found.client is not None:
+                connection.client_auth = found.client.domain.encode()  # type: ignore[union-attr]
         return None
 
 

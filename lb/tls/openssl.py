@@ -25,6 +25,12 @@ _PROTOTYPES: Final[dict[str, tuple[Any, tuple[Any, ...]]]] = {
     "SSL_CTX_set_ciphersuites": (c_int, (_P, c_char_p)),
     "SSL_CTX_set_tlsext_ticket_key_evp_cb": (c_long, (_P, _P)),
     "SSL_CTX_get_timeout": (c_long, (_P,)),
+    "SSL_CTX_set_client_hello_cb": (None, (_P, _P, _P)),
+    "SSL_client_hello_get0_ext": (c_int, (_P, c_uint, _P, _P)),
+    "SSL_set_verify": (None, (_P, c_int, _P)),
+    "SSL_set_session_id_context": (c_int, (_P, c_char_p, c_uint)),
+    "SSL_load_client_CA_file": (_P, (c_char_p,)),
+    "SSL_CTX_set_client_CA_list": (None, (_P, _P)),
     "EVP_aes_256_cbc": (_P, ()),
     "EVP_EncryptInit_ex": (c_int, (_P, _P, _P, c_char_p, _P)),
     "EVP_DecryptInit_ex": (c_int, (_P, _P, _P, c_char_p, _P)),
@@ -44,6 +50,9 @@ class Param(ctypes.Structure):
         ("return_size", c_size_t),
     )
 
+
+HelloCallback = ctypes.CFUNCTYPE(c_int, _P, _P, _P)
+"""SSL, where an alert would go, an argument of ours → whether to go on."""
 
 TicketCallback = ctypes.CFUNCTYPE(c_int, _P, ctypes.POINTER(c_ubyte), ctypes.POINTER(c_ubyte), _P, _P, c_int)
 """SSL, the key's name (16 bytes), IV (16 bytes), EVP_CIPHER_CTX, EVP_MAC_CTX, whether to encrypt → found or not."""

@@ -9,20 +9,39 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
 
 from lb.config.model import CertificateFiles
+from lb.tls.authority import Authority, ClientAuth, ClientAuths, load_authority
 from lb.tls.certificate import Certificate, TlsError, TlsProblem, load_certificate, utc_now, wildcard_of
 from lb.tls.settings import certificate_context
 
 _Group = tuple[Certificate, ...]
+_Kind = tuple[_Group, Authority | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a configuration says of handshakes besides certificates: whose clients are asked for one, and where the
+    certificates are that answer TLS-ALPN-01.
+    """
+
+    clients: ClientAuths = field(default_factory=dict)
+    challenges: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a server name leads to: the context that the handshake goes on in, and the certificate that it presents."""
+    """What a server name leads to: the context that the handshake goes on in, and the certificate that it presents.
+
+    `client` says that the client has to show one, too; `session_context` then keeps others' sessions from resuming.
+    """
 
     context: ssl.SSLContext
     certificate: Certificate
+    client: ClientAuth | None = None
+    session_context: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,66 +56,148 @@ class Presented:
 
     first: Entry | None = None
     by_name: Mapping[str, Entry] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
     warnings: tuple[str, ...] = ()
     problems: tuple[TlsProblem, ...] = ()
     loaded: Mapping[CertificateFiles, Certificate] = field(default_factory=dict)
-    contexts: Mapping[_Group, ssl.SSLContext] = field(default_factory=dict)
+    authorities: Mapping[Path, Authority] = field(default_factory=dict)
+    contexts: Mapping[_Kind, ssl.SSLContext] = field(default_factory=dict)
 
     def find(self, name: str) -> Entry | None:
         """What is presented for a server name in any case, exact before wildcard; None if no certificate covers it."""
-        name = name.lower().removesuffix(".")
-        by_name = self.by_name
-        return by_name.get(name) or by_name.get(wildcard_of(name))
+        return _find(self.by_name, name.lower().removesuffix("."))
 
 
-def present(files: Iterable[CertificateFiles], before: Presented, *, lenient: bool = False) -> Presented:
-    """What these files give; whose content is still that of `before` is taken over from there.
+def present(
+    files: Iterable[CertificateFiles], before: Presented, policy: Policy | None = None, *, lenient: bool = False
+) -> Presented:
+    """What these files give; whose content is still that of `before` is taken over from there, as is its policy
+    without a `policy`.
 
     Raises TlsError with every problem of every file. If `lenient`, files that cannot be used now (half-written ones, or
     a key without its certificate) count as what they were before, and are left out if they were nothing.
     """
-    loaded, problems = _load(files, before.loaded)
-    if problems and not lenient:
-        raise TlsError(problems)
-    groups = _group(loaded.values())
-    contexts: dict[_Group, ssl.SSLContext] = {}
-    for group in groups:
+    files = tuple(files)
+    policy = before.policy if policy is None else policy
+    refused: dict[Path, TlsProblem] = {}
+    while True:
+        loaded, problems = _load(files, before.loaded, refused)
+        authorities = _load_authorities(policy, before.authorities, refused, problems)
+        if problems and not lenient:
+            raise TlsError(problems)
+        groups = _group(loaded.values())
+        making = _Making(before.contexts, authorities)
         try:
-            contexts[group] = before.contexts.get(group) or certificate_context(group)
-        except TlsError as error:
-            if not lenient:
+            by_name = _by_name(groups, policy, making)
+            first = making.entry(groups[0]) if groups else None
+        except TlsError as error:  # only OpenSSL itself found something wrong
+            new = {problem.path: problem for problem in error.problems}
+            if not lenient or new.keys() <= refused.keys():
                 raise
-            problems += error.problems
-    entries = [Entry(context, group[0]) for group, context in contexts.items()]
-    by_name: dict[str, Entry] = {}
-    for entry in entries:
-        for name in entry.certificate.names:
-            by_name.setdefault(name, entry)
-    return Presented(
-        first=entries[0] if entries else None,
-        by_name=by_name,
-        warnings=_warnings(loaded.values(), groups),
-        problems=tuple(problems),
-        loaded=loaded,
-        contexts=contexts,
-    )
+            refused |= new
+            continue
+        warnings = _warnings(loaded.values(), groups)
+        return Presented(first, by_name, policy, warnings, tuple(problems), loaded, authorities, making.contexts)
 
 
 def _load(
-    files: Iterable[CertificateFiles], before: Mapping[CertificateFiles, Certificate]
+    files: Iterable[CertificateFiles],
+    before: Mapping[CertificateFiles, Certificate],
+    refused: Mapping[Path, TlsProblem],
 ) -> tuple[dict[CertificateFiles, Certificate], list[TlsProblem]]:
-    """Every pair that can be read, by now or before, and what is wrong with the others."""
+    """Every pair that can be used, by now or before, and what is wrong with the others."""
     loaded: dict[CertificateFiles, Certificate] = {}
     problems: list[TlsProblem] = []
     for pair in files:
         known = before.get(pair)
-        try:
-            loaded[pair] = load_certificate(pair, known)
-        except TlsError as error:
-            problems += error.problems
-            if known is not None:
-                loaded[pair] = known
+        if pair.cert in refused:
+            problems.append(refused[pair.cert])
+        else:
+            try:
+                loaded[pair] = load_certificate(pair, known)
+            except TlsError as error:
+                problems += error.problems
+        if known is not None:
+            loaded.setdefault(pair, known)
     return loaded, problems
+
+
+def _load_authorities(
+    policy: Policy, before: Mapping[Path, Authority], refused: Mapping[Path, TlsProblem], problems: list[TlsProblem]
+) -> dict[Path, Authority]:
+    """The same for files of authorities. A domain whose authorities are not known lets nobody in (see `_Making`)."""
+    loaded: dict[Path, Authority] = {}
+    for path in dict.fromkeys(auth.file for auth in policy.clients.values() if auth is not None):
+        known = before.get(path)
+        if path in refused:
+            problems.append(refused[path])
+        else:
+            try:
+                loaded[path] = load_authority(path, known)
+            except TlsError as error:
+                problems += error.problems
+        if known is not None:
+            loaded.setdefault(path, known)
+    return loaded
+
+
+class _Making:
+    """Makes entries, and takes over every context that there was already."""
+
+    def __init__(self, before: Mapping[_Kind, ssl.SSLContext], authorities: Mapping[Path, Authority]) -> None:
+        self._before = before
+        self._authorities = authorities
+        self.contexts: dict[_Kind, ssl.SSLContext] = {}
+
+    def entry(self, group: _Group, auth: ClientAuth | None = None) -> Entry | None:
+        """None for a domain whose authorities are not known."""
+        if auth is None:
+            return Entry(self._context(group, None), group[0])
+        authority = self._authorities.get(auth.file)
+        if authority is None:
+            return None
+        return Entry(self._context(group, authority), group[0], auth, authority.session_context(auth))
+
+    def _context(self, group: _Group, authority: Authority | None) -> ssl.SSLContext:
+        kind = group, authority
+        made = self.contexts.get(kind) or self._before.get(kind) or certificate_context(group, authority)
+        self.contexts[kind] = made
+        return made
+
+
+def _by_name(groups: Iterable[_Group], policy: Policy, making: _Making) -> dict[str, Entry]:
+    """The entries by name; those of domains that ask their clients for a certificate beside those of the others."""
+    covering: dict[str, _Group] = {}
+    for group in groups:
+        for name in group[0].names:
+            covering.setdefault(name, group)
+    auths = _auth_by_name(covering, policy.clients)
+    entries: dict[tuple[_Group, ClientAuth | None], Entry | None] = {}
+    by_name: dict[str, Entry] = {}
+    for name in (*covering, *(name for name in auths if name not in covering)):
+        group = covering.get(name) or covering[wildcard_of(name)]
+        key = group, auths.get(name)
+        if key not in entries:
+            entries[key] = making.entry(*key)
+        if (entry := entries[key]) is not None:
+            by_name[name] = entry
+    return by_name
+
+
+def _auth_by_name(covering: Mapping[str, _Group], clients: ClientAuths) -> dict[str, ClientAuth | None]:
+    """Which of the names that a certificate covers ask for one: a domain's own setting, else that of its wildcard."""
+    if not clients:
+        return {}
+    auths = {name: clients[wildcard_of(name)] for name in covering if wildcard_of(name) in clients}
+    auths |= {name: auth for name, auth in clients.items() if _find(covering, name) is not None}
+    return auths
+
+
+T = TypeVar("T")
+
+
+def _find(by_name: Mapping[str, T], name: str) -> T | None:
+    return by_name.get(name) or by_name.get(wildcard_of(name))
 
 
 def _group(certificates: Iterable[Certificate]) -> list[_Group]:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from tempfile import NamedTemporaryFile
 
+from lb.tls.authority import Authority
 from lb.tls.certificate import Certificate, TlsError, TlsProblem
 from lb.tls.openssl import context_pointer, reach
 
@@ -36,9 +37,14 @@ _OPTIONS = (
 
 
 class ServerConnection(ssl.SSLObject):
-    """A server's side of a TLS connection; `certificate` is what it presents, None while no server name was sent."""
+    """A server's side of a TLS connection; `certificate` is what it presents, None while no server name was sent.
+
+    `client_auth` is the domain, as it is bound, whose clients have to show a certificate, and for which this one was
+    asked for its own; None where no certificate was asked for.
+    """
 
     certificate: Certificate | None = None
+    client_auth: bytes | None = None
 
 
 def new_context() -> ssl.SSLContext:
@@ -65,17 +71,39 @@ def _refine(context: ssl.SSLContext) -> None:
         openssl.SSL_CTX_set_ciphersuites(context_pointer(context), _SUITES)
 
 
-def certificate_context(certificates: Iterable[Certificate]) -> ssl.SSLContext:
-    """A context that presents whichever of these the client can use. Raises TlsError for one that OpenSSL refuses."""
+def certificate_context(certificates: Iterable[Certificate], authority: Authority | None = None) -> ssl.SSLContext:
+    """A context that presents whichever of these the client can use, and believes a client's if `authority` vouches.
+
+    Raises TlsError for a certificate that OpenSSL refuses.
+    """
     context = new_context()
     for certificate in certificates:
         try:
             with _as_file(certificate.chain) as chain, _as_file(certificate.key) as key:
                 context.load_cert_chain(chain, key)
         except OSError as error:
-            reason = str(getattr(error, "reason", None) or error.strerror).lower().replace("_", " ")
-            raise TlsError([TlsProblem(certificate.path, f"OpenSSL refuses it: {reason}")]) from error
+            raise TlsError([TlsProblem(certificate.path, f"OpenSSL refuses it: {_reason(error)}")]) from error
+    if authority is not None:
+        _believe(context, authority)
     return context
+
+
+def _believe(context: ssl.SSLContext, authority: Authority) -> None:
+    try:
+        context.load_verify_locations(cadata=authority.der)
+    except OSError as error:
+        raise TlsError([TlsProblem(authority.path, f"OpenSSL refuses it: {_reason(error)}")]) from error
+    openssl = reach()
+    if openssl is None:
+        raise TlsError(
+            [TlsProblem(authority.path, "clients cannot be asked for certificates: OpenSSL is out of reach")]
+        )
+    with _as_file(authority.pem) as path:  # browsers offer those of their certificates that one of these has signed
+        openssl.SSL_CTX_set_client_CA_list(context_pointer(context), openssl.SSL_load_client_CA_file(path.encode()))
+
+
+def _reason(error: OSError) -> str:
+    return str(getattr(error, "reason", None) or error.strerror).lower().replace("_", " ")
 
 
 @contextmanager

@@ -10,8 +10,10 @@ from pathlib import Path
 from lb.config.model import CertificateFiles, Config
 from lb.tls.acme.held import Held, read_held
 from lb.tls.acme.store import Store
-from lb.tls.acme.wanted import all_bound_names
+from lb.tls.acme.wanted import all_bound_names, possible_types
+from lb.tls.authority import ClientAuth
 from lb.tls.certificate import wildcard_of
+from lb.tls.presented import Policy
 
 
 def certificate_files(config: Config) -> tuple[CertificateFiles, ...]:
@@ -31,6 +33,21 @@ def stored_files(config: Config) -> tuple[CertificateFiles, ...]:
             found.append((held, path))
     found.sort(key=lambda one: -one[0].not_after)
     return tuple(CertificateFiles(cert=path, key=path) for _, path in found)
+
+
+def handshake_policy(config: Config) -> Policy:
+    """What the configuration says of handshakes besides certificates."""
+    auths = {
+        domain.name: ClientAuth(domain.name, domain.client_ca, domain.client_auth == "required")
+        for app in config.apps.values()
+        for domain in app.domains
+        if domain.client_ca is not None
+    }
+    # A domain without one keeps out of what a wildcard says.
+    clients = {name: auths.get(name) for name in all_bound_names(config) if name in auths or wildcard_of(name) in auths}
+    acme = config.tls.acme
+    asked = acme is not None and "tls-alpn-01" in possible_types(config, acme)
+    return Policy(clients, Store(config.tls.store).challenges if asked else None)
 
 
 def challenge_directories(config: Config) -> tuple[Path, ...]:

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
 
 from lb.config.model import CertificateFiles
-from lb.tls.certificate import Certificate, content_digest
+from lb.tls.certificate import Certificate, content_digest, file_digest
 from lb.tls.contexts import Contexts
 from lb.tls.presented import Presented, present
 
@@ -21,6 +23,9 @@ log = logging.getLogger("lb.certificates")
 
 Files = Callable[[], Iterable[CertificateFiles]]
 """The files that others replace."""
+
+
+_Digests = dict[CertificateFiles | Path, bytes | None]
 
 
 class Upkeep:
@@ -31,9 +36,11 @@ class Upkeep:
         self._tickets = contexts.tickets
         known = contexts.presented.loaded
         loaded = {pair: known[pair] for pair in files() if pair in known}
-        self._told = Presented(loaded=loaded, contexts=contexts.presented.contexts)
-        self._judged: dict[CertificateFiles, bytes | None] = {pair: one.digest for pair, one in loaded.items()}
-        self._seen: dict[CertificateFiles, bytes | None] = {}
+        before = contexts.presented
+        self._told = replace(before, loaded=loaded)
+        self._judged: _Digests = {pair: one.digest for pair, one in loaded.items()}
+        self._judged |= {path: one.digest for path, one in before.authorities.items()}
+        self._seen: _Digests = {}
         if not self._tickets.can_rotate:
             log.warning("session-ticket keys stay the same while lb runs: the OpenSSL in use cannot be reached")
 
@@ -49,20 +56,25 @@ class Upkeep:
         return True
 
     def _look_at_files(self) -> bool:
-        seen = {pair: content_digest(pair) for pair in self._files()}
+        files = tuple(self._files())
+        seen: _Digests = {pair: content_digest(pair) for pair in files}
+        seen |= {path: file_digest(path) for path in self._told.authorities}
         still = seen == self._seen
         self._seen = seen
         if not still or seen == self._judged:
             return False
         self._judged = seen
         before = self._told
-        now = self._told = present(seen, before, lenient=True)
+        now = self._told = present(files, before, lenient=True)
         for problem in now.problems:
             log.error("%s; what was there before stays in use", problem)
         for certificate in _new(before, now):
             names = ", ".join(sorted(certificate.names))
             log.info("%s was replaced: %s, until %s", certificate.path, names, f"{certificate.not_after:%Y-%m-%d}")
-        return now.loaded != before.loaded
+        for path, authority in now.authorities.items():
+            if authority != before.authorities[path]:
+                log.info("%s was replaced: clients need certificates of these authorities from now on", path)
+        return now.loaded != before.loaded or now.authorities != before.authorities
 
 
 def _new(before: Presented, now: Presented) -> list[Certificate]:

@@ -19,7 +19,7 @@ from lb.routing.snapshot import Snapshot
 from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
 from lb.tls.presented import Presented
-from lb.tls.sources import certificate_files, challenge_directories
+from lb.tls.sources import certificate_files, challenge_directories, handshake_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,5 +68,6 @@ def present(contexts: Contexts, config: Config) -> Presented:
     """What is to be presented. Raises TlsError for files of the configuration that cannot be used; those of the store
     are replaced by themselves.
     """
-    presented = contexts.prepare(config.tls.certificates if config.listen.https else ())
-    return presented if config.tls.acme is None else contexts.refresh(certificates_of(config)())
+    policy = handshake_policy(config)
+    presented = contexts.prepare(config.tls.certificates if config.listen.https else (), policy)
+    return presented if config.tls.acme is None else contexts.refresh(certificates_of(config)(), policy)

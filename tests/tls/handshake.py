@@ -54,7 +54,7 @@ def shake(
             except ssl.SSLError as error:
                 if side is client:
                     raise
-                failure = error
+                failure = failure or error
         if all(done.values()):
             return Pair(client, server)
     assert failure is not None, "the handshake stands still"

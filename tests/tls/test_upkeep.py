@@ -12,7 +12,9 @@ import trustme
 
 from lb.config.model import CertificateFiles
 from lb.tls import tickets as tickets_module
+from lb.tls.authority import ClientAuth
 from lb.tls.contexts import Contexts
+from lb.tls.presented import Policy
 from lb.tls.tickets import LIFETIME, Tickets
 from lb.tls.upkeep import Upkeep
 from tests.tls.files import issue
@@ -144,3 +146,22 @@ def test_keys_that_cannot_be_rotated_are_told_of(
     watched = upkeep()
     assert not watched.look()
     assert "the OpenSSL in use cannot be reached" in said.text
+
+
+# spec: T7
+def test_replaced_authorities_are_told(ca: trustme.CA, tmp_path: Path, said: pytest.LogCaptureFixture) -> None:
+    directory = tmp_path / "files"
+    directory.mkdir()
+    files, authorities = issue(ca, directory, "a.example"), tmp_path / "clients.pem"
+    authorities.write_bytes(trustme.CA().cert_pem.bytes())
+    policy = Policy({"a.example": ClientAuth("a.example", authorities, required=True)})
+    watched = Upkeep(Contexts([files], policy), lambda: [files])
+    assert [watched.look() for _ in range(3)] == [False] * 3
+    authorities.write_bytes(authorities.read_bytes()[:100])
+    assert [watched.look() for _ in range(3)] == [False] * 3
+    authorities.write_bytes(trustme.CA().cert_pem.bytes())
+    assert [watched.look() for _ in range(3)] == [False, True, False]
+    assert [message.partition(str(authorities))[2] for message in said.messages] == [
+        ": not a certificate in PEM form; what was there before stays in use",
+        " was replaced: clients need certificates of these authorities from now on",
+    ]

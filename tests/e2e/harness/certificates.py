@@ -28,6 +28,17 @@ class Authority:
         key.chmod(0o600)
         return {"cert": str(cert), "key": str(key)}
 
+    def last_issued(self) -> str:
+        """The certificate that was issued last, in PEM form, without its chain."""
+        text = (self._directory / f"{self._count}.pem").read_text()
+        return text[: text.index("-----END CERTIFICATE-----")] + "-----END CERTIFICATE-----\n"
+
+    def write_root(self, name: str) -> str:
+        """The CA's own certificate as a file: its path."""
+        path = self._directory / name
+        self._ca.cert_pem.write_to_path(path)
+        return str(path)
+
     def context(
         self,
         *,
