@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from lb.tls.acme.jws import b64
 
@@ -49,6 +49,24 @@ def parse_held(pem: bytes) -> Held | None:
         return held_of(leaf, type(key).__name__.removesuffix("PrivateKey"))
     except (ValueError, TypeError):
         return None
+
+
+def parse_certificate(pem: bytes) -> Held | None:
+    """The same for a certificate whose key is elsewhere."""
+    try:
+        return held_of(x509.load_pem_x509_certificates(pem)[0], "")
+    except ValueError:
+        return None
+
+
+def clean_parts(key: bytes, chain: bytes) -> tuple[bytes, bytes]:
+    """Key and chain, each in PEM form and with nothing else around it: files may hold both, and remarks besides."""
+    private = load_pem_private_key(key, password=None)
+    certificates = x509.load_pem_x509_certificates(chain)
+    return (
+        private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
+        b"".join(one.public_bytes(Encoding.PEM) for one in certificates),
+    )
 
 
 def held_of(leaf: x509.Certificate, key: str) -> Held:

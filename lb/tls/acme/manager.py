@@ -29,12 +29,11 @@ from lb.tls.acme.order import Means, Order, Wish
 from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
 from lb.tls.acme.reach import Reach
 from lb.tls.acme.state import State, from_json, to_json
-from lb.tls.acme.store import Store
+from lb.tls.acme.store import ACCOUNT_KEY, Store
 from lb.tls.acme.wanted import Plan
 
 log = logging.getLogger("lb.certificates")
 
-ACCOUNT_KEY = "account-key"  # a request for a new account key, where others are names
 AT_ONCE = 8  # orders under way at one time
 _ELSEWHERE = 10.0  # seconds until the next look at a name that another front door works on
 _LIMITED_IN_A_ROW = 3  # names that a CA refuses as too often, until it is taken to mean all of us
@@ -325,6 +324,7 @@ class Manager:
             shown = entry.as_status(None if under_way else at, pause if entry.due() <= now else None)
             found.append({**shown, "under_way": under_way})
         if found == self._status:
+            self._store.show_life()
             return
         self._status = found
         try:

@@ -23,13 +23,14 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from lb.tls.atomic import remove_file, write_file
 
+ACCOUNT_KEY = "account-key"  # a request for new account keys, where others are names
 _PARTS = ("accounts", "certificates", "orders", "states", "challenges", "requests", "locks")
 _NAME = re.compile(r"(\*\.)?[a-z0-9_-][a-z0-9._-]{0,252}")
 _STALE = 86400.0  # seconds after which nobody asks for a challenge's answer any more
@@ -119,6 +120,18 @@ class Store:
 
     def save_status(self, status: dict[str, Any]) -> None:
         self._write(self.root / "status.json", json.dumps(status).encode())  # large, and written often
+
+    def show_life(self) -> None:
+        """Says that a front door works on the store, without writing anything."""
+        with suppress(OSError):
+            os.utime(self.root / "status.json")
+
+    def seen_at(self) -> float | None:
+        """When a front door last said so, in seconds since the epoch."""
+        try:
+            return (self.root / "status.json").stat().st_mtime
+        except OSError:
+            return None
 
     # Accounts
 

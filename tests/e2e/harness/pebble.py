@@ -68,9 +68,9 @@ def free_port(kind: int = socket.SOCK_STREAM) -> int:
 
 @contextmanager
 def running_pebble(
-    directory: Path, *, nonce_rejects: int = 20, environ: dict[str, str] | None = None
+    directory: Path, *, nonce_rejects: int = 20, binding: tuple[str, str] | None = None
 ) -> Iterator[Pebble]:
-    """A pebble for which every name is this machine."""
+    """A pebble for which every name is this machine; `binding` is the one external account that it takes."""
     directory.mkdir(parents=True, exist_ok=True)
     ca_file = directory / "ca.pem"
     cert, key = directory / "pebble.pem", directory / "pebble.key"
@@ -90,7 +90,8 @@ def running_pebble(
         "httpPort": http,
         "tlsPort": tls,
         "ocspResponderURL": "",
-        "externalAccountBindingRequired": False,
+        "externalAccountBindingRequired": binding is not None,
+        "externalAccountMACKeys": dict([binding] if binding else ()),
     }
     config.write_text(json.dumps({"pebble": settings}))
     off = ("-http01", "", "-https01", "", "-tlsalpn01", "")
@@ -99,9 +100,7 @@ def running_pebble(
     more = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": str(nonce_rejects), "PEBBLE_AUTHZREUSE": "0"}
     with (
         _process(("pebble-challtestsrv", *off, *servers), directory / "dns.log", {}),
-        _process(
-            ("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, more | (environ or {})
-        ),
+        _process(("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, more),
     ):
         pebble = Pebble(
             f"https://127.0.0.1:{port}/dir",
