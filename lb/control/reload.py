@@ -31,7 +31,10 @@ from lb.worker.parcel import wrap_up
 
 log = logging.getLogger("lb.control")
 
-PATIENCE = 10.0  # seconds that a child gets to prepare, and to switch
+PATIENCE = 10.0
+"""Seconds that a child gets to prepare, and to switch: at least; and so many times what making the edition took, since
+a large configuration on a busy machine takes everyone long."""
+_TIMES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +141,7 @@ class Reload:
         self._told: list[Callable[[Outcome], None]] = []  # about the one that is running
         self._again = self._ended = False
         self._number = 0
+        self._patience = PATIENCE
         self._change: Change | None = None
         self._parcel = -1
         self._awaited: set[int] = set()  # the process ids of children that have not answered
@@ -195,9 +199,9 @@ class Reload:
             return
         late = " and ".join(child.role.title for child in self._crew.children if child.pid in self._awaited)
         if self._state is _State.PREPARING:
-            self._give_up(f"{late} did not answer within {PATIENCE:.0f} s")
+            self._give_up(f"{late} did not answer within {self._patience:.0f} s")
         else:
-            log.warning("%s did not switch within %.0f s, and will do so when it can", late, PATIENCE)
+            log.warning("%s did not switch within %.0f s, and will do so when it can", late, self._patience)
             self._awaited.clear()
             self._advance()
 
@@ -234,6 +238,7 @@ class Reload:
         self._again = False
         self._told, self._asked = self._asked, []
         self._notifier.reloading("reading the configuration anew")
+        began = self._clock()
         busy = [child.role.slot for child in self._crew.children if child.role.slot is not None]
         try:
             change = self._plans.next_change(busy)
@@ -246,7 +251,8 @@ class Reload:
         self._change = change
         self._number += 1
         self._state = _State.PREPARING
-        self.due = self._clock() + PATIENCE
+        self._patience = max(PATIENCE, _TIMES * (self._clock() - began))
+        self.due = self._clock() + self._patience
         try:
             self._parcel = wrap_up(change.config)
         except OSError as error:
@@ -295,7 +301,7 @@ class Reload:
             return
         change.put_in_place()
         self._state = _State.SWITCHING
-        self.due = self._clock() + PATIENCE
+        self.due = self._clock() + self._patience
         new = {role.place: role for role in change.roles}
         for child in self._crew.children:
             if child.retiring:
