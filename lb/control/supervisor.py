@@ -253,7 +253,8 @@ class Supervisor:
     def dismiss(self, child: Child) -> None:
         """Let it finish what it does and go; its place is no more."""
         child.retiring, child.due = True, None
-        child.send_signal(signal.SIGTERM)
+        if child.role.slot is None or not child.say("retire", "accepting"):
+            child.send_signal(signal.SIGTERM)
         if not child.pid:
             self.children.remove(child)
 
@@ -309,7 +310,7 @@ class Supervisor:
         self._notifier.stopping("draining: running requests finish")
         self._begin_end()
         for child in self.children:
-            if child.role.slot is not None and not child.retiring:  # who retires was told; a second time would cut it
+            if child.role.slot is not None:
                 child.send_signal(signal.SIGTERM)
         if self._stopping.drain_limit is not None:
             self._stop_at = time.monotonic() + self._stopping.drain_limit

@@ -5,7 +5,8 @@ beside the bytes and not at a place in them. `Line` is either end; it never wait
 event loop. What is said:
 
     child → supervisor    ready · prepared N · refused N REASON · switched N · certificates
-    supervisor → child    prepare N (with a parcel and listening sockets) · switch N · abandon N · certificates · retire
+    supervisor → child    prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
+                          retire · retire accepting
 
 What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
 asking anybody in intervals whether its parent still lives.

@@ -110,7 +110,7 @@ class _Worker:
         if self._draining:
             message.drop()  # nothing begins here any more
         elif message.verb == "retire":
-            self._retire()
+            self._retire(accepting=bool(message.rest))
         else:
             self._changing.heard(message)
 
@@ -125,8 +125,13 @@ class _Worker:
         if not self._draining:
             self._drain()
 
-    def _retire(self) -> None:
-        """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried."""
+    def _retire(self, *, accepting: bool) -> None:
+        """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried.
+
+        If `accepting`, that may not be so for all of them: a reload has also changed the addresses.
+        """
+        if accepting:
+            self._engine.stop_listening()
         self._engine.step_aside()
         self._listeners.close()
         self._look_if_drained()

@@ -18,12 +18,17 @@ Outcomes = Counter[str]
 
 def outcome_of(client: Client, request: bytes) -> str:
     """What the client sees: "200", "502 connection_refused", or "lost" where no response came, or not to its end."""
+    return _ask(client, request)[0]
+
+
+def _ask(client: Client, request: bytes) -> tuple[str, bool]:
+    """The same, and whether the connection is good for another request."""
     try:
         response = client.ask(request)
     except (ConnectionError, Truncated):
-        return "lost"
+        return "lost", False
     cause = f" {proxy_error(response)}" if response.has("proxy-status") else ""
-    return f"{response.status}{cause}"
+    return f"{response.status}{cause}", b"close" not in response.all("connection")
 
 
 def ask_once(door: FrontDoor, request: bytes) -> str:
@@ -42,9 +47,9 @@ def load(door: FrontDoor, request: bytes, clients: int = 8) -> Iterator[Outcomes
     def run() -> None:
         while not stop.is_set():
             with door.connect() as client:
-                outcome = ""
-                while not stop.is_set() and outcome != "lost":
-                    outcome = outcome_of(client, request)
+                stays = True
+                while not stop.is_set() and stays:
+                    outcome, stays = _ask(client, request)
                     with lock:
                         outcomes[outcome] += 1
 
