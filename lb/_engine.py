@@ -55,6 +55,6 @@ def not_compiled(directory: Path) -> list[str]:
     """The modules that have types for being compiled (a `.pxd`) and were not, by their paths without suffix."""
     return sorted(
         str(typed.relative_to(directory).with_suffix(""))
-        for typed in directory.glob("*/*.pxd")
+        for typed in directory.rglob("*.pxd")
         if not any(typed.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES)
     )

@@ -31,16 +31,14 @@ def _joined(options: Iterable[str], word: str) -> str:
     return f"{', '.join(most)} {word} {last}" if most else last
 
 
-def parse_choice(value: object, options: tuple[str, ...], later: tuple[str, ...] = ()) -> str:
-    """One of `options`; those of `later` are known but not built yet, and say so."""
+def parse_choice(value: object, options: tuple[str, ...]) -> str:
+    """One of `options`."""
     if "off" in options and is_off(value):
         return "off"
     if not isinstance(value, str):
         raise BadValueError(f"{describe(value)} is not one of {any_of(options)}")
     if value in options:
         return str(value)
-    if value in later:
-        raise BadValueError(f"{quoted(value)} is not available yet", f"use {any_of(options)}")
-    near = nearest(value, options + later)
-    mend = f": did you mean {quoted(near)}?" if near in options else ""
+    near = nearest(value, options)
+    mend = f": did you mean {quoted(near)}?" if near else ""
     raise BadValueError(f"{quoted(value)} is not known here{mend}", f"use {any_of(options)}")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from lb.config import addresses, names, units
+from lb.config import addresses, balancing, names, units
 from lb.config.choices import parse_choice
 from lb.config.problems import quoted
 from lb.config.tree import Blank
@@ -64,11 +64,11 @@ def seconds(least: float, most: float) -> BeforeValidator:
     return BeforeValidator(parse, json_schema_input_type=_Duration)
 
 
-def choice(*options: str, later: tuple[str, ...] = ()) -> BeforeValidator:
-    """One of a few words; those of `later` are known and refused until they are built."""
+def choice(*options: str) -> BeforeValidator:
+    """One of a few words."""
 
     def parse(value: object) -> str:
-        return parse_choice(value, options, later)
+        return parse_choice(value, options)
 
     return BeforeValidator(parse)
 
@@ -131,6 +131,17 @@ def _workers(value: object) -> int | None:
         raise BadValueError(error.message, hint) from None
 
 
+def _optional_duration(value: object) -> float:
+    return units.parse_duration(value, instead_of_zero="write off, or remove the key")
+
+
+def _secret(value: object) -> str:
+    if not isinstance(value, str) or len(value) < _SHORTEST_SECRET:
+        hint = f"write at least {_SHORTEST_SECRET} characters, or ${{NAME}} for an environment variable"
+        raise BadValueError("the secret is too short" if isinstance(value, str) else "this is not a secret", hint)
+    return str(value)
+
+
 def _shared_domain(value: object) -> object:
     if isinstance(value, str) and value.startswith("*."):
         raise BadValueError(f"{quoted(value)} is a wildcard", f"write {value[2:]}: the apps' names are put before it")
@@ -147,7 +158,7 @@ def _health_uri(value: object) -> str:
     return str(value)
 
 
-def _health_status(value: object) -> str:
+def _one_status(value: object) -> str:
     text = str(value).lower() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     if _STATUS.fullmatch(text) is None:
         raise BadValueError(f"{describe(value)} is not a status", "write a status or a class of them: 200, 2xx")
@@ -157,9 +168,11 @@ def _health_status(value: object) -> str:
 _MOST_WORKERS = 1024
 _URI_FORMS = "write a path, with a query if need be: /health, /health?full=1"
 _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)", re.ASCII)
+_SHORTEST_SECRET = 16
 _Yes = bool | Literal["yes", "no", "on", "off"]
 _Cores = Annotated[int, Field(ge=1, le=_MOST_WORKERS)] | Literal["auto"]
 _Network = IPv4Network | IPv6Network
+_Share = Annotated[str, Field(pattern=f"^{balancing.SHARE_PATTERN}$")]
 
 Seconds = Annotated[float, BeforeValidator(units.parse_duration, json_schema_input_type=_Duration)]
 Switch = Annotated[bool, BeforeValidator(units.parse_switch, json_schema_input_type=_Yes)]
@@ -172,11 +185,21 @@ DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_inpu
 SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=str)]
 _Status = Annotated[int, Field(ge=100, le=599)] | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|[xX]{2})$")]
 HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=str)]
-HealthStatus = Annotated[str, BeforeValidator(_health_status, json_schema_input_type=_Status)]
+Status = Annotated[str, BeforeValidator(_one_status, json_schema_input_type=_Status)]
 AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
 LogFormat = Annotated[Literal["json", "combined", "off"], choice("json", "combined", "off")]
 Balance = Annotated[
-    Literal["round_robin"],
-    choice("round_robin", later=("least_connections", "power_of_two", "consistent_hash", "sticky")),
+    Literal["round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"],
+    choice("round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"),
 ]
+HashOn = Annotated[
+    str,
+    BeforeValidator(
+        balancing.parse_hash, json_schema_input_type=Annotated[str, Field(pattern=f"^({balancing.HASH_PATTERN})$")]
+    ),
+]
+CookieName = Annotated[str, BeforeValidator(balancing.parse_cookie_name, json_schema_input_type=str)]
+Secret = Annotated[str, BeforeValidator(_secret, json_schema_input_type=str)]
+SecondsOrOff = Annotated[float | None, or_off(_optional_duration, _Duration)]
+ShareOrOff = Annotated[float | None, or_off(balancing.parse_share, _Share)]

@@ -17,16 +17,21 @@ from lb.config.fields import (
     Algorithm,
     AppName,
     Balance,
+    CookieName,
     DomainName,
     File,
-    HealthStatus,
+    HashOn,
     HealthUri,
     LogFormat,
     LogPath,
     MediaType,
     Network,
     Seconds,
+    SecondsOrOff,
+    Secret,
     SharedDomain,
+    ShareOrOff,
+    Status,
     Switch,
     Workers,
     choice,
@@ -292,6 +297,36 @@ class Environment(Section):
         description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock."
     )
     balance: Balance = Field(default="round_robin", description="How an instance is picked for a request.")
+    hash_on: HashOn = Field(
+        default="client_address",
+        description="What consistent_hash goes by: client_address, uri, header:NAME or cookie:NAME.",
+    )
+    sticky_cookie: CookieName = Field(
+        default="lb_instance", description="Name of the cookie by which sticky knows a client's instance."
+    )
+    sticky_secret: Secret | None = Field(
+        default=None,
+        description="Makes sticky's cookies good on other machines, too; without it they are this machine's own.",
+    )
+    max_fails: Annotated[int, count(1000)] = Field(
+        default=1, description="Failures in a row after which an instance is passed over."
+    )
+    fail_duration: Seconds = Field(
+        default=1.0, description="It is passed over for so long at first, doubled each time, up to 10 times as long."
+    )
+    unhealthy_latency: SecondsOrOff = Field(
+        default=None, description="A response that begins later counts as a failure; off without it."
+    )
+    unhealthy_status: Annotated[tuple[Status, ...], one_or_more(Status)] = Field(
+        default=(), description="Statuses of responses that count as failures: 503, 5xx; one, or a list."
+    )
+    slow_start: SecondsOrOff = Field(
+        default=None,
+        description="An instance that is new or is back gets its full share after so long; off: at once.",
+    )
+    retry_budget: ShareOrOff = Field(
+        default=0.2, description="Share of the requests that may be sent a second time; off: there is no bound."
+    )
     health_checks: Switch | None = Field(
         default=None, description="Ask each instance whether it works; on as soon as one of the health_* keys is given."
     )
@@ -313,7 +348,7 @@ class Environment(Section):
     health_fails: Annotated[int, count(100)] = Field(
         default=2, description="Checks failed in a row that take an instance out."
     )
-    health_status: Annotated[tuple[HealthStatus, ...], one_or_more(HealthStatus, empty=False)] = Field(
+    health_status: Annotated[tuple[Status, ...], one_or_more(Status, empty=False)] = Field(
         default=("2xx",), description="Statuses that pass: 200, 2xx, or a list of them."
     )
     health_start_period: Annotated[float, seconds(15.0, 120.0)] = Field(

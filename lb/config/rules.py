@@ -21,6 +21,7 @@ from lb.config.units import show_size
 _ENVIRONMENTS = ("production", "staging")
 _EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound
 # Names under these are the operator's own, so a wildcard over all of them surprises nobody.
+_ONLY_WITH = {"hash_on": "consistent_hash", "sticky_cookie": "sticky", "sticky_secret": "sticky"}
 _PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "home", "intranet"})
 
 
@@ -82,6 +83,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _domains_have_environments,
         _domains_are_bound_once,
         _shared_names_are_possible,
+        _balancing_is_used,
         _instances_are_distinct,
         _instances_are_not_listeners,
         _health_ports_are_possible,
@@ -288,6 +290,15 @@ def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
         elif not names.is_label(staging.removesuffix(f".{shared}")) or not names.is_possible(staging):
             message = f"the app {quoted(app)} cannot be served under shared_domain: {staging} is not a domain name"
             yield scene.origin.key_problem(("apps", app), message, "shorten the name, and use no dots in it")
+
+
+def _balancing_is_used(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        for key, balance in _ONLY_WITH.items():
+            used = key not in environment.model_fields_set or environment.balance == balance
+            if not used and ("balance" not in scene.refused.get(path, ())):
+                message = f"{key} is not used: balance is {environment.balance}"
+                yield scene.origin.key_problem((*path, key), message, f"write balance: {balance}", "warning")
 
 
 def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:

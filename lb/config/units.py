@@ -34,6 +34,7 @@ _LONGEST_NUMBER = 30  # digits; more is no amount of anything
 _LARGEST_SIZE = 1 << 50  # 1 PiB: well inside a C integer of 64 bits
 _LARGEST_RATE = 1_000_000
 _LONGEST_DURATION = 30 * 86400.0  # seconds
+_NO_ZERO = "a timeout cannot be switched off: write a long one, such as 24h"
 
 
 class Plain(str):
@@ -87,17 +88,20 @@ def show_size(size: int) -> str:
     return str(size)
 
 
-def parse_duration(value: object, least: float = 0.001, most: float = _LONGEST_DURATION) -> float:
-    """Seconds of "60s", "500ms", "2m", "1h", "1d", or of a plain number of seconds; from `least` to `most`."""
+def parse_duration(
+    value: object, least: float = 0.001, most: float = _LONGEST_DURATION, instead_of_zero: str = _NO_ZERO
+) -> float:
+    """Seconds of "60s", "500ms", "2m", "1h", "1d", or of a plain number of seconds; from `least` to `most`.
+
+    `instead_of_zero` is the hint for one of 0.
+    """
     text = _number_text(value)
     found = _DURATION.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
         raise BadValueError(f"{describe(value)} is not a duration", "write one number and its unit: 500ms, 60s, 2m, 1h")
     seconds = float(Decimal(found[1]) * _SECONDS[found[2] or ""])
     if seconds == 0:
-        raise BadValueError(
-            "0 is not a time to wait", "a timeout cannot be switched off: write a long one, such as 24h"
-        )
+        raise BadValueError("0 is not a time to wait", instead_of_zero)
     if not least <= seconds <= most:
         raise BadValueError(
             f"{quoted(text)} is out of range", f"it must be from {show_duration(least)} to {show_duration(most)}"

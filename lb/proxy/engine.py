@@ -21,11 +21,11 @@ from lb.proxy.poller import Poller
 from lb.proxy.room import Room
 from lb.proxy.wire import Wire
 from lb.routing.clients import Clients
+from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.members import Watch
 from lb.routing.pace import Paces
 from lb.routing.presence import Presence
-from lb.routing.route import Environment
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import NAMES, Row
@@ -44,6 +44,7 @@ class Engine:
         "_bytes_in",
         "_bytes_out",
         "_clients",
+        "_crowded",
         "_errors",
         "_format",
         "_id_next",
@@ -76,6 +77,7 @@ class Engine:
         "reused",
         "room",
         "snapshot",
+        "unrepeated",
         "waiting",
     )
 
@@ -101,13 +103,14 @@ class Engine:
         self.paces: Paces = clients.paces
         self.presence: Presence = clients.presence
         self.room = Room()
+        self._crowded: set[Environment] = set()
         self._listeners: dict[Listener, socket.socket] = {}
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.hurried = False
         self.open_connections = self.open_exchanges = self.waiting = 0
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
-        self._bytes_in = self._bytes_out = 0
+        self._bytes_in = self._bytes_out = self.unrepeated = 0
         self._id_prefix = os.urandom(8).hex().encode()
         self._id_next = int.from_bytes(os.urandom(3), "big")
         self._second = -1
@@ -158,13 +161,44 @@ class Engine:
         """Close the connection that is missed least; False when none can be spared."""
         return self.room.make(self._clients, self.poller.now)  # type: ignore[arg-type]  # all of them are Clients
 
-    def wake(self, environment: Environment) -> None:
-        """One of the environment's instances has room: let the first who waits try again."""
-        while environment.waiting:
-            exchange = environment.waiting.popleft()
-            if exchange.is_waiting():  # type: ignore[attr-defined]
-                self._loop.call_soon(exchange.forward)  # type: ignore[attr-defined]
+    # Who waits for an instance. All of them are Exchanges, which this file must not know: they know the engine.
+
+    def queue(self, environment: Environment, exchange: object) -> None:
+        """Let this exchange wait for an instance, behind those that do."""
+        self.waiting += 1
+        environment.waiting.append(exchange)
+        self._crowded.add(environment)
+
+    def rouse(self, environment: Environment) -> None:
+        """There may be more room for those who wait, or never any again: let them try, but in nobody's handler."""
+        if environment.waiting and not environment.woken:
+            environment.woken = True
+            self._loop.call_soon(self._serve, environment)
+
+    def _serve(self, environment: Environment) -> None:
+        """Let those who wait try again, first come first, until one finds that nothing is free."""
+        environment.woken = False
+        waiting = environment.waiting
+        at = 0
+        while at < len(waiting):
+            exchange = waiting[at]
+            try:
+                exchange.forward()
+            except Exception as error:  # noqa: BLE001 - a fault of one exchange must not cost the others theirs
+                self._broken(exchange.client, error)
                 return
+            if at < len(waiting) and waiting[at] is exchange:
+                if not exchange.is_choosy():
+                    return
+                at += 1  # what is free is not for it, but perhaps for the next
+
+    def _serve_all(self) -> None:
+        """What is free may have changed without a word: instances come, go and recover."""
+        for environment in list(self._crowded):
+            if environment.waiting:
+                self._serve(environment)
+            else:
+                self._crowded.discard(environment)
 
     # What the worker asks
 
@@ -204,19 +238,6 @@ class Engine:
             instance.retired = True
             for upstream in list(instance.idle):
                 upstream.abort()  # type: ignore[attr-defined]
-
-    def rouse(self, environment: Environment) -> None:
-        """There may be more room for those who wait, or never any again: let them try, in their order."""
-        if environment.waiting:
-            self._loop.call_soon(self._let_try, environment)
-
-    def _let_try(self, environment: Environment) -> None:
-        waiting = environment.waiting
-        for _ in range(len(waiting)):
-            exchange = waiting.popleft()
-            exchange.forward()  # type: ignore[attr-defined]
-            if waiting and waiting[0] is exchange:  # no room for it, and so for nobody
-                return
 
     def log_to(self, access_log: AccessLog, line: LineFormat | None) -> None:
         """Write to this log, in this form, from now on; the caller closes the one before."""
@@ -276,6 +297,7 @@ class Engine:
             ("upstream_connects_total", self.connects),
             ("upstream_reused_total", self.reused),
             ("retries_total", self.retries),
+            ("retries_refused_total", self.unrepeated),
             ("log_lines_dropped_total", self._log.dropped),
         ):
             values[_PLACE[name]] += count
@@ -304,6 +326,8 @@ class Engine:
         if seconds != self._second:
             self._tell_time(seconds)
         self.deadlines.advance(now)
+        if self._crowded:
+            self._serve_all()
         self.flush()
         self._tick_handle = self._loop.call_later(wheel.WIDTH, self._tick)
         if self._watch is not None:
@@ -313,8 +337,7 @@ class Engine:
         """Done with those that have gone; who waits gets what has begun to serve."""
         for change in watch.look(now):
             self.retire(change.gone)
-            for _ in range(len(change.environment.waiting)):
-                self.wake(change.environment)
+            self.rouse(change.environment)
 
     def _tell_time(self, seconds: int) -> None:
         """Write down the second that has begun, as responses and log lines want it."""

@@ -1,6 +1,8 @@
 cimport cython
 
 from lb.http.head cimport RequestHead, ResponseHead
+from lb.routing.budget cimport RetryBudget
+from lb.routing.environment cimport Environment
 from lb.routing.instance cimport Instance
 from lb.routing.route cimport Route
 from lb.routing.snapshot cimport Snapshot
@@ -32,22 +34,24 @@ cdef class Exchange:
     cdef Submission request
     cdef Answer answer
     cdef list tried
+    cdef bytes key
     cdef object last_error
     cdef bytes request_id, last_instance
     cdef str cause
     cdef int status, attempts, interims
     cdef Py_ssize_t received, sent
-    cdef bint idempotent, upgrading, keep_alive
+    cdef bint idempotent, upgrading, keep_alive, crowded
     cpdef start(self)
     cpdef refuse(self, object error)
     cpdef bytes identity(self)
     cpdef bint is_waiting(self)
+    cpdef bint is_choosy(self)
     cpdef bint unread(self)
     cpdef bint awaits_client(self)
     cpdef fail(self, object error)
     cpdef reply(self, object reply)
     cpdef finish(self, bint keep_alive)
-    @cython.locals(error=int)
+    @cython.locals(error=int, environment=Environment)
     cpdef forward(self)
     cpdef request_data(self)
     cpdef bint client_ended(self)
@@ -64,8 +68,17 @@ cdef class Exchange:
     @cython.locals(early=double)
     cpdef _decide(self)
     cpdef _admit(self, Route route)
+    cpdef _enter(self, Environment environment)
+    cpdef bytes _origin(self)
     cpdef _frame(self)
     cpdef _wait(self)
+    cpdef _stop_waiting(self)
+    cpdef _take(self, Instance instance, Upstream upstream)
+    cpdef _pass_over(self, Instance instance)
+    @cython.locals(environment=Environment, waited=double)
+    cpdef _judge(self, int status)
+    @cython.locals(budget=RetryBudget)
+    cpdef bint _may_repeat(self, bint reused)
     cpdef _send_request(self)
     @cython.locals(request=Submission)
     cpdef _send_body(self, bytes prefix)

@@ -9,7 +9,6 @@ what happens next is told to it.
 from __future__ import annotations
 
 import errno
-from contextlib import suppress
 from math import ceil
 from typing import TYPE_CHECKING
 
@@ -24,6 +23,8 @@ from lb.proxy.pool import take_idle
 from lb.proxy.submission import Submission
 from lb.proxy.upstream import Upstream
 from lb.routing.checks import answer_challenge, https_redirect
+from lb.routing.clients import client_behind
+from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.route import Route
 from lb.telemetry.record import Record
@@ -61,6 +62,7 @@ class Exchange:
         "attempts",
         "cause",
         "client",
+        "crowded",
         "engine",
         "head",
         "head_out",
@@ -68,6 +70,7 @@ class Exchange:
         "instance",
         "interims",
         "keep_alive",
+        "key",
         "last_error",
         "last_instance",
         "phase",
@@ -100,6 +103,7 @@ class Exchange:
         self.answer: Answer = None  # type: ignore[assignment]
         self.request: Submission = None  # type: ignore[assignment]  # stays None where there is no body
         self.tried: list[Instance] | None = None
+        self.key: bytes | None = None
         self.last_error: ProxyError | None = None
         self.request_id: bytes | None = None
         self.last_instance = b""
@@ -107,7 +111,7 @@ class Exchange:
         self.phase = DECIDING
         self.status = self.attempts = self.interims = 0
         self.received = self.sent = 0
-        self.head_out = self.idempotent = self.upgrading = self.keep_alive = False
+        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.crowded = False
         engine.open_exchanges += 1
 
     # Deciding
@@ -145,6 +149,7 @@ class Exchange:
                 return
         self._admit(route)
         self._frame()
+        self._enter(route.environment)
         self.forward()
 
     def _admit(self, route: Route) -> None:
@@ -164,6 +169,20 @@ class Exchange:
         elif head.upgrade is not None and head.method == b"GET" and b"h2c" not in head.upgrade.lower():
             self.upgrading = True  # an upgrade with a body is served as the plain request that it also is
 
+    def _enter(self, environment: Environment) -> None:
+        """Tell the environment of it, and take from it what the balancer goes by."""
+        if environment.budget is not None:
+            environment.budget.request(self.engine.poller.now)
+        if environment.key is not None:
+            self.key = environment.key(self.head, self._origin())
+
+    def _origin(self) -> bytes:
+        """The address that the request comes from: the client's, as far as a trusted CDN tells it."""
+        address = self.client.address
+        if self.route.cdn and self.snapshot.trusts(address):
+            return client_behind(self.head.forwarded_for or b"", self.snapshot.trusted) or address
+        return address
+
     def identity(self) -> bytes:
         """The request's identifier: what came in X-Request-Id, or one of ours."""
         if self.request_id is None:
@@ -179,36 +198,33 @@ class Exchange:
         """Give the request to the next instance; called again when one could not take it."""
         engine = self.engine
         environment = self.route.environment
-        if self.phase == DONE:  # its client left when its turn had come: the turn is the next one's
-            engine.wake(environment)
+        if environment.waiting and self.phase == DECIDING:  # others were here before
+            self._wait()
+            engine.rouse(environment)
             return
         while True:
-            instance = environment.pick(self.tried, engine.poller.now)
+            instance = environment.pick(self.tried, self.key, engine.poller.now)
             if instance is None:
-                if environment.is_full(self.tried):
+                if self.crowded or environment.is_full(self.tried):
                     self._wait()
                 else:
                     self.fail(self.last_error if self.last_error is not None else ProxyError("destination_unavailable"))
                 return
-            if self.phase == WAITING:
-                engine.waiting -= 1
-                self.phase = DECIDING
-                self.client.arm()  # the time to wait is over
-            self.instance = instance
-            instance.inflight += 1
             upstream = take_idle(instance, not self.idempotent or self.attempts > 0, engine.poller.now)
             if upstream is not None:
                 engine.reused += 1
-                self.upstream = upstream
-                upstream.exchange = self
+                self._take(instance, upstream)
                 self._send_request()
                 return
             upstream = Upstream(engine, instance)
-            upstream.exchange = self
-            self.upstream = upstream
-            self.phase = CONNECTING
             engine.connects += 1
             error = upstream.connect(engine.poller, instance.family, instance.address, instance.packed)
+            if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
+                self._pass_over(instance)
+                self.crowded = True
+                continue
+            self._take(instance, upstream)
+            self.phase = CONNECTING
             if error == 0:
                 self._send_request()
                 return
@@ -218,19 +234,41 @@ class Exchange:
             upstream.exchange = None
             self._instance_failed(connecting_cause(error))
 
-    def _wait(self) -> None:
-        """Every instance that could serve is at its limit: queue up, if there is room (L5)."""
-        environment = self.route.environment
+    def _take(self, instance: Instance, upstream: Upstream) -> None:
+        """Let this instance serve it, over this connection."""
         if self.phase == WAITING:
-            environment.waiting.appendleft(self)  # it had its turn, and somebody was faster
+            self._stop_waiting()
+            self.client.arm()  # the time to wait is over
+        self.instance = instance
+        instance.inflight += 1
+        self.upstream = upstream
+        upstream.exchange = self
+
+    def _pass_over(self, instance: Instance) -> None:
+        """Do not take it for this request again."""
+        if self.tried is None:
+            self.tried = []
+        self.tried.append(instance)
+
+    def _wait(self) -> None:
+        """Every instance that could serve has enough to do: queue up, if there is room (L5), or stay in the queue."""
+        if self.crowded:
+            self.crowded = False
+            self.tried = None  # who was busy may have time when its turn comes
+        if self.phase == WAITING:
             return
-        if self.engine.waiting >= self.snapshot.max_waiting:
+        engine = self.engine
+        if engine.waiting >= self.snapshot.max_waiting:
             self.fail(ProxyError("connection_limit_reached"))
             return
-        self.engine.waiting += 1
         self.phase = WAITING
-        environment.waiting.append(self)
+        engine.queue(self.route.environment, self)
         self.client.arm()
+
+    def _stop_waiting(self) -> None:
+        self.phase = DECIDING
+        self.engine.waiting -= 1
+        self.route.environment.waiting.remove(self)
 
     def _send_request(self) -> None:
         """The head, and what has come of the body, in one write."""
@@ -239,7 +277,8 @@ class Exchange:
         upstream = self.upstream
         self.phase = FORWARDING
         self.attempts += 1
-        text = head.kept + client.forwarded(self.route, head)
+        cookie = self.route.environment.cookie
+        text = (head.kept if cookie is None else cookie.taken_from(head.kept)) + client.forwarded(self.route, head)
         if self.route.client_auth is not None:
             text += client.client_certificate
         if head.request_id is None:
@@ -296,6 +335,10 @@ class Exchange:
     def is_waiting(self) -> bool:
         """Whether it stands in the queue for an instance."""
         return self.phase == WAITING
+
+    def is_choosy(self) -> bool:
+        """Whether an instance that would do for others may not do for it."""
+        return self.tried is not None or self.route.environment.cookie is not None
 
     def awaits_client(self) -> bool:
         """Whether the next thing to happen is up to the client: the rest of its body."""
@@ -381,7 +424,7 @@ class Exchange:
         head = self.head
         response = self.response
         status = response.status
-        self.instance.worked()
+        self._judge(status)
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
         answer = Answer(head, response, self.snapshot.limits)
@@ -397,6 +440,8 @@ class Exchange:
         self.status = status
         self.phase = RESPONDING
         text = answer.start(self.upstream, self.route.compression)
+        if self.route.environment.cookie is not None:
+            text = self.route.environment.cookie.put(text, self.instance, self.key, self.client.secure)
         if not response.dated:
             text += self.engine.date_line
         if not self.keep_alive:
@@ -405,6 +450,17 @@ class Exchange:
             text += b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
         self.head_out = not answer.waiting
         self._relay(text)
+
+    def _judge(self, status: int) -> None:
+        """What the instance's answer says about the instance (F1)."""
+        environment = self.route.environment
+        now = self.engine.poller.now
+        if environment.passive.unhealthy is None:
+            self.instance.worked(now)
+        else:
+            # Its time runs from the last of the request that went to it, as its deadline does.
+            waited = now - (self.upstream.deadline - self.snapshot.response)
+            environment.answered(self.instance, status, waited, now)
 
     def _relay(self, prefix: bytes) -> None:
         """Send on what has come of the response, behind `prefix`. Raises ProxyError."""
@@ -482,12 +538,14 @@ class Exchange:
         response = self.response
         if not self.upgrading or not is_among(response.upgrade, self.head.upgrade):
             raise ProxyError("http_upgrade_failed")
-        self.instance.worked()
+        self._judge(101)
         self.status = 101
         self.head_out = True
         self.phase = TUNNEL
         self.upstream.deadline = NEVER
         kept = without_fields(response.kept, CONTENT_LENGTH)
+        if self.route.environment.cookie is not None:
+            kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.client.secure)
         self.client.send(kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n")
         self.client.arm()
         if self.upstream.have:
@@ -548,32 +606,39 @@ class Exchange:
     def _instance_failed(self, cause: str) -> None:
         """The instance could not be reached: remember it, for this request and for the next ones."""
         instance = self.instance
-        instance.failed(self.engine.poller.now)
+        self.route.environment.failed(instance, self.engine.poller.now)
         self.last_error = ProxyError(cause)
-        if self.tried is None:
-            self.tried = []
-        self.tried.append(instance)
+        self._pass_over(instance)
         self._leave_instance(False)
 
     def _broken(self, cause: str) -> None:
         """The connection ended before a response began: send the request again where that cannot do harm (F2)."""
         reused = self.upstream is not None and self.upstream.reused
-        again = (
-            self.idempotent
-            and self.attempts < _ATTEMPTS
-            and not self.upgrading
-            and (self.request is None or self.request.repeatable())
-            and not self.client.leaving
-        )
         if not reused:
             self._instance_failed(cause)
-        if not again:
+        if not self._may_repeat(reused):
             self.fail(ProxyError(cause))
             return
         self._leave_instance(False)
         self.last_error = ProxyError(cause)
         self.engine.retries += 1
         self.forward()
+
+    def _may_repeat(self, reused: bool) -> bool:
+        """Whether it may be sent again; that an idle connection was at its end is nobody's failure, and free."""
+        if not (
+            self.idempotent
+            and self.attempts < _ATTEMPTS
+            and not self.upgrading
+            and (self.request is None or self.request.repeatable())
+            and not self.client.leaving
+        ):
+            return False
+        budget = self.route.environment.budget
+        if reused or budget is None or budget.allows(self.engine.poller.now):
+            return True
+        self.engine.unrepeated += 1
+        return False
 
     def _leave_instance(self, keep: bool) -> None:
         """Give the connection back, or away, and let the next in the queue have the instance."""
@@ -587,7 +652,7 @@ class Exchange:
             self.last_instance = instance.label
             instance.inflight -= 1
             if self.route.environment.waiting:
-                self.engine.wake(self.route.environment)
+                self.engine.rouse(self.route.environment)
 
     def fail(self, error: ProxyError) -> None:
         """End with this error: as a reply if none has begun, else by breaking off."""
@@ -595,7 +660,7 @@ class Exchange:
             return
         self.cause = error.cause.code
         if self.instance is not None and self.cause in _BLAMED:
-            self.instance.failed(self.engine.poller.now)
+            self.route.environment.failed(self.instance, self.engine.poller.now)
         self._leave_instance(False)
         if self.head_out:
             self.client.abort()  # which ends in `client_gone`; an orderly end would look like the response's
@@ -632,9 +697,7 @@ class Exchange:
         if self.phase == DONE:
             return
         if self.phase == WAITING:
-            self.engine.waiting -= 1
-            with suppress(ValueError):  # its turn may have come just now
-                self.route.environment.waiting.remove(self)
+            self._stop_waiting()
         self.phase = DONE
         self.engine.open_exchanges -= 1
         self.engine.finished(self._record())

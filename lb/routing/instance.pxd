@@ -1,14 +1,28 @@
+cimport cython
+
+cdef double _LEAST_SHARE
+
 cdef class Instance:
     cdef public str key
-    cdef public bytes label
-    cdef public int family, failures
+    cdef public bytes label, token
+    cdef public int family, failures, pauses
     cdef public object address
     cdef public bytes packed
     cdef public list idle
     cdef public Py_ssize_t inflight, limit
-    cdef public bint healthy, keeps_idle, retired
-    cdef public double down_until, keep_alive
+    cdef public bint healthy, keeps_idle, retired, trying, rising
+    cdef public double down_until, pause, slow_start, since, credit, keep_alive
+    cdef public unsigned long long seed
+    cpdef bint is_up(self, double now)
+    cpdef bint may_serve(self, list tried, double now)
+    cpdef bint is_full(self)
+    @cython.locals(risen=double)
+    cpdef double share(self, double now)
+    cpdef double load(self, double now)
+    cpdef bint takes_turn(self, double now)
+    cpdef passed_over(self, double now, double first, double longest)
+    cpdef tried(self, double now)
+    cpdef worked(self, double now)
     cpdef set_healthy(self, bint healthy, double now)
-    cpdef failed(self, double now)
-    cpdef worked(self)
+    cpdef came_back(self, double now)
     cpdef closed_idle(self, double seconds)

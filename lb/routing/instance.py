@@ -1,17 +1,16 @@
 """One address of an app, and how it is doing: the live state that outlives a configuration.
 
-Passive failover (F1): an instance that refuses or breaks connections is passed over for a while that grows with each
-failure in a row, and is back at once when a request works again. Knows no socket; time is passed in, in seconds of
-the monotonic clock.
+Passive failover (F1): an instance that fails is passed over for a while that grows each time, then gets one request to
+show that it works, and is back when that went well; with `slow_start` its share then grows from little to full. What
+counts as a failure is `passive`'s business. Knows no socket; time is passed in, in seconds of the monotonic clock.
 """
 
 from __future__ import annotations
 
 import socket
 import struct
+from hashlib import blake2b
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 10.0
 SAFE_IDLE = 1.0
 """Seconds for which an idle connection is taken to be safe for a request that must not be repeated: half of
 gunicorn's 2 s, the shortest keep-alive of the usual servers."""
@@ -19,6 +18,10 @@ gunicorn's 2 s, the shortest keep-alive of the usual servers."""
 
 PROOF = 0.05
 """Seconds that an idle connection has to stay open before the instance is taken for one that keeps them."""
+
+_LEAST_SHARE = 0.1  # the part of its share that an instance begins with when it comes back slowly
+
+_DOUBLINGS = 8  # of a pause, at most: they are capped long before
 
 
 class Instance:
@@ -28,10 +31,16 @@ class Instance:
     is serving; `limit` how many it may serve at once (0: any number); `keep_alive` for how many seconds an idle
     connection is trusted; `keeps_idle` that one has been seen to stay open at all; `retired` that its environment is
     done with it: what it serves ends well, and nothing returns to its pool.
+
+    `healthy` is what active checks say; `failures` counts those in a row; `down_until` is 0 while it works, else the
+    time at which it may show that it works again; `pauses` counts how often in a row that went wrong, and `pause` is
+    the length of the last one. `rising` says that its share is still growing, since `since`. `token` names it in
+    cookies, `seed` in hashes.
     """
 
     __slots__ = (
         "address",
+        "credit",
         "down_until",
         "failures",
         "family",
@@ -44,7 +53,15 @@ class Instance:
         "label",
         "limit",
         "packed",
+        "pause",
+        "pauses",
         "retired",
+        "rising",
+        "seed",
+        "since",
+        "slow_start",
+        "token",
+        "trying",
     )
 
     def __init__(self, key: str, family: int, address: str | tuple[str, int], limit: int = 0) -> None:
@@ -53,33 +70,101 @@ class Instance:
         self.family = family
         self.address = address
         self.packed = pack_address(family, address)
+        self.seed = int.from_bytes(blake2b(self.label, digest_size=8).digest(), "big")
+        self.token = b""
         self.idle: list[object] = []
         self.inflight = 0
         self.limit = limit
         self.healthy = True
-        self.failures = 0
-        self.down_until = 0.0
+        self.failures = self.pauses = 0
+        self.down_until = self.pause = 0.0
+        self.trying = self.rising = False
+        self.slow_start = self.since = self.credit = 0.0
         self.keep_alive = SAFE_IDLE
         self.keeps_idle = False
         self.retired = False
 
-    def set_healthy(self, healthy: bool, now: float) -> None:  # noqa: ARG002  one that is back may begin slowly
-        """What the active checks say; `now` in seconds of the monotonic clock."""
-        if healthy and not self.healthy:
-            self.worked()  # what happened before it was taken out is over
-        self.healthy = healthy
+    # Whether it may serve
 
-    def failed(self, now: float) -> None:
-        """It refused or broke a connection: pass it over for a while."""
-        self.failures += 1
-        self.down_until = now + min(FIRST_PAUSE * 2.0 ** min(self.failures - 1, 8), LONGEST_PAUSE)
+    def is_up(self, now: float) -> bool:
+        """Whether nothing speaks against it but, perhaps, that it is serving as much as it may."""
+        return self.healthy and self.down_until <= now
 
-    def worked(self) -> None:
+    def may_serve(self, tried: list[Instance] | None, now: float) -> bool:
+        """Whether it may serve one more request, which these have been tried for."""
+        return (
+            self.healthy
+            and self.down_until <= now
+            and (self.limit == 0 or self.inflight < self.limit)
+            and (tried is None or self not in tried)
+        )
+
+    def is_full(self) -> bool:
+        """Whether it serves as many as it may."""
+        return self.limit != 0 and self.inflight >= self.limit
+
+    # How much of its share it has
+
+    def share(self, now: float) -> float:
+        """The part of its usual share that it is to have: less than 1 for a while after it came back."""
+        if not self.rising:
+            return 1.0
+        risen = (now - self.since) / self.slow_start
+        if risen >= 1.0:
+            self.rising = False
+            return 1.0
+        return max(risen, _LEAST_SHARE)
+
+    def load(self, now: float) -> float:
+        """What it serves, in relation to what it is to serve."""
+        return self.inflight if not self.rising else self.inflight / self.share(now)
+
+    def takes_turn(self, now: float) -> bool:
+        """Whether it takes this turn of its: as many in ten as its share has tenths, and evenly."""
+        self.credit += self.share(now)
+        if self.credit < 1.0:
+            return False
+        self.credit -= 1.0
+        return True
+
+    # What happened to it
+
+    def passed_over(self, now: float, first: float, longest: float) -> None:
+        """From now on, for `first` seconds, doubled each time in a row up to `longest`."""
+        self.pause = min(first * 2.0 ** min(self.pauses, _DOUBLINGS), longest)
+        self.pauses += 1
+        self.down_until = now + self.pause
+        self.trying = False
+
+    def tried(self, now: float) -> None:
+        """Its pause is over, and a request goes to it: one, until that is known to have worked."""
+        self.trying = True
+        self.down_until = now + self.pause
+
+    def worked(self, now: float) -> None:
         """It answered."""
         self.failures = 0
-        self.down_until = 0.0
+        if self.down_until != 0.0:
+            self.down_until = 0.0
+            self.pauses = 0
+            self.trying = False
+            self.came_back(now)
         if self.keep_alive < SAFE_IDLE:
             self.keep_alive += 0.001  # what was learnt from a restart is forgotten with time
+
+    def set_healthy(self, healthy: bool, now: float) -> None:
+        """What the active checks say; `now` in seconds of the monotonic clock."""
+        if healthy and not self.healthy:
+            self.worked(now)  # what happened before it was taken out is over
+            self.came_back(now)
+        self.healthy = healthy
+
+    def came_back(self, now: float) -> None:
+        """It works (again, or is new): its share grows from now on, if it is to come back slowly."""
+        if self.slow_start:
+            self.rising = True
+            self.since = now
+            self.credit = 0.0
 
     def closed_idle(self, seconds: float) -> None:
         """It closed a connection that had been idle for so long: stay well below that from now on."""

@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from lb.routing.environment import Environment
 from lb.routing.health import ABSENT, EXPECTED, HEALTHY, Condition, HealthTable
 from lb.routing.instance import Instance
-from lb.routing.route import Environment
 
 _UNWATCHED, _UNREAD = Condition(HEALTHY), Condition(EXPECTED)
 
@@ -133,7 +133,7 @@ class Watch:
                 gone = place.member.apply(place.number, condition, now)
                 touched.setdefault(place.environment, []).extend([gone] if gone is not None else [])
         for environment in touched:
-            environment.instances = instances_of(self._members[environment])
+            environment.change(instances_of(self._members[environment]), now)
         return [Change(environment, gone) for environment, gone in touched.items()]
 
     def _news(self, generation: int) -> Iterator[tuple[int, Condition]]:

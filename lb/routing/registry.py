@@ -7,15 +7,20 @@ another thread; `commit` makes it so. Until then nothing that is live has change
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lb.config.balancing import statuses
 from lb.config.model import Environment as EnvironmentConfig
-from lb.routing.balancer import RoundRobin
+from lb.routing.environment import Environment
 from lb.routing.health import HealthTable
 from lb.routing.instance import Instance
 from lb.routing.members import Member, Watch, instances_of
-from lb.routing.route import Environment
+from lb.routing.passive import Unhealthy
+from lb.routing.policy import Policy
+from lb.routing.request_key import HashKey
+from lb.routing.sticky_cookie import StickyCookie, sticky_secret
 from lb.routing.watched import keys_of
 
 
@@ -58,10 +63,11 @@ class Plan:
         requests (0: any number). What is watched of them has its rows in the table already.
         """
         registry = self._registry
-        environment = registry.environments.get((app, name)) or Environment(app, name, [], RoundRobin())
+        policy = make_policy(app, name, config)
+        environment = registry.environments.get((app, name)) or Environment(app, name, [], policy)
         known = {member.text: member for member in registry.members.get(environment, ())}
         is_checked = config.is_checked
-        planned = _Planned(environment, [], [], limit, is_checked)
+        planned = _Planned(environment, policy, [], [], limit, is_checked)
         for address in config.instances:
             is_watched = is_checked or address.is_name
             rows = tuple(map(registry.table.find, keys_of(app, name, address))) if is_watched else ()
@@ -84,8 +90,9 @@ class Plan:
         environments_gone = [environment for key, environment in before.items() if key not in self._planned]
         for environment in environments_gone:
             environment.instances = []
+        now = time.monotonic()
         for planned in self._planned.values():
-            planned.apply(registry.table)
+            planned.apply(registry.table, now)
         registry.watch.follow(registry.members, self._generation)
         kept = {id(instance) for planned in self._planned.values() for instance in planned.environment.instances}
         return Gone([instance for instance in had if id(instance) not in kept], environments_gone)
@@ -96,12 +103,36 @@ class _Planned:
     """One environment, and what it will be; `apply` is all that touches what is live."""
 
     environment: Environment
+    policy: Policy
     members: list[Member]
     rows: list[tuple[int, ...]]
     limit: int
     checked: bool
 
-    def apply(self, table: HealthTable) -> None:
+    def apply(self, table: HealthTable, now: float) -> None:
         for member, rows in zip(self.members, self.rows, strict=True):
             member.follow(rows, self.checked, self.limit, table)
-        self.environment.instances = instances_of(self.members)
+        self.environment.follow(self.policy, instances_of(self.members), now)
+
+
+def make_policy(app: str, name: str, config: EnvironmentConfig) -> Policy:
+    """How the environment `name` of `app` chooses among its instances."""
+    hash_on = cookie = unhealthy = None
+    if config.balance == "consistent_hash":
+        source, _, field = config.hash_on.partition(":")
+        hash_on = HashKey(source, field.encode())
+    elif config.balance == "sticky":
+        scope = f"{app}\0{name}".encode()
+        cookie = StickyCookie(config.sticky_cookie.encode(), sticky_secret(config.sticky_secret), scope)
+    if config.unhealthy_latency is not None or config.unhealthy_status:
+        unhealthy = Unhealthy(config.unhealthy_latency or 0.0, statuses(config.unhealthy_status))
+    return Policy(
+        balance=config.balance,
+        hash_on=hash_on,
+        cookie=cookie,
+        max_fails=config.max_fails,
+        fail_duration=config.fail_duration,
+        unhealthy=unhealthy,
+        slow_start=config.slow_start or 0.0,
+        retries=config.retry_budget,
+    )

@@ -1,13 +1,4 @@
-from .balancer cimport Balancer
-from .instance cimport Instance
-
-cdef class Environment:
-    cdef public bytes app, name
-    cdef public list instances
-    cdef public Balancer balancer
-    cdef public object waiting
-    cpdef Instance pick(self, list tried, double now)
-    cpdef bint is_full(self, list tried)
+from .environment cimport Environment
 
 cdef class Route:
     cdef public Environment environment

@@ -32,6 +32,7 @@ NAMES: tuple[str, ...] = (
     "upstream_connects_total",
     "upstream_reused_total",
     "retries_total",
+    "retries_refused_total",
     "log_lines_dropped_total",
     *(f"error_{code}" for code in CAUSES),
 )

@@ -29,6 +29,12 @@ _SINGLE = (
     ),
     ("retries_total", "lb_retries_total", "counter", "Requests tried again on another instance or connection."),
     (
+        "retries_refused_total",
+        "lb_retries_refused_total",
+        "counter",
+        "Requests that were not tried again because the retry budget was spent.",
+    ),
+    (
         "log_lines_dropped_total",
         "lb_log_lines_dropped_total",
         "counter",

@@ -133,6 +133,10 @@ def test_what_we_ship_is_valid(file: str) -> None:
         "apps: {a: {domains: [a.example, {name: b.example, cdn: 'on', force_https: true}]}}",
         "apps: {a: {domains: {name: b.example, cdn: '${CDN}'}}}",
         "apps: {a: {production: {instances: 'b:1'}, staging: {instances: ['c:1'], balance: round_robin}}}",
+        "apps: {a: {production: {instances: 'b:1', balance: consistent_hash, hash_on: 'header:X-User'}}}",
+        "apps: {a: {production: {instances: 'b:1', unhealthy_status: [429, 5xx], unhealthy_latency: 2s}}}",
+        "apps: {a: {production: {instances: 'b:1', slow_start: 10s, retry_budget: 20%, max_fails: 3}}}",
+        "apps: {a: {production: {instances: 'b:1', slow_start: 'off', retry_budget: 'off'}}}",
     ],
 )
 def test_what_people_write_is_valid(text: str) -> None:
@@ -160,7 +164,10 @@ def test_what_people_write_is_valid(text: str) -> None:
         "apps: {a: {domains: {cdn: true}}}",
         "apps: {a: {domains: {name: a.example, cdn: maybe}}}",
         "apps: {a: {production: {}}}",
-        "apps: {a: {production: {instances: 'b:1', balance: sticky}}}",
+        "apps: {a: {production: {instances: 'b:1', balance: random}}}",
+        "apps: {a: {production: {instances: 'b:1', hash_on: path}}}",
+        "apps: {a: {production: {instances: 'b:1', unhealthy_status: 600}}}",
+        "apps: {a: {production: {instances: 'b:1', retry_budget: 0.2}}}",
     ],
 )
 def test_mistakes_are_not_valid(text: str) -> None:

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from lb.config.model import App, Config, InstanceAddress
 from lb.config.model import Environment as Section
+from lb.routing.environment import Environment
 from lb.routing.health import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, UNHEALTHY, Condition, HealthTable
 from lb.routing.registry import Registry
-from lb.routing.route import Environment
 from lb.routing.watched import give_rows, keys_of
 
 NOW = 100.0
@@ -80,7 +80,7 @@ def test_who_comes_back_is_not_passed_over_for_what_was() -> None:
     [instance] = world.configure(section("127.0.0.1:1")).instances
     world.write("127.0.0.1:1", UNHEALTHY)
     world.look()
-    instance.failed(NOW)
+    instance.passed_over(NOW, 1.0, 10.0)
     world.write("127.0.0.1:1", HEALTHY)
     world.look()
     assert instance.down_until == 0.0

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from lb.config.model import Environment as Section
 from lb.config.model import InstanceAddress
+from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.registry import Gone, Plan, Registry
-from lb.routing.route import Environment
 
 
 def section(*ports: int) -> Section:
@@ -36,7 +36,7 @@ def test_instances_that_stay_keep_their_state() -> None:  # spec: R2
     _, [shop] = committed(registry, shop=(1, 2))
     first, second = shop.instances
     first.inflight = 3
-    second.failed(10.0)
+    shop.failed(second, 10.0)
     balancer = shop.balancer
     gone, [again] = committed(registry, shop=(2, 3, 1), limit=5)
     assert again is shop

@@ -1,0 +1,62 @@
+"""Single fields and cookies within a head that has been read: what only some requests are asked for.
+
+Cookies are read as RFC 6265 section 5.4 has browsers write them: pairs between semicolons, the first of a name counts.
+Nothing here is on the path of a request whose environment does not ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+
+def field_value(kept: bytes, name: bytes) -> bytes | None:
+    """The value of the first field of this lower-case name, or None."""
+    for start, end in _fields(kept, name):
+        return kept[start:end].strip(b" \t")
+    return None
+
+
+def cookie_value(kept: bytes, name: bytes) -> bytes | None:
+    """The value of the first cookie of this name, or None."""
+    for start, end in _fields(kept, b"cookie"):
+        for pair in kept[start:end].split(b";"):
+            if _is_called(pair, name):
+                return pair.partition(b"=")[2].strip(b" \t")
+    return None
+
+
+def without_cookie(kept: bytes, name: bytes) -> bytes:
+    """A request's fields without the cookies of this name; the others stay as they are written."""
+    for start, end in reversed(list(_fields(kept, b"cookie"))):
+        pairs = kept[start:end].split(b";")
+        others = b";".join(pair for pair in pairs if not _is_called(pair, name)).strip(b" \t")
+        if not others:
+            kept = kept[: start - len(b"cookie:")] + kept[end + 2 :]
+        elif others != kept[start:end].strip(b" \t"):
+            kept = kept[:start] + b" " + others + kept[end:]
+    return kept
+
+
+def without_set_cookie(kept: bytes, name: bytes) -> bytes:
+    """A response's fields without those that set a cookie of this name."""
+    for start, end in reversed(list(_fields(kept, b"set-cookie"))):
+        if _is_called(kept[start:end], name):
+            kept = kept[: start - len(b"set-cookie:")] + kept[end + 2 :]
+    return kept
+
+
+def _is_called(pair: bytes, name: bytes) -> bool:
+    found, equals, _ = pair.partition(b"=")
+    return equals != b"" and found.strip(b" \t") == name
+
+
+def _fields(kept: bytes, name: bytes) -> Iterator[tuple[int, int]]:
+    """Where the values of the fields of this lower-case name begin and end."""
+    line = b"\r\n" + name + b":"
+    lower = kept.lower()
+    at = lower.find(line)
+    while at >= 0:
+        start = at + len(line)
+        end = lower.find(b"\r\n", start)
+        yield start, end
+        at = lower.find(line, end)

@@ -1,0 +1,38 @@
+"""Each instance in turn (F1): the least that can be known, and right where requests cost much the same."""
+
+from __future__ import annotations
+
+from lb.routing.balancers.balancer import Balancer
+from lb.routing.instance import Instance
+
+
+class RoundRobin(Balancer):
+    """Remembers whose turn is next. One that comes back slowly lets some of its turns go by."""
+
+    __slots__ = ("_next",)
+
+    def __init__(self) -> None:
+        self._next = 0
+
+    def pick(
+        self, instances: list[Instance], tried: list[Instance] | None, _key: bytes | None, now: float
+    ) -> Instance | None:
+        size = len(instances)
+        at = self._next
+        passed = None  # has let its turn go by; better than none
+        passed_at = 0
+        for _ in range(size):
+            if at >= size:
+                at = 0
+            instance = instances[at]
+            at += 1
+            if instance.may_serve(tried, now):
+                if not instance.rising or instance.takes_turn(now):
+                    self._next = at
+                    return instance
+                if passed is None:
+                    passed = instance
+                    passed_at = at
+        if passed is not None:
+            self._next = passed_at
+        return passed

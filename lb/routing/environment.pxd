@@ -1,0 +1,26 @@
+cimport cython
+
+from .balancers.balancer cimport Balancer
+from .budget cimport RetryBudget
+from .instance cimport Instance
+from .passive cimport Passive
+
+cdef class Environment:
+    cdef public bytes app, name
+    cdef public list instances
+    cdef public Balancer balancer
+    cdef public Passive passive
+    cdef public RetryBudget budget
+    cdef public bint woken
+    cdef public object waiting, policy, key, cookie
+    cpdef follow(self, policy, list instances, double now)
+    cpdef change(self, list instances, double now)
+    cpdef _equip(self, Instance instance)
+    @cython.locals(instance=Instance)
+    cpdef Instance pick(self, list tried, bytes key, double now)
+    @cython.locals(nearest=Instance, other=Instance)
+    cpdef Instance _nearest(self, list tried, double now)
+    @cython.locals(other=Instance)
+    cpdef bint is_full(self, list tried)
+    cpdef failed(self, Instance instance, double now)
+    cpdef answered(self, Instance instance, int status, double seconds, double now)

@@ -1,0 +1,133 @@
+"""Production or staging of an app: its instances, the balancer over them, and who waits for one of them.
+
+Environments live in the registry and outlast configurations. Knows no connection; time is passed in, in seconds of the
+monotonic clock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from lb.routing.balancers.balancer import Balancer
+from lb.routing.budget import RetryBudget
+from lb.routing.instance import Instance
+from lb.routing.passive import Passive
+from lb.routing.policy import Policy
+from lb.routing.request_key import RequestKey
+from lb.routing.sticky_cookie import StickyCookie
+
+
+class Environment:
+    """The state of an environment.
+
+    `waiting` are the exchanges that wait for an instance, first come first, `woken` that they are about to try again;
+    `key` is what is asked of each request for the balancer, `cookie` what sticks clients, `budget` bounds retries:
+    None where the policy has no such thing.
+    """
+
+    __slots__ = (
+        "app",
+        "balancer",
+        "budget",
+        "cookie",
+        "instances",
+        "key",
+        "name",
+        "passive",
+        "policy",
+        "waiting",
+        "woken",
+    )
+
+    balancer: Balancer
+    budget: RetryBudget | None
+    cookie: StickyCookie | None
+    key: RequestKey | None
+    passive: Passive
+
+    def __init__(self, app: str, name: str, instances: list[Instance], policy: Policy) -> None:
+        self.app = app.encode()
+        self.name = name.encode()
+        self.instances: list[Instance] = []
+        self.waiting: deque[Any] = deque()  # Exchanges, of which this layer knows nothing
+        self.woken = False
+        self.balancer = policy.balancer()
+        self.budget = None
+        self.policy = policy
+        self.follow(policy, instances, 0.0)
+
+    def follow(self, policy: Policy, instances: list[Instance], now: float) -> None:
+        """Change to another policy and set of instances; those that stay are the same objects, and keep their state."""
+        if policy.balance != self.policy.balance:
+            self.balancer = policy.balancer()
+        if policy.retries is None:
+            self.budget = None
+        elif self.budget is None:
+            self.budget = RetryBudget(policy.retries)
+        else:
+            self.budget.share = policy.retries
+        self.key = policy.key()
+        self.cookie = policy.cookie
+        self.passive = Passive(policy.max_fails, policy.fail_duration, policy.unhealthy)
+        if policy != self.policy:
+            self.policy = policy
+            for instance in self.instances:
+                self._equip(instance)
+        self.change(instances, now)
+
+    def change(self, instances: list[Instance], now: float) -> None:
+        """Change to another set of instances; one that is new begins slowly, unless all are."""
+        before = set(self.instances)
+        for instance in instances:
+            if instance not in before:
+                self._equip(instance)
+                if before:
+                    instance.came_back(now)
+        self.instances = instances
+
+    def _equip(self, instance: Instance) -> None:
+        policy = self.policy
+        instance.slow_start = policy.slow_start
+        instance.rising = instance.rising and policy.slow_start > 0.0
+        instance.token = b"" if policy.cookie is None else policy.cookie.token(instance.key)
+
+    def pick(self, tried: list[Instance] | None, key: bytes | None, now: float) -> Instance | None:
+        """The next instance that may serve; where all are passed over for past failures, the one whose turn is
+        nearest. None where there is none, or where one is worth waiting for (`is_full`).
+        """
+        instance = self.balancer.pick(self.instances, tried, key, now)
+        if instance is None:
+            instance = self._nearest(tried, now)
+            if instance is None:
+                return None
+        elif instance.limit != 0 and instance.inflight >= instance.limit:
+            return None
+        if instance.down_until != 0.0:
+            instance.tried(now)
+        return instance
+
+    def _nearest(self, tried: list[Instance] | None, now: float) -> Instance | None:
+        nearest = None
+        for other in self.instances:
+            if other.healthy and (tried is None or other not in tried):
+                if other.down_until <= now:
+                    return None  # it is only full: better than one that failed
+                if not other.is_full() and (nearest is None or other.down_until < nearest.down_until):
+                    nearest = other
+        return nearest
+
+    def is_full(self, tried: list[Instance] | None) -> bool:
+        """Whether only the bound on concurrent requests keeps an instance from being picked."""
+        for other in self.instances:
+            if other.healthy and other.is_full() and (tried is None or other not in tried):
+                return True
+        return False
+
+    def failed(self, instance: Instance, now: float) -> None:
+        """An instance could not be reached, broke off, or did not answer."""
+        self.passive.failed(instance, self.instances, now)
+
+    def answered(self, instance: Instance, status: int, seconds: float, now: float) -> None:
+        """The head of a response came, so many seconds after the request had gone."""
+        self.passive.answered(instance, self.instances, status, seconds, now)
