@@ -34,6 +34,8 @@ SOURCES = (
     "lb/telemetry/record.py",
     "lb/telemetry/lines.pyx",
     "lb/proxy/poller.pyx",
+    "lb/proxy/unread.pyx",
+    "lb/proxy/direct_tls.pyx",
     "lb/proxy/wire.pyx",
     "lb/proxy/listener.pyx",
     "lb/proxy/deadlines.py",

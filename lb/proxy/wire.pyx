@@ -1,78 +1,23 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """One connection's bytes: the compiled twin of `wire.py`, which says what a Wire is and does.
 
-While events are handled the unread bytes stand in the poller's shared buffer; only an incomplete rest gets memory of its own, so an
-idle connection owns no buffer. Writing goes to the socket at once; what the socket does not take is copied to a backlog.
+What has come stands in `unread`, what OpenSSL does in `direct_tls`. Writing goes to the socket at once; what the socket does not take is copied to a backlog.
 """
-from cpython.buffer cimport PyBUF_READ
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
-from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
 from libc.stdint cimport uint32_t
-from libc.stdlib cimport free, malloc, realloc
+from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 from posix.unistd cimport close as close_fd
 
-from lb.http.body cimport Body
-from lb.http.head cimport Limits, RequestHead, ResponseHead
-from lb.http.scan cimport head_end, read_request, read_response
-from .poller cimport Poller, Watched
+from .direct_tls cimport BYTES, ENDED, FAILED, ROOM, terminate
+from .poller cimport Poller
+from .unread cimport Unread
 
-import _ssl
-import os
-import ssl
-
+from lb.proxy import direct_tls
 from lb.proxy.memory_tls import MemoryTls
 
-cdef extern from "openssl.h":
-    int lb_openssl_load(const char*)
-    SSL* lb_ssl_of(object, object)
-    int lb_SSL_set_fd(SSL*, int)
-    int lb_SSL_do_handshake(SSL*)
-    int lb_SSL_read(SSL*, void*, int)
-    int lb_SSL_write(SSL*, const void*, int)
-    int lb_SSL_shutdown(SSL*)
-    int lb_SSL_get_error(const SSL*, int)
-    int lb_SSL_session_reused(const SSL*)
-    long lb_SSL_ctrl(SSL*, int, long, void*)
-    void lb_SSL_set_read_ahead(SSL*, int)
-    void lb_ERR_clear_error()
-    int LB_SSL_CTRL_MODE, LB_SSL_ERROR_WANT_READ, LB_SSL_ERROR_WANT_WRITE, LB_SSL_ERROR_ZERO_RETURN
-    long LB_SSL_MODE_ENABLE_PARTIAL_WRITE, LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, LB_SSL_MODE_RELEASE_BUFFERS
-
-cdef extern from "sys/epoll.h" nogil:
-    int EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR
-    uint32_t EPOLLET
-
-cdef extern from "sys/socket.h" nogil:
-    cdef struct sockaddr:
-        pass
-    ssize_t recv(int, void*, size_t, int)
-    ssize_t send(int, const void*, size_t, int)
-    int socket(int, int, int)
-    int connect(int, const sockaddr*, unsigned int)
-    int shutdown(int, int)
-    int getsockopt(int, int, int, void*, unsigned int*)
-    int setsockopt(int, int, int, const void*, unsigned int)
-    int SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_ERROR, SHUT_WR, MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, AF_UNIX
-
-cdef extern from "netinet/tcp.h" nogil:
-    int TCP_NODELAY
-
-cdef extern from "sys/ioctl.h" nogil:
-    int ioctl(int, unsigned long, ...)
-
-cdef extern from "linux/sockios.h" nogil:
-    unsigned long SIOCOUTQ
-
-cdef extern from "netinet/in.h" nogil:
-    int IPPROTO_TCP
-
-cdef extern from "sys/uio.h" nogil:
-    cdef struct iovec:
-        void* iov_base
-        size_t iov_len
-    ssize_t writev(int, const iovec*, int)
+include "sockets.pxi"
 
 cdef enum:
     CONNECTING = 0
@@ -84,19 +29,16 @@ cdef enum:
 
 DEF HIGH = 65536     # bytes of backlog at which the other side is asked to wait
 DEF LOW = 16384
-DEF ROOM = 16384     # what a rest has room for beyond itself
+DEF SPARE = 16384    # what a rest has room for beyond itself
 DEF SCRATCH = 131072
 
 cdef char scratch[SCRATCH]
 
-DIRECT = bool(getattr(_ssl, "__file__", None) and os.environ.get("LB_TLS") != "memory"
-              and lb_openssl_load(os.fsencode(_ssl.__file__)))
+DIRECT = direct_tls.DIRECT
 """Whether TLS bytes go to OpenSSL directly; otherwise through Python's `ssl.MemoryBIO`."""
 
-_nowhere = ssl.MemoryBIO()  # an SSLObject wants BIOs; set_fd replaces them at once
 
-
-cdef class Wire(Watched):
+cdef class Wire(Unread):
     def __cinit__(self):
         self.slot = -1
         self.state = OPEN
@@ -104,35 +46,31 @@ cdef class Wire(Watched):
     def __dealloc__(self):
         if self.fd >= 0:
             close_fd(self.fd)
-        free(self.rest)
         free(self.out)
 
     # Beginning
 
     cpdef attach(self, Poller poller, int fd):
+        if poller is None:
+            raise TypeError("no poller")
         self.poller = poller
         self.fd = fd
         poller.add(self, EPOLLIN | EPOLLRDHUP | EPOLLET)
 
     cpdef start_tls(self, contexts):
-        cdef SSL* found = NULL
         self.state = HANDSHAKE
-        if DIRECT:
-            self.tls = contexts.wrap(_nowhere, _nowhere)
-            found = lb_ssl_of(self.tls._sslobj, self.tls.context)
-        if found == NULL:
+        self.direct = terminate(contexts, self.fd)
+        if self.direct is None:
             self.memory = MemoryTls(contexts)
             self.tls = self.memory.tls
-            return
-        lb_SSL_set_fd(found, self.fd)
-        lb_SSL_set_read_ahead(found, 1)  # a record costs one read instead of two
-        lb_SSL_ctrl(found, LB_SSL_CTRL_MODE, LB_SSL_MODE_ENABLE_PARTIAL_WRITE | LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
-                    | LB_SSL_MODE_RELEASE_BUFFERS, NULL)
-        self.ssl = found
+        else:
+            self.tls = self.direct.side
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
         cdef int error = 0
+        if poller is None or packed is None:
+            raise TypeError("no poller, or no address")
         self.outward = True
         self.poller = poller
         self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
@@ -235,7 +173,7 @@ cdef class Wire(Watched):
             self.data = self.poller.buffer
             room = self.poller.buffer_size
         else:
-            self._make_room(ROOM if self.memory is None else 4 * ROOM)
+            self.make_room(SPARE if self.memory is None else 4 * SPARE)
             room = self.rest_size - self.have
         n = self._receive(self.data + self.have, room)
         if n > 0:
@@ -243,7 +181,7 @@ cdef class Wire(Watched):
             self.received()
             if self.state == CLOSED:
                 return 0
-            self._keep()
+            self.keep()
         elif n == -2:
             self._finalize()
             return 0
@@ -256,34 +194,26 @@ cdef class Wire(Watched):
 
     cdef int _handshake(self) except -1:
         # 1 when bytes may be read, 0 when not yet or never.
-        cdef int result, reason
         if self.memory is not None:
             return 1
-        lb_ERR_clear_error()
-        result = lb_SSL_do_handshake(self.ssl)
-        if result == 1:
-            lb_ERR_clear_error()
+        if self.direct.handshake():
             self.state = OPEN
             self.handshaken()
             return self.state == OPEN
-        reason = lb_SSL_get_error(self.ssl, result)
-        if reason == LB_SSL_ERROR_WANT_READ:
+        if self.direct.wants == BYTES and not self.hung_up:
             self.readable = False
-            if self.hung_up:
-                self._finalize()
-        elif reason == LB_SSL_ERROR_WANT_WRITE:
+        elif self.direct.wants == ROOM:
             self.readable = True
             self._want_out()
         else:
             self._finalize()
-        lb_ERR_clear_error()
         return 0
 
     cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3:
         # Bytes read; 0 nothing now; -2 the connection is broken. End of file sets `eof`.
         cdef Py_ssize_t n
-        if self.ssl != NULL:
-            return self._receive_tls(base, room)
+        if self.direct is not None:
+            return self._receive_direct(base, room)
         if self.memory is not None:
             return self._receive_memory(base, room)
         n = recv(self.fd, base, room, 0)
@@ -302,38 +232,27 @@ cdef class Wire(Watched):
             return 0
         return -2
 
-    cdef Py_ssize_t _receive_tls(self, char* base, Py_ssize_t room) except -3:
-        cdef Py_ssize_t total = 0
-        cdef int n, reason
-        lb_ERR_clear_error()  # what another connection left there would be taken for ours
-        while room - total >= 1024:
-            n = lb_SSL_read(self.ssl, base + total, <int>(room - total))
-            if n > 0:
-                total += n
-                continue
-            reason = lb_SSL_get_error(self.ssl, n)
-            if reason == LB_SSL_ERROR_WANT_READ:
-                self.readable = False
-                if self.hung_up:
-                    self.eof = True  # the peer went without a close_notify
-            elif reason == LB_SSL_ERROR_WANT_WRITE:
-                self.readable = False
-                self.retries = True
-                self._want_out()
-            elif reason == LB_SSL_ERROR_ZERO_RETURN:
-                self.eof = True
-            else:
-                lb_ERR_clear_error()
-                return total if total else -2
-            lb_ERR_clear_error()
-            break
-        return total
+    cdef Py_ssize_t _receive_direct(self, char* base, Py_ssize_t room) except -3:
+        cdef Py_ssize_t n = self.direct.receive(base, room)
+        cdef int wants = self.direct.wants
+        if wants == BYTES:
+            self.readable = False
+            self.eof = self.hung_up  # the peer went without a close_notify
+        elif wants == ROOM:
+            self.readable = False
+            self.retries = True
+            self._want_out()
+        elif wants == ENDED:
+            self.eof = True
+        elif wants == FAILED and not n:
+            return -2
+        return n
 
     cdef Py_ssize_t _receive_memory(self, char* base, Py_ssize_t room) except -3:
         cdef Py_ssize_t n
         cdef bytes plain, cipher
         # What an incomplete record left behind comes out with what is read now: at most a record more than that.
-        room -= 2 * ROOM
+        room -= 2 * SPARE
         n = recv(self.fd, base, room, 0)
         if n < 0:
             if errno == EAGAIN or errno == EINTR:
@@ -346,7 +265,7 @@ cdef class Wire(Watched):
         cipher = self.memory.outgoing()
         if cipher:
             self._raw(cipher)
-        if self.memory.failed or PyBytes_GET_SIZE(plain) > room + 2 * ROOM:
+        if self.memory.failed or PyBytes_GET_SIZE(plain) > room + 2 * SPARE:
             return -2
         if self.state == HANDSHAKE and self.memory.established:
             self.state = OPEN
@@ -358,113 +277,12 @@ cdef class Wire(Watched):
         memcpy(base, PyBytes_AS_STRING(plain), PyBytes_GET_SIZE(plain))
         return PyBytes_GET_SIZE(plain)
 
-    cdef int _make_room(self, Py_ssize_t room) except -1:
-        # The rest at the begin of memory of our own, with room behind it.
-        cdef char* grown
-        cdef Py_ssize_t size
-        if self.rest != NULL and self.data >= self.rest and self.data < self.rest + self.rest_size:
-            if self.data != self.rest:
-                memmove(self.rest, self.data, self.have)
-                self.data = self.rest
-            if self.rest_size - self.have >= room:
-                return 0
-            size = self.rest_size * 2 if self.rest_size * 2 > self.have + room else self.have + room
-            grown = <char*>realloc(self.rest, size)
-            if grown == NULL:
-                raise MemoryError
-        else:
-            size = self.have + room
-            grown = <char*>malloc(size)
-            if grown == NULL:
-                raise MemoryError
-            memcpy(grown, self.data, self.have)
-            free(self.rest)
-        self.rest = grown
-        self.rest_size = size
-        self.data = grown
-        return 0
-
-    cdef int _keep(self) except -1:
-        # After the handling of events: the shared buffer belongs to others now.
-        self.ready = 0
-        if self.have == 0:
-            if self.rest != NULL:
-                free(self.rest)
-                self.rest = NULL
-                self.rest_size = 0
-            self.data = NULL
-        else:
-            self._make_room(0)
-        return 0
-
     def _later(self):
         if not self.queued:
             self.queued = True
             self.poller.later(self)
 
     # Reading
-
-    cpdef RequestHead scan_request(self, Limits limits):
-        cdef RequestHead head
-        # A head is read when it has begun and when it is complete, so a slow one costs no more than its bytes.
-        if self.searched and self.have <= limits.total and not head_end(self.data, self.have, self.searched):
-            self.searched = self.have
-            return None
-        head = read_request(self.data, self.have, limits)
-        if head is None:
-            self.searched = self.have
-        else:
-            self.searched = 0
-            self.drop(head.length)
-        return head
-
-    cpdef ResponseHead scan_response(self, Limits limits):
-        cdef ResponseHead head
-        if self.searched and self.have <= limits.total and not head_end(self.data, self.have, self.searched):
-            self.searched = self.have
-            return None
-        head = read_response(self.data, self.have, limits)
-        if head is None:
-            self.searched = self.have
-        else:
-            self.searched = 0
-            self.drop(head.length)
-        return head
-
-    cpdef drop(self, Py_ssize_t n):
-        self.data += n
-        self.have -= n
-
-    cpdef Py_ssize_t read_body(self, Body body) except -1:
-        cdef Py_ssize_t n = body.read(self.data, self.have)
-        self.span = self.data + body.at
-        self.ready = n
-        self.data += body.used
-        self.have -= body.used
-        return n
-
-    cpdef Py_ssize_t read_raw(self) except -1:
-        self.span = self.data
-        self.ready = self.have
-        self.data += self.have
-        self.have = 0
-        return self.ready
-
-    cpdef bytes take_ready(self):
-        cdef bytes taken = PyBytes_FromStringAndSize(self.span, self.ready)
-        self.ready = 0
-        return taken
-
-    cpdef object view(self, Py_ssize_t n):
-        return PyMemoryView_FromMemory(self.data, n, PyBUF_READ)
-
-    cpdef settle(self):
-        # Nothing is left to read: an idle connection owns no buffer.
-        if self.have == 0 and self.rest != NULL:
-            free(self.rest)
-            self.rest = NULL
-            self.rest_size = 0
-            self.data = NULL
 
     cpdef pause(self):
         self.paused = True
@@ -507,10 +325,15 @@ cdef class Wire(Watched):
         return self.out_end - self.out_at
 
     cpdef send(self, bytes data):
+        if data is None:
+            raise TypeError("nothing to send")
         self._emit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), NULL, 0, NULL, 0)
 
     cpdef send_with(self, bytes prefix, Wire source, bytes suffix):
-        cdef Py_ssize_t n = source.ready
+        cdef Py_ssize_t n
+        if source is None:
+            raise TypeError("no source")
+        n = source.ready
         source.ready = 0
         self._emit(PyBytes_AS_STRING(prefix) if prefix is not None else NULL, PyBytes_GET_SIZE(prefix) if prefix is not None else 0,
                    source.span, n,
@@ -542,7 +365,7 @@ cdef class Wire(Watched):
             self._raw(cipher)
             return 0
         if self.out_end == self.out_at:
-            if self.ssl != NULL:
+            if self.direct is not None:
                 if n1 + n2 + n3 <= SCRATCH and (n1 != 0) + (n2 != 0) + (n3 != 0) > 1:
                     memcpy(scratch, one, n1)
                     memcpy(scratch + n1, two, n2)
@@ -588,21 +411,11 @@ cdef class Wire(Watched):
         return 0
 
     cdef Py_ssize_t _write(self, char* data, Py_ssize_t size) except -1:
-        # To OpenSSL, as much as it takes.
-        cdef Py_ssize_t total = 0
-        cdef int n, reason
-        lb_ERR_clear_error()
-        while total < size:
-            n = lb_SSL_write(self.ssl, data + total, <int>(size - total if size - total < 1 << 30 else 1 << 30))
-            if n > 0:
-                total += n
-                continue
-            reason = lb_SSL_get_error(self.ssl, n)
-            if reason != LB_SSL_ERROR_WANT_WRITE and reason != LB_SSL_ERROR_WANT_READ:
-                self._break()
-            lb_ERR_clear_error()
-            break
-        return total
+        # Through TLS, as much as goes.
+        cdef Py_ssize_t n = self.direct.send(data, size)
+        if self.direct.wants >= ENDED:
+            self._break()
+        return n
 
     cdef int _queue(self, char* data, Py_ssize_t size) except -1:
         cdef char* grown
@@ -635,7 +448,7 @@ cdef class Wire(Watched):
 
     cdef int _flush(self) except -1:
         cdef Py_ssize_t n
-        if self.ssl != NULL and self.state != HANDSHAKE:
+        if self.direct is not None and self.state != HANDSHAKE:
             n = self._write(self.out + self.out_at, self.out_end - self.out_at)
             if self.broken:
                 return 0
@@ -684,7 +497,7 @@ cdef class Wire(Watched):
 
     cpdef end(self):
         # No more bytes from us; theirs still come (the half-close of a tunnel).
-        if self.state == OPEN and self.ssl == NULL and self.memory is None and self.out_end == self.out_at:
+        if self.state == OPEN and self.direct is None and self.memory is None and self.out_end == self.out_at:
             shutdown(self.fd, SHUT_WR)
 
     cpdef close(self):
@@ -707,9 +520,8 @@ cdef class Wire(Watched):
 
     cdef int _finish_close(self) except -1:
         if not self.broken and self.state != HANDSHAKE and self.state != CONNECTING:
-            if self.ssl != NULL:
-                lb_SSL_shutdown(self.ssl)
-                lb_ERR_clear_error()
+            if self.direct is not None:
+                self.direct.shutdown()
             elif self.memory is not None:
                 self._raw(self.memory.shutdown())
             if self.lingers and not self.eof:
@@ -726,7 +538,7 @@ cdef class Wire(Watched):
         self.poller.remove(self)
         close_fd(self.fd)
         self.fd = -1
-        self.ssl = NULL
+        self.direct = None
         self.lost()
         self.tls = None
         self.memory = None
@@ -766,6 +578,6 @@ cdef class Wire(Watched):
     @property
     def session_reused(self):
         """Whether the TLS handshake resumed an earlier session."""
-        if self.ssl != NULL:
-            return bool(lb_SSL_session_reused(self.ssl))
+        if self.direct is not None:
+            return self.direct.resumed()
         return self.memory is not None and self.memory.tls.session_reused

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -521,3 +523,18 @@ def test_derived_classes_do_not_hide_slots() -> None:
         for derived in (Noting,):
             names = set(getattr(base, "__slots__", ()))
             assert base is derived or not names & set(derived.__slots__)
+
+
+def test_none_does_not_end_the_process() -> None:
+    # A compiled method is given memory that is none unless it looks.
+    nothing: Any = None
+    wire = Noting()
+    for method, arguments in (
+        (wire.send, (nothing,)),
+        (wire.send_with, (None, nothing, None)),
+        (wire.scan_request, (nothing,)),
+        (wire.scan_response, (nothing,)),
+        (wire.read_body, (nothing,)),
+    ):
+        with contextlib.suppress(TypeError, AttributeError):
+            method(*arguments)
