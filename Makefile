@@ -26,6 +26,9 @@ ASKED := $(LB_REQUIRE_COMPILED)
 COMPILES = $(shell command -v $${CC:-cc} >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
 	sys.exit(sys.platform != "linux" or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' && echo 1)
 
+# Tests of what is the same code on either engine: processes, certificates and their files.
+ENGINE_BLIND := acme activation certificates configuration health reload running scanners upgrade
+
 install: $(VENV)/installed
 
 run: install
@@ -37,7 +40,8 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 	$(BIN)/python -m pytest -n 2
-	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 2 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py
+	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 2 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
+		$(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py)
 
 bench: install
 	$(BIN)/python -m benchmarks
