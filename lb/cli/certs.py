@@ -7,9 +7,8 @@ several share. What is renewed when is decided elsewhere; here it is put into wo
 from __future__ import annotations
 
 import json
-import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,11 +18,11 @@ from urllib.parse import urlsplit
 import click
 
 from lb.cli.exits import FAILED, fail
-from lb.cli.running import refuse
 from lb.cli.status import duration
-from lb.config.load import load_file
-from lb.config.model import CertificateFiles, Config
-from lb.config.problems import ConfigErrors, printable
+from lb.cli.store_options import Place, open_place, store_options
+from lb.cli.trust import trust, untrust
+from lb.config.model import CertificateFiles
+from lb.config.problems import printable
 from lb.tls.acme.held import Held, clean_parts, parse_certificate, read_held
 from lb.tls.acme.store import ACCOUNT_KEY, Store, unstem
 from lb.tls.certificate import TlsError, load_certificate
@@ -42,48 +41,21 @@ class Row:
     plan: dict[str, Any] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where to look: the store, and the configuration if one was named."""
-
-    store: Store
-    config: Config | None
-
-
-def _place(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which store is meant."""
-    config = click.option(
-        "--config", "-c", metavar="FILE", type=click.Path(path_type=Path), help="Take tls.store from this file."
-    )
-    store = click.option(
-        "--store", metavar="DIR", type=click.Path(path_type=Path), help="The store's directory; certs if not given."
-    )
-    return config(store(command))
-
-
-def _open(config: Path | None, store: Path | None) -> Place:
-    if config is None:
-        return Place(Store(store or Path("certs")), None)
-    if store is not None:
-        raise click.UsageError("Name either a configuration with --config or a directory with --store.")
-    try:
-        loaded = load_file(config, os.environ).config
-    except ConfigErrors as errors:
-        refuse(errors)
-    return Place(Store(loaded.tls.store), loaded)
-
-
 @click.group()
 def certs() -> None:
-    """Look at certificates, and ask for renewals."""
+    """Look at certificates, ask for renewals, trust the local authority."""
+
+
+certs.add_command(trust)
+certs.add_command(untrust)
 
 
 @certs.command("list")
-@_place
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON array.")
 def list_certificates(config: Path | None, store: Path | None, *, as_json: bool) -> None:
     """List every certificate: expiry, source, next attempt, last error."""
-    place = _open(config, store)
+    place = open_place(config, store)
     rows = _rows(place)
     if as_json:
         click.echo(json.dumps([_as_json(row) for row in rows], indent=2))
@@ -101,10 +73,10 @@ def list_certificates(config: Path | None, store: Path | None, *, as_json: bool)
 
 @certs.command()
 @click.argument("name")
-@_place
+@store_options
 def show(name: str, config: Path | None, store: Path | None) -> None:
     """Show all that is known about the certificate of NAME."""
-    place, now = _open(config, store), time.time()
+    place, now = open_place(config, store), time.time()
     found = [row for row in _rows(place) if name.lower() in (row.name, *(row.held.names if row.held else ()))]
     if not found:
         fail(f"there is no certificate for {printable(name)}; `lb certs list` shows which there are", FAILED)
@@ -116,10 +88,10 @@ def show(name: str, config: Path | None, store: Path | None) -> None:
 
 @certs.command()
 @click.argument("name")
-@_place
+@store_options
 def renew(name: str, config: Path | None, store: Path | None) -> None:
     """Ask the front door at work to renew the certificate of NAME now."""
-    place = _open(config, store)
+    place = open_place(config, store)
     plan = next((row for row in _rows(place) if row.plan is not None and name.lower() == row.name), None)
     if plan is None:
         fail(f"{printable(name)} is not obtained by ACME here; `lb certs list` shows what is", FAILED)
@@ -128,24 +100,24 @@ def renew(name: str, config: Path | None, store: Path | None) -> None:
 
 
 @certs.command("new-account-key")
-@_place
+@store_options
 def new_account_key(config: Path | None, store: Path | None) -> None:
     """Ask the front door at work to give the accounts with the CAs new keys."""
-    _ask(_open(config, store), ACCOUNT_KEY)
+    _ask(open_place(config, store), ACCOUNT_KEY)
     click.echo("asked for; the service's log tells what becomes of it")
 
 
 @certs.command("import")
 @click.argument("cert", type=click.Path(path_type=Path))
 @click.argument("key", type=click.Path(path_type=Path))
-@_place
+@store_options
 def import_certificate(cert: Path, key: Path, config: Path | None, store: Path | None) -> None:
     """Put a certificate into the store, for each of its names.
 
     CERT is a PEM file with its chain, KEY that of its private key. It is served as long as it holds; ACME renews it
     where it is on.
     """
-    place = _open(config, store)
+    place = open_place(config, store)
     try:
         certificate = load_certificate(CertificateFiles(cert=cert, key=key))
     except TlsError as error:

@@ -12,6 +12,7 @@ import click
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
+from lb.config.names import is_local
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
         return warnings + [origin.key_problem(("tls", "acme"), text, level="warning") for text in plan.warnings]
     for app, settings in loaded.config.apps.items():
         for index, domain in enumerate(settings.domains):
-            if domain.force_https and presented.find(domain.name) is None:
+            if domain.force_https and presented.find(domain.name) is None and not is_local(domain.name):
                 message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
                 where = ("apps", app, "domains", index, "force_https")
                 hint = "add a certificate for it to tls.certificates"

@@ -22,7 +22,7 @@ _SUBCOMMANDS = {
     "check": _Subcommand("lb.cli.check", "Say everything that is wrong with a configuration file."),
     "status": _Subcommand("lb.cli.status", "Say what the service of a configuration file is doing."),
     "upgrade": _Subcommand("lb.cli.upgrade", "Replace the running program by the one installed now, losing nothing."),
-    "certs": _Subcommand("lb.cli.certs", "Look at certificates, and ask for renewals."),
+    "certs": _Subcommand("lb.cli.certs", "Look at certificates, ask for renewals, trust the local authority."),
     "config": _Subcommand("lb.cli.config", "Print an example of the configuration file, or its JSON Schema."),
     "bench": _Subcommand("lb.cli.bench", "Load a front door and say how fast it answers."),
     "version": _Subcommand("lb.cli.version", "Say the version and what it runs on."),

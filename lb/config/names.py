@@ -7,6 +7,7 @@ the rest of the configuration.
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address, ip_network
 
 import idna
 
@@ -18,6 +19,27 @@ _STAGING = "stg-"
 _LONGEST_NAME = 253  # RFC 1035 section 2.3.4 without the root's dot
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)  # underscores: container names are hosts too
 _HAS_PORT = re.compile(r"[^:]+:[0-9]+")
+
+# Names that no certificate authority but one of this machine's own can vouch for.
+LOCAL_TOPS = ("localhost", "test")
+LOCAL_NETWORKS = tuple(
+    map(
+        ip_network,
+        (
+            *("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16"),
+            *("::1/128", "fc00::/7", "fe80::/10"),
+        ),
+    )
+)
+
+
+def is_local(name: str) -> bool:
+    """Whether a bound name is local: localhost, under it or under .test (wildcards, too), or a private address."""
+    try:
+        address = ip_address(name)
+    except ValueError:
+        return name.rpartition(".")[2] in LOCAL_TOPS
+    return any(address in network for network in LOCAL_NETWORKS)
 
 
 def is_staging(name: str) -> bool:

@@ -125,7 +125,9 @@ def _is_same_listener(one: ListenAddress, other: ListenAddress) -> bool:
 def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
     listen, certificates = scene.config.listen, scene.config.tls.certificates
     known = scene.is_certain("tls", "certificates") and scene.is_certain("tls", "acme")
-    if listen.https and not certificates and scene.config.tls.acme is None and known:
+    shared = scene.config.shared_domain
+    local = any(names.is_local(domain.name) for _, domain in scene.domains()) or names.is_local(shared or "")
+    if listen.https and not certificates and scene.config.tls.acme is None and known and not local:
         hint = "add tls: {certificates: [{cert: shop.pem, key: shop.key}]}, or tls: {acme: …}, or remove listen.https"
         yield scene.origin.problem(("listen", "https"), "listen.https needs a certificate", hint)
     if certificates and not listen.https and scene.is_certain("listen", "https"):

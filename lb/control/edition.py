@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from lb.config.model import Config, ListenAddress
+from lb.config.names import is_local
 from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.errors import StartError
@@ -30,6 +31,7 @@ from lb.telemetry.counters import Slab
 from lb.tls.acme.reach import Endpoint
 from lb.tls.acme.wanted import all_bound_names
 from lb.tls.contexts import Contexts
+from lb.tls.sources import LocalSource
 from lb.tls.upkeep import Upkeep
 from lb.worker.listening import Listener
 from lb.worker.main import Assignment, run_worker
@@ -125,14 +127,17 @@ class Edition:
         )
 
         def run(line: socket.socket) -> int:
-            upkeep = Upkeep(ground.contexts, lambda: config.tls.certificates)
+            local = LocalSource(config)
+            upkeep = Upkeep(ground.contexts, lambda: (*config.tls.certificates, *local.files()))
             if config.tls.acme is None:
                 return run_upkeep(upkeep, line)
             from lb.control.certificates import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 
             return run_certificates(CertificatesAssignment(config, http, https, upkeep), line)
 
-        names = None if config.tls.acme is None else all_bound_names(config)
+        names = all_bound_names(config)
+        if config.tls.acme is None:
+            names = frozenset(filter(is_local, names))
         return Role("certificates", run, (), None, "certificates", None, (config.tls, http, https, names))
 
     def _revision(self, title: str, listeners: Sequence[tuple[bytes, socket.socket]]) -> Revision:

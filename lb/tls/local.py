@@ -37,7 +37,7 @@ def ensure_certificate(directory: Path, names: Sequence[str]) -> CertificateFile
     files = CertificateFiles(cert=directory / "localhost.pem", key=directory / "localhost.key")
     wanted = frozenset(name.lower() for name in (*_ALWAYS, *names))
     directory.mkdir(parents=True, exist_ok=True)
-    with _locked(directory):
+    with locked(directory):
         if not _fits(files, wanted):
             key, certificate = _make(sorted(wanted))
             _write(files.key, key, 0o600)
@@ -104,7 +104,7 @@ def _write(path: Path, data: bytes, mode: int) -> None:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def locked(directory: Path) -> Iterator[None]:
     """Two processes that start at once must not leave one's key beside the other's certificate."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:

@@ -1,24 +1,62 @@
-"""Which certificates a configuration serves: those of its files first, then those of the store that its names need.
+"""Which certificates a configuration serves: those of its files first, then those of the store that its names need,
+then one of the local authority for names that nobody else vouches for.
 
 This file knows where certificates are. It does not know how they got there, or how a handshake picks one.
 """
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from lb.config.model import CertificateFiles, Config
+from lb.config.names import is_local
 from lb.tls.acme.held import Held, read_held
 from lb.tls.acme.store import Store
 from lb.tls.acme.wanted import all_bound_names, possible_types
 from lb.tls.authority import ClientAuth
-from lb.tls.certificate import wildcard_of
+from lb.tls.certificate import Certificate, TlsError, load_certificate, wildcard_of
+from lb.tls.local_ca import LocalCa
 from lb.tls.presented import Policy
 
+log = logging.getLogger("lb.certificates")
 
-def certificate_files(config: Config) -> tuple[CertificateFiles, ...]:
+
+def certificate_files(config: Config, local: LocalSource) -> tuple[CertificateFiles, ...]:
     """The files in the order of preference; what cannot be read in the store is left out."""
-    return (*config.tls.certificates, *stored_files(config))
+    return (*config.tls.certificates, *stored_files(config), *local.files())
+
+
+class LocalSource:
+    """The certificate for a configuration's local names, as far as its own files have none for them."""
+
+    def __init__(self, config: Config) -> None:
+        self.names = _uncovered(config, sorted(filter(is_local, all_bound_names(config))))
+        self._authority = LocalCa(config.tls.store)
+        self._failed = False
+
+    def files(self) -> tuple[CertificateFiles, ...]:
+        """It is made when it is first asked for, and when it ends soon; where it cannot be, the log says so once."""
+        if not self.names:
+            return ()
+        try:
+            return (self._authority.certificate(self.names),)
+        except OSError as error:
+            if not self._failed:
+                log.error("no certificate can be made for %s: %s", ", ".join(self.names), error)  # noqa: TRY400
+            self._failed = True
+            return ()
+
+
+def _uncovered(config: Config, names: Sequence[str]) -> tuple[str, ...]:
+    """Those that no file of the configuration covers, without a look at the files where there are no names at all."""
+    covering: list[Certificate] = []
+    for files in config.tls.certificates if names else ():
+        with suppress(TlsError):  # said by who presents it
+            covering.append(load_certificate(files))
+    return tuple(name for name in names if not any(name in one.names or one.covers(name) for one in covering))
 
 
 def stored_files(config: Config) -> tuple[CertificateFiles, ...]:

@@ -19,7 +19,7 @@ from lb.routing.snapshot import Snapshot
 from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
 from lb.tls.presented import Presented
-from lb.tls.sources import certificate_files, challenge_directories, handshake_policy
+from lb.tls.sources import LocalSource, certificate_files, challenge_directories, handshake_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,11 @@ def certificates_of(config: Config) -> Certificates:
     """Which files are presented, asked anew each time: those of a store come and go by themselves."""
     if not config.listen.https:
         return tuple
-    if config.tls.acme is None:
+    local = LocalSource(config)
+    if config.tls.acme is None and not local.names:
         files = config.tls.certificates
         return lambda: files  # the rest of a large configuration need not be kept for that
-    return partial(certificate_files, config)
+    return partial(certificate_files, config, local)
 
 
 def present(contexts: Contexts, config: Config) -> Presented:
@@ -70,4 +71,5 @@ def present(contexts: Contexts, config: Config) -> Presented:
     """
     policy = handshake_policy(config)
     presented = contexts.prepare(config.tls.certificates if config.listen.https else (), policy)
-    return presented if config.tls.acme is None else contexts.refresh(certificates_of(config)(), policy)
+    files = certificates_of(config)()
+    return presented if files == config.tls.certificates else contexts.refresh(files, policy)

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 from lb.config.acme import DIRECTORIES, Acme, ChallengeType
 from lb.config.model import App, Config
-from lb.config.names import CATCH_ALL, is_staging, shared_names
+from lb.config.names import CATCH_ALL, is_local, is_staging, shared_names
 
 _MOST_NAMES = 100  # in one certificate; Let's Encrypt's limit
 # Names under these are nobody's on the internet: no public CA can know whose they are.
 _PRIVATE_TOPS = frozenset(
     {"localhost", "test", "local", "internal", "lan", "home", "intranet", "private", "corp", "invalid", "onion", "alt"}
 )
-_LOCAL_TOPS = frozenset({"localhost", "test"})  # served by the local CA
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +83,11 @@ def possible_types(config: Config, acme: Acme) -> tuple[ChallengeType, ...]:
     return tuple(types)
 
 
-def is_local(name: str) -> bool:
-    """Whether the local CA serves it: localhost, names under it and under .test, addresses."""
-    top = name.rpartition(".")[2]
-    return top in _LOCAL_TOPS or top.isdecimal()
-
-
 def _is_possible(name: str, config: Config, acme: Acme, warnings: list[str]) -> bool:
     """Whether any of the CAs can give a certificate for the name; a warning says why not."""
     plain = name.removeprefix("*.")
     top = plain.rpartition(".")[2]
-    if is_local(plain):
+    if is_local(plain) or top.isdecimal():
         return False
     public = all(server.directory in DIRECTORIES.values() for server in acme.servers)
     if "_" in plain:

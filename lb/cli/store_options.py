@@ -1,0 +1,47 @@
+"""Which store of certificates a command is about: the options that say so, and what they mean."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from lb.cli.running import refuse
+from lb.config.load import load_file
+from lb.config.model import Config
+from lb.config.problems import ConfigErrors
+from lb.tls.acme.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where to look: the store, and the configuration if one was named."""
+
+    store: Store
+    config: Config | None
+
+
+def store_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which store is meant."""
+    config = click.option(
+        "--config", "-c", metavar="FILE", type=click.Path(path_type=Path), help="Take tls.store from this file."
+    )
+    store = click.option(
+        "--store", metavar="DIR", type=click.Path(path_type=Path), help="The store's directory; certs if not given."
+    )
+    return config(store(command))
+
+
+def open_place(config: Path | None, store: Path | None) -> Place:
+    if config is None:
+        return Place(Store(store or Path("certs")), None)
+    if store is not None:
+        raise click.UsageError("Name either a configuration with --config or a directory with --store.")
+    try:
+        loaded = load_file(config, os.environ).config
+    except ConfigErrors as errors:
+        refuse(errors)
+    return Place(Store(loaded.tls.store), loaded)

@@ -1,0 +1,56 @@
+"""`lb certs trust` and `lb certs untrust`: whether this machine believes the local authority."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import click
+
+from lb.cli.exits import FAILED, fail
+from lb.cli.store_options import open_place, store_options
+from lb.cli.trust_stores import Root, StoreError, TrustStore, find_stores
+from lb.tls.local_ca import LocalCa
+
+
+@click.command()
+@store_options
+def trust(config: Path | None, store: Path | None) -> None:
+    """Let this machine trust the local authority: the system, Firefox and Chromium, Python.
+
+    It vouches for localhost, *.localhost, *.test and private addresses only. It is made if there is none.
+    """
+    authority = LocalCa(open_place(config, store).store.root)
+    try:
+        root = Root(authority.ensure_root())
+    except OSError as error:
+        fail(f"the authority cannot be made: {error}", FAILED)
+    stores = list(find_stores(Path.home()))
+    _do(stores, lambda one: one.trust(root), "trusted now by", "trusted already by")
+    click.echo("programs with a list of their own, such as Python's requests and httpx, take the system's with")
+    click.echo("  export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=$SSL_CERT_FILE")
+    click.echo(f"any other program: the authority is {root.path}")
+
+
+@click.command()
+@store_options
+def untrust(config: Path | None, store: Path | None) -> None:
+    """Take the local authority away again from wherever `lb certs trust` has put it. Its files stay."""
+    authority = LocalCa(open_place(config, store).store.root)
+    if not authority.root.is_file():
+        fail(f"there is no local authority: {authority.root} does not exist", FAILED)
+    root = Root(authority.root)
+    _do(list(find_stores(Path.home())), lambda one: one.untrust(root), "not trusted any more by", "was not trusted by")
+
+
+def _do(stores: Iterable[TrustStore], action: Callable[[TrustStore], bool], done: str, unneeded: str) -> None:
+    """To every list, whatever happens with another; exit code 1 if one could not be changed."""
+    failed = False
+    for store in stores:
+        try:
+            click.echo(f"{done if action(store) else unneeded} {store.title}")
+        except StoreError as error:
+            click.echo(f"lb: {store.title}: {error}", err=True)
+            failed = True
+    if failed:
+        raise click.exceptions.Exit(FAILED)

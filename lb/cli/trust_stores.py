@@ -1,0 +1,187 @@
+"""Where programs of this machine look for authorities that they trust, and how one is put there and taken away.
+
+The system's own list serves curl, Python's `ssl`, Go and the like; Firefox and Chromium have databases of their own
+(NSS). This file knows directories and the commands that go with them. It does not know what the authority is for.
+Everything is named after the authority's fingerprint, so that what is taken away is what was put there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from ssl import PEM_cert_to_DER_cert
+from typing import Protocol
+
+_PATIENCE = 120.0  # seconds that a command of the system gets
+_NSS_NAME = "lb local authority"
+
+
+class StoreError(Exception):
+    """Why an authority could not be put somewhere, or taken away from there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The authority's own certificate, a PEM file."""
+
+    path: Path
+
+    @property
+    def fingerprint(self) -> str:
+        return sha256(PEM_cert_to_DER_cert(self.path.read_text())).hexdigest()[:16]
+
+
+class TrustStore(Protocol):
+    """One list of authorities. The methods say whether anything had to be done, and raise StoreError."""
+
+    @property
+    def title(self) -> str: ...
+
+    def trust(self, root: Root) -> bool: ...
+
+    def untrust(self, root: Root) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SystemStore:
+    """A directory of files, and the commands that make the system's list of it."""
+
+    directory: Path
+    ending: str
+    refresh: tuple[str, ...]
+    refresh_all: tuple[str, ...]
+
+    @property
+    def title(self) -> str:
+        return f"the system ({self.directory})"
+
+    def trust(self, root: Root) -> bool:
+        target = self._file(root)
+        if target.exists():
+            return False
+        try:
+            shutil.copyfile(root.path, target)
+        except OSError as error:
+            raise StoreError(_about(error)) from error
+        _run(self.refresh)
+        return True
+
+    def untrust(self, root: Root) -> bool:
+        target = self._file(root)
+        if not target.exists():
+            return False
+        try:
+            target.unlink()
+        except OSError as error:
+            raise StoreError(_about(error)) from error
+        _run(self.refresh_all)
+        return True
+
+    def _file(self, root: Root) -> Path:
+        return self.directory / f"lb-local-{root.fingerprint}.{self.ending}"
+
+
+@dataclass(frozen=True, slots=True)
+class NssStore:
+    """A database of Firefox, Chromium and others."""
+
+    directory: Path
+
+    @property
+    def title(self) -> str:
+        return f"browsers ({self.directory})"
+
+    def trust(self, root: Root) -> bool:
+        if self._has(root):
+            return False
+        self._certutil("-A", "-t", "C,,", "-n", self._name(root), "-i", str(root.path))
+        return True
+
+    def untrust(self, root: Root) -> bool:
+        if not self._has(root):
+            return False
+        self._certutil("-D", "-n", self._name(root))
+        return True
+
+    def _has(self, root: Root) -> bool:
+        try:
+            self._certutil("-L", "-n", self._name(root))
+        except StoreError as error:
+            if isinstance(error.__cause__, FileNotFoundError):
+                raise
+            return False
+        return True
+
+    def _name(self, root: Root) -> str:
+        return f"{_NSS_NAME} {root.fingerprint}"
+
+    def _certutil(self, *arguments: str) -> None:
+        try:
+            _run(("certutil", *arguments, "-d", f"sql:{self.directory}"))
+        except FileNotFoundError as error:
+            raise StoreError("certutil is missing; it is in libnss3-tools or nss-tools") from error
+
+
+# Debian and Ubuntu, Fedora and its kin, Arch, SUSE: the first whose directory and command are there.
+_SYSTEMS = (
+    SystemStore(
+        Path("/usr/local/share/ca-certificates"),
+        "crt",
+        ("update-ca-certificates",),
+        ("update-ca-certificates", "--fresh"),
+    ),
+    SystemStore(
+        Path("/etc/pki/ca-trust/source/anchors"), "pem", ("update-ca-trust", "extract"), ("update-ca-trust", "extract")
+    ),
+    SystemStore(
+        Path("/etc/ca-certificates/trust-source/anchors"),
+        "crt",
+        ("trust", "extract-compat"),
+        ("trust", "extract-compat"),
+    ),
+    SystemStore(
+        Path("/etc/pki/trust/anchors"), "pem", ("update-ca-certificates",), ("update-ca-certificates", "--fresh")
+    ),
+)
+_DATABASES = (
+    ".pki/nssdb",
+    ".mozilla/firefox/*",
+    "snap/firefox/common/.mozilla/firefox/*",
+    "snap/chromium/current/.pki/nssdb",
+    ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
+)
+
+
+def find_stores(home: Path, systems: Sequence[SystemStore] = _SYSTEMS) -> Iterator[TrustStore]:
+    """The lists that there are on this machine, for this user."""
+    for system in systems:
+        if system.directory.is_dir() and shutil.which(system.refresh[0]) is not None:
+            yield system
+            break
+    for pattern in _DATABASES:
+        for directory in sorted(home.glob(pattern)):
+            if (directory / "cert9.db").is_file():
+                yield NssStore(directory)
+
+
+def _run(command: Sequence[str]) -> None:
+    """Raises StoreError with the command's last words, and FileNotFoundError where there is no such command."""
+    try:
+        done = subprocess.run(  # noqa: S603  a table's command, and paths
+            command, capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired as error:
+        raise StoreError(f"{command[0]} has not ended within {_PATIENCE:.0f} s") from error
+    if done.returncode:
+        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        raise StoreError(f"{command[0]} ended with status {done.returncode}: {words[-1]}")
+
+
+def _about(error: OSError) -> str:
+    if isinstance(error, PermissionError):
+        return "this needs more rights: do it again with sudo"
+    return f"{error.filename}: {error.strerror}"
