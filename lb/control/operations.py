@@ -10,10 +10,12 @@ import logging
 import os
 import selectors
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Protocol
 
 from lb.control.commands import Answer, Commands, Reply
 from lb.control.origin import Origin
+from lb.control.reload import Outcome
 from lb.control.succession import Legacy
 from lb.control.upgrade import Upgrade
 
@@ -25,6 +27,9 @@ class Supervised(Protocol):
 
     def refusal(self) -> str:
         """Why there can be no upgrade at present, or ""."""
+
+    def change(self, done: Callable[[Outcome], None]) -> None:
+        """Read the configuration anew; `done` is told how that went."""
 
     def retire(self, successor: int) -> None:
         """Process `successor` serves the same sockets: finish what has begun, and end."""
@@ -128,6 +133,8 @@ class Operations:
     def _do(self, command: str, reply: Reply) -> None:
         if command == "status":
             reply({"ok": True, **self._describe()})
+        elif command == "reload":
+            self._service.change(lambda outcome: reply({"ok": outcome.ok, **asdict(outcome)}))
         elif command == "upgrade":
             self.upgrade(reply)
         else:

@@ -21,7 +21,7 @@ from enum import Enum, auto
 from typing import Protocol
 
 from lb.config.model import Config
-from lb.config.problems import ConfigErrors
+from lb.config.problems import ConfigErrors, in_order
 from lb.control.child import Child, Role
 from lb.control.errors import StartError
 from lb.control.notify import Notifier
@@ -39,9 +39,12 @@ _TIMES = 5
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded."""
+    """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded.
+    `bad_configuration` says that they are about what is written in the configuration, certificates included.
+    """
 
     problems: tuple[str, ...] = ()
+    bad_configuration: bool = False
 
     @property
     def ok(self) -> bool:
@@ -243,10 +246,11 @@ class Reload:
         try:
             change = self._plans.next_change(busy)
         except ConfigErrors as errors:
-            self._failed(*map(str, errors.problems))
+            found = in_order((*errors.problems, *errors.warnings))
+            self._failed(Outcome(tuple(map(str, found)), bad_configuration=True))
             return
         except (StartError, TlsError) as error:
-            self._failed(str(error))
+            self._failed(Outcome((str(error),), isinstance(error, TlsError)))
             return
         self._change = change
         self._number += 1
@@ -281,7 +285,7 @@ class Reload:
                 child.say("abandon", str(self._number))
         if self._change is not None:
             self._change.give_up()
-        self._failed(problem)
+        self._failed(Outcome((problem,)))
 
     # Switching
 
@@ -328,11 +332,11 @@ class Reload:
 
     # The end
 
-    def _failed(self, *problems: str) -> None:
-        for problem in problems:
+    def _failed(self, outcome: Outcome) -> None:
+        for problem in outcome.problems:
             log.error("%s", problem)
         log.error("not reloaded: the configuration in effect stays what it was")
-        self._over(Outcome(problems))
+        self._over(outcome)
 
     def _over(self, outcome: Outcome) -> None:
         self._state, self._change, self.due = _State.IDLE, None, None

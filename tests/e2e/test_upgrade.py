@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from lb.control.rendezvous import meet
 from tests.e2e.harness import process
 from tests.e2e.harness.client import Client, chunk, get, post
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
@@ -288,8 +289,19 @@ def test_a_drain_ends_an_upgrade_that_is_under_way(tmp_path: Path) -> None:
         assert any("the service was stopped meanwhile" in line or "serves now" in line for line in door.stderr)
 
 
-def test_nothing_runs(tmp_path: Path) -> None:
-    # spec: R5
-    ended = run_lb("upgrade", str(tmp_path / "shop.yaml"))
-    assert ended.returncode == 1
-    assert "nothing serves" in ended.stderr
+def test_no_reload_while_an_upgrade_is_under_way(tmp_path: Path) -> None:
+    # spec: R2
+    with Instance(echo()) as instance, serving(tmp_path, instance.address) as service:
+        upgrading, reloading = (meet(service.file, os.environ) for _ in range(2))
+        assert upgrading is not None
+        assert reloading is not None
+        with upgrading, reloading:
+            upgrading.sendall(b'{"command": "upgrade"}\n')
+            reloading.sendall(b'{"command": "reload"}\n')
+            with reloading.makefile() as lines:
+                refused = json.loads(lines.readline())
+            assert "an upgrade is under way" in refused["problems"][0]
+            upgrading.settimeout(PATIENCE)
+            with upgrading.makefile() as lines:
+                service.pids.append(json.loads(lines.readline())["successor"])
+        service.end()
