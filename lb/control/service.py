@@ -96,7 +96,7 @@ class Service:
         listening, admin = (
             tuple((one.scheme, sock) for one in bound for sock in one.sockets) for bound in (self.bound, self.admin)
         )
-        return Legacy(listening, admin)
+        return Legacy(listening, admin, self._ground.contexts.tickets.bequest())
 
     # What a reload asks (lb.control.reload.Plans)
 
@@ -142,6 +142,8 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service
     try_access_log(config)
     workers = workers_of(config)
     contexts = Contexts()
+    if origin.succession is not None:
+        contexts.tickets.inherit(origin.succession.tickets)
     contexts.switch(present(contexts, config))
     bound = bind_all(addresses_of(config), workers, origin.listening)
     admin = bind_all(admin_addresses_of(config), 1, origin.admin)

@@ -1,10 +1,10 @@
 """What one supervisor hands to the next one on an upgrade, and what the two say to each other while both live.
 
 The predecessor starts the successor with open descriptors and one environment variable that says what they are: the
-listening sockets, a line, and where stderr really goes. Until the successor has all that it needs, its stderr leads to
-the predecessor, who wants to say why it failed. Then: "ready" when it serves → the predecessor retires and closes the
-line → the successor is the service. Both sides are here, since they must agree across versions: what is unknown in the
-variable is ignored.
+listening sockets, a line, and where stderr really goes. The keys of session tickets come over the line. Until the
+successor has all that it needs, its stderr leads to the predecessor, who wants to say why it failed. Then: "ready" when
+it serves → the predecessor retires and closes the line → the successor is the service. Both sides are here, since they
+must agree across versions: what is unknown in the variable is ignored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import socket
 import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from lb.control.activation import Inherited, Passed, open_passed
 from lb.control.errors import StartError
@@ -29,20 +29,22 @@ _STDERR = 2
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """The predecessor's side: its listening sockets, each with its scheme."""
+    """The predecessor's side: its listening sockets, each with its scheme, and the keys of its session tickets."""
 
     listening: tuple[tuple[str, socket.socket], ...]
     admin: tuple[tuple[str, socket.socket], ...]
+    tickets: bytes = b""
 
     def descriptors(self) -> list[int]:
         return [fd for passed in (_once(self.listening), _once(self.admin)) for _, fd in passed]
 
     def environment(self, environ: Mapping[str, str], line: int, stderr: int) -> dict[str, str]:
-        """The successor's environment; `line` and `stderr` are descriptors."""
+        """The successor's environment; `line` and `stderr` are descriptors. What is secret comes over the line."""
         said = {
             "from": os.getpid(),
             "listening": _once(self.listening),
             "admin": _once(self.admin),
+            "tickets": len(self.tickets),
             "line": line,
             "stderr": stderr,
         }
@@ -57,8 +59,9 @@ class Succession:
     predecessor: int
     listening: Inherited
     admin: Inherited
+    tickets: bytes
     _line: socket.socket
-    _stderr: int = field(default=-1)
+    _stderr: int
 
     def speak_for_itself(self) -> None:
         """From here on stderr is not the predecessor's to read."""
@@ -69,7 +72,6 @@ class Succession:
     def succeed(self) -> None:
         """We serve: lets the predecessor retire, and returns when it has made us the service's main process."""
         with self._line as line, suppress(OSError):
-            line.settimeout(_PATIENCE)
             line.sendall(READY)
             line.recv(1)
 
@@ -91,11 +93,14 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
         source = f"process {said['from']}"
         for descriptor in (said["line"], said["stderr"]):
             os.set_inheritable(descriptor, False)
+        line = socket.socket(fileno=said["line"])
+        line.settimeout(_PATIENCE)
         return Succession(
             said["from"],
             Inherited(source, _open(source, said["listening"])),
             Inherited(source, _open(source, said["admin"])),
-            socket.socket(fileno=said["line"]),
+            line.recv(said["tickets"], socket.MSG_WAITALL) if said.get("tickets") else b"",
+            line,
             said["stderr"],
         )
     except (ValueError, TypeError, KeyError, OSError) as error:

@@ -55,6 +55,7 @@ class Upgrade:
         Raises OSError when no process can be started.
         """
         ours, theirs = socket.socketpair()
+        ours.send(legacy.tickets)  # at once: there is room for it
         reading, writing = os.pipe()
         stderr = os.dup(_STDERR)
         try:

@@ -72,6 +72,21 @@ class Tickets:
         self._shared[8:] = _LAYOUT.pack(0, self._clock(), os.urandom(_SIZE), keys.current)[8:]
         self._shared[:8] = struct.pack("=Q", (keys.generation | 1) + 1)
 
+    def bequest(self) -> bytes:
+        """The keys, for a process that is to go on with them. Whoever has them can read what was said: no disk."""
+        return bytes(self._shared[:])
+
+    def inherit(self, bequest: bytes) -> None:
+        """Go on with these keys, which another process on this machine had; before the first fork. What is not
+        understood, as another version may have written it, is passed over.
+        """
+        if self._openssl is None or len(bequest) != _LAYOUT.size:
+            return
+        _, made, current, previous = _LAYOUT.unpack(bequest)
+        if made:
+            self._shared[:] = _LAYOUT.pack(self._used + 2, made, current, previous)
+            self.follow()
+
     def follow(self) -> None:
         """Use the keys that all processes use by now."""
         keys = self._read()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import ssl
 import threading
 import time
 from collections import Counter
@@ -19,7 +20,8 @@ import pytest
 
 from lb.control.rendezvous import meet
 from tests.e2e.harness import process
-from tests.e2e.harness.client import Client, chunk, get, post
+from tests.e2e.harness.certificates import Authority, tls_config
+from tests.e2e.harness.client import HOST, Client, chunk, get, post
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance, Peer
 from tests.e2e.harness.scripts import Echo, echo, ok
@@ -152,6 +154,25 @@ def test_what_has_begun_ends_well(tmp_path: Path) -> None:
             tunnel.send(b"and here")
             assert tunnel.stream.exactly(8) == b"AND HERE"
         assert service.first_ended() == 0
+        service.end()
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_tls_sessions_resume_in_the_successor(tmp_path: Path, authority: Authority, version: ssl.TLSVersion) -> None:
+    # spec: T4
+    listen, tls = {"https": "127.0.0.1:0"}, tls_config(authority.issue(HOST))
+    context = authority.context(version=version)
+    with Instance(echo()) as instance, serving(tmp_path, instance.address, listen=listen, tls=tls) as service:
+        with service.door.connect_tls(context) as client:
+            assert client.ask(get()).status == 200
+            assert isinstance(client.sock, ssl.SSLSocket)
+            session = client.sock.session
+        service.upgrade()
+        assert service.first_ended() == 0
+        with service.door.connect_tls(context, session=session) as client:
+            assert client.ask(get()).status == 200
+            assert isinstance(client.sock, ssl.SSLSocket)
+            assert client.sock.session_reused
         service.end()
 
 

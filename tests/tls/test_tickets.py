@@ -174,3 +174,27 @@ def test_a_ticket_lives_as_long_as_these_tests_think(contexts: Contexts) -> None
     openssl = reach()
     assert openssl is not None
     assert openssl.SSL_CTX_get_timeout(context_pointer(contexts.front)) == TICKET_LIFETIME
+
+
+def test_a_successor_goes_on_with_the_keys(contexts: Contexts, clock: Clock, tmp_path: Path) -> None:
+    client = client_context()
+    _, old = visit(contexts, client, None)
+    contexts.tickets.rotate()
+    contexts.tickets.follow()
+    _, new = visit(contexts, client, None)
+    successor = Contexts([issue(trustme.CA(), tmp_path, "a.example")])
+    successor.tickets = Tickets(successor.front, clock)
+    successor.tickets.inherit(contexts.tickets.bequest())
+    assert successor.tickets.due() == contexts.tickets.due()
+    for session in (old, new):
+        assert visit(successor, client, session)[0]
+    successor.tickets.rotate()
+    successor.tickets.follow()
+    assert visit(successor, client, new)[0]
+
+
+@pytest.mark.parametrize("bequest", [b"", b"x", bytes(176), bytes(168)])
+def test_keys_of_another_version_are_passed_over(contexts: Contexts, bequest: bytes) -> None:
+    before = contexts.tickets.bequest()
+    contexts.tickets.inherit(bequest)
+    assert contexts.tickets.bequest() == before
