@@ -40,6 +40,7 @@ ONLY_IN = {
         "control/admin.py",
         "control/certificates.py",
         "tls/acme/client.py",
+        "tls/acme/demand.py",
         "cli/demo_app.py",
         "cli/bench_client.py",
     ),

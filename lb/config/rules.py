@@ -142,6 +142,12 @@ def _acme_can_work(scene: Scene) -> Iterator[Problem]:
     if tls.on_demand is not None and tls.acme is None and scene.is_certain(*path):
         hint = "add tls: {acme: {email: ops@example.com, agree_to_terms: true}}"
         yield scene.origin.key_problem(("tls", "on_demand"), "on_demand needs tls.acme: who makes them?", hint)
+    all_domains_known = not any(section[:1] == ("apps",) for section in scene.refused)
+    wildcard = any(domain.name.startswith("*.") for _, domain in scene.domains())
+    if tls.on_demand is not None and not wildcard and all_domains_known:
+        message = "on_demand is not used: no wildcard is bound, and every other domain gets its certificate at once"
+        hint = 'bind a wildcard such as "*.example.com" to an app'
+        yield scene.origin.key_problem(("tls", "on_demand"), message, hint, "warning")
     if tls.acme is None:
         return
     if not tls.acme.agree_to_terms and scene.is_certain(*path, "agree_to_terms"):

@@ -21,18 +21,20 @@ from lb.config.acme import Acme
 from lb.config.model import Config
 from lb.control.upkeep import keep_up
 from lb.tls.acme.client import AcmeClient
+from lb.tls.acme.demand import Demand
 from lb.tls.acme.errors import AcmeError
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.reach import Endpoint, Reach
 from lb.tls.acme.store import Store
-from lb.tls.acme.wanted import make_plan, possible_types
+from lb.tls.acme.wanted import demand_wildcards, make_plan, possible_types
 from lb.tls.certificate import Certificate, TlsError, load_certificate
 from lb.tls.upkeep import Upkeep
-from lb.worker.channel import Channel
+from lb.worker.channel import Channel, Message
 
 log = logging.getLogger("lb.certificates")
 
 _LOOK = 30.0  # seconds between two looks at what is due, at most: the clock may have jumped
+_MOST_MISSING = 1000
 _TICK = 0.5  # seconds between two looks at whether the store has changed
 _RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
 _KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs later
@@ -73,7 +75,8 @@ class _Certificates:
         self._again = False
         loop.add_signal_handler(signal.SIGTERM, self._ended.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
-        self._channel = Channel(loop, line, self._ended.set)
+        self._missing: list[str] = []  # names that clients have asked for, since the last look
+        self._channel = Channel(loop, line, self._ended.set, self._heard)
         keep_up(loop, assignment.upkeep, self._channel)
 
     async def live(self) -> None:
@@ -85,6 +88,11 @@ class _Certificates:
                     await self._keep(session)
         finally:
             self._channel.close()
+
+    def _heard(self, message: Message) -> None:
+        if message.verb == "missing" and len(self._missing) < _MOST_MISSING:
+            self._missing.append(message.rest)
+        message.drop()
 
     async def _prepare_store(self) -> bool:
         """Whether there is a store; without one, no certificate could be kept, so none is ordered."""
@@ -104,7 +112,9 @@ class _Certificates:
         reach = Reach(self._assignment.http, self._assignment.https)
         clock = Clock(time.time, asyncio.sleep)
         types = possible_types(self._config, self._acme)
-        manager = Manager(self._acme, types, self._store, clients, (reach, clock))
+        on_demand, wildcards = self._config.tls.on_demand, demand_wildcards(self._config)
+        demand = Demand(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
+        manager = Manager(self._acme, types, self._store, clients, (reach, clock), demand)
         plan = make_plan(self._config, _covered_by(self._config))
         for warning in plan.warnings:
             log.warning(warning)
@@ -116,7 +126,10 @@ class _Certificates:
                 manager.reread()
                 self._channel.say("certificates")
                 due = 0.0
-            if time.time() >= due or time.monotonic() >= again or not manager.idle:
+            missing, self._missing = self._missing, []
+            for name in missing:
+                manager.demanded(name)
+            if missing or time.time() >= due or time.monotonic() >= again or not manager.idle:
                 due = manager.look()
                 again = time.monotonic() + _LOOK
             await self._wait(_TICK)

@@ -227,6 +227,10 @@ class Supervisor:
             for other in self.children:
                 if other is not child:
                     other.say("certificates")
+        elif message.verb == "missing":
+            for other in self.children:
+                if other.role.place == "certificates":
+                    other.say("missing", message.rest)
         else:
             self.reload.heard(child, message)
 

@@ -10,11 +10,14 @@ to, by server name, is the current `Presented`; a new one is prepared aside and 
 from __future__ import annotations
 
 import ssl
+import time
 from collections.abc import Callable, Iterable
 from ipaddress import ip_address
 from typing import Any
 
 from lb.config.model import CertificateFiles
+from lb.tls.certificate import wildcard_of
+from lb.tls.gate import Gate
 from lb.tls.hello import ACME_ONLY, Hellos
 from lb.tls.presented import Entry, Policy, Presented, present
 from lb.tls.proof import challenge_entry
@@ -36,6 +39,9 @@ class Contexts:
         self._hellos = Hellos(self.front, self._heard)
         self._decided: Entry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
+        self._gate = Gate(pause=5.0, rate=5.0, burst=50.0, most=1000)
+        self.on_miss: Callable[[str], None] = lambda _: None
+        """Told of names under the policy's `demanded` wildcards that have no certificate; not often, and not twice."""
         self.presented = Presented()
         self.switch(self.prepare(certificates, policy))
 
@@ -91,6 +97,8 @@ class Contexts:
         if found is None and (name is None or _is_address(name)):
             entry = presented.first
         if entry is None:
+            if name is not None and presented.policy.demanded:
+                self._miss(name.lower().removesuffix("."))
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         connection.context = entry.context
         if found is not None:
@@ -98,6 +106,11 @@ class Contexts:
             if found.client is not None:
                 connection.client_auth = found.client.domain.encode()  # type: ignore[union-attr]
         return None
+
+    def _miss(self, name: str) -> None:
+        """Tells of a name that may get a certificate because it was asked for: this handshake is too early for it."""
+        if wildcard_of(name) in self.presented.policy.demanded and self._gate.admits(name, time.monotonic()):
+            self.on_miss(name)
 
 
 def _is_address(name: str) -> bool:

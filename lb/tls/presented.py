@@ -23,12 +23,13 @@ _Kind = tuple[_Group, Authority | None]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What a configuration says of handshakes besides certificates: whose clients are asked for one, and where the
-    certificates are that answer TLS-ALPN-01.
+    """What a configuration says of handshakes besides certificates: whose clients are asked for one, where the
+    certificates are that answer TLS-ALPN-01, and under which wildcards names get certificates on demand.
     """
 
     clients: ClientAuths = field(default_factory=dict)
     challenges: Path | None = None
+    demanded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

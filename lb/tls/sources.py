@@ -15,7 +15,7 @@ from lb.config.model import CertificateFiles, Config
 from lb.config.names import is_local
 from lb.tls.acme.held import Held, read_held
 from lb.tls.acme.store import Store
-from lb.tls.acme.wanted import all_bound_names, possible_types
+from lb.tls.acme.wanted import all_bound_names, demand_wildcards, possible_types
 from lb.tls.authority import ClientAuth
 from lb.tls.certificate import Certificate, TlsError, load_certificate, wildcard_of
 from lb.tls.local_ca import LocalCa
@@ -85,7 +85,7 @@ def handshake_policy(config: Config) -> Policy:
     clients = {name: auths.get(name) for name in all_bound_names(config) if name in auths or wildcard_of(name) in auths}
     acme = config.tls.acme
     asked = acme is not None and "tls-alpn-01" in possible_types(config, acme)
-    return Policy(clients, Store(config.tls.store).challenges if asked else None)
+    return Policy(clients, Store(config.tls.store).challenges if asked else None, demand_wildcards(config))
 
 
 def challenge_directories(config: Config) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ import signal
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from lb.config.model import AccessLog as AccessLogSettings
 from lb.proxy.engine import Engine
@@ -80,6 +81,7 @@ class _Worker:
         self._watch = assignment.registry.watch
         self._listeners = Listeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
+        assignment.contexts.on_miss = partial(self._channel.say, "missing")
         live = Live(
             engine=self._engine,
             registry=assignment.registry,

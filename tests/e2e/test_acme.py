@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -185,3 +186,37 @@ def test_a_private_ca_that_wants_an_account_named(tmp_path: Path) -> None:
         settings = acme_config(pebble, instance, ("shop.example.com",), eab={"kid": "kid-1", "hmac_key": key})
         with FrontDoor(settings, tmp_path) as door:
             wait_for(lambda: serves(door, pebble, "shop.example.com"), "HTTPS", 60)
+
+
+def test_on_demand(pebble: Pebble, tmp_path: Path) -> None:
+    # spec: T5 D5
+    asked: list[str] = []
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200 if "good" in self.path else 403)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Endpoint) as server, Instance(echo()) as instance:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        config = acme_config(pebble, instance, ("*.example.com",))
+        config["tls"]["on_demand"] = {"ask": f"http://127.0.0.1:{server.server_port}/ask"}
+        try:
+            with FrontDoor(config, tmp_path) as door:
+                with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"):
+                    door.connect_tls(pebble.trust(), "good.example.com")
+                wait_for(lambda: serves(door, pebble, "good.example.com"), "HTTPS on demand", 60)
+                for _ in range(3):
+                    assert not serves(door, pebble, "bad.example.com")
+                wait_for(lambda: "/ask?domain=bad.example.com" in asked, "the endpoint to be asked")
+                assert not serves(door, pebble, "bad.example.com")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert sorted(asked) == ["/ask?domain=bad.example.com", "/ask?domain=good.example.com"]
+    assert pebble.orders() == 1

@@ -22,6 +22,7 @@ from lb.tls.acme import ari
 from lb.tls.acme.account import forget_account, open_account, roll_over
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
+from lb.tls.acme.demand import Demand
 from lb.tls.acme.entry import Entry
 from lb.tls.acme.errors import AcmeError, Kind
 from lb.tls.acme.held import read_held
@@ -29,14 +30,15 @@ from lb.tls.acme.order import Means, Order, Wish
 from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
 from lb.tls.acme.reach import Reach
 from lb.tls.acme.state import State, from_json, to_json
-from lb.tls.acme.store import ACCOUNT_KEY, Store
-from lb.tls.acme.wanted import Plan
+from lb.tls.acme.store import ACCOUNT_KEY, Store, unstem
+from lb.tls.acme.wanted import Plan, Wanted
 
 log = logging.getLogger("lb.certificates")
 
 AT_ONCE = 8  # orders under way at one time
 _ELSEWHERE = 10.0  # seconds until the next look at a name that another front door works on
 _LIMITED_IN_A_ROW = 3  # names that a CA refuses as too often, until it is taken to mean all of us
+_MOST = 100_000  # certificates that are kept at all
 _TRUSTED_SKEW = HOUR  # by which our clock may differ from a CA's
 
 
@@ -58,12 +60,14 @@ class Manager:
         store: Store,
         clients: Sequence[AcmeClient],
         surroundings: tuple[Reach, Clock],
+        demand: Demand | None = None,
     ) -> None:
         self._acme = acme
         self._types = types
         self._store = store
         self._clients = {client.server.directory: client for client in clients}
         self._reach, self._clock = surroundings
+        self._demand = demand
         self._entries: dict[str, Entry] = {}
         self._pauses: dict[str, Failure] = {}
         self._limited: dict[str, int] = {}
@@ -80,10 +84,26 @@ class Manager:
         self._entries = {one.name: before.get(one.name) or Entry(one) for one in plan.wanted}
         for one in plan.wanted:
             self._entries[one.name].wanted = one
+        self._adopt_demanded()
         self.reread()
         for name, entry in self._entries.items():
             if name not in self._running:
                 self._complete(entry)
+
+    def demanded(self, name: str) -> None:
+        """A client has asked for a name that has no certificate."""
+        demand = self._demand
+        if demand is None or name in self._entries or not demand.admits(name, self._clock.now()):
+            return
+        if len(self._entries) < _MOST:
+            self._entries[name] = Entry(Wanted(name, (name,)), state=State(on_demand=True))
+
+    def _adopt_demanded(self) -> None:
+        """Goes on keeping what was made on demand before."""
+        for path in () if self._demand is None else self._store.certificate_paths():
+            name = unstem(path.stem)
+            if name not in self._entries and from_json(self._store.state(name)).on_demand:
+                self._entries[name] = Entry(Wanted(name, (name,)))
 
     def reread(self) -> None:
         """Looks at the store anew: another front door, or a command, may have changed it."""
@@ -95,7 +115,9 @@ class Manager:
 
     def _read(self, entry: Entry) -> None:
         entry.held = read_held(self._store.certificate_path(entry.wanted.name))
-        entry.state = from_json(self._store.state(entry.wanted.name))
+        found = self._store.state(entry.wanted.name)
+        if found is not None or not entry.state.on_demand:
+            entry.state = from_json(found)
 
     def _complete(self, entry: Entry) -> None:
         """Notes the outcome of an order whose certificate was installed before the end of a process."""
@@ -187,6 +209,8 @@ class Manager:
                 if ca is None:
                     return
                 try:
+                    if not await self._may(entry):
+                        return
                     await self._obtain(entry, self._clients[ca])
                 except AcmeError as error:
                     self._failed(entry, self._clients[ca], error)
@@ -198,6 +222,22 @@ class Manager:
                 if entry.asked:
                     entry.asked = False
                     self._store.take_request(name)
+
+    async def _may(self, entry: Entry) -> bool:
+        """Whether a name that came up in a handshake may have a certificate, or have it renewed."""
+        name = entry.wanted.name
+        if not entry.state.on_demand or self._demand is None:
+            return True
+        try:
+            allowed = await self._demand.may(name)
+        except AcmeError:
+            if entry.held is None:
+                self._entries.pop(name, None)  # the next handshake asks again; names of anybody's are not collected
+            raise
+        if not allowed:
+            log.info("%s: no certificate: it was asked for, and is not allowed to have one", name)
+            self._entries.pop(name, None)
+        return allowed
 
     async def _obtain(self, entry: Entry, client: AcmeClient) -> None:
         held, ca = entry.held, client.server.directory
@@ -250,7 +290,7 @@ class Manager:
 
     def _note_success(self, entry: Entry, ca: str) -> None:
         entry.held = read_held(self._store.certificate_path(entry.wanted.name))
-        entry.state = State(ca=ca)
+        entry.state = State(ca=ca, on_demand=entry.state.on_demand)
         self._save(entry)
         self._store.drop_order(entry.wanted.name)
 
@@ -262,6 +302,9 @@ class Manager:
         if error.of_the_ca:
             return  # the name has nothing to do with it
         name = entry.wanted.name
+        if name not in self._entries:
+            log.warning("%s", error.message)
+            return
         failure = after_failure(ca, error, before=entry.state.failure(ca), now=now, luck=chance(name, now))
         entry.state = entry.state.failed(failure)
         self._save(entry)

@@ -17,12 +17,15 @@ from lb.tls.acme.policy import Failure, Window
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`ca` is the directory of the CA that gave the certificate we hold, "" if none of ours did."""
+    """`ca` is the directory of the CA that gave the certificate we hold, "" if none of ours did; `on_demand` says that
+    it was made because somebody asked for the name.
+    """
 
     ca: str = ""
     renewal: Renewal | None = None
     failures: tuple[Failure, ...] = ()
     proofs_failed: int = 0
+    on_demand: bool = False
 
     def failure(self, ca: str) -> Failure | None:
         return next((one for one in self.failures if one.ca == ca), None)
@@ -34,7 +37,11 @@ class State:
 
 
 def to_json(state: State) -> dict[str, Any]:
-    found: dict[str, Any] = {"ca": state.ca, "proofs_failed": state.proofs_failed}
+    found: dict[str, Any] = {
+        "ca": state.ca,
+        "proofs_failed": state.proofs_failed,
+        "on_demand": state.on_demand,
+    }
     found["failures"] = [
         {key: getattr(one, key) for key in ("ca", "kind", "message", "count", "at", "next_at")}
         for one in state.failures
@@ -58,6 +65,7 @@ def from_json(found: Mapping[str, Any] | None) -> State:
             renewal=_renewal(found.get("renewal")),
             failures=tuple(map(_failure, found.get("failures", ()))),
             proofs_failed=int(found.get("proofs_failed", 0)),
+            on_demand=found.get("on_demand") is True,
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return State()

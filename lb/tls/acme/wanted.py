@@ -69,6 +69,14 @@ def all_bound_names(config: Config) -> frozenset[str]:
     return frozenset(name for app, settings in config.apps.items() for name in bound_names(config, app, settings))
 
 
+def demand_wildcards(config: Config) -> frozenset[str]:
+    """Bound wildcards under which a name gets a certificate of its own when it is first asked for."""
+    acme = config.tls.acme
+    if acme is None or config.tls.on_demand is None or "dns-01" in possible_types(config, acme):
+        return frozenset()
+    return frozenset(name for name in all_bound_names(config) if name.startswith("*.") and not is_local(name))
+
+
 def possible_types(config: Config, acme: Acme) -> tuple[ChallengeType, ...]:
     """The challenges that can be met here, the preferred one first."""
     if acme.challenges is not None:

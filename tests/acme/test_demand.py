@@ -1,0 +1,132 @@
+"""Certificates for names that come up in handshakes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from lb.tls.acme.demand import Demand
+from lb.tls.acme.manager import Manager
+from tests.acme.server import DAY
+from tests.acme.world import World
+
+WILDCARD = "*.customers.example.com"
+NAME = "one.customers.example.com"
+
+
+class Endpoint:
+    """The operator's endpoint: allows what is in `allowed`, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.allowed = {NAME}
+        self.asked: list[str] = []
+        self.status = 404
+
+    async def answer(self, request: web.Request) -> web.Response:
+        name = request.query["domain"]
+        self.asked.append(name)
+        return web.Response(status=200 if name in self.allowed else self.status)
+
+
+@asynccontextmanager
+async def on_demand(world: World, endpoint: Endpoint) -> AsyncIterator[Manager]:
+    app = web.Application()
+    app.router.add_get("/ask", endpoint.answer)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with aiohttp.ClientSession() as session, world.manager() as manager:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/ask?key=1"
+        manager._demand = Demand(session, url, {WILDCARD})
+        manager._adopt_demanded()
+        yield manager
+    await runner.cleanup()
+
+
+async def test_an_approved_name_gets_one_and_keeps_it(world: World) -> None:
+    # spec: T5
+    ca, endpoint = await world.add_ca(), Endpoint()
+    async with on_demand(world, endpoint) as manager:
+        manager.demanded(NAME)
+        await world.run(manager, 10)
+        assert world.held(NAME) is not None
+        manager.demanded(NAME)
+        await world.run(manager, 10)
+        assert len(ca.orders) == 1
+    async with on_demand(world, endpoint) as manager:  # after a restart, with nobody asking for it
+        await world.run(manager, 61 * DAY)
+        assert len(ca.orders) == 2
+        endpoint.allowed.clear()
+        await world.run(manager, 90 * DAY)
+    assert len(ca.orders) == 2
+    assert endpoint.asked == [NAME] * 3
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "other.example.com",
+        "a.b.customers.example.com",
+        "customers.example.com",
+        "*.customers.example.com",
+        "x_y.customers.example.com",
+        "../x.customers.example.com",
+        "a b.customers.example.com",
+        "x" * 64 + ".customers.example.com",
+        "",
+    ],
+)
+async def test_names_that_nobody_is_asked_about(world: World, name: str) -> None:
+    ca, endpoint = await world.add_ca(), Endpoint()
+    async with on_demand(world, endpoint) as manager:
+        manager.demanded(name)
+        await world.run(manager, 10)
+    assert not endpoint.asked
+    assert not ca.orders
+
+
+async def test_refused_names_cost_one_question_and_leave_nothing(world: World) -> None:
+    # spec: T5
+    ca, endpoint = await world.add_ca(), Endpoint()
+    async with on_demand(world, endpoint) as manager:
+        for number in range(1000):
+            manager.demanded(f"n{number}.customers.example.com")
+        for _ in range(10):
+            manager.demanded("n0.customers.example.com")
+        await world.run(manager, 10)
+        assert len(endpoint.asked) == 20
+        assert not manager._entries
+    assert not ca.orders
+    assert not list((world.store.root / "states").iterdir())
+
+
+async def test_an_endpoint_that_is_broken_allows_nothing(world: World) -> None:
+    ca, endpoint = await world.add_ca(), Endpoint()
+    endpoint.allowed, endpoint.status = set(), 500
+    async with on_demand(world, endpoint) as manager:
+        manager.demanded(NAME)
+        await world.run(manager, 10)
+        assert not manager._entries
+        assert not list((world.store.root / "states").iterdir())
+        endpoint.allowed = {NAME}
+        world.time += 60
+        manager.demanded(NAME)
+        await world.run(manager, 10)
+    assert len(ca.orders) == 1
+
+
+async def test_a_renewal_waits_for_an_endpoint_that_is_broken(world: World) -> None:
+    ca, endpoint = await world.add_ca(), Endpoint()
+    async with on_demand(world, endpoint) as manager:
+        manager.demanded(NAME)
+        await world.run(manager, 10)
+        endpoint.allowed, endpoint.status = set(), 503
+        await world.run(manager, 61 * DAY)
+        assert len(ca.orders) == 1
+        endpoint.allowed = {NAME}
+        await world.run(manager, DAY)
+    assert len(ca.orders) == 2
