@@ -149,7 +149,7 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service
     admin = bind_all(admin_addresses_of(config), 1, origin.admin)
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
     snapshot, registry = compile_first(config, table, bound, workers)
-    ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Clients(MOST_SLOTS), Board(workers))
+    ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), origin)
 
 

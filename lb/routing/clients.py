@@ -22,14 +22,14 @@ _MAPPED = b"::ffff:"
 
 
 class Clients:
-    """What all workers remember of clients. Made before the first fork; `begin` is called in each worker."""
+    """What all workers remember of clients. Made before the first fork."""
 
     __slots__ = ("_secret", "paces", "presence")
 
-    def __init__(self, workers: int) -> None:
+    def __init__(self) -> None:
         self._secret = os.urandom(16)
         self.paces = Paces()
-        self.presence = Presence(workers)
+        self.presence = Presence()
 
     def key(self, address: bytes) -> int:
         """The key of who has this address, in text; 0 where it is none. Never 0 otherwise, and fits 64 bits signed."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import random
+import re
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +20,7 @@ def _key(name: object) -> int:
 
 
 def test_the_limit_holds_for_one_worker() -> None:
-    presence = Presence(4)
+    presence = Presence()
     presence.begin(0)
     key = _key("a")
     assert [presence.arrive(key, 3) for _ in range(5)] == [True, True, True, False, False]
@@ -30,7 +32,7 @@ def test_the_limit_holds_for_one_worker() -> None:
 
 def test_it_holds_for_all_workers_together() -> None:
     # each worker is a fork: it has the same memory, and a sheet of its own
-    presence = Presence(4)
+    presence = Presence()
     key = _key("a")
     for slot in range(4):
         if (child := os.fork()) == 0:
@@ -43,7 +45,7 @@ def test_it_holds_for_all_workers_together() -> None:
 
 
 def test_what_a_dead_worker_counted_is_gone_with_it() -> None:
-    presence = Presence(2)
+    presence = Presence()
     presence.begin(1)
     key = _key("a")
     assert presence.arrive(key, 9)
@@ -56,17 +58,34 @@ def test_what_a_dead_worker_counted_is_gone_with_it() -> None:
     assert presence.count(key) == 1
 
 
-def test_there_are_so_many_sheets() -> None:
-    presence = Presence(2)
-    for slot in (-1, 2):
-        with pytest.raises(IndexError):
-            presence.begin(slot)
+def test_beyond_its_sheets_workers_share_them() -> None:
+    presence = Presence()
+    presence.begin(256 + 3)
+    assert presence.arrive(_key("a"), 1)
+    presence.begin(4)
+    assert not presence.arrive(_key("a"), 1)
+    presence.begin(3)
+    assert presence.arrive(_key("a"), 1)
+
+
+def test_memory_that_nobody_needs_is_not_taken() -> None:
+    def resident() -> int:
+        found = re.search(r"^RssShmem:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
+        assert found is not None
+        return int(found[1])
+
+    before = resident()
+    presence = Presence()
+    for slot in range(64):
+        presence.begin(slot)
+    assert presence.count(_key("a")) == 0
+    assert resident() - before < 64
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_it_never_counts_too_little_and_hardly_ever_too_much(seed: int) -> None:
     dice = random.Random(seed)
-    presence = Presence(2)
+    presence = Presence()
     presence.begin(0)
     here: Counter[int] = Counter()
     keys = [_key((seed, number)) for number in range(5000)]
