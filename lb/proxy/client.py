@@ -255,6 +255,11 @@ class Client(Wire):
         elif exchange.client_ended():
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
+    def severed(self) -> None:
+        # In a tunnel the last words are the instance's to hear; an answer has nobody left to go to.
+        if self.exchange is None or not self.exchange.is_tunnel():
+            self.abort()
+
     def drained(self) -> None:
         if self.is_closing():
             self._await_end()

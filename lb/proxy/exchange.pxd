@@ -48,6 +48,7 @@ cdef class Exchange:
     cpdef bint is_choosy(self)
     cpdef bint unread(self)
     cpdef bint awaits_client(self)
+    cpdef bint is_tunnel(self)
     cpdef fail(self, object error)
     cpdef reply(self, object reply)
     cpdef finish(self, bint keep_alive)

@@ -340,6 +340,10 @@ class Exchange:
         """Whether an instance that would do for others may not do for it."""
         return self.tried is not None or self.route.environment.cookie is not None
 
+    def is_tunnel(self) -> bool:
+        """Whether bytes go both ways unread."""
+        return self.phase == TUNNEL
+
     def awaits_client(self) -> bool:
         """Whether the next thing to happen is up to the client: the rest of its body."""
         return (

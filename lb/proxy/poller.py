@@ -16,6 +16,8 @@ from time import monotonic
 _BUFFER = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
 _READ = select.POLLIN | getattr(select, "EPOLLRDHUP", 0)
 _WRITE = select.POLLOUT
+_BROKEN = select.POLLERR
+_ENDED = select.POLLERR | select.POLLHUP  # told unasked
 
 
 class Watched:
@@ -34,6 +36,7 @@ class Poller:
 
     __slots__ = (
         "_again",
+        "_breakers",
         "_epoll",
         "_gone",
         "_on_error",
@@ -53,6 +56,7 @@ class Poller:
         self._scheduled = False
         self._readers: dict[int, Callable[[], None]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
+        self._breakers: dict[int, Callable[[], None]] = {}
         self._gone: set[int] = set()
         self._epoll = select.epoll() if hasattr(select, "epoll") else None
         if self._epoll is not None:
@@ -88,6 +92,8 @@ class Poller:
             self.loop.add_writer(fd, self._call, callback)
         elif fd in self._readers:
             self._epoll.modify(fd, _READ | _WRITE)
+        elif fd in self._breakers:
+            self._epoll.modify(fd, _WRITE)
         else:
             self._epoll.register(fd, _WRITE)
 
@@ -108,7 +114,23 @@ class Poller:
             self.loop.remove_writer(fd)
         elif fd in self._readers:
             self._epoll.modify(fd, _READ)
+        elif fd in self._breakers:
+            self._epoll.modify(fd, 0)
         else:
+            self._forget(self._epoll, fd)
+
+    def add_breaker(self, fd: int, callback: Callable[[], None]) -> None:
+        """Call this once if the connection breaks while it has no reader; it must not raise. Raises OSError. Without
+        epoll nobody tells.
+        """
+        if self._epoll is not None:
+            self._breakers[fd] = callback
+            if fd not in self._writers:
+                self._epoll.register(fd, 0)
+
+    def remove_breaker(self, fd: int) -> None:
+        """The end of `add_breaker`, whether it was told or not; before a reader is added."""
+        if self._epoll is not None and self._breakers.pop(fd, None) is not None and fd not in self._writers:
             self._forget(self._epoll, fd)
 
     def _forget(self, epoll: select.epoll, fd: int) -> None:
@@ -131,6 +153,11 @@ class Poller:
                 writer = self._writers.get(fd)
                 if writer is not None:
                     writer()
+            if events & _ENDED and fd in self._breakers and fd not in gone:
+                breaker = self._breakers[fd]
+                self.remove_breaker(fd)  # an end is told as long as it is asked for
+                if events & _BROKEN:
+                    breaker()
 
     def _call(self, callback: Callable[[], None]) -> None:
         self.now = monotonic()

@@ -40,6 +40,7 @@ cdef class Wire(Unread):
     cpdef received(self)
     cpdef ended(self)
     cpdef drained(self)
+    cpdef severed(self)
     cpdef lost(self)
     cpdef expired(self)
 

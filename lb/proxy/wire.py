@@ -1,8 +1,9 @@
 """One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
 
 Who derives from it is told what happens: `connected` or `connect_failed`, `handshaken`, `received`, `ended` (the peer
-has shut its side), `drained` (some of the backlog went), `expired`, and `lost`: once, at the end of every connection
-except one that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
+has shut its side), `drained` (some of the backlog went), `severed` (a client broke the connection while it was paused),
+`expired`, and `lost`: once, at the end of every connection except one that failed to be made. It takes what has come as
+`unread` says; what it leaves stays until more comes.
 
 What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
 was read is handled before anything else is read. What `read_body` or `read_raw` made ready goes on in the same call. A
@@ -52,6 +53,7 @@ class Wire(Unread):
         "_held",
         "_lingers",
         "_memory",
+        "_muted",
         "_out",
         "_outward",
         "_queued",
@@ -81,7 +83,7 @@ class Wire(Unread):
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
         self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
-        self._eof = self._broken = self._queued = self._lingers = self._outward = False
+        self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
 
     # Beginning
 
@@ -138,6 +140,7 @@ class Wire(Unread):
                 self._discard()
             elif self.paused:
                 self._do_not_hear()
+                self._hear_of_a_break()
             else:
                 self._fill()
         except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
@@ -248,9 +251,27 @@ class Wire(Unread):
     # What the loop is asked to tell
 
     def _hear(self) -> None:
+        self._unmute()
         if not self._heard and not self._eof:
             self._heard = True
             self.poller.add_reader(self._sock.fileno(), self._on_readable)
+
+    def _hear_of_a_break(self) -> None:
+        if not self._outward and not self._muted:
+            self._muted = True
+            self.poller.add_breaker(self._sock.fileno(), self._on_break)
+
+    def _on_break(self) -> None:
+        try:
+            if self.paused and self._state == OPEN:
+                self.severed()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.poller.failed(self, error)
+
+    def _unmute(self) -> None:
+        if self._muted:
+            self._muted = False
+            self.poller.remove_breaker(self._sock.fileno())
 
     def _do_not_hear(self) -> None:
         if self._heard:
@@ -269,6 +290,7 @@ class Wire(Unread):
 
     def _forget_socket(self) -> None:
         # The loop first: a descriptor that is closed may be another connection's the next moment.
+        self._unmute()
         self._do_not_hear()
         self._stop_writing()
         self._sock.close()
@@ -495,6 +517,9 @@ class Wire(Unread):
 
     def drained(self) -> None:
         """The socket has taken some of the backlog."""
+
+    def severed(self) -> None:
+        """The peer has broken the connection, of which nothing is read now; nobody else will close it."""
 
     def lost(self) -> None:
         """The connection is no more."""

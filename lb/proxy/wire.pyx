@@ -145,6 +145,10 @@ cdef class Wire(Unread):
                 self.readable = True
                 if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
                     self.hung_up = True
+                if events & EPOLLERR and self.paused and not self.outward and self.state == OPEN:
+                    self.severed()
+                    if self.state == CLOSED:
+                        return 0
         if self.readable and (not self.paused or self.state >= CLOSING):
             self._fill()
         return 0
@@ -562,6 +566,9 @@ cdef class Wire(Unread):
         pass
 
     cpdef drained(self):
+        pass
+
+    cpdef severed(self):
         pass
 
     cpdef lost(self):

@@ -1,0 +1,136 @@
+"""Who has to go first, with clients that only say what they are and a clock that the test turns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from lb.proxy.room import PATIENCE, Room
+
+if TYPE_CHECKING:
+    from lb.proxy.client import Client
+
+# spec: L5; attack 32
+
+
+@dataclass(eq=False)
+class Fake:
+    """A client as `Room` sees one: `since` when it became idle, None while it is not."""
+
+    house: House
+    name: str
+    since: float | None = None
+    just_spoke: bool = False  # its next request has come and was not read yet
+    closed: bool = False
+    looks: int = 0
+
+    @property
+    def deadline(self) -> float:
+        return 0.0 if self.since is None else self.since + 75
+
+    def is_between_requests(self, _now: float) -> bool:
+        self.looks += 1
+        return self.since is not None
+
+    def idle_since(self) -> float:
+        assert self.since is not None
+        return self.since
+
+    def can_go(self) -> bool:
+        return not self.just_spoke
+
+    def abort(self) -> None:
+        self.closed = True
+        self.house.gone.append(self.name)
+        self.house.room.spoke(cast("Client", self))
+
+
+class House:
+    def __init__(self) -> None:
+        self.room = Room()
+        self.clients: list[Fake] = []
+        self.gone: list[str] = []
+
+    def silent(self, name: str, at: float) -> Fake:
+        fake = Fake(self, name)
+        self.clients.append(fake)
+        self.room.came(cast("Client", fake), at)
+        return fake
+
+    def idle(self, name: str, since: float | None) -> Fake:
+        fake = self.silent(name, 0.0)
+        self.room.spoke(cast("Client", fake))
+        fake.since = since
+        return fake
+
+    def make(self, now: float) -> str:
+        """The name of who had to go; "" if nobody had."""
+        before = len(self.gone)
+        found = self.room.make(cast("list[Client]", [one for one in self.clients if not one.closed]), now)
+        assert found == (len(self.gone) > before)
+        return self.gone[-1] if found else ""
+
+
+def test_who_never_spoke_goes_first_and_the_oldest_of_them() -> None:
+    house = House()
+    house.idle("idle", 1.0)
+    house.silent("second", 11.0)
+    house.silent("third", 12.0)
+    house.clients[1], house.clients[2] = house.clients[2], house.clients[1]
+    assert [house.make(20.0) for _ in range(4)] == ["second", "third", "idle", ""]
+
+
+def test_a_newcomer_has_its_time() -> None:
+    house = House()
+    house.silent("new", 10.0)
+    house.idle("idle", 9.0)
+    now = 10.0 + PATIENCE / 2
+    assert [house.make(now), house.make(now)] == ["idle", ""]
+    assert house.make(10.0 + PATIENCE) == "new"
+
+
+def test_the_longest_idle_goes_first_and_who_is_busy_never() -> None:
+    house = House()
+    for number in (3, 1, 2):
+        house.idle(f"idle{number}", 10.0 + number)
+    house.idle("busy", None)
+    assert [house.make(100.0) for _ in range(4)] == ["idle1", "idle2", "idle3", ""]
+
+
+def test_who_spoke_after_the_look_is_not_taken_for_idle() -> None:
+    house = House()
+    fakes = [house.idle(f"idle{number}", 10.0 + number) for number in range(5)]
+    assert house.make(100.0) == "idle0"
+    fakes[1].since = 101.0  # it asked, and is idle again
+    fakes[2].since = None  # it is asking
+    fakes[3].just_spoke = True
+    assert house.make(102.0) == "idle4"
+
+
+def test_a_request_that_has_just_come_is_not_silence() -> None:
+    house = House()
+    house.silent("spoke", 1.0).just_spoke = True
+    house.silent("silent", 2.0)
+    assert [house.make(20.0), house.make(20.0)] == ["silent", ""]
+
+
+def test_who_was_turned_away_is_not_waited_for() -> None:
+    house = House()
+    house.silent("silent", 1.0)
+    for number in range(400):
+        house.room.turned_away(cast("Client", house.silent(f"away{number}", 20.0)))
+    assert len(house.gone) == 400 - 256  # so many are listened to, and no more
+    assert house.make(20.0) == "away144"
+
+
+def test_a_flood_does_not_buy_a_look_at_everybody_each_time() -> None:
+    house = House()
+    fakes = [house.idle(f"idle{number}", float(number)) for number in range(5000)]
+    assert [house.make(10_000.0) for _ in range(1000)] == [f"idle{number}" for number in range(1000)]
+    assert fakes[-1].looks <= 5
+    for fake in fakes:
+        fake.since = None
+    looks = fakes[-1].looks
+    for _ in range(1000):
+        house.make(10_000.5)
+    assert fakes[-1].looks <= looks + 1
