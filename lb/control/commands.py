@@ -121,7 +121,7 @@ class Commands:
     def _ask(self, client: _Client, line: bytes) -> None:
         try:
             command = json.loads(line)["command"]
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             command = None
         if not isinstance(command, str):
             self._answer(client, {"ok": False, "error": 'a request is {"command": NAME} on one line'})

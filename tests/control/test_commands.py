@@ -99,7 +99,12 @@ def test_a_request_may_come_in_pieces(served: Served) -> None:
     assert said(client)["ok"]
 
 
-@pytest.mark.parametrize("line", [b"reload", b'"reload"', b"{}", b'{"command": 1}', b"[1]", b"\xff", b"x" * 5000, b""])
+_TOO_DEEP = b"[" * 4000  # for the parser's stack
+
+
+@pytest.mark.parametrize(
+    "line", [b"reload", b'"reload"', b"{}", b'{"command": 1}', b"[1]", b"\xff", b"x" * 5000, b"", _TOO_DEEP]
+)
 def test_nonsense_is_answered(served: Served, line: bytes) -> None:
     client = served.connect()
     client.sendall(line + b"\n")
