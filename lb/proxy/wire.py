@@ -195,7 +195,7 @@ class Wire(Unread):
         except OSError:
             self._finish()
             return
-        data = bytes(buffer[:n])
+        data = buffer[:n].tobytes()
         if self._memory is not None:
             data = self._decrypt(self._memory, data)
         elif not n:
