@@ -111,7 +111,7 @@ def running_pebble(
             f"http://127.0.0.1:{dns_management}",
             log,
         )
-        wait_for(lambda: _accepts(port) and _accepts(management) and _accepts(dns_management), "pebble to listen")
+        wait_for(lambda: accepts(port) and accepts(management) and accepts(dns_management), "pebble to listen")
         yield pebble
 
 
@@ -131,6 +131,6 @@ def _process(command: tuple[str, ...], log: Path, environ: dict[str, str]) -> It
             process.wait()
 
 
-def _accepts(port: int) -> bool:
+def accepts(port: int) -> bool:
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
