@@ -78,7 +78,7 @@ cdef class Exchange:
     cpdef _pass_over(self, Instance instance)
     @cython.locals(environment=Environment, waited=double)
     cpdef _judge(self, int status)
-    @cython.locals(budget=RetryBudget)
+    @cython.locals(environment=Environment, budget=RetryBudget)
     cpdef bint _may_repeat(self, bint reused)
     cpdef _send_request(self)
     @cython.locals(request=Submission)

@@ -638,7 +638,10 @@ class Exchange:
             and not self.client.leaving
         ):
             return False
-        budget = self.route.environment.budget
+        environment = self.route.environment
+        if not environment.has_untried(self.tried):
+            return False
+        budget = environment.budget
         if reused or budget is None or budget.allows(self.engine.poller.now):
             return True
         self.engine.unrepeated += 1

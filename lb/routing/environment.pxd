@@ -22,5 +22,7 @@ cdef class Environment:
     cpdef Instance _nearest(self, list tried, double now)
     @cython.locals(other=Instance)
     cpdef bint is_full(self, list tried)
+    @cython.locals(other=Instance)
+    cpdef bint has_untried(self, list tried)
     cpdef failed(self, Instance instance, double now)
     cpdef answered(self, Instance instance, int status, double seconds, double now)

@@ -124,6 +124,13 @@ class Environment:
                 return True
         return False
 
+    def has_untried(self, tried: list[Instance] | None) -> bool:
+        """Whether an instance is left that could be tried, now or later."""
+        for other in self.instances:  # noqa: SIM110  a generator could not be compiled
+            if other.healthy and (tried is None or other not in tried):
+                return True
+        return False
+
     def failed(self, instance: Instance, now: float) -> None:
         """An instance could not be reached, broke off, or did not answer."""
         self.passive.failed(instance, self.instances, now)
