@@ -28,6 +28,8 @@ def ask(file: Path, command: str, patience: float) -> Answer:
         connection = meet(file, os.environ)
     except PermissionError:
         fail(f"the service of {shown} belongs to another user: do this as that user, or as root", FAILED)
+    if connection is None and not file.exists():
+        fail(f"there is no file {shown}, and nothing serves one of this name", FAILED)
     if connection is None:
         fail(f"nothing serves {shown} at present; `lb serve {shown}` does", FAILED)
     with connection:

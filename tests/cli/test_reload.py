@@ -77,7 +77,14 @@ def test_many_at_once_all_get_an_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("command", ["reload", "upgrade", "status"])
 def test_nothing_runs(tmp_path: Path, command: str) -> None:
     # spec: R5
-    ended = run_lb(command, str(tmp_path / "shop.yaml"))
+    file = tmp_path / "shop.yaml"
+    ended = run_lb(command, str(file))
+    assert (ended.returncode, ended.stderr) == (
+        1,
+        f"lb: there is no file {file}, and nothing serves one of this name\n",
+    )
+    file.touch()
+    ended = run_lb(command, str(file))
     assert ended.returncode == 1
     assert "nothing serves" in ended.stderr
     assert "lb serve" in ended.stderr

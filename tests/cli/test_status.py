@@ -97,6 +97,7 @@ def test_of_a_running_service(tmp_path: Path) -> None:
 def test_of_nothing(tmp_path: Path) -> None:
     # spec: R5
     file = tmp_path / "shop.yaml"
+    file.touch()
     ended = run_lb("status", str(file))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert ended.stderr == f"lb: nothing serves {file} at present; `lb serve {file}` does\n"

@@ -46,7 +46,7 @@ class Answer:
         """The body as an object. Raises AcmeError."""
         try:
             value = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
             raise AcmeError(Kind.UNREACHABLE, f"{host_of(self.url)} answered with something that is no JSON object")
@@ -227,7 +227,7 @@ def _http_date(value: str) -> datetime | None:
 def _problem(answer: Answer) -> Mapping[str, Any]:
     try:
         found = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 
