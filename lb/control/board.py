@@ -66,6 +66,8 @@ class Board:
 
     def assign(self, slots: Collection[int]) -> None:
         """From now on the service consists of these slots; IndexError if there is no such slot."""
+        if not all(0 <= slot < MOST_SLOTS for slot in slots):
+            raise IndexError(f"slots {slots} of {MOST_SLOTS}")
         self._cells[_USED] = max(self._cells[_USED], *(slot + 1 for slot in slots))
         for slot in range(self._cells[_USED]):
             row = _HEADER + _ROW * slot

@@ -285,7 +285,8 @@ class Supervisor:
                 self._status = 1
             return
         if child.retiring:
-            log.info("%s (pid %d) %s, having served its last request", child.role.title, pid, death_in_words(status))
+            if child.role.slot is not None or status:
+                log.info("%s (pid %d) %s, having retired", child.role.title, pid, death_in_words(status))
             return
         log.error("%s (pid %d) %s after %.1f s", child.role.title, pid, death_in_words(status), lived)
         child.due = now

@@ -99,7 +99,9 @@ class _Worker:
         for listener in listeners:
             self._listeners.serve(listener)
         calm_garbage_collector()
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1))
+        # Only once the loop runs: uvloop does not hear of a signal that came before.
+        unblocked = (signal.SIGTERM, signal.SIGUSR1)
+        self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
         self._channel.say_ready()
         self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 

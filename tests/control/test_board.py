@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from lb.control.board import Board, WorkerState
+import pytest
+
+from lb.control.board import MOST_SLOTS, Board, WorkerState
 from tests.e2e.harness.door import command_environment
 
 
@@ -24,6 +26,46 @@ def test_a_slot_goes_from_empty_to_ready_and_back() -> None:
     first, second = board.workers()
     assert (first.pid, first.restarts, first.ready) == (100, 0, True)
     assert second == WorkerState(1, 103, second.since, 1, ready=False)
+
+
+def test_another_number_of_workers_is_another_set_of_slots() -> None:
+    board = Board(3)
+    for slot in range(3):
+        board.fill(slot, 100 + slot)
+        board.set_ready(slot)
+    board.assign((0, 7))
+    assert board.serving == 2
+    assert not board.ready()
+    board.fill(7, 200)
+    board.set_ready(7)
+    assert board.ready()
+    assert [(worker.slot, worker.retiring) for worker in board.workers()] == [
+        (0, False),
+        (1, True),
+        (2, True),
+        (7, False),
+    ]
+    board.clear(1)
+    board.clear(2)
+    assert [worker.slot for worker in board.workers()] == [0, 7]
+
+
+def test_who_comes_into_a_slot_after_a_reload_was_not_restarted() -> None:
+    board = Board(2)
+    for pid in (100, 101):
+        board.fill(1, pid)
+    assert board.workers()[1].restarts == 1
+    board.assign((0,))
+    board.clear(1)
+    board.assign((0, 1))
+    board.fill(1, 102)
+    assert board.workers()[1].restarts == 0
+
+
+@pytest.mark.parametrize("slots", [(MOST_SLOTS,), (-1,)])
+def test_there_are_only_so_many_slots(slots: tuple[int, ...]) -> None:
+    with pytest.raises(IndexError):
+        Board(1).assign(slots)
 
 
 def test_draining_is_never_ready() -> None:

@@ -333,6 +333,44 @@ def test_the_number_of_workers_changes_and_nobody_is_turned_away(tmp_path: Path)
         assert set(kept) == {"200"}  # a worker that goes says so with the last answer on a connection
 
 
+def test_who_waits_at_a_worker_that_goes_is_served_by_one_that_stays(tmp_path: Path) -> None:
+    # spec: R2
+    with Instance(echo()) as instance, FrontDoor(configure(instance.address, workers=2), tmp_path) as door:
+        [leaving] = [pid for pid in door.workers if process.title(pid) == "lb: worker 2/2"]
+        os.kill(leaving, signal.SIGSTOP)
+        try:
+            clients = [door.connect() for _ in range(32)]  # about half of them wait in its queue
+            for client in clients:
+                client.send(get())
+            assert door.reload(configure(instance.address, workers=1))
+            assert {client.response().status for client in clients} == {200}
+        finally:
+            os.kill(leaving, signal.SIGCONT)
+        for client in clients:
+            client.close()
+        wait_for(lambda: len(door.workers) == 1, "it to go")
+
+
+def test_who_waits_at_a_listener_that_goes_is_served(tmp_path: Path) -> None:
+    # spec: R2
+    with Instance(echo()) as instance:
+        both = configure(instance.address, listen={"http": ["127.0.0.1:0", "127.0.0.2:0"]})
+        with FrontDoor(both, tmp_path) as door:
+            [worker] = door.workers
+            os.kill(worker, signal.SIGSTOP)
+            clients = [Client(("127.0.0.2", door.port(host="127.0.0.2"))) for _ in range(8)]
+            for client in clients:
+                client.send(get())
+            door.write(configure(instance.address))
+            door.signal(signal.SIGHUP)
+            os.kill(worker, signal.SIGCONT)
+            assert {client.response().status for client in clients} == {200}
+            wait_for(lambda: _refuses(door.port(host="127.0.0.2"), "127.0.0.2"), "the listener to go")
+            assert {client.ask(get()).status for client in clients} == {200}
+            for client in clients:
+                client.close()
+
+
 def test_a_worker_that_goes_finishes_what_it_does(tmp_path: Path) -> None:
     # spec: R2
     with Slow() as slow, FrontDoor(configure(slow.address, workers=3), tmp_path) as door:
@@ -479,12 +517,39 @@ def test_the_admin_server_follows(tmp_path: Path) -> None:
             assert client.ask(status).status == 200
 
 
-def _refuses(port: int) -> bool:
+def _refuses(port: int, host: str = "127.0.0.1") -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), 5).close()
+        socket.create_connection((host, port), 5).close()
     except ConnectionRefusedError:
         return True
     return False
+
+
+def test_checks_follow(tmp_path: Path) -> None:
+    # spec: R2, A1
+    def checks() -> bool:
+        return "lb: health" in map(process.title, process.children(door.pid))
+
+    with Instance(echo("one")) as one, FrontDoor(configure(one.address), tmp_path) as door:
+        assert not checks()
+        changed = configure(one.address)
+        changed["apps"]["blog"] = app(one.address.replace("127.0.0.1", "localhost"), domains=(OTHER,))
+        with Instance(answer(ok(status="500 Internal Server Error"))) as failing:
+            changed["apps"]["shop"]["production"] |= {
+                "instances": [one.address, failing.address],
+                "health_uri": "/",
+                "health_interval": "100ms",
+            }
+            assert door.reload(changed)
+            assert Echo(door.ask(get(host=OTHER))).instance == "one"  # by a name that was looked up
+            wait_for(lambda: {door.ask(get()).status for _ in range(8)} == {200}, "the failing one to be passed over")
+            before = process.children(door.pid)
+            changed["apps"]["shop"]["production"]["health_interval"] = "200ms"
+            assert door.reload(changed)
+            assert process.children(door.pid) == before  # the one that checks goes on
+            assert {door.ask(get()).status for _ in range(8)} == {200}  # and what it knows is known still
+        assert door.reload(configure(one.address))
+        wait_for(lambda: not checks(), "the checks to end")
 
 
 def test_counters_live_on(tmp_path: Path) -> None:
