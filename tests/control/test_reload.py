@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,7 @@ from lb.control.child import Child, Role
 from lb.control.errors import StartError
 from lb.control.notify import Notifier
 from lb.control.reload import PATIENCE, Outcome, Reload
-from lb.tls.certificate import TlsError
+from lb.tls.certificate import TlsError, TlsProblem
 from lb.worker.channel import Line, Message
 from lb.worker.parcel import unwrap
 from lb.worker.revision import Revision
@@ -233,17 +234,17 @@ BAD_FILE = ConfigErrors([Problem("lb.yaml", 3, 1, "no"), Problem("lb.yaml", 1, 2
 
 
 @pytest.mark.parametrize(
-    ("error", "problems"),
+    ("error", "outcome"),
     [
-        (BAD_FILE, ("lb.yaml:1:2: error: nor this", "lb.yaml:3:1: error: no")),
-        (StartError("in use"), ("in use",)),
-        (TlsError([]), ("",)),
+        (BAD_FILE, Outcome(("lb.yaml:1:2: error: nor this", "lb.yaml:3:1: error: no"), bad_configuration=True)),
+        (StartError("in use"), Outcome(("in use",))),
+        (TlsError([TlsProblem(Path("a.pem"), "not there")]), Outcome(("a.pem: not there",), bad_configuration=True)),
     ],
 )
-def test_what_cannot_be_made_reaches_nobody(stage: Stage, error: Exception, problems: tuple[str, ...]) -> None:
+def test_what_cannot_be_made_reaches_nobody(stage: Stage, error: Exception, outcome: Outcome) -> None:
     stage.next = error
     stage.request()
-    assert stage.outcomes == [Outcome(problems)]
+    assert stage.outcomes == [outcome]
     assert [stage.hears(child) for child in stage.children] == [[], []]
     assert not stage.outcomes[0].ok
     stage.next = FakeChange([child.role for child in stage.children])
