@@ -42,7 +42,6 @@ def _run(command: str, path: Path, text: str) -> tuple[int, str]:
         (GOOD + "timeouts: {idle: soon}\n", 8, "soon"),
         (GOOD + "listen: {http: 127.0.0.1:0}\n", 8, "listen"),
         (GOOD + "workers: [1\n", 8, ""),
-        (GOOD.replace("production:", "production:\n      balance: least_connections"), 7, "least_connections"),
         (GOOD.replace("production:", "production:\n      balance: round_robbin"), 7, "round_robin"),
         (GOOD + "workers: -1\n", 8, "-1"),
         (GOOD + "trusted_proxies: [10.0.0.0/99]\n", 8, "10.0.0.0/99"),
