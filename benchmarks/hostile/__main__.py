@@ -1,0 +1,109 @@
+"""`python -m benchmarks.hostile`: every attack at full size, one after the other, and a table of what it came to."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks.hostile.app import running_app
+from benchmarks.hostile.attacker import Target
+from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.witness import Result, measure
+from tests.e2e.harness.certificates import Authority, tls_config
+from tests.e2e.harness.client import HOST
+from tests.e2e.harness.door import FrontDoor, configure
+
+# Connections; what is named here is not bounded by them, but by what the front door takes.
+_SIZES = {
+    "tiny_requests": 50,
+    "pipelined_refusals": 50,
+    "tiny_chunks": 50,
+    "field_bombs": 50,
+    "cookie_bombs": 50,
+    "decompression_bombs": 50,
+    "unread_answers": 500,
+    "slow_readers": 500,
+    "connect_and_leave": 100,
+    "dropped_handshakes": 50,
+}
+_SIZE = 5000
+_SECONDS = 10.0
+_MIB = 1 << 20
+
+
+@contextmanager
+def serving(workers: int) -> Iterator[tuple[FrontDoor, Target]]:
+    """A front door with the limits and times of its defaults."""
+    with tempfile.TemporaryDirectory() as name, running_app() as address:
+        directory = Path(name)
+        config = configure(
+            address,
+            listen={"http": "127.0.0.1:0", "https": "127.0.0.1:0"},
+            workers=workers,
+            tls=tls_config(Authority(directory).issue(HOST)),
+        )
+        with FrontDoor(config, directory) as door:
+            yield door, Target(door.http, door.https, HOST)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__)
+    parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []], help="which ones; all of them without")
+    parser.add_argument("--seconds", type=float, default=_SECONDS, help="of each, before and during")
+    parser.add_argument("--size", type=int, default=0, help="connections, instead of each attack's own number")
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    print(_HEAD)
+    for name in options.attacks or ATTACKS:
+        with serving(options.workers) as (door, target):
+            size = options.size or _SIZES.get(name, _SIZE)
+            # The workers come first: what else the front door runs serves nobody.
+            result = measure(name, ATTACKS[name], size, target, door.workers[: options.workers], options.seconds)
+            print(row(result), flush=True)
+    return 0
+
+
+_COLUMNS = (
+    "attack",
+    "connections",
+    "sent",
+    "answers",
+    "witness p50 / p99 / max before, ms",
+    "during, ms",
+    "failed",
+    "memory, MiB",
+    "a connection",
+    "CPU",
+    "µs CPU / KB",
+    "fds back",
+)
+_HEAD = f"| {' | '.join(_COLUMNS)} |\n|{'---|' * len(_COLUMNS)}"
+
+
+def row(result: Result) -> str:
+    """One line of the table."""
+    during = result.during
+    burnt = during.cpu - result.before.cpu
+    cells = (
+        result.name.replace("_", " "),
+        f"{result.connections:,}" + (f" ({result.lost:,} ended)" if result.lost else ""),
+        f"{result.sent / _MIB:.1f} MiB",
+        f"{result.answers:,}",
+        " / ".join(f"{1000 * result.before.quantile(part):.1f}" for part in (0.5, 0.99, 1)),
+        " / ".join(f"{1000 * during.quantile(part):.1f}" for part in (0.5, 0.99, 1)),
+        str(during.failures),
+        f"{result.before.memory / _MIB:.0f} + {result.growth / _MIB:.1f}",
+        f"{result.growth / max(result.connections, 1) / 1024:.1f} KiB",
+        f"{100 * during.cpu / during.seconds:.0f} %",
+        f"{1e6 * burnt / (result.sent / 1024):.1f}" if result.sent else "",
+        "never" if result.calm is None else f"{result.calm:.1f} s",
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""What an attack does to others: a well-behaved client's latency, the workers' memory, CPU time and descriptors."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.hostile.attacker import Attack, Target, attacking
+
+_PACE = 0.004  # seconds between two requests of the witness
+_TICK = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(slots=True)
+class Seen:
+    """Latencies in seconds, the most memory in bytes, CPU seconds and seconds of the clock."""
+
+    latencies: list[float] = field(default_factory=list)
+    failures: int = 0
+    memory: int = 0
+    cpu: float = 0.0
+    seconds: float = 0.0
+
+    def quantile(self, part: float) -> float:
+        ordered = sorted(self.latencies)
+        return ordered[min(int(len(ordered) * part), len(ordered) - 1)] if ordered else float("inf")
+
+
+@dataclass(slots=True)
+class Result:
+    """Before and during an attack; `calm` are seconds until all of its descriptors were back, or None."""
+
+    name: str
+    size: int
+    before: Seen
+    during: Seen
+    connections: int
+    sent: int
+    answers: int
+    lost: int
+    calm: float | None
+
+    @property
+    def growth(self) -> int:
+        """Bytes that the workers grew by."""
+        return max(self.during.memory - self.before.memory, 0)
+
+
+def measure(name: str, attack: Attack, size: int, target: Target, workers: Sequence[int], seconds: float) -> Result:
+    """Watch for `seconds` without the attack, and for as long with it. `workers` are the front door's processes."""
+    before = watch(target, workers, seconds)
+    files = _files(workers)
+    with attacking(attack, target, size) as tally:
+        during = watch(target, workers, seconds)
+        # What it took to get under way counts, too: a peak may be over.
+        during.memory = max(during.memory, sum(_memory(pid, "VmHWM") for pid in workers))
+        done = tally.connections, tally.sent, tally.answers, tally.lost
+    return Result(name, size, before, during, *done, _calm(workers, files))
+
+
+def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
+    """One request after the other on one connection; a connection that is lost is a failure, and made anew."""
+    seen = Seen()
+    for pid in workers:
+        with suppress(OSError):
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets the peak back to what is resident now
+    began, cpu = time.monotonic(), sum(map(_cpu, workers))
+    request = f"GET /witness HTTP/1.1\r\nHost: {target.host}\r\n\r\n".encode()
+    sock: socket.socket | None = None
+    while time.monotonic() - began < seconds:
+        start = time.perf_counter()
+        try:
+            if sock is None:
+                sock = socket.create_connection(("127.0.0.1", target.http), 10)
+            sock.sendall(request)
+            answer = sock.recv(65536)
+            if not answer.startswith(b"HTTP/1.1 200 "):
+                raise ConnectionError(answer[:100])
+            seen.latencies.append(time.perf_counter() - start)
+        except OSError:
+            seen.failures += 1
+            if sock is not None:
+                sock.close()
+            sock = None
+        seen.memory = max(seen.memory, sum(_memory(pid, "VmRSS") for pid in workers))
+        time.sleep(_PACE)
+    if sock is not None:
+        sock.close()
+    seen.seconds = time.monotonic() - began
+    seen.cpu = sum(map(_cpu, workers)) - cpu
+    return seen
+
+
+def _calm(workers: Sequence[int], files: int, patience: float = 15.0) -> float | None:
+    began = time.monotonic()
+    while time.monotonic() - began < patience:
+        if _files(workers) <= files + 32:  # connections to instances may stay in the pool
+            return time.monotonic() - began
+        time.sleep(0.05)
+    return None
+
+
+def _files(workers: Sequence[int]) -> int:
+    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in workers)  # noqa: PTH208 - thousands, many times
+
+
+def _memory(pid: int, key: str) -> int:
+    match = re.search(rf"^{key}:\s+(\d+) kB$", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return int(match[1]) * 1024 if match else 0
+
+
+def _cpu(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / _TICK
