@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from tests.e2e.harness.certificates import Authority, tls_config
-from tests.e2e.harness.client import HOST, Client, get, message, post
+from tests.e2e.harness.client import HOST, get, post
 from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.expect import assert_error
 from tests.e2e.harness.instance import Instance, Peer, Script, address_text, reserve
+from tests.e2e.harness.metrics import metric
 from tests.e2e.harness.scripts import Echo, close_unanswered, echo, ok
 from tests.e2e.harness.waiting import wait_for
 from tests.e2e.harness.wire import Response
@@ -29,14 +30,6 @@ def policy(*instances: str, workers: int = 1, top: dict[str, Any] | None = None,
     config = configure(*instances, workers=workers, **(top or {}))
     config["apps"]["shop"]["production"].update(keys)
     return config
-
-
-def metric(door: FrontDoor, name: str) -> int:
-    with Client(("127.0.0.1", door.port("admin"))) as client:
-        page = client.ask(message("GET /metrics", host="127.0.0.1")).body.decode()
-    found = re.search(rf"^{name}(?:{{.*}})? (\d+)$", page, re.MULTILINE)
-    assert found is not None, page
-    return int(found[1])
 
 
 @pytest.mark.parametrize("balance", POLICIES)

@@ -1,7 +1,8 @@
-"""A real application server as a process, reached over a Unix socket."""
+"""A real application server as a process, reached over a Unix socket or a port of its choice."""
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import subprocess
@@ -33,8 +34,7 @@ def serving(server: tuple[str, ...], app: str, directory: Path) -> Iterator[str]
             cwd=directory,
         )
         try:
-            wait_for(lambda: _accepts(path), f"{app} under {server[0]}", 30)
-            yield f"unix:{path}"
+            yield wait_for(lambda: _address(path, log.read_text()), f"{app} under {server[0]}", 30)
         except BaseException as problem:
             problem.add_note(log.read_text())
             raise
@@ -46,6 +46,10 @@ def serving(server: tuple[str, ...], app: str, directory: Path) -> Iterator[str]
             process.wait()
 
 
-def _accepts(path: Path) -> bool:
+def _address(path: Path, said: str) -> str:
+    """Where the server listens by now: at its socket, or on the port that it tells; empty before."""
     with socket.socket(socket.AF_UNIX) as probe:
-        return probe.connect_ex(str(path)) == 0
+        if probe.connect_ex(str(path)) == 0:
+            return f"unix:{path}"
+    told = re.search(r"http://(127\.0\.0\.1:[0-9]+)", said)
+    return told[1] if told is not None else ""
