@@ -275,6 +275,41 @@ def _settle(door: FrontDoor) -> None:
     assert door.ask(get(host="nobody.example")).status == 404
 
 
+def test_an_instance_that_is_of_no_use_to_the_first_goes_to_the_next(tmp_path: Path) -> None:
+    # spec: L5: the first has been to it already, and waits for the other one
+    gate = threading.Semaphore(0)
+
+    def once_broken(peer: Peer) -> None:
+        peer.head()
+        if peer.number > 0:
+            peer.reading = False
+            peer.send(ok(b"mended"))
+            peer.wait_gone()
+        peer.reading = False
+
+    with (
+        Instance(gated(gate)) as busy,
+        Instance(once_broken) as other,
+        FrontDoor(
+            policy(busy.address, other.address, max_fails=9, top={"limits": {"instance_connections": 1}}), tmp_path
+        ) as door,
+        door.connect() as running,
+        door.connect() as first,
+        door.connect() as next_one,
+    ):
+        running.send(get("/running"))
+        busy.wait_requests(1)
+        first.send(get("/first"))
+        other.wait_peers(1)
+        wait_for(lambda: other.peers[0].gone, "the break")
+        _settle(door)
+        assert next_one.ask(get("/next")).body == b"mended"
+        gate.release()
+        assert running.response().body == b"/running"
+        gate.release()
+        assert first.response().body == b"/first"
+
+
 def test_who_waits_too_long_is_told_when_to_come_back(tmp_path: Path) -> None:
     # spec: L5
     gate = threading.Semaphore(0)
