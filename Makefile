@@ -18,7 +18,7 @@ FIND_PYTHON = $(firstword $(foreach one,python3 python3.14 python3.13 python3.12
 	$(one) -c '$(SUITABLE)' 2>/dev/null && echo $(one))))
 
 # What decides whether the installed lb is still the one in this tree; other .py files are used in place.
-SOURCES := pyproject.toml setup.py $(shell find lb -name '*.pyx' -o -name '*.pxd' -o -name '*.h') \
+SOURCES := pyproject.toml setup.py $(shell find lb -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') \
 	$(wildcard $(patsubst %.pxd,%.py,$(shell find lb -name '*.pxd')))
 
 ASKED := $(LB_REQUIRE_COMPILED)
