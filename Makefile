@@ -39,8 +39,8 @@ test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
-	$(BIN)/python -m pytest -n 2
-	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 2 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
+	$(BIN)/python -m pytest -n 3
+	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 3 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
 		$(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py)
 
 bench: install
