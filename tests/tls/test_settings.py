@@ -63,8 +63,9 @@ def test_openssl_is_reached_here() -> None:
 def test_an_openssl_that_cannot_be_reached_is_done_without(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str | None
 ) -> None:
-    monkeypatch.setattr(_ssl, "__file__", found)
-    unreached = openssl.reach.__wrapped__()
+    with monkeypatch.context() as patched:  # no longer than this: whoever reaches for it first is remembered
+        patched.setattr(_ssl, "__file__", found)
+        unreached = openssl.reach.__wrapped__()
     assert unreached is None
     monkeypatch.setattr(settings, "reach", lambda: unreached)
     shake(Contexts([issue(trustme.CA(), tmp_path, "a.example")]), client_context(), "a.example")
