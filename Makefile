@@ -64,7 +64,8 @@ $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	@$(PIP) install --editable .
 	@touch $@
 
-$(VENV)/installed-for-tests: $(VENV)/installed
-	@echo "installing what the tests need"
+# At once where nothing is installed yet: each installation compiles.
+$(VENV)/installed-for-tests: $(SOURCES) | $(BIN)/python
+	@echo "installing lb and what its tests need into $(VENV); compiling takes a few minutes"
 	@$(PIP) install --editable '.[test]'
-	@touch $@
+	@touch $(VENV)/installed $@

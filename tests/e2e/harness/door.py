@@ -19,6 +19,7 @@ from typing import Any, Self
 
 from tests.e2e.harness import process
 from tests.e2e.harness.client import HOST, Client
+from tests.e2e.harness.nursery import Born, bear
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 from tests.e2e.harness.wire import Response
 
@@ -78,7 +79,7 @@ class FrontDoor:
         activated: Sequence[socket.socket] = (),
     ) -> None:
         """Start on `config` with its files in `directory`; `tracebacks` allows them on stderr, `activated` are passed
-        as systemd passes listening sockets.
+        as systemd passes listening sockets. With these or `env`, it is an interpreter that begins anew.
         """
         self.directory = directory
         self.log_path = directory / "access.log"
@@ -88,19 +89,7 @@ class FrontDoor:
         self._ports: dict[tuple[str, str], int] = {}
         self.file = directory / "lb.yaml"
         self.write(config)
-        passed = [sock.fileno() for sock in activated]
-        as_systemd = ("-m", "tests.control.activated", ",".join(map(str, passed)), "", sys.executable) if passed else ()
-        self.process = subprocess.Popen(
-            [sys.executable, *as_systemd, "-m", "lb", "serve", str(self.file)],
-            pass_fds=passed,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=command_environment(env),
-            cwd=directory,
-            start_new_session=True,
-        )
+        self.process = self._start(env, activated) if env or activated else self._bear()
         self._readers = [
             threading.Thread(target=_collect, args=(self.process.stderr, self.stderr), daemon=True),
             threading.Thread(target=_collect, args=(self.process.stdout, self.stdout), daemon=True),
@@ -113,6 +102,24 @@ class FrontDoor:
             self.kill()
             problem.add_note("stderr: " + "\n".join(self.stderr))
             raise
+
+    def _bear(self) -> Born:
+        return bear(["serve", str(self.file)], command_environment(), self.directory)
+
+    def _start(self, env: Mapping[str, str] | None, activated: Sequence[socket.socket]) -> subprocess.Popen[str]:
+        passed = [sock.fileno() for sock in activated]
+        as_systemd = ("-m", "tests.control.activated", ",".join(map(str, passed)), "", sys.executable) if passed else ()
+        return subprocess.Popen(
+            [sys.executable, *as_systemd, "-m", "lb", "serve", str(self.file)],
+            pass_fds=passed,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=command_environment(env),
+            cwd=self.directory,
+            start_new_session=True,
+        )
 
     def _is_ready(self) -> bool:
         if self.process.poll() is not None:
