@@ -5,6 +5,7 @@ It knows fork and waitpid. It does not know why a child is started or ended: tha
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import os
 import signal
@@ -51,7 +52,8 @@ class Role:
 @dataclass(slots=True)
 class Child:
     """`pid` is 0 while nobody is in the place; who is `retiring` goes, and nobody follows. Times are seconds of the
-    monotonic clock; `due` says when to start the next one.
+    monotonic clock; `due` says when to start the next one. `asked` is how often the watchdog has asked whether it still
+    runs, without an answer.
     """
 
     role: Role
@@ -62,6 +64,7 @@ class Child:
     early_deaths: int = 0
     retiring: bool = False
     due: float | None = field(default=0.0)
+    asked: int = 0
 
     def start(self, now: float, forget: Callable[[Child], None]) -> None:
         """Forks; `forget` is called in the child to close what belongs to the parent. OSError when no process can be
@@ -80,7 +83,7 @@ class Child:
         finally:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
-        self.pid, self.line, self.started, self.ready, self.due = pid, Line(ours), now, False, None
+        self.pid, self.line, self.started, self.ready, self.due, self.asked = pid, Line(ours), now, False, None, 0
 
     def say(self, verb: str, rest: str = "", descriptors: Sequence[int] = ()) -> bool:
         """Say a line to whoever is in the place; whether it went out."""
@@ -130,6 +133,7 @@ def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None])
             signal.signal(number, signal.SIG_IGN if number in _SUPERVISORS else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED - {signal.SIGTERM, signal.SIGUSR1})
         forget(child)
+        faulthandler.enable()  # one that hangs says where, when it is ended for that
         setproctitle(f"lb: {child.role.title}")
         status = child.role.run(channel)
     except BaseException:

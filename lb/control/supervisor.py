@@ -4,9 +4,9 @@ It waits for two things only: signals, which the C-level handler turns into byte
 children. Life is three states: running → draining (no place is filled again, the workers finish what they do) →
 stopping (they are cut). After an upgrade it retires: as draining, but a successor serves the same sockets.
 
-A child that dies is replaced at once. Only one that dies within a second of its start makes the next wait, a little
-longer each time; a worker that does so five times in a row cannot work, and the service ends with the reason instead of
-burning the machine.
+A child that dies is replaced at once, and one that hangs is made to die (`watchdog`). Only one that dies within a
+second of its start makes the next wait, a little longer each time; a worker that does so five times in a row cannot
+work, and the service ends with the reason instead of burning the machine.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from lb.control.child import Child, Role, death_in_words
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
 from lb.control.reload import NoPlans, Outcome, Plans, Reload
+from lb.control.watchdog import Watchdog
 from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
@@ -64,6 +65,7 @@ class Supervisor:
         operations: Operations | None = None,
         *,
         plans: Plans | None = None,
+        watchdog: Watchdog | None = None,
     ) -> None:
         self.children = [Child(role) for role in roles]
         self._board = board
@@ -72,6 +74,7 @@ class Supervisor:
         self._notifier = notifier or Notifier()
         self._operations = operations
         self._plans = plans or NoPlans()
+        self._watchdog = watchdog or Watchdog()
         self.reload = Reload(self._plans, self, self._notifier)
         self._announced = False
         self._retiring = False
@@ -222,6 +225,8 @@ class Supervisor:
     def _heard(self, child: Child, message: Message) -> None:
         if message.verb == "ready":
             self._became_ready(child)
+        elif message.verb == "pong":
+            child.asked = 0
         elif message.verb == "certificates":
             self._plans.read_certificates()
             for other in self.children:
@@ -350,13 +355,13 @@ class Supervisor:
 
     # Time
 
-    def _timeout(self) -> float | None:
-        """Seconds until the next thing is due, None when only a signal or a child can bring work."""
+    def _timeout(self) -> float:
+        """Seconds until the next thing is due."""
         due = [child.due for child in self.children if child.due is not None]
         asked = self._operations.due if self._operations is not None else None
-        others = (self._stop_at, self._kill_at, self._notifier.due, asked, self.reload.due)
+        others = (self._stop_at, self._kill_at, self._notifier.due, asked, self.reload.due, self._watchdog.due)
         due += [at for at in others if at is not None]
-        return max(0.0, min(due) - time.monotonic()) if due else None
+        return max(0.0, min(due) - time.monotonic())
 
     def _meet_deadlines(self) -> None:
         now = time.monotonic()
@@ -364,6 +369,7 @@ class Supervisor:
         if self._operations is not None:
             self._operations.meet_deadlines(now)
         self.reload.expire(now)
+        self._watchdog.look(self.children, now, busy=self.reload.running)
         if self._stop_at is not None and self._stop_at <= now:
             self._stop_at = None
             log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)

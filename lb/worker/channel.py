@@ -4,8 +4,8 @@ A line may carry descriptors (SCM_RIGHTS); how many is said behind a tab at its 
 beside the bytes and not at a place in them. `Line` is either end; it never waits. `Channel` is the child's, on its
 event loop. What is said:
 
-    child → supervisor    ready · prepared N · refused N REASON · switched N · certificates · missing NAME
-    supervisor → child    prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
+    child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME
+    supervisor → child    ping · prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
                           missing NAME · retire · retire accepting
 
 What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
@@ -148,4 +148,7 @@ class Channel:
             self._on_end()
             return
         for message in messages:
-            self._on_message(message)
+            if message.verb == "ping":
+                self.say("pong")
+            else:
+                self._on_message(message)

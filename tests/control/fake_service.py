@@ -2,7 +2,8 @@
 [SLOTS]`.
 
 A worker answers `ask` with its process id and the number of SIGUSR1 it got, and `hold` only when the connection's next
-line comes, so that a drain has something to wait for. KIND says how the workers (or the assistant) misbehave.
+line comes, so that a drain has something to wait for; after `hang` it does nothing any more. KIND says how the workers
+(or the assistant) misbehave, or that they are watched closely.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import os
 import signal
 import socket
 import sys
+import time
 from functools import partial
 
 from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.notify import Notifier
 from lb.control.supervisor import Stopping, Supervisor
+from lb.control.watchdog import Watchdog
 from lb.worker.channel import Channel
 
 
@@ -34,6 +37,8 @@ class FakeWorker:
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
         while line := (await reader.readline()).strip():
+            if line == b"hang":
+                time.sleep(1000)  # noqa: ASYNC251  that is the point
             if line == b"hold":
                 writer.write(b"held\n")
                 await reader.readline()
@@ -102,7 +107,9 @@ def main() -> None:
     stopping = Stopping(drain_limit=0.1) if kind == "limited" else Stopping()
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
     announce = partial(print, "ready", file=sys.stderr, flush=True)
-    sys.exit(Supervisor(roles, board, announce, stopping, Notifier(os.environ)).run())
+    watchdog = Watchdog(0.5) if kind == "watched" else None
+    supervisor = Supervisor(roles, board, announce, stopping, Notifier(os.environ), watchdog=watchdog)
+    sys.exit(supervisor.run())
 
 
 if __name__ == "__main__":
