@@ -179,14 +179,14 @@ def _load_key(pem: bytes | None) -> Key | None:
 
 @asynccontextmanager
 async def _locked(client: AcmeClient, store: Store) -> AsyncIterator[None]:
-    """One at a time, over all front doors on the store."""
-    loop = asyncio.get_running_loop()
-    end = loop.time() + _LOCK_PATIENCE
-    while True:
-        with store.lock(f"account-{account_slug(client.server.directory)}") as ours:
-            if ours:
-                yield
-                return
-        if loop.time() > end:
-            raise AcmeError(Kind.HERE, f"another front door holds the account with {client.host} for too long")
-        await asyncio.sleep(_LOCK_STEP)
+    """One at a time, over all front doors on the store; in this one without looking again and again."""
+    async with client.turn:
+        end = asyncio.get_running_loop().time() + _LOCK_PATIENCE
+        while True:
+            with store.lock(f"account-{account_slug(client.server.directory)}") as ours:
+                if ours:
+                    yield
+                    return
+            if asyncio.get_running_loop().time() > end:
+                raise AcmeError(Kind.HERE, f"another front door holds the account with {client.host} for too long")
+            await asyncio.sleep(_LOCK_STEP)

@@ -81,6 +81,8 @@ class AcmeClient:
         self.host = host_of(server.directory)
         self.skew = 0.0
         """Seconds that the CA's clock is ahead of ours, as its last answer said."""
+        self.turn = asyncio.Lock()
+        """For what only one of us may do at a time with the account."""
         self._now = now
         self._session = session
         self._ssl = _trust(server)
