@@ -18,11 +18,11 @@ from urllib.parse import urlsplit
 import click
 
 from lb.cli.exits import FAILED, fail
-from lb.cli.status import duration
 from lb.cli.store_options import Place, open_place, store_options
 from lb.cli.trust import trust, untrust
 from lb.config.model import CertificateFiles
 from lb.config.problems import printable
+from lb.control.words import duration
 from lb.tls.acme.held import Held, clean_parts, parse_certificate, read_held
 from lb.tls.acme.store import ACCOUNT_KEY, Store, unstem
 from lb.tls.certificate import TlsError, load_certificate

@@ -24,7 +24,7 @@ def reload(file: Path) -> None:
     answer = ask(file, "reload", _PATIENCE)
     shown = printable(str(file))
     if answer["ok"]:
-        click.echo(f"{shown} is in effect")
+        click.echo(f"nothing changed in {shown}" if answer.get("unchanged") else f"{shown} is in effect")
         return
     for problem in answer.get("problems") or [answer["error"]]:
         click.echo(problem, err=True)

@@ -12,9 +12,9 @@ import click
 
 from lb.cli.asking import ask, file_argument
 from lb.cli.exits import FAILED, fail
+from lb.control.words import duration
 
 _PATIENCE = 10.0  # seconds
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 
 @click.command()
@@ -63,16 +63,6 @@ def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
                 where = f"{text} ({one['address']})" if one["address"] else text
                 state = click.style(one["state"], fg="red")
                 yield f"    {where} is {state} for {duration(now - one['since'])}: {one['error'] or 'not asked yet'}"
-
-
-def duration(seconds: float) -> str:
-    """`3 d 2 h`, `5 min 10 s`, `0 s`: the two largest units."""
-    left, parts = int(seconds), []
-    for size, unit in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2]) or "0 s"
 
 
 def _worker(worker: dict[str, Any], now: float) -> str:

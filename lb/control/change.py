@@ -41,6 +41,7 @@ class NextEdition:
         adopt: Callable[[Edition], None],
     ) -> None:
         self.config = config
+        self.unchanged = config == before.config
         self._ground = ground
         self._adopt = adopt
         try_access_log(config)

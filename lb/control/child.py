@@ -114,16 +114,6 @@ class Child:
             self.line = None
 
 
-def death_in_words(status: int) -> str:
-    """`was killed by SIGKILL`, `exited with status 1`."""
-    if status >= 0:
-        return f"exited with status {status}"
-    try:
-        return f"was killed by {signal.Signals(-status).name}"
-    except ValueError:
-        return f"was killed by signal {-status}"
-
-
 def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None]) -> NoReturn:
     """The child's whole life; it never returns into the parent's code, not even by an exception."""
     status = 1

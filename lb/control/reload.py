@@ -41,10 +41,12 @@ _TIMES = 5
 class Outcome:
     """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded.
     `bad_configuration` says that they are about what is written in the configuration, certificates included.
+    `unchanged`: it succeeded, and the configuration said the same as before.
     """
 
     problems: tuple[str, ...] = ()
     bad_configuration: bool = False
+    unchanged: bool = False
 
     @property
     def ok(self) -> bool:
@@ -56,6 +58,10 @@ class Change(Protocol):
 
     @property
     def config(self) -> Config: ...
+    @property
+    def unchanged(self) -> bool:
+        """The configuration says the same as the one in effect. What it leads to, files and names, may have changed."""
+
     @property
     def roles(self) -> Sequence[Role]: ...
     @property
@@ -327,8 +333,11 @@ class Reload:
         for child in self._leaving:
             self._crew.dismiss(child)
         change.finish()
-        log.info("reloaded: the changed configuration is in effect")
-        self._over(Outcome())
+        if change.unchanged:
+            log.info("reloaded: nothing changed in the configuration; files and names in it were looked up again")
+        else:
+            log.info("reloaded: the changed configuration is in effect")
+        self._over(Outcome(unchanged=change.unchanged))
 
     # The end
 

@@ -23,11 +23,12 @@ from dataclasses import dataclass
 from setproctitle import setproctitle
 
 from lb.control.board import Board
-from lb.control.child import Child, Role, death_in_words
+from lb.control.child import Child, Role
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
 from lb.control.reload import NoPlans, Outcome, Plans, Reload
 from lb.control.watchdog import Watchdog
+from lb.control.words import death_in_words, lifetime
 from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
@@ -185,6 +186,7 @@ class Supervisor:
         except OSError as error:
             log.error("%s cannot be started: %s", child.role.title, error.strerror)  # noqa: TRY400  no traceback helps here
             self._wait_before_next(child, now)
+            self._end_if_hopeless(child)
             return
         if child.role.slot is not None:
             self._board.fill(child.role.slot, child.pid)
@@ -291,19 +293,30 @@ class Supervisor:
             return
         if child.retiring:
             if child.role.slot is not None or status:
-                log.info("%s (pid %d) %s, having retired", child.role.title, pid, death_in_words(status))
+                how = death_in_words(status) if status else "has finished what had begun in it, and ended"
+                log.info("%s (pid %d), which had retired, %s", child.role.title, pid, how)
             return
-        log.error("%s (pid %d) %s after %.1f s", child.role.title, pid, death_in_words(status), lived)
         child.due = now
         if lived >= EARLY:
             child.early_deaths = 0
         else:
             self._wait_before_next(child, now)
+        log.error(
+            "%s (pid %d) %s. It had lived for %s; %s",
+            child.role.title,
+            pid,
+            death_in_words(status),
+            lifetime(lived),
+            _what_next(child, now),
+        )
+        self._end_if_hopeless(child)
 
     def _wait_before_next(self, child: Child, now: float) -> None:
         child.early_deaths += 1
         child.due = now + min(_BACKOFF * 2 ** (child.early_deaths - 1), _BACKOFF_LIMIT)
-        if child.role.slot is not None and child.early_deaths >= LAST_STRAW:
+
+    def _end_if_hopeless(self, child: Child) -> None:
+        if _hopeless(child):
             log.critical(
                 "%s ended within %.0f s of its start %d times in a row; giving up. The lines above say why",
                 child.role.title,
@@ -377,6 +390,17 @@ class Supervisor:
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = now + _GRACE
             self._send_all(signal.SIGKILL)
+
+
+def _hopeless(child: Child) -> bool:
+    return child.role.slot is not None and child.early_deaths >= LAST_STRAW
+
+
+def _what_next(child: Child, now: float) -> str:
+    if _hopeless(child):
+        return "none follows"
+    wait = (child.due or now) - now
+    return f"the next one starts in {wait:.2g} s" if wait else "another one starts now"
 
 
 def _in_words(workers: int) -> str:

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from lb.control.child import death_in_words
 from lb.control.succession import READY, Legacy
+from lb.control.words import death_in_words
 
 PATIENCE = 60.0  # seconds for the successor to serve
 _CHUNK = 65536

@@ -28,6 +28,11 @@ def test_a_changed_file_is_in_effect_when_the_command_ends(tmp_path: Path) -> No
         ended = run_lb("reload", "lb.yaml", cwd=tmp_path)
         assert (ended.returncode, ended.stdout, ended.stderr) == (0, "lb.yaml is in effect\n", "")
         assert Echo(client.ask(get())).instance == "two"
+        again = run_lb("reload", "lb.yaml", cwd=tmp_path)
+        assert (again.returncode, again.stdout) == (0, "nothing changed in lb.yaml\n")
+        log = [line for line in door.stderr if "reloaded: " in line]
+        assert "the changed configuration is in effect" in log[0]
+        assert "nothing changed in the configuration" in log[1]
 
 
 def rewrite(door: FrontDoor, **changed: object) -> Path:

@@ -7,9 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-import pytest
-
-from lb.cli.status import describe, duration
+from lb.cli.status import describe
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.waiting import wait_for
 
@@ -66,13 +64,6 @@ def test_instances_that_get_no_requests() -> None:
         "    web:80 (10.0.0.2) is \x1b[31mstarting\x1b[0m for 2 min: not asked yet",
         "    api:80 has no address: Name or service not known",
     ]
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "0 s"), (59.9, "59 s"), (60, "1 min"), (3725, "1 h 2 min"), (90_000, "1 d 1 h")]
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_of_a_running_service(tmp_path: Path) -> None:

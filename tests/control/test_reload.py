@@ -34,6 +34,7 @@ class FakeChange:
     roles: Sequence[Role]
     config: Config = field(default_factory=Config)
     sockets: Sequence[socket.socket] = ()
+    unchanged: bool = False
     deaf: bool = False
     told: list[str] = field(default_factory=list)
 
