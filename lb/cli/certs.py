@@ -114,7 +114,7 @@ def new_account_key(config: Path | None, store: Path | None) -> None:
 def import_certificate(cert: Path, key: Path, config: Path | None, store: Path | None) -> None:
     """Put a certificate into the store, for each of its names.
 
-    CERT is a PEM file with its chain, KEY that of its private key. It is served as long as it holds; ACME renews it
+    CERT is a PEM file with its chain, KEY that of its private key. A running lb presents it at once; ACME renews it
     where it is on.
     """
     place = open_place(config, store)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,12 @@ import click
 
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
-from lb.config.model import Config
+from lb.config.model import CertificateFiles, Config
 from lb.config.names import is_local
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
 
 if TYPE_CHECKING:
+    from lb.tls.acme.held import Held
     from lb.tls.contexts import Contexts
 
 
@@ -59,27 +61,37 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
 
     What `contexts` of a running service present already is not read into memory once more.
     """
-    certificates, origin = loaded.config.tls.certificates, loaded.origin
-    if not certificates and loaded.config.tls.acme is None:
-        return []
+    config, origin = loaded.config, loaded.origin
+    may_have_stored = bool(config.listen.https) and (config.tls.store / "certificates").is_dir()
+    if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
+        return _about_nothing(loaded)
     from lb.tls.acme.wanted import make_plan  # noqa: PLC0415
     from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
     from lb.tls.presented import Presented, present  # noqa: PLC0415
-    from lb.tls.sources import handshake_policy  # noqa: PLC0415
+    from lb.tls.sources import StoredSource, handshake_policy  # noqa: PLC0415
 
-    whole: KeyPath = ("tls", "certificates")
     try:
         before = contexts.presented if contexts is not None else Presented()
-        presented = present(certificates, before, handshake_policy(loaded.config))
+        presented = present(config.tls.certificates, before, handshake_policy(config))
     except TlsError as error:
-        paths = _places(loaded.config)
+        paths = _places(config)
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
-    warnings = [origin.key_problem(whole, text, level="warning") for text in presented.warnings]
-    if loaded.config.tls.acme is not None:
-        plan = make_plan(loaded.config, lambda name: presented.find(name) is not None)
+    warnings = [origin.key_problem(("tls", "certificates"), text, level="warning") for text in presented.warnings]
+    if config.tls.acme is not None:
+        plan = make_plan(config, lambda name: presented.find(name) is not None)
         return warnings + [origin.key_problem(("tls", "acme"), text, level="warning") for text in plan.warnings]
-    for app, settings in loaded.config.apps.items():
+    stored = StoredSource(config).held() if may_have_stored else []
+    if stored:
+        warnings.append(origin.key_problem(("tls",), _about_stored(stored), _RENEW, "warning"))
+        presented = present(
+            [*config.tls.certificates, *(CertificateFiles(cert=path, key=path) for _, path in stored)],
+            presented,
+            lenient=True,
+        )
+    elif not presented.by_name:
+        warnings += _about_nothing(loaded)
+    for app, settings in config.apps.items():
         for index, domain in enumerate(settings.domains):
             if domain.force_https and presented.find(domain.name) is None and not is_local(domain.name):
                 message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
@@ -87,6 +99,30 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
                 hint = "add a certificate for it to tls.certificates"
                 warnings.append(origin.problem(where, message, hint, "warning"))
     return warnings
+
+
+_RENEW = "set tls.acme to have them renewed, or import new ones in time (lb certs import)"
+
+
+def _about_stored(stored: Sequence[tuple[Held, Path]]) -> str:
+    """What whoever removes tls.acme should know: the certificates stay in use, and end."""
+    from lb.tls.acme.store import unstem  # noqa: PLC0415
+
+    held, path = min(stored, key=lambda one: one[0].not_after)
+    ends = f"{unstem(path.stem)} on {datetime.fromtimestamp(held.not_after, UTC):%Y-%m-%d}"
+    return f"certificates of the store are presented, and nothing renews them: the first one to end is that of {ends}"
+
+
+def _about_nothing(loaded: Loaded) -> list[Problem]:
+    """HTTPS that is to be served from a store with nothing in it."""
+    config = loaded.config
+    bound = [domain.name for app in config.apps.values() for domain in app.domains]
+    local = any(map(is_local, bound)) or is_local(config.shared_domain or "")
+    if not config.listen.https or config.tls.certificates or config.tls.acme is not None or local:
+        return []
+    message = f"the store {config.tls.store} has no certificate for a bound domain: HTTPS fails until it has"
+    hint = "put one there with lb certs import, or set tls.acme"
+    return [loaded.origin.problem(("tls", "store"), message, hint, "warning")]
 
 
 def _places(config: Config) -> dict[Path, KeyPath]:

@@ -127,7 +127,8 @@ def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
     known = scene.is_certain("tls", "certificates") and scene.is_certain("tls", "acme")
     shared = scene.config.shared_domain
     local = any(names.is_local(domain.name) for _, domain in scene.domains()) or names.is_local(shared or "")
-    if listen.https and not certificates and scene.config.tls.acme is None and known and not local:
+    stored = "store" in scene.config.tls.model_fields_set  # what is in it is presented
+    if listen.https and not certificates and scene.config.tls.acme is None and known and not local and not stored:
         hint = "add tls: {certificates: [{cert: shop.pem, key: shop.key}]}, or tls: {acme: …}, or remove listen.https"
         yield scene.origin.problem(("listen", "https"), "listen.https needs a certificate", hint)
     if certificates and not listen.https and scene.is_certain("listen", "https"):

@@ -25,7 +25,7 @@ from lb.tls.acme.demand import Demand
 from lb.tls.acme.errors import AcmeError
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.reach import Endpoint, Reach
-from lb.tls.acme.store import Store
+from lb.tls.acme.store import Store, Watch
 from lb.tls.acme.wanted import demand_wildcards, make_plan, possible_types
 from lb.tls.certificate import Certificate, TlsError, load_certificate
 from lb.tls.upkeep import Upkeep
@@ -71,8 +71,6 @@ class _Certificates:
         self._assignment = assignment
         self._store = Store(assignment.config.tls.store)
         self._ended = asyncio.Event()
-        self._stamp: tuple[int, ...] = ()
-        self._again = False
         loop.add_signal_handler(signal.SIGTERM, self._ended.set)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
         self._missing: list[str] = []  # names that clients have asked for, since the last look
@@ -118,11 +116,11 @@ class _Certificates:
         plan = make_plan(self._config, _covered_by(self._config))
         for warning in plan.warnings:
             log.warning(warning)
+        watch = Watch(self._store)
         manager.adopt(plan)
-        self._stamp = self._store.stamp()
         due = again = 0.0
         while not self._ended.is_set():
-            if self._has_changed():
+            if watch.changed():
                 manager.reread()
                 self._channel.say("certificates")
                 due = 0.0
@@ -147,18 +145,6 @@ class _Certificates:
             if clients or self._ended.is_set():
                 return clients
             await self._wait(_RETRY_STORE)
-
-    def _has_changed(self) -> bool:
-        """Whether the store is another than at the last look.
-
-        What was seen less than a tick after it was written may have been written again with the same time, so it is
-        looked at once more.
-        """
-        stamp = self._store.stamp()
-        changed = stamp != self._stamp or self._again
-        self._again = stamp != self._stamp
-        self._stamp = stamp
-        return changed
 
     async def _wait(self, seconds: float) -> None:
         """Waits, or until the end."""

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from lb.config.model import Config, ListenAddress
+from lb.config.model import CertificateFiles, Config, ListenAddress
 from lb.config.names import is_local
 from lb.control.board import Board
 from lb.control.child import Role
@@ -29,6 +29,7 @@ from lb.routing.watched import give_rows, watched
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.tls.acme.reach import Endpoint
+from lb.tls.acme.store import Store, Watch
 from lb.tls.acme.wanted import all_bound_names
 from lb.tls.contexts import Contexts
 from lb.tls.sources import LocalSource
@@ -128,11 +129,15 @@ class Edition:
 
         def run(line: socket.socket) -> int:
             local = LocalSource(config)
-            upkeep = Upkeep(ground.contexts, lambda: (*config.tls.certificates, *local.files()))
+
+            def files() -> tuple[CertificateFiles, ...]:
+                return *config.tls.certificates, *local.files()
+
             if config.tls.acme is None:
-                return run_upkeep(upkeep, line)
+                return run_upkeep(Upkeep(ground.contexts, files, Watch(Store(config.tls.store)).changed), line)
             from lb.control.certificates import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 
+            upkeep = Upkeep(ground.contexts, files)
             return run_certificates(CertificatesAssignment(config, http, https, upkeep), line)
 
         names = all_bound_names(config)

@@ -24,9 +24,16 @@ from lb.tls.presented import Policy
 log = logging.getLogger("lb.certificates")
 
 
-def certificate_files(config: Config, local: LocalSource) -> tuple[CertificateFiles, ...]:
-    """The files in the order of preference; what cannot be read in the store is left out."""
-    return (*config.tls.certificates, *stored_files(config), *local.files())
+class Sources:
+    """The files in the order of preference, asked anew each time; what cannot be read in the store is left out."""
+
+    def __init__(self, config: Config) -> None:
+        self._files = config.tls.certificates
+        self._stored = StoredSource(config)
+        self._local = LocalSource(config)
+
+    def __call__(self) -> tuple[CertificateFiles, ...]:
+        return (*self._files, *self._stored.files(), *self._local.files())
 
 
 class LocalSource:
@@ -59,18 +66,25 @@ def _uncovered(config: Config, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(name for name in names if not any(name in one.names or one.covers(name) for one in covering))
 
 
-def stored_files(config: Config) -> tuple[CertificateFiles, ...]:
-    """The store's certificates for bound names; of several for a name, the one that holds longest comes first."""
-    if config.tls.acme is None:
-        return ()
-    bound = all_bound_names(config)
-    found: list[tuple[Held, Path]] = []
-    for path in Store(config.tls.store).certificate_paths():
-        held = read_held(path)
-        if held is not None and any(one in bound or wildcard_of(one) in bound for one in held.names):
-            found.append((held, path))
-    found.sort(key=lambda one: -one[0].not_after)
-    return tuple(CertificateFiles(cert=path, key=path) for _, path in found)
+class StoredSource:
+    """The store's certificates for a configuration's bound names, whether or not anybody renews them."""
+
+    def __init__(self, config: Config) -> None:
+        self._bound = all_bound_names(config)
+        self._store = Store(config.tls.store)
+
+    def files(self) -> tuple[CertificateFiles, ...]:
+        """Of several for a name, the one that holds longest comes first."""
+        return tuple(CertificateFiles(cert=path, key=path) for _, path in self.held())
+
+    def held(self) -> list[tuple[Held, Path]]:
+        """The same with what is known about them."""
+        found: list[tuple[Held, Path]] = []
+        for path in self._store.certificate_paths():
+            held = read_held(path)
+            if held is not None and any(one in self._bound or wildcard_of(one) in self._bound for one in held.names):
+                found.append((held, path))
+        return sorted(found, key=lambda one: -one[0].not_after)
 
 
 def handshake_policy(config: Config) -> Policy:

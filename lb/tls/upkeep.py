@@ -29,10 +29,13 @@ _Digests = dict[CertificateFiles | Path, bytes | None]
 
 
 class Upkeep:
-    """`contexts` are this process's copy: what they present is what the workers began with."""
+    """`contexts` are this process's copy: what they present is what the workers began with. `stored` says whether a
+    store of certificates has changed since it was asked last, where nobody else looks at that.
+    """
 
-    def __init__(self, contexts: Contexts, files: Files) -> None:
+    def __init__(self, contexts: Contexts, files: Files, stored: Callable[[], bool] = lambda: False) -> None:
         self._files = files
+        self._stored = stored
         self._tickets = contexts.tickets
         known = contexts.presented.loaded
         loaded = {pair: known[pair] for pair in files() if pair in known}
@@ -46,8 +49,7 @@ class Upkeep:
 
     def look(self) -> bool:
         """Whether the workers are to take something up: certificates that were replaced, or a new ticket key."""
-        replaced = self._look_at_files()
-        return self._look_at_keys() or replaced
+        return any([self._look_at_files(), self._stored(), self._look_at_keys()])
 
     def _look_at_keys(self) -> bool:
         if not self._tickets.can_rotate or self._tickets.due() > 0:

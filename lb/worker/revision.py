@@ -10,7 +10,6 @@ import os
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from lb.config.model import CertificateFiles, Config
 from lb.routing.compile import compile_snapshot
@@ -19,7 +18,7 @@ from lb.routing.snapshot import Snapshot
 from lb.tls.challenges import Challenges
 from lb.tls.contexts import Contexts
 from lb.tls.presented import Presented
-from lb.tls.sources import LocalSource, certificate_files, challenge_directories, handshake_policy
+from lb.tls.sources import Sources, challenge_directories, handshake_policy
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +57,7 @@ def certificates_of(config: Config) -> Certificates:
     """Which files are presented, asked anew each time: those of a store come and go by themselves."""
     if not config.listen.https:
         return tuple
-    local = LocalSource(config)
-    if config.tls.acme is None and not local.names:
-        files = config.tls.certificates
-        return lambda: files  # the rest of a large configuration need not be kept for that
-    return partial(certificate_files, config, local)
+    return Sources(config)
 
 
 def present(contexts: Contexts, config: Config) -> Presented:

@@ -85,7 +85,7 @@ class Store:
         self._write(self.certificate_path(name), key.rstrip(b"\n") + b"\n" + chain)
 
     def stamp(self) -> tuple[int, ...]:
-        """Another value whenever a certificate has come or gone, or somebody asks for something."""
+        """Another value whenever a certificate has come or gone, or somebody asks for something (see `Watch`)."""
         return tuple(self._mtime(part) for part in ("certificates", "requests"))
 
     # Orders
@@ -227,7 +227,7 @@ class Store:
     def _mtime(self, part: str) -> int:
         try:
             return (self.root / part).stat().st_mtime_ns
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return 0
 
     def _age_of(self, path: Path, now: float) -> float:
@@ -235,6 +235,24 @@ class Store:
             return path.stat().st_mtime
         except FileNotFoundError:
             return now
+
+
+class Watch:
+    """Whether the store is another than when it was asked last."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stamp = store.stamp()
+        self._again = False
+
+    def changed(self) -> bool:
+        """What was seen right after it was written may have been written again with the same time, so whatever has
+        changed is looked at once more.
+        """
+        stamp = self._store.stamp()
+        is_new = stamp != self._stamp
+        changed, self._again, self._stamp = is_new or self._again, is_new, stamp
+        return changed
 
 
 def account_slug(directory: str) -> str:
