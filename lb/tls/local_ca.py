@@ -33,7 +33,10 @@ from lb.tls.atomic import write_file
 from lb.tls.certificate import TlsError, load_certificate, utc_now
 from lb.tls.local import locked
 
-_ROOT_LIFETIME, _LIFETIME, _SPARE = timedelta(days=3650), timedelta(days=7), timedelta(days=3)
+SPARE = 3 * 86400.0
+"""Seconds before its end when a certificate is made anew."""
+
+_ROOT_LIFETIME, _LIFETIME = timedelta(days=3650), timedelta(days=7)
 _LAG = timedelta(hours=1)  # clocks of virtual machines lag
 
 
@@ -44,6 +47,11 @@ class LocalCa:
         self._directory = store / "local"
         self.root = self._directory / "root.pem"
         self._files = CertificateFiles(cert=self._directory / "local.pem", key=self._directory / "local.pem")
+
+    @property
+    def served(self) -> Path:
+        """The file of the certificate that is presented, and its key; it need not be there."""
+        return self._files.cert
 
     def certificate(self, names: Sequence[str]) -> CertificateFiles:
         """One certificate for all of these names, made if there is none, or it ends soon, or is for others; and the
@@ -70,7 +78,7 @@ class LocalCa:
         root = self._read_root()
         if root is None or root[1].public_bytes(Encoding.PEM) not in certificate.chain:
             return False
-        return certificate.names == names and certificate.not_after - utc_now() > _SPARE
+        return certificate.names == names and (certificate.not_after - utc_now()).total_seconds() > SPARE
 
     def _make(self, names: Sequence[str]) -> None:
         root_key, root = self._load_root()

@@ -10,6 +10,8 @@ import trustme
 from click.testing import CliRunner, Result
 
 from lb.cli.main import main
+from lb.tls.acme.store import Store
+from lb.tls.local_ca import LocalCa
 from tests.acme.world import World
 from tests.tls.files import issue
 
@@ -36,13 +38,18 @@ async def test_list(filled: World) -> None:
     # spec: T5
     result = run(filled, "list")
     assert result.exit_code == 0, result.output
-    shop, blog, error, gone = result.output.splitlines()[-4:]
-    if "blog" in shop:
-        blog, error, gone, shop = shop, blog, error, gone
-    assert "expires 2027-04-15" in (shop + gone)
-    assert "no certificate yet; from ACME; next attempt" in blog
+    heads, *lines = result.stdout.splitlines()
+    assert heads.split() == ["NAME", "EXPIRES", "SOURCE", "NEXT"]
+    blog, error, gone, shop = lines
+    assert "2027-04-15, in " in shop
+    assert "renewal in " in shop
+    assert "no certificate yet ACME" in " ".join(blog.split())
+    assert "attempt in " in blog
+    assert error.startswith("  failed ")
     assert "the CA got another answer than ours: saw something else at blog.example.com" in error
-    assert "not renewed: no bound domain needs it" in result.output
+    assert " ".join(gone.split()).endswith("the store not renewed: no bound domain needs it")
+    starts = {line.index(word) for line, word in ((heads, "NEXT"), (blog, "attempt"), (gone, "not renewed"))}
+    assert len(starts) == 1, "the columns are aligned"
 
 
 async def test_list_for_programs(filled: World) -> None:
@@ -116,12 +123,90 @@ async def test_import_of_what_cannot_serve(world: World, tmp_path: Path) -> None
     assert "not the key of the first certificate" in result.output
 
 
-def test_an_empty_place(tmp_path: Path) -> None:
-    result = CliRunner().invoke(main, ["certs", "list", "--store", str(tmp_path / "none")])
-    assert result.exit_code == 0
-    assert "no certificates in" in result.output
-    assert "no front door has worked on this store yet" in result.output
+@pytest.mark.parametrize("command", ["list", "show", "renew"])
+@pytest.mark.parametrize(
+    ("place", "words"), [("none", "none does not exist"), (".", "has no certificates of lb in it")]
+)
+def test_a_place_that_is_no_store(tmp_path: Path, command: str, place: str, words: str) -> None:
+    arguments = [command, *([NAME] if command != "list" else []), "--store", str(tmp_path / place)]
+    result = CliRunner().invoke(main, ["certs", *arguments])
+    assert result.exit_code == 1
+    assert words in result.output
+    assert "--config" in result.output
     assert CliRunner().invoke(main, ["certs", "new-account-key", "--store", str(tmp_path / "none")]).exit_code == 1
+
+
+def test_an_empty_store(tmp_path: Path) -> None:
+    Store(tmp_path).prepare()
+    result = CliRunner().invoke(main, ["certs", "list", "--store", str(tmp_path)])
+    assert (result.exit_code, result.stdout) == (0, f"no certificates in {tmp_path}\n")
+    assert CliRunner().invoke(main, ["certs", "list", "--store", str(tmp_path), "--json"]).stdout == "[]\n"
+
+
+def write_config(directory: Path, domains: list[str], **tls: object) -> Path:
+    file = directory / "lb.yaml"
+    content = {
+        "listen": {"https": ":8443"},
+        "tls": {"store": str(directory / "store"), **tls},
+        "apps": {"shop": {"domains": domains, "production": {"instances": "127.0.0.1:1"}}},
+    }
+    file.write_text(json.dumps(content))
+    return file
+
+
+def certs(*arguments: object) -> Result:
+    return CliRunner().invoke(main, ["certs", *map(str, arguments)])
+
+
+def test_the_local_certificate_is_listed_and_shown(tmp_path: Path) -> None:
+    # spec: T5
+    names = ["a.localhost", "b.localhost", "shop.test"]
+    config = write_config(tmp_path, names)
+    before = certs("list", "-c", config)
+    assert before.exit_code == 0, before.output
+    assert before.stdout.splitlines()[1].split("  ")[0] == "a.localhost and 2 more"
+    assert "no certificate yet  the local authority  made when lb serves it" in before.stdout
+    LocalCa(tmp_path / "store").certificate(names)
+    for place in (("-c", config), ("--store", tmp_path / "store")):
+        line = certs("list", *place).stdout.splitlines()[1]
+        assert "in 6 d 23 h" in line or "in 7 d" in line
+        assert "the local authority  made anew in 3 d" in line
+    shown = certs("show", "SHOP.test.", "-c", config)
+    assert "names         a.localhost, b.localhost, shop.test" in shown.stdout
+    assert "local.pem" in shown.stdout
+    renewed = certs("renew", "shop.test", "-c", config)
+    assert renewed.exit_code == 1
+    assert "the local authority makes it anew by itself, in time" in renewed.output
+
+
+def test_what_was_never_served_is_listed_as_lacking(tmp_path: Path) -> None:
+    # spec: T5
+    names = [f"{number}.example.com" for number in range(12)]
+    pair = issue(trustme.CA(), tmp_path, names[3])
+    files = {"cert": str(pair.cert), "key": str(pair.key)}
+    config = write_config(tmp_path, names, acme={"agree_to_terms": True}, certificates=files)
+    result = certs("list", "-c", config)
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()[1:]
+    assert len(lines) == 12
+    assert sum(line.split()[1:] == "no certificate yet ACME ordered when lb serves it".split() for line in lines) == 11
+    assert "no front door has worked on this store yet" in result.stderr
+    refused = certs("renew", names[0], "-c", config)
+    assert "it is ordered as soon as lb serves the configuration" in refused.output
+    refused = certs("renew", names[3], "-c", config)
+    assert f"replace {pair.cert} and its key" in refused.output
+
+
+def test_import_says_when_nothing_needs_it(tmp_path: Path) -> None:
+    pair = issue(trustme.CA(), tmp_path, "other.example.com")
+    config = write_config(tmp_path, [NAME])
+    result = certs("import", pair.cert, pair.key, "-c", config)
+    assert result.exit_code == 0, result.output
+    assert "no domain in" in result.stderr
+    pair = issue(trustme.CA(), tmp_path, NAME)
+    assert certs("import", pair.cert, pair.key, "-c", config).stderr == ""
+    pair = issue(trustme.CA(), tmp_path, "::1")
+    assert certs("import", pair.cert, pair.key, "-c", config).exit_code == 1
 
 
 def test_by_configuration(tmp_path: Path) -> None:
@@ -138,5 +223,4 @@ def test_by_configuration(tmp_path: Path) -> None:
     )
     result = CliRunner().invoke(main, ["certs", "list", "--config", str(config)])
     assert result.exit_code == 0, result.output
-    assert f"{NAME}  expires" in result.output
-    assert "from file" in result.output
+    assert "a file  read again when it is replaced" in result.output
