@@ -13,7 +13,6 @@ from pathlib import Path
 import click
 
 from lb.cli import certs_words as words
-from lb.cli.certs_rows import Row, read_rows
 from lb.cli.exits import FAILED, fail
 from lb.cli.store_options import Place, open_place, store_options
 from lb.cli.trust import trust, untrust
@@ -24,6 +23,7 @@ from lb.tls.acme.held import clean_parts
 from lb.tls.acme.store import ACCOUNT_KEY
 from lb.tls.acme.wanted import all_bound_names
 from lb.tls.certificate import TlsError, load_certificate
+from lb.tls.listed import Listing, Row
 
 _QUIET = 120.0  # seconds without a sign of a front door on the store
 
@@ -167,6 +167,6 @@ def _rows(place: Place) -> list[Row]:
                 f"{printable(str(root))} {what}: name the store with --store, or the configuration with --config",
                 FAILED,
             )
-        return read_rows(place)
+        return Listing(place.store, place.config).rows()
     except OSError as error:
         fail(f"the store {root} cannot be read: {error.strerror}", FAILED)

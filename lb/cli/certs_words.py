@@ -1,6 +1,6 @@
 """Certificates in words and as JSON: a line each for `lb certs list`, all that is known for `lb certs show`.
 
-This file knows what a stranger wants to read. Where the facts are from is `certs_rows`'s business. Times are seconds
+This file knows what a stranger wants to read. Where the facts are from is `lb.tls.listed`'s business. Times are seconds
 since the epoch.
 """
 
@@ -13,10 +13,10 @@ from urllib.parse import urlsplit
 
 import click
 
-from lb.cli.certs_rows import Row
 from lb.config.problems import printable
 from lb.control.words import duration
 from lb.tls.acme.store import Store
+from lb.tls.listed import Row
 from lb.tls.local_ca import SPARE
 
 _HEADS = ("NAME", "EXPIRES", "SOURCE", "NEXT")

@@ -1,9 +1,9 @@
 """The admin server: metrics and health of the whole service, from a process of its own.
 
-It reads shared memory only, the counters that workers write, the board that the supervisor writes and the table of
-instances' health, so that a scrape costs the workers nothing and is answered while they are busy. It changes nothing:
-every path is read-only. A reload changes it in place, as it does workers: an open connection stays open. aiohttp is
-imported here and in no process that serves apps.
+It reads shared memory (the counters that workers write, the board that the supervisor writes, the table of instances'
+health) and the store of certificates, so that a scrape costs the workers nothing and is answered while they are busy.
+It changes nothing: every path is read-only. A reload changes it in place, as it does workers: an open connection stays
+open. aiohttp is imported here and in no process that serves apps.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from aiohttp import web
 
 from lb.config.model import Config
 from lb.control.board import Board
+from lb.control.certificate_metrics import CertificateMetrics
 from lb.control.health.report import serving
 from lb.control.status import describe, state
 from lb.routing.health import HealthTable
@@ -122,10 +123,12 @@ class _Sites:
 def make_app(assignment: AdminAssignment) -> web.Application:
     """The application by itself."""
     board = assignment.board
+    certificates = CertificateMetrics()
 
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)
         body += render_health(serving(assignment.config, assignment.table))
+        body += await asyncio.to_thread(certificates.render, assignment.config)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:

@@ -5,7 +5,9 @@ This file knows metric names and the format's syntax; where the numbers come fro
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from lb.errors import CAUSES
 
@@ -59,6 +61,59 @@ def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
     if not lines:
         return b""
     return "".join([_header("lb_instance_healthy", "gauge", "Whether an instance passes its checks."), *lines]).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateFigures:
+    """Times are seconds since the epoch: `not_after` None where there is no certificate yet, `next_attempt` None where
+    nobody intends any. `failures` are those in a row, None where nobody renews it.
+    """
+
+    name: str
+    source: str
+    not_after: float | None
+    next_attempt: float | None
+    failures: int | None
+
+
+def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000) -> bytes:
+    """Gauges of certificates. Of more than `most` only those have series of their own that fail, or end first; of
+    several with one name (an RSA one beside an ECDSA one) the one that ends first.
+    """
+    if not figures:
+        return b""
+    sources = Counter(one.source for one in figures)
+    urgent = sorted(figures, key=lambda one: (not one.failures, one.not_after or 0.0, one.name))
+    distinct = {(one.name, one.source): one for one in reversed(urgent)}
+    shown = [*reversed(distinct.values())][:most]
+    return "".join(
+        (
+            _header("lb_certificates", "gauge", "Certificates that are there or wanted, by where they are from."),
+            *(f'lb_certificates{{source="{source}"}} {count}\n' for source, count in sorted(sources.items())),
+            *_gauges(
+                "lb_certificate_not_after_timestamp_seconds",
+                "When a certificate ends; 0: there is none yet.",
+                ((one, one.not_after or 0.0) for one in shown),
+            ),
+            *_gauges(
+                "lb_certificate_next_attempt_timestamp_seconds",
+                "When it is renewed, or tried again.",
+                ((one, one.next_attempt) for one in shown),
+            ),
+            *_gauges(
+                "lb_certificate_failures",
+                "Attempts to obtain it that failed since the last one that did not.",
+                ((one, one.failures) for one in shown),
+            ),
+        )
+    ).encode()
+
+
+def _gauges(metric: str, text: str, values: Iterable[tuple[CertificateFigures, float | None]]) -> Iterator[str]:
+    yield _header(metric, "gauge", text)
+    for one, value in values:
+        if value is not None:
+            yield f'{metric}{{name="{_escaped(one.name)}",source="{one.source}"}} {value:.0f}\n'
 
 
 def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from lb.config.model import CertificateFiles, Config
 from lb.config.names import is_local
-from lb.tls.acme.held import Held, read_held
+from lb.tls.acme.held import Held, HeldFiles
 from lb.tls.acme.store import Store
 from lb.tls.acme.wanted import all_bound_names, demand_wildcards, possible_types
 from lb.tls.authority import ClientAuth
@@ -72,6 +72,7 @@ class StoredSource:
     def __init__(self, config: Config) -> None:
         self._bound = all_bound_names(config)
         self._store = Store(config.tls.store)
+        self._known = HeldFiles()
 
     def files(self) -> tuple[CertificateFiles, ...]:
         """Of several for a name, the one that holds longest comes first."""
@@ -81,7 +82,7 @@ class StoredSource:
         """The same with what is known about them."""
         found: list[tuple[Held, Path]] = []
         for path in self._store.certificate_paths():
-            held = read_held(path)
+            held = self._known.read(path)
             if held is not None and any(one in self._bound or wildcard_of(one) in self._bound for one in held.names):
                 found.append((held, path))
         return sorted(found, key=lambda one: -one[0].not_after)

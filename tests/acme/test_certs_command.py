@@ -189,7 +189,10 @@ def test_what_was_never_served_is_listed_as_lacking(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     lines = result.stdout.splitlines()[1:]
     assert len(lines) == 12
-    assert sum(line.split()[1:] == "no certificate yet ACME ordered when lb serves it".split() for line in lines) == 11
+    assert (
+        sum(" ".join(line.split()).endswith("no certificate yet ACME ordered when lb serves it") for line in lines)
+        == 11
+    )
     assert "no front door has worked on this store yet" in result.stderr
     refused = certs("renew", names[0], "-c", config)
     assert "it is ordered as soon as lb serves the configuration" in refused.output

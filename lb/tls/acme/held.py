@@ -39,23 +39,35 @@ def read_held(path: Path) -> Held | None:
         return None
 
 
-def parse_held(pem: bytes) -> Held | None:
-    """The same for a file's content."""
+class HeldFiles:
+    """The same for many files, again and again: only what was written since is read."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[Path, Path], tuple[list[tuple[int, int, int]], Held | None]] = {}
+
+    def read(self, path: Path, key: Path | None = None) -> Held | None:
+        """`key` is where the private key is, if it is not in the same file."""
+        files = path, key or path
+        try:
+            stamp = [(found.st_ino, found.st_size, found.st_mtime_ns) for found in (file.stat() for file in files)]
+            known = self._known.get(files)
+            if known is None or known[0] != stamp:
+                pem = path.read_bytes()
+                known = self._known[files] = stamp, parse_held(pem, pem if key is None else key.read_bytes())
+        except OSError:
+            return None
+        return known[1]
+
+
+def parse_held(pem: bytes, private: bytes | None = None) -> Held | None:
+    """The same for a file's content; `private` is that of the key's, if it has one of its own."""
     try:
         leaf = x509.load_pem_x509_certificates(pem)[0]
-        key = load_pem_private_key(pem, password=None)
+        key = load_pem_private_key(pem if private is None else private, password=None)
         if key.public_key() != leaf.public_key():
             return None
         return held_of(leaf, type(key).__name__.removesuffix("PrivateKey"))
     except (ValueError, TypeError):
-        return None
-
-
-def parse_certificate(pem: bytes) -> Held | None:
-    """The same for a certificate whose key is elsewhere."""
-    try:
-        return held_of(x509.load_pem_x509_certificates(pem)[0], "")
-    except ValueError:
         return None
 
 

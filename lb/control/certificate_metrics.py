@@ -1,0 +1,41 @@
+"""Figures of certificates for the admin server: read from the store and the files, as `lb certs list` does.
+
+It knows which figures there are and remembers what it has read. A scrape reads what was written since the last one.
+"""
+
+from __future__ import annotations
+
+from threading import Lock
+
+from lb.config.model import Config
+from lb.telemetry.prometheus import CertificateFigures, render_certificates
+from lb.tls.acme.store import Store
+from lb.tls.listed import Listing, Row
+
+
+class CertificateMetrics:
+    """Scrapes may come in several threads at once."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._config: Config | None = None
+        self._listing: Listing | None = None
+
+    def render(self, config: Config) -> bytes:
+        """Nothing where no HTTPS is served, or the store cannot be read."""
+        if not config.listen.https:
+            return b""
+        with self._lock:
+            if self._listing is None or config is not self._config:
+                self._config, self._listing = config, Listing(Store(config.tls.store), config)
+            try:
+                return render_certificates([_figures(row) for row in self._listing.rows()])
+            except OSError:
+                return b""
+
+
+def _figures(row: Row) -> CertificateFigures:
+    not_after = None if row.held is None else row.held.not_after
+    if row.plan is None:
+        return CertificateFigures(row.name, row.kind, not_after, None, None)
+    return CertificateFigures(row.name, row.kind, not_after, row.plan["next_attempt"], row.plan["failures"])

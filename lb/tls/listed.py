@@ -1,0 +1,94 @@
+"""What certificates there are: those of a store, those that a front door intends, those of the local authority and,
+where a configuration is named, its files and what its domains still lack.
+
+This file reads; it needs no running service, and it knows no words for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lb.config.model import Config
+from lb.tls.acme.held import Held, HeldFiles
+from lb.tls.acme.store import Store, unstem
+from lb.tls.acme.wanted import make_plan
+from lb.tls.certificate import wildcard_of
+from lb.tls.local_ca import LocalCa
+from lb.tls.sources import LocalSource
+
+Kind = Literal["acme", "store", "file", "local"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One certificate. `plan` is what the front door at work intends, None if it intends nothing; `names` are those
+    that it covers, or is to cover. Without `held` there is none at `path`, or none that can be read.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    kind: Kind
+    path: Path | None
+    held: Held | None
+    plan: dict[str, Any] | None = None
+
+    def is_about(self, name: str) -> bool:
+        return name == self.name or name in self.names
+
+
+class Listing:
+    """`config` is None where a store is looked at by itself."""
+
+    def __init__(self, store: Store, config: Config | None) -> None:
+        self._store = store
+        self._config = config
+        self._files = HeldFiles()
+
+    def rows(self) -> list[Row]:
+        """In the order of their names, read from the right. Raises OSError for a store that cannot be read."""
+        rows = [*self._stored(), *self._of_files(), *self._local()]
+        known = {name for row in rows for name in row.names}
+        rows += self._lacking(known)
+        return sorted(rows, key=lambda row: row.name.split(".")[::-1])
+
+    def _stored(self) -> Iterator[Row]:
+        status = self._store.status() or {}
+        plans: dict[str, dict[str, Any]] = {plan["name"]: plan for plan in status.get("certificates", ())}
+        if self._config is not None and self._config.tls.acme is None:
+            plans = {}  # of a service that ran with it before
+        paths = {unstem(path.stem): path for path in self._store.certificate_paths()}
+        for name in plans.keys() | paths.keys():
+            path, plan = paths.get(name), plans.get(name)
+            held = None if path is None else self._files.read(path)
+            intended = () if plan is None else plan.get("names", ())
+            yield Row(name, _names(held, name, *intended), "store" if plan is None else "acme", path, held, plan)
+
+    def _of_files(self) -> Iterator[Row]:
+        for files in () if self._config is None else self._config.tls.certificates:
+            held = self._files.read(files.cert, files.key)
+            name = min(held.names) if held is not None and held.names else str(files.cert)
+            yield Row(name, _names(held), "file", files.cert, held)
+
+    def _local(self) -> Iterator[Row]:
+        """That of the local authority; not yet made where a configuration needs one and was never served."""
+        path = LocalCa(self._store.root).served
+        held = self._files.read(path)
+        config = self._config
+        wanted = () if config is None or not config.listen.https else LocalSource(config).names
+        names = _names(held, *wanted)
+        if names or path.exists():
+            yield Row(names[0] if names else str(path), names, "local", path if path.exists() else None, held)
+
+    def _lacking(self, known: set[str]) -> Iterator[Row]:
+        """What ACME will be asked for as soon as the configuration is served."""
+        if self._config is None or self._config.tls.acme is None:
+            return
+        for wanted in make_plan(self._config, lambda name: name in known or wildcard_of(name) in known).wanted:
+            yield Row(wanted.name, wanted.names, "acme", None, None)
+
+
+def _names(held: Held | None, *more: str) -> tuple[str, ...]:
+    return tuple(sorted({*more, *(() if held is None else held.names)}))
