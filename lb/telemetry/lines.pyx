@@ -6,6 +6,20 @@ from libc.string cimport memcpy
 
 from .record cimport Record
 
+cdef extern from *:
+    """
+    static inline int lb_odd_log_word(const unsigned char *p) {
+        /* eight bytes at once: is one below 0x20, above 0x7e, a quote or a backslash?  (a false alarm costs a second look) */
+        unsigned long long w;
+        __builtin_memcpy(&w, p, 8);
+        const unsigned long long ones = 0x0101010101010101ULL, high = 0x8080808080808080ULL;
+        unsigned long long quote = w ^ (ones * 0x22), backslash = w ^ (ones * 0x5c), del = w ^ (ones * 0x7f);
+        unsigned long long odd = (w - ones * 0x20) | (quote - ones) | (backslash - ones) | (del - ones) | w;
+        return (odd & high) != 0;
+    }
+    """
+    bint lb_odd_log_word(const unsigned char* p) nogil
+
 cdef char* line = NULL
 cdef Py_ssize_t size = 0
 cdef Py_ssize_t at = 0
@@ -72,15 +86,21 @@ cdef int _escaped(bytes value, bint json) except -1:
     # The value with what is odd escaped: \u00XX (JSON) or \xXX (combined).
     global at
     cdef const unsigned char* p
-    cdef Py_ssize_t n, i
+    cdef const unsigned char* end
     cdef unsigned char c
     if value is None:
         return 0
-    n = PyBytes_GET_SIZE(value)
     p = <const unsigned char*>PyBytes_AS_STRING(value)
-    _room(n * 6 + 512)
-    for i in range(n):
-        c = p[i]
+    end = p + PyBytes_GET_SIZE(value)
+    _room((end - p) * 6 + 512)
+    while p < end:
+        if end - p >= 8 and not lb_odd_log_word(p):
+            memcpy(line + at, p, 8)
+            at += 8
+            p += 8
+            continue
+        c = p[0]
+        p += 1
         if not ODD[c]:
             line[at] = <char>c
             at += 1
