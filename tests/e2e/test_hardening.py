@@ -141,10 +141,10 @@ def test_those_who_gave_up_waiting_leave_nothing_behind(tmp_path: Path) -> None:
                         _all_handled(door)
                         client.reset()
 
-            give_up(50)
+            give_up(100)
             before = process.memory(worker)
-            give_up(400)
-            assert process.memory(worker) - before < 4 * MIB
+            give_up(700)
+            assert process.memory(worker) - before < 5 * MIB  # the targets alone are more
             release.set()
             assert first.response().status == 200
 
