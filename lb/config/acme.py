@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from lb.config.choices import any_of, nearest
-from lb.config.fields import File, Switch, choice, one_or_more, or_none
+from lb.config.fields import File, Switch, Written, choice, one_or_more, or_none
 from lb.config.problems import quoted
 from lb.config.section import Section
 from lb.config.units import BadValueError, describe
@@ -101,14 +101,14 @@ def _hmac_key(value: object) -> str:
 
 
 _DIRECTORY_FORMS = f"write {any_of(DIRECTORIES)}, or the URL of a directory"
-_Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=str)]
+_Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=Written)]
 
 
 class ExternalAccount(Section):
     """An account at the CA's website, which the ACME account is bound to (RFC 8555 section 7.3.4)."""
 
     kid: _Text = Field(description="The key identifier that the CA gave.")
-    hmac_key: Annotated[str, BeforeValidator(_hmac_key, json_schema_input_type=str)] = Field(
+    hmac_key: Annotated[str, BeforeValidator(_hmac_key, json_schema_input_type=Written)] = Field(
         description="The HMAC key that the CA gave, in base64url."
     )
 

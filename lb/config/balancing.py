@@ -15,7 +15,7 @@ from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
 
 NAME_PATTERN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2, which header fields and cookies are named by
-HASH_PATTERN = rf"client_address|uri|(header|cookie):{NAME_PATTERN}"
+HASH_PATTERN = rf"client_address|uri|(header|cookie):\s*{NAME_PATTERN}"
 SHARE_PATTERN = r"[0-9]+(\.[0-9]+)? ?%"
 
 _NAME = re.compile(NAME_PATTERN, re.ASCII)

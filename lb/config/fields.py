@@ -12,7 +12,8 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import PydanticUndefined, core_schema
 
 from lb.config import addresses, balancing, names, units
 from lb.config.choices import parse_choice
@@ -33,7 +34,16 @@ def one_or_more(item: Any, *, empty: bool = True) -> BeforeValidator:
     return BeforeValidator(as_tuple, json_schema_input_type=item | list[item])
 
 
-_Duration = Annotated[float, Field(gt=0)] | Annotated[str, Field(pattern=f"^{units.DURATION_PATTERN}$")]
+Written = str | float | bool
+"""What may stand where text is wanted: values are read as they look, so 503 and true are text there."""
+
+
+def spelled(pattern: str) -> Any:
+    """Text of this pattern, whatever blanks are around it."""
+    return Annotated[str, Field(pattern=f"^\\s*({pattern})\\s*$")]
+
+
+_Duration = Annotated[float, Field(gt=0)] | spelled(units.DURATION_PATTERN)
 
 
 def size(most: int, least: int = 1) -> BeforeValidator:
@@ -42,7 +52,7 @@ def size(most: int, least: int = 1) -> BeforeValidator:
     def parse(value: object) -> int:
         return units.parse_size(value, least, most)
 
-    schema = Annotated[int, Field(ge=least, le=most)] | Annotated[str, Field(pattern=f"^{units.SIZE_PATTERN}$")]
+    schema = Annotated[int, Field(ge=least, le=most)] | spelled(units.SIZE_PATTERN)
     return BeforeValidator(parse, json_schema_input_type=schema)
 
 
@@ -64,13 +74,13 @@ def seconds(least: float, most: float) -> BeforeValidator:
     return BeforeValidator(parse, json_schema_input_type=_Duration)
 
 
-def choice(*options: str) -> BeforeValidator:
-    """One of a few words."""
+def choice(*options: str, written: Any = PydanticUndefined) -> BeforeValidator:
+    """One of a few words; `written` is what may stand for them, if that is more."""
 
     def parse(value: object) -> str:
         return parse_choice(value, options)
 
-    return BeforeValidator(parse)
+    return BeforeValidator(parse, json_schema_input_type=written)
 
 
 def or_off(parse: Callable[[object], object], item: Any) -> BeforeValidator:
@@ -86,7 +96,18 @@ def _nothing(value: object) -> object:
     return None if value is Blank.EMPTY else value
 
 
-or_none = BeforeValidator(_nothing)
+class _OrNone:
+    """Like BeforeValidator, and said in the schema, which else leaves null out."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
+        return core_schema.no_info_before_validator_function(_nothing, handler(source))
+
+    def __get_pydantic_json_schema__(self, inner: core_schema.CoreSchema, handler: GetJsonSchemaHandler) -> Any:
+        return {"anyOf": [handler(inner), NOTHING]}
+
+
+NOTHING = {"const": None}
+or_none = _OrNone()
 """For keys that may be there without a value: `profile: null`."""
 
 
@@ -172,34 +193,35 @@ _SHORTEST_SECRET = 16
 _Yes = bool | Literal["yes", "no", "on", "off"]
 _Cores = Annotated[int, Field(ge=1, le=_MOST_WORKERS)] | Literal["auto"]
 _Network = IPv4Network | IPv6Network
-_Share = Annotated[str, Field(pattern=f"^{balancing.SHARE_PATTERN}$")]
+_Share = spelled(balancing.SHARE_PATTERN)
 
 Seconds = Annotated[float, BeforeValidator(units.parse_duration, json_schema_input_type=_Duration)]
 Switch = Annotated[bool, BeforeValidator(units.parse_switch, json_schema_input_type=_Yes)]
 Workers = Annotated[int | None, BeforeValidator(_workers, json_schema_input_type=_Cores)]
-File = Annotated[Path, BeforeValidator(_path, json_schema_input_type=str)]
-LogPath = Annotated[str, BeforeValidator(_log_path, json_schema_input_type=str)]
+File = Annotated[Path, BeforeValidator(_path, json_schema_input_type=Written)]
+LogPath = Annotated[str, BeforeValidator(_log_path, json_schema_input_type=Written)]
 MediaType = Annotated[str, BeforeValidator(_media_type, json_schema_input_type=str)]
 Network = Annotated[_Network, BeforeValidator(addresses.parse_network, json_schema_input_type=str)]
-DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_input_type=str)]
-SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=str)]
+DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_input_type=Written)]
+SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=Written)]
 _Status = Annotated[int, Field(ge=100, le=599)] | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|[xX]{2})$")]
 HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=str)]
 Status = Annotated[str, BeforeValidator(_one_status, json_schema_input_type=_Status)]
 AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
-LogFormat = Annotated[Literal["json", "combined", "off"], choice("json", "combined", "off")]
+LogFormat = Annotated[
+    Literal["json", "combined", "off"],
+    choice("json", "combined", "off", written=Literal["json", "combined", "off", False]),
+]
 Balance = Annotated[
     Literal["round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"],
     choice("round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"),
 ]
 HashOn = Annotated[
     str,
-    BeforeValidator(
-        balancing.parse_hash, json_schema_input_type=Annotated[str, Field(pattern=f"^({balancing.HASH_PATTERN})$")]
-    ),
+    BeforeValidator(balancing.parse_hash, json_schema_input_type=spelled(balancing.HASH_PATTERN)),
 ]
-CookieName = Annotated[str, BeforeValidator(balancing.parse_cookie_name, json_schema_input_type=str)]
-Secret = Annotated[str, BeforeValidator(_secret, json_schema_input_type=str)]
+CookieName = Annotated[str, BeforeValidator(balancing.parse_cookie_name, json_schema_input_type=Written)]
+Secret = Annotated[str, BeforeValidator(_secret, json_schema_input_type=Written)]
 SecondsOrOff = Annotated[float | None, or_off(_optional_duration, _Duration)]
 ShareOrOff = Annotated[float | None, or_off(balancing.parse_share, _Share)]

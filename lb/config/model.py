@@ -34,6 +34,7 @@ from lb.config.fields import (
     Status,
     Switch,
     Workers,
+    Written,
     choice,
     count,
     one_or_more,
@@ -41,6 +42,7 @@ from lb.config.fields import (
     or_off,
     seconds,
     size,
+    spelled,
 )
 from lb.config.problems import quoted
 from lb.config.section import Section
@@ -160,8 +162,7 @@ def _rate(value: object) -> object:
     return Rate(requests=requests, seconds=seconds)
 
 
-_RateText = Annotated[str, Field(pattern=f"^{units.RATE_PATTERN}$")]
-_Rate = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=_RateText)]
+_Rate = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=spelled(units.RATE_PATTERN))]
 
 
 class Limits(Section):
@@ -263,7 +264,7 @@ def _domain(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
-_DomainItem = Annotated[Domain, BeforeValidator(_domain, json_schema_input_type=str | Domain)]
+_DomainItem = Annotated[Domain, BeforeValidator(_domain, json_schema_input_type=Written | Domain)]
 
 
 class InstanceAddress(Section):

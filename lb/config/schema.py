@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from lb.config.fields import NOTHING
 from lb.config.model import Config
 
 _VARIABLE_REFERENCE = {"$ref": "#/$defs/Variable"}
@@ -31,6 +32,8 @@ def _tidied(part: Any) -> Any:
         return [_tidied(item) for item in part]
     if not isinstance(part, dict):
         return part
+    if part == NOTHING:
+        return part
     properties = part.get("properties")
     kept = {key: _tidied(item) for key, item in part.items() if key not in {"title", "properties"}}
     if isinstance(properties, dict):  # its keys are the file's, of which one may be called "title"
@@ -47,10 +50,13 @@ def _tidied(part: Any) -> Any:
 
 
 def _with_options(part: dict[str, Any]) -> dict[str, Any]:
-    """`part` with the options of its options as its own, each once, and without null: an absent key is not written."""
+    """`part` with the options of its options as its own, each once, and null only where a key may be without a value:
+    what pydantic means by it is an absent key.
+    """
     options: list[Any] = []
     for option in part["anyOf"]:
         inner = option["anyOf"] if set(option) == {"anyOf"} else [option]
         options += [one for one in inner if one not in options and one != {"type": "null"}]
+    options = [{"type": "null"} if option == NOTHING else option for option in options]
     rest = {key: item for key, item in part.items() if key != "anyOf"}
     return {**options[0], **rest} if len(options) == 1 else {"anyOf": options, **rest}

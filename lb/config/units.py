@@ -69,6 +69,8 @@ def parse_size(value: object, least: int = 1, most: int = _LARGEST_SIZE) -> int:
         hint = "write a number of bytes, or one with a unit: 8K, 100M, 2G"
         raise BadValueError(f"{describe(value)} is not a size", hint)
     size = Decimal(found[1]) * _BYTES[(found[2] or "").lower()]
+    if size != int(size) and not found[2]:
+        raise BadValueError(f"{quoted(text)} is not a whole number of bytes", f"write a unit: {text}K, {text}M")
     if size == 0 and least:
         raise BadValueError(
             "0 is not a size that can be meant here", "0 does not mean unlimited: write a large size, such as 1T"

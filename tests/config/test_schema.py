@@ -29,6 +29,7 @@ def is_valid(value: Any, schema: dict[str, Any]) -> bool:
         "boolean": bool,
         "object": dict,
         "array": list,
+        "null": type(None),
     }
     if "type" in schema and not (
         isinstance(value, types[schema["type"]]) and (schema["type"] == "boolean" or not isinstance(value, bool))
