@@ -26,8 +26,8 @@ ASKED := $(LB_REQUIRE_COMPILED)
 COMPILES = $(shell command -v $${CC:-cc} >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
 	sys.exit(sys.platform != "linux" or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' && echo 1)
 
-# Tests of what is the same code on either engine: processes, certificates and their files.
-ENGINE_BLIND := acme activation certificates configuration health reload running scanners upgrade
+# Tests of what is the same code on either engine (processes, certificates and their files), or is promised of the compiled one.
+ENGINE_BLIND := acme activation certificates configuration health hostile_load reload running scanners upgrade
 
 install: $(VENV)/installed
 

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmarks.hostile.app import running_app
 from benchmarks.hostile.attacker import Target
 from benchmarks.hostile.attacks import ATTACKS
+from benchmarks.hostile.door import under_attack
 from benchmarks.hostile.witness import Result, measure
-from tests.e2e.harness.certificates import Authority, tls_config
-from tests.e2e.harness.client import HOST
-from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.certificates import Authority
+from tests.e2e.harness.door import FrontDoor
 
 # Connections; what is named here is not bounded by them, but by what the front door takes.
 _SIZES = {
@@ -38,16 +37,10 @@ _MIB = 1 << 20
 @contextmanager
 def serving(workers: int) -> Iterator[tuple[FrontDoor, Target]]:
     """A front door with the limits and times of its defaults."""
-    with tempfile.TemporaryDirectory() as name, running_app() as address:
+    with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        config = configure(
-            address,
-            listen={"http": "127.0.0.1:0", "https": "127.0.0.1:0"},
-            workers=workers,
-            tls=tls_config(Authority(directory).issue(HOST)),
-        )
-        with FrontDoor(config, directory) as door:
-            yield door, Target(door.http, door.https, HOST)
+        with under_attack(directory, Authority(directory), workers=workers) as opened:
+            yield opened
 
 
 def main() -> int:

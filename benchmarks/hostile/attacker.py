@@ -18,11 +18,12 @@ _LONGEST = 120.0  # seconds after which it ends by itself
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The front door's ports on 127.0.0.1, and a host that it serves."""
+    """The front door's ports on 127.0.0.1, the host that is attacked, and another whose instance is nobody else's."""
 
     http: int
     https: int
     host: str
+    calm: str
 
 
 class Tally:
@@ -85,14 +86,15 @@ def attacking(attack: Attack, target: Target, size: int) -> Iterator[Tally]:
 
 
 def connect(
-    target: Target, count: int, tally: Tally, *, tls: bool = False, receive_buffer: int = 0
+    target: Target, count: int, tally: Tally, *, tls: bool = False, receive_buffer: int = 0, send_buffer: int = 65536
 ) -> list[socket.socket]:
-    """So many connections, which do not block."""
+    """So many connections, which do not block. Without a bound, megabytes of each would wait in the system."""
     made = []
     for _ in range(count):
         sock = socket.socket()
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         sock.settimeout(10)
         with suppress(OSError):
             sock.connect(("127.0.0.1", target.https if tls else target.http))

@@ -15,6 +15,7 @@ from contextlib import suppress
 from benchmarks.hostile.attacker import Attack, Tally, Target, connect, drain, send
 
 _STEP = 0.02  # seconds between two looks of an attack that drips
+_UNBOUND = b"GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n"
 
 
 def _head(target: Target, start: str, *lines: str) -> bytes:
@@ -67,7 +68,7 @@ def slow_readers(target: Target, size: int, tally: Tally) -> None:
         for sock in socks:
             with suppress(OSError):
                 sock.recv(64)
-        time.sleep(1)
+        tally.stop.wait(1)
 
 
 def half_open(target: Target, size: int, tally: Tally) -> None:
@@ -135,17 +136,15 @@ def tiny_requests(target: Target, size: int, tally: Tally) -> None:
 
 def pipelined_refusals(target: Target, size: int, tally: Tally) -> None:
     """Requests that the front door answers itself: nothing slows it but the client."""
-    request = _head(Target(target.http, target.https, "nobody.example"), "GET /")
-    _press(connect(target, size, tally), lambda: request * 200, tally)
+    _press(connect(target, size, tally), lambda: _UNBOUND * 200, tally)
 
 
 def unread_answers(target: Target, size: int, tally: Tally) -> None:
     """Pipelined requests whose answers nobody reads."""
-    request = _head(Target(target.http, target.https, "nobody.example"), "GET /")
     socks = connect(target, size, tally, receive_buffer=4096)
     tally.ready.set()
     while tally.running():
-        socks = [sock for sock in socks if send(sock, request * 200, tally)]
+        socks = [sock for sock in socks if send(sock, _UNBOUND * 200, tally)]
         time.sleep(_STEP)
 
 

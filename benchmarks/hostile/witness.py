@@ -55,13 +55,12 @@ class Result:
 def measure(name: str, attack: Attack, size: int, target: Target, workers: Sequence[int], seconds: float) -> Result:
     """Watch for `seconds` without the attack, and for as long with it. `workers` are the front door's processes."""
     before = watch(target, workers, seconds)
-    files = _files(workers)
     with attacking(attack, target, size) as tally:
         during = watch(target, workers, seconds)
         # What it took to get under way counts, too: a peak may be over.
         during.memory = max(during.memory, sum(_memory(pid, "VmHWM") for pid in workers))
         done = tally.connections, tally.sent, tally.answers, tally.lost
-    return Result(name, size, before, during, *done, _calm(workers, files))
+    return Result(name, size, before, during, *done, _calm(target))
 
 
 def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
@@ -71,7 +70,7 @@ def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
         with suppress(OSError):
             Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets the peak back to what is resident now
     began, cpu = time.monotonic(), sum(map(_cpu, workers))
-    request = f"GET /witness HTTP/1.1\r\nHost: {target.host}\r\n\r\n".encode()
+    request = f"GET /witness HTTP/1.1\r\nHost: {target.calm}\r\n\r\n".encode()
     sock: socket.socket | None = None
     while time.monotonic() - began < seconds:
         start = time.perf_counter()
@@ -97,17 +96,24 @@ def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
     return seen
 
 
-def _calm(workers: Sequence[int], files: int, patience: float = 15.0) -> float | None:
+def _calm(target: Target, patience: float = 15.0) -> float | None:
+    """Seconds until the front door has no client's connection open any more."""
     began = time.monotonic()
     while time.monotonic() - began < patience:
-        if _files(workers) <= files + 32:  # connections to instances may stay in the pool
+        if not _open_connections(target):
             return time.monotonic() - began
         time.sleep(0.05)
     return None
 
 
-def _files(workers: Sequence[int]) -> int:
-    return sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in workers)  # noqa: PTH208 - thousands, many times
+def _open_connections(target: Target) -> int:
+    """Sockets that a process still has, of connections to the front door's ports (/proc/net/tcp: proc(5))."""
+    ends = tuple(f":{port:04X}" for port in (target.http, target.https))
+    count = 0
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        fields = line.split()
+        count += fields[1].endswith(ends) and fields[3] != "0A" and fields[9] != "0"
+    return count
 
 
 def _memory(pid: int, key: str) -> int:

@@ -8,7 +8,7 @@ from .listener cimport Listener
 from .wire cimport Wire
 
 cdef double NEVER, PATIENCE, _LINGER, _GRACE
-cdef Py_ssize_t _AHEAD
+cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
 cdef class Client(Wire):
     cdef public Engine engine
@@ -35,6 +35,7 @@ cdef class Client(Wire):
     cpdef bint can_go(self)
     cpdef shake_hands(self, object contexts)
     cpdef turn_away(self, str cause)
+    cpdef read_on(self)
     cpdef _end(self, bint lingering)
     cpdef _await_end(self)
 

@@ -25,7 +25,7 @@ from lb.routing.table import host_name
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
 
-_AHEAD = 65536  # bytes that a client may send ahead of its turn
+_AHEAD = 32768  # bytes that a client may send ahead of its turn
 _LINGER = 5.0  # seconds for which a client that is still sending is listened to after our last word
 # Seconds for a client that shut its side to see its answer (it may be waiting, or it may be gone), and for one that
 # is to go to
@@ -140,6 +140,7 @@ class Client(Wire):
     def done(self, keep_alive: bool, unread: bool) -> None:
         """The exchange has ended; `unread` says that bytes of its request may still come."""
         self.exchange = None
+        self.greedy = False
         if self.closed:
             return
         self.settle()
@@ -149,12 +150,16 @@ class Client(Wire):
             if self.leaving:  # it asked for more before it shut its side
                 self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
             self.arm()
-            if self.paused and self.have <= _AHEAD:
-                self.resume()
+            self.read_on()
             if self.have and not self._reading:
                 self._next_request()
         else:
             self._end(unread or self.have > 0)
+
+    def read_on(self) -> None:
+        """Take more from the client, unless so much of its next requests is here already."""
+        if self.have <= _AHEAD:
+            self.resume()
 
     def _end(self, lingering: bool) -> None:
         """Close, once what is queued has gone; `lingering` for a client that may still be sending."""
@@ -301,8 +306,9 @@ class Client(Wire):
         """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
         self._reading = True
         count = 0
+        most = max(_IN_A_ROW // max(self.engine.poller.crowd, 1), 1)  # in a crowd turns are shorter
         while self.exchange is None and self.have and not self.is_closing():
-            if self.full or count == _IN_A_ROW:
+            if self.full or count == most:
                 # Nothing more is read before what has come is answered; and to whom does not read, nothing is answered.
                 self.pause()
                 if not self.full:

@@ -26,6 +26,7 @@ cdef extern from "openssl.h":
     long LB_SSL_MODE_ENABLE_PARTIAL_WRITE, LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, LB_SSL_MODE_RELEASE_BUFFERS
 
 DEF LEAST = 1024  # bytes of room for which it is worth to ask for another record
+DEF RECORDS = 64  # taken at once: a record of one byte costs as much as one of a thousand
 
 DIRECT = bool(getattr(_ssl, "__file__", None) and os.environ.get("LB_TLS") != "memory"
               and lb_openssl_load(os.fsencode(_ssl.__file__)))
@@ -67,12 +68,14 @@ cdef class DirectTls:
         return result == 1
 
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room) except -1:
-        # As much as there is, and room for it.
+        # As much as there is, and room for it, unless that is many small records.
         cdef Py_ssize_t total = 0
-        cdef int n
+        cdef int n, records
         self.wants = DONE
         lb_ERR_clear_error()
-        while room - total >= LEAST:
+        for records in range(RECORDS):
+            if room - total < LEAST:
+                break
             n = lb_SSL_read(self.ssl, base + total, <int>(room - total))
             if n <= 0:
                 self.wants = self._reason(n)

@@ -16,6 +16,7 @@ from .upstream cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
 cdef int CLOSE
+cdef Py_ssize_t _PROVEN
 cdef double NEVER
 cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE
 

@@ -49,6 +49,7 @@ _BLAMED = frozenset(
     )
 )
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
+_PROVEN = 65536  # bytes that a client has to take before much is read for it at once
 _INTERIMS = 20  # 1xx responses before a final one
 
 
@@ -166,6 +167,7 @@ class Exchange:
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
         if head.chunked or head.body_length > 0:
             self.request = Submission(head, self.route.body_cap, self.snapshot.limits)
+            self.client.greedy = True
         elif head.upgrade is not None and head.method == b"GET" and b"h2c" not in head.upgrade.lower():
             self.upgrading = True  # an upgrade with a body is served as the plain request that it also is
 
@@ -312,7 +314,7 @@ class Exchange:
             upstream.takes()
             client.pause()
         else:
-            client.resume()  # it may have been stopped while there was nobody to take its bytes
+            client.read_on()  # it may have been stopped while there was nobody to take its bytes
         client.arm()
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
 
@@ -476,8 +478,11 @@ class Exchange:
             self._complete(True)
             return
         if client.full:
+            upstream.greedy = False
             upstream.pause()
             client.arm()
+        elif self.answer.sent > _PROVEN:
+            upstream.greedy = True
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
 
     def _complete(self, whole: bool) -> None:
@@ -546,6 +551,7 @@ class Exchange:
         self.status = 101
         self.head_out = True
         self.phase = TUNNEL
+        self.client.greedy = True
         self.upstream.deadline = NEVER
         kept = without_fields(response.kept, CONTENT_LENGTH)
         if self.route.environment.cookie is not None:
@@ -580,6 +586,7 @@ class Exchange:
         """The client has taken what was queued for it."""
         upstream = self.upstream
         if upstream is not None and upstream.paused and not self.client.full:
+            upstream.greedy = True
             upstream.resume()
             if self.phase == RESPONDING:
                 self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)

@@ -13,6 +13,7 @@ import select
 from collections.abc import Callable
 from time import monotonic
 
+_TURNS = 0.002  # seconds of a round that turns may take
 _BUFFER = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
 _READ = select.POLLIN | getattr(select, "EPOLLRDHUP", 0)
 _WRITE = select.POLLOUT
@@ -31,7 +32,7 @@ class Watched:
 
 class Poller:
     """One worker's poller. `now` is the time of this round, in seconds of the monotonic clock; `on_error` is told of a
-    handler that failed, with the one whose handler it was.
+    handler that failed, with the one whose handler it was. `crowd` counts those who wanted something last time.
     """
 
     __slots__ = (
@@ -44,6 +45,7 @@ class Poller:
         "_scheduled",
         "_writers",
         "buffer",
+        "crowd",
         "loop",
         "now",
     )
@@ -54,6 +56,7 @@ class Poller:
         self._on_error = on_error
         self._again: list[Watched] = []
         self._scheduled = False
+        self.crowd = 0
         self._readers: dict[int, Callable[[], None]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
         self._breakers: dict[int, Callable[[], None]] = {}
@@ -144,7 +147,9 @@ class Poller:
         self.now = monotonic()
         gone = self._gone
         gone.clear()
-        for fd, events in self._epoll.poll(0):
+        ready = self._epoll.poll(0)
+        self.crowd = len(ready) + len(self._again)  # who has more to read is ready again, and asks for no turn
+        for fd, events in ready:
             if events != _WRITE and fd not in gone:
                 reader = self._readers.get(fd)
                 if reader is not None:
@@ -178,13 +183,22 @@ class Poller:
             self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
 
     def poll(self) -> None:
-        """A turn for everyone who asked for one."""
+        """A turn for everyone who asked for one; for some of them now, where that takes long."""
         self._scheduled = False
         self.now = monotonic()
         again = self._again
         self._again = []
-        for watched in again:
+        self.crowd = len(again) if self._epoll is None else max(self.crowd, len(again))
+        until = self.now + _TURNS
+        for at, watched in enumerate(again, 1):
             try:
                 watched.on_turn()
             except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
                 self.failed(watched, error)
+            if self.tick() >= until and at < len(again):
+                # Who has something new comes before who has too much.
+                self._again = again[at:] + self._again
+                if not self._scheduled:
+                    self._scheduled = True
+                    self.loop.call_soon(self.poll)
+                break

@@ -16,6 +16,8 @@ from lb.http.scan cimport head_end, read_request, read_response
 
 from .poller cimport Watched
 
+DEF SLACK = 2048  # what a rest may keep beyond itself
+
 
 # A compiled method takes None for an object of any class, and would read memory that is none: it is looked for first.
 
@@ -129,4 +131,12 @@ cdef class Unread(Watched):
             self.data = NULL
         else:
             self.make_room(0)
+            if self.rest_size - self.have > SLACK:
+                # Whoever drips a head byte by byte keeps no more than he sent.
+                self.data = <char*>realloc(self.rest, self.have)
+                if self.data == NULL:
+                    self.data = self.rest
+                else:
+                    self.rest = self.data
+                    self.rest_size = self.have
         return 0

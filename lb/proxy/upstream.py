@@ -80,6 +80,7 @@ class Upstream(Wire):
     def release(self, keep: bool) -> None:
         """The exchange is done with it: to the pool, or away."""
         self.exchange = None
+        self.greedy = False
         if keep and not self.closed and not self.instance.retired and len(self.instance.idle) < _POOLED:
             self.reused = self.pooled = True
             self.idle_since = self.engine.poller.now

@@ -8,14 +8,16 @@ cdef class Wire(Unread):
     cdef public Poller poller
     cdef public double deadline, due
     cdef public int slot
+    cdef public bint greedy
     cdef readonly bint closed, full, paused, resumed
     cdef int state
-    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward
+    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear
     cdef char* out
     cdef Py_ssize_t out_at, out_end, out_size
     cdef DirectTls direct
     cdef object tls, memory
     cdef int held
+    cdef Py_ssize_t portion
 
     cpdef attach(self, Poller poller, int fd)
     cpdef start_tls(self, contexts)
@@ -46,6 +48,7 @@ cdef class Wire(Unread):
 
     cdef int on_events(self, uint32_t events) except -1
     cdef int _fill(self) except -1
+    cdef int _take_less_or_more(self, double seconds) except -1
     cdef int _handshake(self) except -1
     cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3
     cdef Py_ssize_t _receive_direct(self, char* base, Py_ssize_t room) except -3

@@ -30,6 +30,12 @@ cdef enum:
 DEF HIGH = 65536     # bytes of backlog at which the other side is asked to wait
 DEF LOW = 16384
 DEF SPARE = 16384    # what a rest has room for beyond itself
+DEF MODEST = 32768   # what is read at once from a client that should not send much: so much may have to be kept; four times that elsewhere
+DEF FIRST = 8192     # the first piece from a client of whose bytes nobody knows what they cost, when that matters
+DEF LEAST = 2048
+DEF CROWD = 8        # who want a turn, when nobody may take long over his
+DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is followed by smaller ones
+DEF LONG_IN_A_CROWD = 0.0001
 DEF SCRATCH = 131072
 
 cdef char scratch[SCRATCH]
@@ -41,6 +47,7 @@ DIRECT = direct_tls.DIRECT
 cdef class Wire(Unread):
     def __cinit__(self):
         self.slot = -1
+        self.portion = FIRST
         self.state = OPEN
 
     def __dealloc__(self):
@@ -72,6 +79,7 @@ cdef class Wire(Unread):
         if poller is None or packed is None:
             raise TypeError("no poller, or no address")
         self.outward = True
+        self.portion = poller.buffer_size
         self.poller = poller
         self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
         if self.fd < 0:
@@ -150,13 +158,18 @@ cdef class Wire(Unread):
                     if self.state == CLOSED:
                         return 0
         if self.readable and (not self.paused or self.state >= CLOSING):
-            self._fill()
+            if events != 0 and (self.state == HANDSHAKE or self.dear):
+                self._later()  # it costs as much as a dozen requests: those have their turn first
+            else:
+                self._fill()
         return 0
 
     cdef int _fill(self) except -1:
         # Reads once, lets the bytes be handled, and keeps what is left of them.
-        cdef Py_ssize_t n
-        cdef Py_ssize_t room
+        cdef Py_ssize_t n, room
+        cdef double began = 0.0
+        cdef bint crowded = self.poller.crowd > CROWD and self.memory is None
+        cdef Py_ssize_t most = self.poller.buffer_size
         if self.state == HANDSHAKE and not self._handshake():
             return 0
         if self.state >= CLOSING:
@@ -173,12 +186,20 @@ cdef class Wire(Unread):
         if self.eof:
             self.readable = False
             return 0
+        if not self.greedy:
+            most = MODEST if self.memory is None and not self.outward else 4 * MODEST
+        elif self.memory is None:
+            most = min(most, self.portion)
+        if crowded:
+            most = min(most, self.portion)
+        if crowded or self.greedy or self.dear:
+            began = self.poller.tick()
         if self.have == 0:
             self.data = self.poller.buffer
-            room = self.poller.buffer_size
+            room = most
         else:
             self.make_room(SPARE if self.memory is None else 4 * SPARE)
-            room = self.rest_size - self.have
+            room = min(self.rest_size - self.have, most)
         n = self._receive(self.data + self.have, room)
         if n > 0:
             self.have += n
@@ -186,6 +207,11 @@ cdef class Wire(Unread):
             if self.state == CLOSED:
                 return 0
             self.keep()
+            if began:
+                if n < room:
+                    self.dear = False
+                else:
+                    self._take_less_or_more(self.poller.tick() - began)
         elif n == -2:
             self._finalize()
             return 0
@@ -194,6 +220,16 @@ cdef class Wire(Unread):
             self.ended()
         elif self.readable and not self.paused and self.state != CLOSED:
             self._later()
+        return 0
+
+    cdef int _take_less_or_more(self, double seconds) except -1:
+        # Of who has more than was read: bytes that cost little come in large pieces; whose bytes cost much, waits more often.
+        cdef double much = LONG_IN_A_CROWD if self.poller.crowd > CROWD else LONG
+        self.dear = seconds > much
+        if self.dear:
+            self.portion = max(<Py_ssize_t>(self.portion * much / seconds), LEAST)
+        elif seconds < much / 4:
+            self.portion = min(self.portion * 2, self.poller.buffer_size)
         return 0
 
     cdef int _handshake(self) except -1:
