@@ -138,7 +138,9 @@ class Client(Wire):
         return False
 
     def done(self, keep_alive: bool, unread: bool) -> None:
-        """The exchange has ended; `unread` says that bytes of its request may still come."""
+        """The exchange has ended; `keep_alive` says that the client was told it may ask again, and then it may, though
+        a drain has begun since; `unread` that bytes of its request may still come.
+        """
         self.exchange = None
         self.greedy = False
         if self.closed:
@@ -146,7 +148,7 @@ class Client(Wire):
         self.settle()
         if self.is_closing():
             return
-        if keep_alive and not self.engine.draining and (self.have or not self.leaving):
+        if keep_alive and (self.have or not self.leaving):
             if self.leaving:  # it asked for more before it shut its side
                 self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
             self.arm()

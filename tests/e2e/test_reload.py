@@ -388,6 +388,33 @@ def test_a_worker_that_goes_finishes_what_it_does(tmp_path: Path) -> None:
         assert not any("was killed" in line for line in door.stderr)
 
 
+def test_who_was_promised_another_answer_gets_it_from_a_worker_that_goes(tmp_path: Path) -> None:
+    # spec: R2: the head of an answer that was under way has said that the connection stays
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            request = peer.request()
+            peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun")
+            if request.target == b"/begun":
+                release.wait(30)
+            peer.send(b" end")
+
+    with Instance(script) as instance, FrontDoor(configure(instance.address, workers=3), tmp_path) as door:
+        clients = [door.connect() for _ in range(12)]
+        for client in clients:
+            client.send(get("/begun"))
+            assert not client.head().has("Connection")
+        assert door.reload(configure(instance.address, workers=1))
+        release.set()
+        for client in clients:
+            assert client.stream.exactly(9) == b"begun end"
+        wait_for(lambda: len(door.log()) == len(clients), "all to be logged")  # and nothing more is said to the clients
+        assert {client.ask(get("/next")).status for client in clients} == {200}
+        for client in clients:
+            client.close()
+
+
 def test_workers_that_die_meanwhile_are_replaced_with_what_is_current(tmp_path: Path) -> None:
     # spec: R2, R3
     with Instance(echo()) as instance, FrontDoor(configure(instance.address, workers=3), tmp_path) as door:

@@ -160,6 +160,32 @@ def _refuses(door: FrontDoor) -> bool:
         return True
 
 
+def test_a_request_on_its_way_when_a_drain_begins_is_answered(tmp_path: Path) -> None:
+    # spec: R2: the head of an answer that was under way has said that the connection stays
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nbegun")
+        release.wait(30)
+        peer.send(b" end")
+        peer.request()
+        peer.send(ok())
+
+    with Instance(script) as instance, FrontDoor(configure(instance.address), tmp_path) as door:
+        with door.connect() as client:
+            client.send(get("/begun"))
+            client.head()
+            door.signal(signal.SIGTERM)
+            wait_for(partial(_refuses, door), "new connections to be refused")
+            release.set()
+            assert client.stream.exactly(9) == b"begun end"
+            response = client.ask(get("/next"))
+            assert (response.status, response.one("Connection")) == (200, b"close")
+            assert client.rest() == b""
+        assert door.wait_end() == 0
+
+
 def test_a_keep_alive_connection_closes_after_its_running_request(tmp_path: Path) -> None:
     # spec: R2
     release = threading.Event()

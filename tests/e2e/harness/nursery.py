@@ -22,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
+from setproctitle import getproctitle
+
 _LIMIT = 65536  # bytes of a request
 _STEP = 0.01
 _OUTPUT = (1, 2)
@@ -175,6 +177,7 @@ def _run() -> None:
     from lb.cli.main import main  # noqa: PLC0415
 
     assert lb.cli.serve
+    getproctitle()  # which finds where a title is put, while everything is still as the interpreter got it
     parent = _Parent(socket.socket(fileno=int(sys.argv[1])))
     parent.run()
     if parent.request is not None:
