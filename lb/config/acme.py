@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field
 
 from lb.config.choices import any_of, nearest
-from lb.config.fields import File, Switch, Written, choice, one_or_more, or_none
+from lb.config.fields import File, SecondsOrOff, Switch, Written, choice, count, one_or_more, or_none
 from lb.config.problems import quoted
 from lb.config.section import Section
 from lb.config.units import BadValueError, describe
@@ -179,4 +179,13 @@ class OnDemand(Section):
 
     ask: Annotated[str, BeforeValidator(_ask, json_schema_input_type=str)] = Field(
         description="URL that is asked first, with ?domain=NAME: 200 means that the name may have a certificate."
+    )
+    wait: SecondsOrOff = Field(
+        default=30.0,
+        description="A name's first TLS handshakes wait so long for its certificate; off: they are refused at once.",
+    )
+    waiting: Annotated[int, count(1_000_000)] = Field(
+        default=1000,
+        description="Handshakes that may wait at once, a worker its share of them and one client an eighth of that; "
+        "beyond it they are refused at once.",
     )

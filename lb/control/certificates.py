@@ -14,6 +14,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
 
@@ -36,6 +37,7 @@ log = logging.getLogger("lb.certificates")
 _LOOK = 30.0  # seconds between two looks at what is due, at most: the clock may have jumped
 _MOST_MISSING = 1000
 _TICK = 0.5  # seconds between two looks at whether the store has changed
+_BREATH = 0.02  # seconds between two looks at least: a file's time is no finer than the system's own tick
 _RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
 _KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs later
 
@@ -71,10 +73,11 @@ class _Certificates:
         self._assignment = assignment
         self._store = Store(assignment.config.tls.store)
         self._ended = asyncio.Event()
-        loop.add_signal_handler(signal.SIGTERM, self._ended.set)
+        self._stirred = asyncio.Event()  # there is something to look at
+        loop.add_signal_handler(signal.SIGTERM, self._end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
         self._missing: list[str] = []  # names that clients have asked for, since the last look
-        self._channel = Channel(loop, line, self._ended.set, self._heard)
+        self._channel = Channel(loop, line, self._end, self._heard)
         keep_up(loop, assignment.upkeep, self._channel)
 
     async def live(self) -> None:
@@ -87,9 +90,14 @@ class _Certificates:
         finally:
             self._channel.close()
 
+    def _end(self) -> None:
+        self._ended.set()
+        self._stirred.set()
+
     def _heard(self, message: Message) -> None:
         if message.verb == "missing" and len(self._missing) < _MOST_MISSING:
             self._missing.append(message.rest)
+            self._stirred.set()
         message.drop()
 
     async def _prepare_store(self) -> bool:
@@ -117,9 +125,13 @@ class _Certificates:
         for warning in plan.warnings:
             log.warning(warning)
         watch = Watch(self._store)
+        manager.on_denied = partial(self._channel.say, "denied")
+        manager.on_outcome = self._stirred.set
         manager.adopt(plan)
         due = again = 0.0
         while not self._ended.is_set():
+            stirred = self._stirred.is_set()
+            self._stirred.clear()
             if watch.changed():
                 manager.reread()
                 self._channel.say("certificates")
@@ -127,10 +139,11 @@ class _Certificates:
             missing, self._missing = self._missing, []
             for name in missing:
                 manager.demanded(name)
-            if missing or time.time() >= due or time.monotonic() >= again or not manager.idle:
+            if missing or stirred or time.time() >= due or time.monotonic() >= again or not manager.idle:
                 due = manager.look()
                 again = time.monotonic() + _LOOK
-            await self._wait(_TICK)
+            await self._wait(_TICK, self._stirred)
+            await asyncio.sleep(_BREATH)
         await manager.stop()
 
     async def _clients(self, session: aiohttp.ClientSession) -> Sequence[AcmeClient]:
@@ -146,11 +159,11 @@ class _Certificates:
                 return clients
             await self._wait(_RETRY_STORE)
 
-    async def _wait(self, seconds: float) -> None:
-        """Waits, or until the end."""
+    async def _wait(self, seconds: float, event: asyncio.Event | None = None) -> None:
+        """Waits, or until this happens: the end of the process without it."""
         try:
             async with asyncio.timeout(seconds):
-                await self._ended.wait()
+                await (event or self._ended).wait()
         except TimeoutError:
             return
 

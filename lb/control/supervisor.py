@@ -235,11 +235,17 @@ class Supervisor:
                 if other is not child:
                     other.say("certificates")
         elif message.verb == "missing":
-            for other in self.children:
-                if other.role.place == "certificates":
-                    other.say("missing", message.rest)
+            self._tell("certificates", "missing", message.rest)
+        elif message.verb == "denied":
+            self._tell("worker", "denied", message.rest)
         else:
             self.reload.heard(child, message)
+
+    def _tell(self, places: str, verb: str, rest: str = "") -> None:
+        """Say this to whoever is in the places that are called so."""
+        for child in self.children:
+            if child.role.place.startswith(places):
+                child.say(verb, rest)
 
     def _became_ready(self, child: Child) -> None:
         child.ready = True
@@ -247,6 +253,8 @@ class Supervisor:
             self._board.set_ready(child.role.slot)
         if (child.early_deaths or self._announced) and not child.retiring:
             log.info("%s (pid %d) serves", child.role.title, child.pid)
+        if child.role.place == "certificates":
+            self._tell("worker", "missing")  # the one before may have been asked for some
         if not self._announced and not self._board.draining and self._all_ready():
             self._announced = True
             if self._operations is not None:

@@ -19,6 +19,7 @@ from lb.proxy.memory_tls import Certificate, ServerTls, Terminator
 from lb.proxy.room import PATIENCE
 from lb.proxy.wire import Wire
 from lb.routing.clients import client_behind
+from lb.routing.pace import Pace
 from lb.routing.route import Route
 from lb.routing.table import host_name
 
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
 _AHEAD = 32768  # bytes that a client may send ahead of its turn
 _LINGER = 5.0  # seconds for which a client that is still sending is listened to after our last word
 # Seconds for a client that shut its side to see its answer (it may be waiting, or it may be gone), and for one that
-# is to go to
-# bring the request that is on its way.
+# is to go to bring the request that is on its way.
 _GRACE = 1.0
+_NAMES = Pace(interval=2.0, burst=10)  # how often one client may bring up a name that has no certificate
+_NAMING = 0x5DEECE66D  # makes another key of a client's: names are counted apart from requests
 _IN_A_ROW = 32  # requests that one connection gets answered before others have their turn
 
 
@@ -232,6 +234,28 @@ class Client(Wire):
 
     # What happens
 
+    def suspended(self) -> None:
+        engine = self.engine
+        snapshot, held, now = engine.snapshot, engine.held, engine.poller.now
+        key = 0 if snapshot.trusts(self.address) else self.key()
+        if held is None or (key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES)):
+            self.refuse_handshake()
+        elif held.hold(self, key, snapshot.max_held, now):
+            engine.room.spoke(self)  # it waits for us, and makes no room for others
+            engine.deadlines.watch(self, now + snapshot.hold)
+        else:
+            self.refuse_handshake()
+
+    def go_on(self) -> None:
+        engine = self.engine
+        engine.room.came(self, engine.poller.now)
+        engine.deadlines.watch(self, engine.poller.now + engine.snapshot.handshake)
+        Wire.go_on(self)
+
+    def turn_down(self) -> None:
+        """There is no certificate for the name that this connection's handshake waits for."""
+        self.refuse_handshake()
+
     def handshaken(self) -> None:
         self._established = True
         secured: ServerTls = self.secured  # type: ignore[assignment]  # there is one, and the contexts made it
@@ -279,6 +303,8 @@ class Client(Wire):
 
     def lost(self) -> None:
         self.engine.gone(self)
+        if self.on_hold and self.engine.held is not None:
+            self.engine.held.leave(self)
         if self._counted:
             self.engine.presence.leave(self._key)
         exchange = self.exchange
@@ -288,6 +314,9 @@ class Client(Wire):
 
     def expired(self) -> None:
         exchange = self.exchange
+        if self.on_hold:
+            self.refuse_handshake()
+            return
         if self.backlog() and not self.leaving and self.takes():
             self.arm()  # slow, and still reading: a stream that moves is never cut
         elif exchange is None:

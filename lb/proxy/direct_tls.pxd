@@ -8,6 +8,7 @@ cdef enum:
     ROOM = 2      # the socket has to take more first
     ENDED = 3     # the peer said that it is done
     FAILED = 4
+    HELD = 5      # whoever was told of the client hello wants the handshake to wait
 
 cdef class DirectTls:
     cdef SSL* ssl

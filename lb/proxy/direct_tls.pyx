@@ -22,7 +22,7 @@ cdef extern from "openssl.h":
     long lb_SSL_ctrl(SSL*, int, long, void*)
     void lb_SSL_set_read_ahead(SSL*, int)
     void lb_ERR_clear_error()
-    int LB_SSL_CTRL_MODE, LB_SSL_ERROR_WANT_READ, LB_SSL_ERROR_WANT_WRITE, LB_SSL_ERROR_ZERO_RETURN
+    int LB_SSL_CTRL_MODE, LB_SSL_ERROR_WANT_READ, LB_SSL_ERROR_WANT_WRITE, LB_SSL_ERROR_ZERO_RETURN, LB_SSL_ERROR_WANT_CLIENT_HELLO_CB
     long LB_SSL_MODE_ENABLE_PARTIAL_WRITE, LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, LB_SSL_MODE_RELEASE_BUFFERS
 
 DEF LEAST = 1024  # bytes of room for which it is worth to ask for another record
@@ -114,4 +114,6 @@ cdef class DirectTls:
             return BYTES
         if reason == LB_SSL_ERROR_WANT_WRITE:
             return ROOM
+        if reason == LB_SSL_ERROR_WANT_CLIENT_HELLO_CB:
+            return HELD
         return ENDED if reason == LB_SSL_ERROR_ZERO_RETURN else FAILED

@@ -16,6 +16,7 @@ from email.utils import formatdate
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
+from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
 from lb.proxy.room import Room
@@ -66,6 +67,7 @@ class Engine:
         "deadlines",
         "draining",
         "handshakes",
+        "held",
         "hurried",
         "open_connections",
         "open_exchanges",
@@ -103,6 +105,7 @@ class Engine:
         self.paces: Paces = clients.paces
         self.presence: Presence = clients.presence
         self.room = Room()
+        self.held: Held | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._crowded: set[Environment] = set()
         self._listeners: dict[Listener, socket.socket] = {}
         self._errors: dict[str, int] = {}
@@ -259,6 +262,7 @@ class Engine:
         Who is idle keeps the time that he has for it: a connection closed on him might meet his next request.
         """
         self.draining = True
+        self._hold_nobody()
         for listener in list(self._listeners):
             self.hand_over(listener)
 
@@ -266,8 +270,14 @@ class Engine:
         """Accept no more, close idle connections, and every other one when its exchange has ended."""
         self.draining = self.hurried = True
         self.stop_listening()
+        self._hold_nobody()
         for client in list(self._clients):
             client.drain()  # type: ignore[attr-defined]
+
+    def _hold_nobody(self) -> None:
+        """Who waits for a certificate comes again, and finds whoever is here then."""
+        if self.held is not None:
+            self.held.close()
 
     def close(self) -> None:
         """End everything at once."""

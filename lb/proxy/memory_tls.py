@@ -11,6 +11,9 @@ from typing import Literal, Protocol
 
 _READ = 65536
 
+REFUSAL = bytes((21, 3, 3, 0, 2, 2, 112))
+"""The fatal alert unrecognized_name, as it is before a server's first word: in plain text (RFC 8446 section 5.1)."""
+
 
 class Certificate(Protocol):
     """What a connection presents: `lb.tls.certificate.Certificate`."""
@@ -34,9 +37,11 @@ class Terminator(Protocol):
 
 
 class MemoryTls:
-    """One TLS connection, server side."""
+    """One TLS connection, server side. `held` says that its handshake stands still because whoever was told of the
+    client hello wants that.
+    """
 
-    __slots__ = ("_in", "_out", "ended", "established", "failed", "tls")
+    __slots__ = ("_in", "_out", "ended", "established", "failed", "held", "tls")
 
     def __init__(self, contexts: Terminator) -> None:
         self._in = ssl.MemoryBIO()
@@ -45,6 +50,7 @@ class MemoryTls:
         self.established = False
         self.ended = False
         self.failed = False
+        self.held = False
 
     def feed(self, cipher: bytes) -> bytes:
         """What the peer said, given the bytes that came; empty bytes are the end of the stream."""
@@ -52,6 +58,14 @@ class MemoryTls:
             self._in.write(cipher)
         else:
             self._in.write_eof()
+        return self._step()
+
+    def go_on(self) -> None:
+        """Try a handshake that was held once more; its client has nothing else to say before it is answered."""
+        self._step()
+
+    def _step(self) -> bytes:
+        self.held = False
         plain = []
         try:
             if not self.established:
@@ -67,8 +81,10 @@ class MemoryTls:
             pass
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             self.ended = True
-        except ssl.SSLError:
-            self.failed = True
+        except ssl.SSLError as error:
+            # SSL_ERROR_WANT_CLIENT_HELLO_CB has no name in `ssl`; nothing else is unknown to it during a handshake.
+            self.held = error.errno == ssl.SSL_ERROR_INVALID_ERROR_CODE and not self.established
+            self.failed = not self.held
         return b"".join(plain)
 
     def encrypt(self, plain: bytes) -> bytes:

@@ -51,4 +51,5 @@ static SSL *lb_ssl_of(PyObject *sslsocket, PyObject *context) {
 #define LB_SSL_ERROR_WANT_READ 2
 #define LB_SSL_ERROR_WANT_WRITE 3
 #define LB_SSL_ERROR_ZERO_RETURN 6
+#define LB_SSL_ERROR_WANT_CLIENT_HELLO_CB 11
 #endif

@@ -9,7 +9,7 @@ cdef class Wire(Unread):
     cdef public double deadline, due
     cdef public int slot
     cdef public bint greedy
-    cdef readonly bint closed, full, paused, resumed
+    cdef readonly bint closed, full, on_hold, paused, resumed
     cdef int state
     cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear
     cdef char* out
@@ -34,10 +34,13 @@ cdef class Wire(Unread):
     cpdef close(self)
     cpdef close_lingering(self)
     cpdef abort(self)
+    cpdef go_on(self)
+    cpdef refuse_handshake(self)
     cpdef Py_ssize_t backlog(self)
 
     cpdef connected(self)
     cpdef connect_failed(self, int error)
+    cpdef suspended(self)
     cpdef handshaken(self)
     cpdef received(self)
     cpdef ended(self)
@@ -50,6 +53,8 @@ cdef class Wire(Unread):
     cdef int _fill(self) except -1
     cdef int _take_less_or_more(self, double seconds) except -1
     cdef int _handshake(self) except -1
+    cdef int _after_step(self) except -1
+    cdef int _suspend(self) except -1
     cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3
     cdef Py_ssize_t _receive_direct(self, char* base, Py_ssize_t room) except -3
     cdef Py_ssize_t _receive_memory(self, char* base, Py_ssize_t room) except -3

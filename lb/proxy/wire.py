@@ -1,9 +1,9 @@
 """One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
 
-Who derives from it is told what happens: `connected` or `connect_failed`, `handshaken`, `received`, `ended` (the peer
-has shut its side), `drained` (some of the backlog went), `severed` (a client broke the connection while it was paused),
-`expired`, and `lost`: once, at the end of every connection except one that failed to be made. It takes what has come as
-`unread` says; what it leaves stays until more comes.
+Who derives from it is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that is to wait),
+`handshaken`, `received`, `ended` (the peer has shut its side), `drained` (some of the backlog went), `severed` (a
+client broke the connection while it was paused), `expired`, and `lost`: once, at the end of every connection except one
+that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
 
 What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
 was read is handled before anything else is read. What `read_body` or `read_raw` made ready goes on in the same call. A
@@ -24,7 +24,7 @@ import sys
 import termios
 from contextlib import suppress
 
-from lb.proxy.memory_tls import MemoryTls, Terminator
+from lb.proxy.memory_tls import REFUSAL, MemoryTls, Terminator
 from lb.proxy.poller import Poller
 from lb.proxy.unread import Unread
 
@@ -50,8 +50,8 @@ _JOINED = 16384  # up to here one copy is cheaper than a vector for the system c
 
 class Wire(Unread):
     """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
-    `full` that the other side had better wait, `closed` that it is over; `greedy` is for others to say: that much is
-    to be read at once.
+    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over;
+    `greedy` is for others to say: that much is to be read at once.
     """
 
     # Derived classes must not name a slot of theirs like one of these.
@@ -76,6 +76,7 @@ class Wire(Unread):
         "due",
         "full",
         "greedy",
+        "on_hold",
         "paused",
         "poller",
         "resumed",
@@ -93,7 +94,7 @@ class Wire(Unread):
         self.greedy = False
         self._portion = _FIRST
         self._dear = False  # the last piece took long
-        self.closed = self.full = self.paused = self.resumed = False
+        self.closed = self.full = self.on_hold = self.paused = self.resumed = False
         self._state = OPEN
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
@@ -157,6 +158,8 @@ class Wire(Unread):
             elif self.paused:
                 self._do_not_hear()
                 self._hear_of_a_break()
+            elif self.on_hold:
+                self._look_while_held()
             elif self._state == HANDSHAKE or self._dear:
                 self._later()  # it costs as much as a dozen requests: those have their turn first
             else:
@@ -181,6 +184,11 @@ class Wire(Unread):
             return
         if self._broken:
             self._last_words()
+            return
+        if self._memory is not None and self._memory.held:
+            if not self.on_hold:
+                self._memory.go_on()
+                self._after_step(self._memory)
             return
         if self.resumed:
             self.resumed = False
@@ -265,11 +273,8 @@ class Wire(Unread):
 
     def _decrypt(self, memory: MemoryTls, cipher: bytes) -> bytes:
         plain = memory.feed(cipher)
-        answer = memory.outgoing()
-        if answer:
-            self._write(answer)
-        if memory.failed:
-            self._finish()
+        self._after_step(memory)
+        if memory.failed or memory.held:
             return b""
         if self._state == HANDSHAKE and memory.established:
             self._state = OPEN
@@ -279,6 +284,24 @@ class Wire(Unread):
         if not cipher or memory.ended:
             self._eof = True
         return plain
+
+    def _after_step(self, memory: MemoryTls) -> None:
+        answer = memory.outgoing()
+        if answer:
+            self._write(answer)
+        if memory.failed:
+            self._finish()
+        elif memory.held:
+            self.on_hold = True
+            self.suspended()
+
+    def _look_while_held(self) -> None:
+        """A client that is held has nothing to say but that it leaves."""
+        if self._has_come():
+            self._do_not_hear()
+            self._hear_of_a_break()
+        else:
+            self._finish()
 
     def _discard(self) -> None:
         """Throw away what comes after our last word."""
@@ -311,7 +334,9 @@ class Wire(Unread):
 
     def _on_break(self) -> None:
         try:
-            if self.paused and self._state == OPEN:
+            if self.on_hold:
+                self._finish()
+            elif self.paused and self._state == OPEN:
                 self.severed()
         except Exception as error:  # noqa: BLE001 - as above
             self.poller.failed(self, error)
@@ -522,6 +547,19 @@ class Wire(Unread):
         if self._state != CLOSED:
             self._finish()
 
+    def go_on(self) -> None:
+        """Go on with a handshake that is held, in the next round."""
+        if self.on_hold and not self.closed:
+            self.on_hold = False
+            self._hear()
+            self._later()
+
+    def refuse_handshake(self) -> None:
+        """End a handshake that is held, with the alert unrecognized_name."""
+        if self.on_hold and not self.closed:
+            self._write(REFUSAL)
+            self.abort()
+
     def _finish_close(self) -> None:
         if not self._broken and self._state not in (HANDSHAKE, CONNECTING):
             with suppress(OSError):  # nobody waits for these last words
@@ -553,6 +591,9 @@ class Wire(Unread):
 
     def connect_failed(self, error: int) -> None:
         """It could not be made, for this errno; `closed` is set and nothing else will be told."""
+
+    def suspended(self) -> None:
+        """Whoever was told of the client hello wants the handshake to wait: until `go_on` or `refuse_handshake`."""
 
     def handshaken(self) -> None:
         """The TLS handshake is done: `secured` knows what was agreed."""

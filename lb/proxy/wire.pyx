@@ -10,12 +10,12 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 from posix.unistd cimport close as close_fd
 
-from .direct_tls cimport BYTES, ENDED, FAILED, ROOM, terminate
+from .direct_tls cimport BYTES, ENDED, FAILED, HELD, ROOM, terminate
 from .poller cimport Poller
 from .unread cimport Unread
 
 from lb.proxy import direct_tls
-from lb.proxy.memory_tls import MemoryTls
+from lb.proxy.memory_tls import REFUSAL, MemoryTls
 
 include "sockets.pxi"
 
@@ -131,6 +131,13 @@ cdef class Wire(Unread):
             self.connected()
             if self.state == CLOSED:
                 return 0
+        if self.on_hold:
+            if events == 0:
+                self.queued = False
+            self.readable = True
+            if self.broken or events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
+                self._finalize()
+            return 0
         if events == 0:
             self.queued = False
             if self.broken:
@@ -235,7 +242,10 @@ cdef class Wire(Unread):
     cdef int _handshake(self) except -1:
         # 1 when bytes may be read, 0 when not yet or never.
         if self.memory is not None:
-            return 1
+            if self.memory.held:
+                self.memory.go_on()
+                self._after_step()
+            return self.state == HANDSHAKE and not self.on_hold
         if self.direct.handshake():
             self.state = OPEN
             self.handshaken()
@@ -245,8 +255,28 @@ cdef class Wire(Unread):
         elif self.direct.wants == ROOM:
             self.readable = True
             self._want_out()
+        elif self.direct.wants == HELD:
+            self._suspend()
         else:
             self._finalize()
+        return 0
+
+    cdef int _after_step(self) except -1:
+        # In memory: what the handshake gave goes out.
+        cdef bytes cipher = self.memory.outgoing()
+        if cipher:
+            self._raw(cipher)
+        if self.memory.failed:
+            self._finalize()
+        elif self.memory.held:
+            self._suspend()
+        return 0
+
+    cdef int _suspend(self) except -1:
+        if self.hung_up:
+            return self._finalize()  # nobody is there for whom to hold it
+        self.on_hold = True
+        self.suspended()
         return 0
 
     cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3:
@@ -307,6 +337,10 @@ cdef class Wire(Unread):
             self._raw(cipher)
         if self.memory.failed or PyBytes_GET_SIZE(plain) > room + 2 * SPARE:
             return -2
+        if self.memory.held:
+            self.hung_up = self.hung_up or n == 0
+            self._suspend()
+            return 0
         if self.state == HANDSHAKE and self.memory.established:
             self.state = OPEN
             self.handshaken()
@@ -558,6 +592,17 @@ cdef class Wire(Unread):
         if self.state != CLOSED:
             self._finalize()
 
+    cpdef go_on(self):
+        if self.on_hold and not self.closed:
+            self.on_hold = False
+            self.readable = True
+            self._later()
+
+    cpdef refuse_handshake(self):
+        if self.on_hold and not self.closed:
+            self._raw(REFUSAL)
+            self.abort()
+
     cdef int _finish_close(self) except -1:
         if not self.broken and self.state != HANDSHAKE and self.state != CONNECTING:
             if self.direct is not None:
@@ -590,6 +635,9 @@ cdef class Wire(Unread):
         pass
 
     cpdef connect_failed(self, int error):
+        pass
+
+    cpdef suspended(self):
         pass
 
     cpdef handshaken(self):

@@ -49,6 +49,11 @@ def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int
     snapshot.client_connections = config.limits.client_connections or 0
     snapshot.client_pace = _pace(config.limits)
     snapshot.max_connections = -(-config.limits.connections // workers)
+    on_demand = config.tls.on_demand
+    if on_demand is not None and on_demand.wait is not None:
+        snapshot.hold = on_demand.wait
+        # They are connections, and not all of those may stand still.
+        snapshot.max_held = min(-(-on_demand.waiting // workers), snapshot.max_connections // 2)
     snapshot.max_waiting = -(-config.limits.waiting // workers)
     return snapshot
 

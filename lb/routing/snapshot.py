@@ -13,7 +13,8 @@ class Snapshot:
     """A configuration as the data path wants it. Times are in seconds; `https_port` is where a redirect leads, None
     if nowhere.
 
-    `max_connections` and `max_waiting` (requests that wait for an instance) are a worker's share of the bounds of L5.
+    `max_connections`, `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a
+    certificate, each for `hold`) are a worker's share of the bounds of L5.
     `client_pace` and `client_connections` hold for one client over all workers; None and 0 where there is no bound.
     """
 
@@ -24,10 +25,12 @@ class Snapshot:
         "connect",
         "handshake",
         "head",
+        "hold",
         "https_port",
         "idle",
         "limits",
         "max_connections",
+        "max_held",
         "max_waiting",
         "read",
         "response",
@@ -44,9 +47,11 @@ class Snapshot:
         self.connect = self.response = self.read = self.head = 60.0
         self.idle = 75.0
         self.handshake = 10.0
+        self.hold = 30.0
         self.client_pace: Pace | None = None
         self.client_connections = 0
         self.max_connections = 20000
+        self.max_held = 0
         self.max_waiting = 1000
 
     def trusts(self, address: bytes) -> bool:

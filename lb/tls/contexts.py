@@ -16,6 +16,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from lb.config.model import CertificateFiles
+from lb.proxy.held import Held
 from lb.tls.certificate import wildcard_of
 from lb.tls.gate import Gate
 from lb.tls.hello import ACME_ONLY, Hellos
@@ -39,9 +40,8 @@ class Contexts:
         self._hellos = Hellos(self.front, self._heard)
         self._decided: Entry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
-        self._gate = Gate(pause=5.0, rate=5.0, burst=50.0, most=1000)
-        self.on_miss: Callable[[str], None] = lambda _: None
-        """Told of names under the policy's `demanded` wildcards that have no certificate; not often, and not twice."""
+        self.held = Held(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
+        """Handshakes for names under the policy's `demanded` wildcards that have no certificate yet."""
         self.presented = Presented()
         self.switch(self.prepare(certificates, policy))
 
@@ -65,25 +65,33 @@ class Contexts:
         self.presented = presented
         self.tickets.follow()
         policy = presented.policy
-        self._hellos.listen(policy.challenges is not None or any(policy.clients.values()))
+        self._hellos.listen(policy.challenges is not None or any(policy.clients.values()) or bool(policy.demanded))
+        self.held.arrived(
+            lambda name: presented.find(name) is not None, lambda name: wildcard_of(name) in policy.demanded
+        )
 
     def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ServerConnection:
         """The server's side of a new connection that reads from `incoming` and writes to `outgoing`."""
         connection: ServerConnection = self._wrap(incoming, outgoing, server_side=True)
         return connection
 
-    def _heard(self, connection: int, name: str | None, protocols: bytes) -> None:
+    def _heard(self, connection: int, name: str | None, protocols: bytes) -> bool:
         """A client hello, where the policy asks for more than Python's `ssl` tells; it must not raise."""
         self._decided = None
         if name is None:
-            return
+            return False
         presented = self.presented
         if protocols == ACME_ONLY and presented.policy.challenges is not None:
             self._decided = challenge_entry(presented.policy.challenges, name)
         entry = self._decided or presented.find(name)
-        if entry is not None and entry.client is not None:
+        if entry is None:
+            # Whoever validates is held by nobody: the certificate waits for him.
+            name = self._demanded(name)
+            return name is not None and protocols != ACME_ONLY and self.held.may_hold(name, time.monotonic())
+        if entry.client is not None:
             self._decided = entry
             self._hellos.ask_for_certificate(connection, entry.client.required, entry.session_context)
+        return False
 
     def _select(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
         """OpenSSL's question during the handshake; it must not raise, and nothing in it can."""
@@ -97,8 +105,8 @@ class Contexts:
         if found is None and (name is None or _is_address(name)):
             entry = presented.first
         if entry is None:
-            if name is not None and presented.policy.demanded:
-                self._miss(name.lower().removesuffix("."))
+            if name is not None and (name := self._demanded(name)) is not None:
+                self.held.mention(name, time.monotonic())  # where it could not be held, it may be there the next time
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         connection.context = entry.context
         if found is not None:
@@ -107,10 +115,13 @@ class Contexts:
                 connection.client_auth = found.client.domain.encode()  # type: ignore[union-attr]
         return None
 
-    def _miss(self, name: str) -> None:
-        """Tells of a name that may get a certificate because it was asked for: this handshake is too early for it."""
-        if wildcard_of(name) in self.presented.policy.demanded and self._gate.admits(name, time.monotonic()):
-            self.on_miss(name)
+    def _demanded(self, name: str) -> str | None:
+        """The name as it is asked about, if it may get a certificate because it was asked for."""
+        demanded = self.presented.policy.demanded
+        if not demanded:
+            return None
+        name = name.lower().removesuffix(".")
+        return name if wildcard_of(name) in demanded else None
 
 
 def _is_address(name: str) -> bool:

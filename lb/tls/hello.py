@@ -16,13 +16,15 @@ from lb.tls.openssl import HelloCallback, OpenSsl, context_pointer, reach
 
 _SERVER_NAME, _ALPN = 0, 16  # extensions: RFC 6066 section 3, RFC 7301 section 3.1
 _OPTIONAL, _REQUIRED = 1, 3  # SSL_VERIFY_PEER, and with SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-_GO_ON = 1  # SSL_CLIENT_HELLO_SUCCESS
+_GO_ON, _HOLD = 1, -1  # SSL_CLIENT_HELLO_SUCCESS, SSL_CLIENT_HELLO_RETRY
 
 ACME_ONLY = b"\x00\x0b\x0aacme-tls/1"
 """What a client offers as protocols that validates by TLS-ALPN-01 (RFC 8737 section 4): this one and no other."""
 
-Told = Callable[[int, str | None, bytes], None]
-"""Gets the SSL, the server name and the list of protocols as it came; must not raise."""
+Told = Callable[[int, str | None, bytes], bool]
+"""Gets the SSL, the server name and the list of protocols as it came, and says whether to hold the handshake: whoever
+tries it once more asks again. Must not raise.
+"""
 
 
 class Hellos:
@@ -59,7 +61,8 @@ class Hellos:
         openssl = self._openssl
         if openssl is not None:
             name = self._extension(openssl, connection, _SERVER_NAME)
-            self._told(connection, _host_name(name), self._extension(openssl, connection, _ALPN))
+            if self._told(connection, _host_name(name), self._extension(openssl, connection, _ALPN)):
+                return _HOLD
         return _GO_ON
 
     def _extension(self, openssl: OpenSsl, connection: int, number: int) -> bytes:

@@ -4,9 +4,10 @@ A line may carry descriptors (SCM_RIGHTS); how many is said behind a tab at its 
 beside the bytes and not at a place in them. `Line` is either end; it never waits. `Channel` is the child's, on its
 event loop. What is said:
 
-    child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME
+    child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
+                          denied NAME
     supervisor → child    ping · prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
-                          missing NAME · retire · retire accepting
+                          missing NAME · missing · denied NAME · retire · retire accepting
 
 What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
 asking anybody in intervals whether its parent still lives.

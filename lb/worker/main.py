@@ -11,6 +11,7 @@ import asyncio
 import logging
 import signal
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -81,7 +82,8 @@ class _Worker:
         self._watch = assignment.registry.watch
         self._listeners = Listeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
-        assignment.contexts.on_miss = partial(self._channel.say, "missing")
+        self._held = self._engine.held = assignment.contexts.held
+        self._held.on_miss = partial(self._channel.say, "missing")
         live = Live(
             engine=self._engine,
             registry=assignment.registry,
@@ -115,6 +117,10 @@ class _Worker:
             message.drop()  # nothing begins here any more
         elif message.verb == "retire":
             self._retire(accepting=bool(message.rest))
+        elif message.verb == "denied":
+            self._held.deny(message.rest, time.monotonic())
+        elif message.verb == "missing":
+            self._held.ask_again()
         else:
             self._changing.heard(message)
 

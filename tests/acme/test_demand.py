@@ -104,6 +104,46 @@ async def test_refused_names_cost_one_question_and_leave_nothing(world: World) -
     assert not list((world.store.root / "states").iterdir())
 
 
+async def test_whoever_waits_is_told_when_there_is_none(world: World) -> None:
+    # spec: T5
+    ca, endpoint = await world.add_ca(), Endpoint()
+    failing = "failing.customers.example.com"
+    endpoint.allowed.add(failing)
+    async with on_demand(world, endpoint) as manager:
+        denied: list[str] = []
+        outcomes: list[bool] = []
+        manager.on_denied = denied.append
+        manager.on_outcome = lambda: outcomes.append(manager.idle)
+        for name in ("other.example.com", "bad.customers.example.com", NAME, "bad.customers.example.com"):
+            manager.demanded(name)
+        assert denied == ["other.example.com"]  # the others are still being asked about
+        await world.run(manager, 5)
+        assert denied == ["other.example.com", "bad.customers.example.com"]
+        assert outcomes[-1]
+        for name in ("bad.customers.example.com", NAME):  # refused a moment ago; held
+            manager.demanded(name)
+        assert denied[2:] == ["bad.customers.example.com"]
+        ca.fail("newOrder", 403, "rejectedIdentifier")
+        manager.demanded(failing)
+        await world.run(manager, 5)
+        manager.demanded(failing)  # it is tried again, but not before long
+        assert denied[3:] == [failing, failing]
+        assert not manager._awaited
+
+
+async def test_nobody_is_told_while_it_is_tried_again_soon(world: World) -> None:
+    # spec: T5
+    ca, endpoint = await world.add_ca(), Endpoint()
+    ca.fail("newOrder", 503, "serverInternal", retry_after="3")
+    async with on_demand(world, endpoint) as manager:
+        denied: list[str] = []
+        manager.on_denied = denied.append
+        manager.demanded(NAME)
+        await world.run(manager, 60)
+        assert world.held(NAME) is not None
+    assert denied == []
+
+
 async def test_an_endpoint_that_is_broken_allows_nothing(world: World) -> None:
     ca, endpoint = await world.add_ca(), Endpoint()
     endpoint.allowed, endpoint.status = set(), 500

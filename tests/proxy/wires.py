@@ -46,6 +46,9 @@ class Noting(Wire):
     def connect_failed(self, error: int) -> None:
         self._note(f"connect_failed {errno.errorcode[error]}")
 
+    def suspended(self) -> None:
+        self._note("suspended")
+
     def handshaken(self) -> None:
         self._note("handshaken")
 

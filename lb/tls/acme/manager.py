@@ -75,6 +75,11 @@ class Manager:
         self._aside: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(AT_ONCE)
         self._status: list[dict[str, Any]] | None = None
+        self._awaited: set[str] = set()  # names that handshakes wait for
+        self.on_denied: Callable[[str], None] = lambda _: None
+        """Told of names that somebody waits for (see `demanded`) and that get no certificate for now."""
+        self.on_outcome: Callable[[], None] = lambda: None
+        """Told when an attempt at such a name has ended: it is time to look at the store, and at what is due."""
 
     # What is wanted
 
@@ -91,12 +96,25 @@ class Manager:
                 self._complete(entry)
 
     def demanded(self, name: str) -> None:
-        """A client has asked for a name that has no certificate."""
-        demand = self._demand
-        if demand is None or name in self._entries or not demand.admits(name, self._clock.now()):
+        """A client waits for a certificate for this name. If it gets none now, `on_denied` is told."""
+        demand, known = self._demand, self._entries
+        if name not in known and len(known) < _MOST and demand is not None and demand.admits(name, self._clock.now()):
+            known[name] = Entry(Wanted(name, (name,)), state=State(on_demand=True))
+        self._awaited.add(name)
+        self._conclude(name)
+
+    def _conclude(self, name: str) -> None:
+        """Nobody waits for a name in vain, nor for one whose certificate is there: that is seen in the store."""
+        if name not in self._awaited or name in self._running:
             return
-        if len(self._entries) < _MOST:
-            self._entries[name] = Entry(Wanted(name, (name,)), state=State(on_demand=True))
+        entry, now = self._entries.get(name), self._clock.now()
+        if entry is not None and not (entry.held is not None and entry.fits and entry.held.not_after > now):
+            if entry.next_attempt(tuple(self._clients), self._pauses, now)[0] <= now + _ELSEWHERE:
+                return  # it is tried again soon, or another front door is at it
+            entry = None
+        self._awaited.discard(name)
+        if entry is None:
+            self.on_denied(name)
 
     def _adopt_demanded(self) -> None:
         """Goes on keeping what was made on demand before."""
@@ -191,6 +209,9 @@ class Manager:
             entry = self._entries.get(name)
             if entry is not None:
                 entry.busy_until = self._clock.now() + HOUR
+        if name in self._awaited and not task.cancelled():
+            self._conclude(name)
+            self.on_outcome()
 
     # Attempts
 

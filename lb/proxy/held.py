@@ -1,0 +1,163 @@
+"""TLS handshakes that are held because the certificate for their name is only being made.
+
+A name is asked about when somebody first wants it. Who comes for it meanwhile is held, too, until it is there
+(`arrived`), until it is said that there will be none (`deny`), until its own patience ends or it leaves. What was
+denied is refused at once for a while, so that it is not asked about again and again.
+
+Names come from anyone, so everything is bounded: places for connections, a part of them for one client, names that are
+known. It does not know TLS, sockets or how a certificate is made: times are passed in, in seconds of the monotonic
+clock, and connections are told to go on or that they are turned down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from typing import Protocol
+
+_FORGET = 60.0  # seconds for which a name that was asked about counts as being made, where no answer comes
+_DENIED = 5.0  # seconds for which a name is refused without another question
+_MOST_NAMES = 1000
+_SHARE = 8  # one client gets one place in so many
+
+
+class Waiter(Hashable, Protocol):
+    """A connection in the middle of its handshake."""
+
+    def go_on(self) -> None:
+        """Its certificate is there, or was a moment ago."""
+
+    def turn_down(self) -> None:
+        """There will be none in time."""
+
+
+class _Name:
+    """`until` it counts as asked about or, if `denied`, is refused."""
+
+    __slots__ = ("denied", "until", "waiters")
+
+    def __init__(self, until: float) -> None:
+        self.until = until
+        self.denied = False
+        self.waiters: dict[Waiter, None] = {}
+
+
+class Held:
+    """The held handshakes of one worker. `admits` says whether a name may be asked about now: not too often, not too
+    many.
+    """
+
+    def __init__(self, admits: Callable[[str, float], bool]) -> None:
+        self._admits = admits
+        self._names: dict[str, _Name] = {}
+        self._waiting: dict[Waiter, tuple[str, int]] = {}  # → name, client
+        self._by_client: dict[int, int] = {}
+        self._asked = ""
+        self._closed = False
+        self.on_miss: Callable[[str], None] = lambda _: None
+        """Asks for a certificate for this name."""
+
+    # What a handshake asks
+
+    def may_hold(self, name: str, now: float) -> bool:
+        """Whether a handshake for this name, which has no certificate, is to wait; `hold` follows at once if so."""
+        if self._closed:
+            return False
+        self._asked = name
+        known = self._known(name, now)
+        return known is None or not known.denied
+
+    def is_new(self, now: float) -> bool:
+        """Whether the name of the handshake that is to wait has not been asked about."""
+        return self._known(self._asked, now) is None
+
+    def hold(self, waiter: Waiter, client: int, places: int, now: float) -> bool:
+        """Let this connection wait for the name that `may_hold` was asked about: False where it cannot.
+
+        `client` is whose connection it is, 0 for one that nothing is counted for; `places` how many may wait.
+        """
+        name = self._asked
+        self.mention(name, now)
+        known = self._known(name, now)
+        if known is None or known.denied or len(self._waiting) >= places:
+            return False
+        if client:
+            count = self._by_client.get(client, 0)
+            if count >= max(places // _SHARE, 1):
+                return False
+            self._by_client[client] = count + 1
+        known.waiters[waiter] = None
+        self._waiting[waiter] = name, client
+        return True
+
+    def mention(self, name: str, now: float) -> None:
+        """Ask for a certificate for this name, unless that was done just now."""
+        known = self._known(name, now)
+        if (known is not None and known.denied) or (known is None and not self._has_room(now)):
+            return
+        if self._admits(name, now):
+            if known is None:
+                known = self._names[name] = _Name(0.0)
+            known.until = now + _FORGET
+            self.on_miss(name)
+
+    def leave(self, waiter: Waiter) -> None:
+        """Let this connection wait no more, if it did."""
+        name, client = self._waiting.pop(waiter, ("", 0))
+        if name:
+            self._names[name].waiters.pop(waiter)
+        if client:
+            self._by_client[client] -= 1
+            if not self._by_client[client]:
+                del self._by_client[client]
+
+    # What becomes of names
+
+    def arrived(self, covers: Callable[[str], bool], wanted: Callable[[str], bool]) -> None:
+        """There are other certificates: who has one by now goes on; whose name may not have one any more is refused."""
+        for name in list(self._names):
+            if covers(name):
+                for waiter in self._forget(name):
+                    waiter.go_on()
+            elif not wanted(name):
+                for waiter in self._forget(name):
+                    waiter.turn_down()
+
+    def deny(self, name: str, now: float) -> None:
+        """Turn down whoever waits for this name, and who comes for it soon: it gets no certificate now."""
+        if name in self._names:
+            waiters = self._forget(name)
+            known = self._names[name] = _Name(now + _DENIED)
+            known.denied = True
+            for waiter in waiters:
+                waiter.turn_down()
+
+    def ask_again(self) -> None:
+        """Whoever was asked may have forgotten it all: ask for every name that somebody waits for."""
+        for name, known in self._names.items():
+            if known.waiters:
+                self.on_miss(name)
+
+    def close(self) -> None:
+        """Hold nobody any more."""
+        self._closed = True
+        for name in list(self._names):
+            for waiter in self._forget(name):
+                waiter.turn_down()
+
+    def _known(self, name: str, now: float) -> _Name | None:
+        known = self._names.get(name)
+        return None if known is None or (now >= known.until and not known.waiters) else known
+
+    def _has_room(self, now: float) -> bool:
+        if len(self._names) >= _MOST_NAMES:
+            for name in [name for name in self._names if self._known(name, now) is None]:
+                del self._names[name]
+        return len(self._names) < _MOST_NAMES
+
+    def _forget(self, name: str) -> list[Waiter]:
+        """Those who waited for it, who do so no more."""
+        waiters = list(self._names[name].waiters)
+        for waiter in waiters:
+            self.leave(waiter)
+        del self._names[name]
+        return waiters
