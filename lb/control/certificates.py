@@ -45,13 +45,14 @@ _KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs
 @dataclass(frozen=True, slots=True)
 class CertificatesAssignment:
     """All that the process inherits: `http` and `https` are where the workers listen, `upkeep` what else is looked
-    after.
+    after, `demanded` who may know a name that a client misses.
     """
 
     config: Config
     http: tuple[Endpoint, ...]
     https: tuple[Endpoint, ...]
     upkeep: Upkeep
+    demanded: Callable[[str], bool]
 
 
 def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
@@ -95,7 +96,9 @@ class _Certificates:
         self._stirred.set()
 
     def _heard(self, message: Message) -> None:
-        if message.verb == "missing" and len(self._missing) < _MOST_MISSING:
+        if message.verb == "missing" and message.rest and self._assignment.demanded(message.rest):
+            self._channel.say("certificates")
+        elif message.verb == "missing" and len(self._missing) < _MOST_MISSING:
             self._missing.append(message.rest)
             self._stirred.set()
         message.drop()

@@ -134,11 +134,13 @@ class Edition:
                 return *config.tls.certificates, *local.files()
 
             if config.tls.acme is None:
-                return run_upkeep(Upkeep(ground.contexts, files, Watch(Store(config.tls.store)).changed), line)
+                return run_upkeep(
+                    Upkeep(ground.contexts, files, Watch(Store(config.tls.store)).changed), line, local.demanded
+                )
             from lb.control.certificates import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 
             upkeep = Upkeep(ground.contexts, files)
-            return run_certificates(CertificatesAssignment(config, http, https, upkeep), line)
+            return run_certificates(CertificatesAssignment(config, http, https, upkeep, local.demanded), line)
 
         names = all_bound_names(config)
         if config.tls.acme is None:

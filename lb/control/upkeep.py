@@ -11,20 +11,29 @@ import asyncio
 import signal
 import socket
 import time
+from collections.abc import Callable
 
 from lb.tls.upkeep import Upkeep
-from lb.worker.channel import Channel
+from lb.worker.channel import Channel, Message
 
 _INTERVAL = 2.0  # seconds between two looks
 _SHARE = 20.0  # and at least so many times what a look takes: thousands of files must not keep a processor busy
 
 
-def run_upkeep(upkeep: Upkeep, line: socket.socket) -> int:
-    """Looks until SIGTERM or the supervisor's death; returns the exit status 0."""
+def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bool]) -> int:
+    """Looks until SIGTERM or the supervisor's death; returns the exit status 0. `demanded` is told of names that
+    clients miss, and says whether there is something new now.
+    """
     loop = asyncio.new_event_loop()
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
-    channel = Channel(loop, line, loop.stop)
+
+    def heard(message: Message) -> None:
+        if message.verb == "missing" and message.rest:
+            channel.say(*(("certificates",) if demanded(message.rest) else ("denied", message.rest)))
+        message.drop()
+
+    channel = Channel(loop, line, loop.stop, heard)
     keep_up(loop, upkeep, channel)
     channel.say_ready()
     loop.run_forever()

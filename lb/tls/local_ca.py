@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import getpass
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from pathlib import Path
@@ -30,13 +30,14 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from lb.config.model import CertificateFiles
 from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS
 from lb.tls.atomic import write_file
-from lb.tls.certificate import TlsError, load_certificate, utc_now
+from lb.tls.certificate import TlsError, load_certificate, utc_now, wildcard_of
 from lb.tls.local import locked
 
 SPARE = 3 * 86400.0
 """Seconds before its end when a certificate is made anew."""
 
 _ROOT_LIFETIME, _LIFETIME = timedelta(days=3650), timedelta(days=7)
+_MOST_MORE = 100  # names under wildcards; each makes a handshake longer
 _LAG = timedelta(hours=1)  # clocks of virtual machines lag
 
 
@@ -53,14 +54,22 @@ class LocalCa:
         """The file of the certificate that is presented, and its key; it need not be there."""
         return self._files.cert
 
-    def certificate(self, names: Sequence[str]) -> CertificateFiles:
+    def certificate(
+        self, names: Iterable[str], wildcards: Collection[str] = (), more: Collection[str] = ()
+    ) -> CertificateFiles:
         """One certificate for all of these names, made if there is none, or it ends soon, or is for others; and the
-        authority with it. Raises OSError.
+        authority with it. It is for `more`, too, and goes on being so as long as one of the `wildcards` covers them.
+
+        Raises OSError.
         """
         self._directory.mkdir(parents=True, exist_ok=True)
         with locked(self._directory):
-            if not self._fits(frozenset(names)):
-                self._make(names)
+            before = frozenset(name for name in self._names() if wildcard_of(name) in wildcards)
+            wanted = frozenset((*names, *before))
+            if len(before) < _MOST_MORE:
+                wanted |= frozenset(more)
+            if not self._fits(wanted):
+                self._make(sorted(wanted))
         return self._files
 
     def ensure_root(self) -> Path:
@@ -69,6 +78,12 @@ class LocalCa:
         with locked(self._directory):
             self._load_root()
         return self.root
+
+    def _names(self) -> frozenset[str]:
+        try:
+            return load_certificate(self._files).names
+        except TlsError:
+            return frozenset()
 
     def _fits(self, names: frozenset[str]) -> bool:
         try:

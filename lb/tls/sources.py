@@ -12,10 +12,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from lb.config.model import CertificateFiles, Config
-from lb.config.names import is_local
+from lb.config.names import is_label, is_local
 from lb.tls.acme.held import Held, HeldFiles
 from lb.tls.acme.store import Store
-from lb.tls.acme.wanted import all_bound_names, demand_wildcards, possible_types
+from lb.tls.acme.wanted import all_bound_names, demand_wildcards, local_wildcards, possible_types
 from lb.tls.authority import ClientAuth
 from lb.tls.certificate import Certificate, TlsError, load_certificate, wildcard_of
 from lb.tls.local_ca import LocalCa
@@ -40,19 +40,29 @@ class LocalSource:
     """The certificate for a configuration's local names, as far as its own files have none for them."""
 
     def __init__(self, config: Config) -> None:
-        self.names = _uncovered(config, sorted(filter(is_local, all_bound_names(config))))
+        self._wildcards = local_wildcards(config)
+        local = set(filter(is_local, all_bound_names(config))) - self._wildcards
+        self.names = _uncovered(config, sorted(local))
         self._authority = LocalCa(config.tls.store)
         self._failed = False
 
     def files(self) -> tuple[CertificateFiles, ...]:
         """It is made when it is first asked for, and when it ends soon; where it cannot be, the log says so once."""
-        if not self.names:
+        if not self.names and not (self._wildcards and self._authority.served.exists()):
             return ()
+        return self._make(())
+
+    def demanded(self, name: str) -> bool:
+        """A client has asked for a name that has no certificate: whether it is one of ours, and has one now."""
+        is_name = wildcard_of(name) in self._wildcards and is_label(name.partition(".")[0])
+        return is_name and bool(self._make((name,)))
+
+    def _make(self, more: tuple[str, ...]) -> tuple[CertificateFiles, ...]:
         try:
-            return (self._authority.certificate(self.names),)
+            return (self._authority.certificate(self.names, self._wildcards, more),)
         except OSError as error:
             if not self._failed:
-                log.error("no certificate can be made for %s: %s", ", ".join(self.names), error)  # noqa: TRY400
+                log.error("no certificate can be made for %s: %s", ", ".join((*self.names, *more)), error)  # noqa: TRY400
             self._failed = True
             return ()
 
@@ -100,7 +110,8 @@ def handshake_policy(config: Config) -> Policy:
     clients = {name: auths.get(name) for name in all_bound_names(config) if name in auths or wildcard_of(name) in auths}
     acme = config.tls.acme
     asked = acme is not None and "tls-alpn-01" in possible_types(config, acme)
-    return Policy(clients, Store(config.tls.store).challenges if asked else None, demand_wildcards(config))
+    demanded = demand_wildcards(config) | local_wildcards(config)
+    return Policy(clients, Store(config.tls.store).challenges if asked else None, demanded)
 
 
 def challenge_directories(config: Config) -> tuple[Path, ...]:

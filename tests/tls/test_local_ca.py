@@ -129,3 +129,20 @@ def test_nobody_is_deceived_by_a_stolen_key(authority: LocalCa, tmp_path: Path, 
     write_key(files.key, key)
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
         shake(Contexts([files]), trusting(authority), name)
+
+
+def test_names_under_wildcards_are_kept_while_the_wildcard_is_bound(authority: LocalCa) -> None:
+    # spec: T5
+    def names(wildcards: tuple[str, ...], *more: str) -> frozenset[str]:
+        return load_certificate(authority.certificate(["app.localhost"], wildcards, more)).names
+
+    assert names(("*.test",), "shop.test") == {"app.localhost", "shop.test"}
+    assert names(("*.test",), "blog.test") == {"app.localhost", "shop.test", "blog.test"}
+    assert names(("*.test",)) == {"app.localhost", "shop.test", "blog.test"}
+    assert names(()) == {"app.localhost"}
+
+
+def test_names_under_wildcards_are_bounded(authority: LocalCa) -> None:
+    # spec: T5
+    authority.certificate([], ["*.test"], [f"{number}.test" for number in range(100)])
+    assert len(load_certificate(authority.certificate([], ["*.test"], ["one-more.test"])).names) == 100

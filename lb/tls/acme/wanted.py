@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from lb.config.acme import DIRECTORIES, Acme, ChallengeType
 from lb.config.model import App, Config
-from lb.config.names import CATCH_ALL, is_local, is_staging, shared_names
+from lb.config.names import CATCH_ALL, LOCAL_TOPS, is_local, is_staging, shared_names
 
 _MOST_NAMES = 100  # in one certificate; Let's Encrypt's limit
 # Names under these are nobody's on the internet: no public CA can know whose they are.
@@ -75,6 +75,13 @@ def demand_wildcards(config: Config) -> frozenset[str]:
     if acme is None or config.tls.on_demand is None or "dns-01" in possible_types(config, acme):
         return frozenset()
     return frozenset(name for name in all_bound_names(config) if name.startswith("*.") and not is_local(name))
+
+
+def local_wildcards(config: Config) -> frozenset[str]:
+    """Bound wildcards right under `localhost` or `test`. Clients take them for as bad as `*.com` and believe no
+    certificate that has them, so that names under them need to be in one themselves.
+    """
+    return all_bound_names(config) & {f"*.{top}" for top in LOCAL_TOPS}
 
 
 def possible_types(config: Config, acme: Acme) -> tuple[ChallengeType, ...]:
