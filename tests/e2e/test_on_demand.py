@@ -227,6 +227,18 @@ def test_a_reload_lets_wait_who_waits(there: Demanded, tmp_path: Path) -> None:
         assert first.outcome() == 200
 
 
+def test_who_waits_at_a_worker_that_retires_is_refused(there: Demanded, tmp_path: Path) -> None:
+    there.ca.delay("newOrder", 60)
+    with Instance(echo()) as instance:
+        with FrontDoor(config(there, instance), tmp_path) as opened:
+            waiting = [Shake(opened, "a.example.com") for _ in range(20)]
+            wait_for(lambda: there.asked, "the question")
+            assert opened.reload(config(there, instance, workers=1))
+            wait_for(lambda: any(is_refusal(one.result) for one in waiting), "a refusal")
+        # Those that the other worker had went on waiting, until the front door ended.
+        assert all(is_refusal(one.outcome()) for one in waiting)
+
+
 def test_a_reload_without_on_demand_refuses_who_waits(there: Demanded, tmp_path: Path) -> None:
     there.ca.delay("newOrder", 20)
     with Instance(echo()) as instance:
