@@ -296,8 +296,9 @@ class Client(Wire):
             self._await_end()
             return
         self.arm()
-        if self.exchange is not None:
-            self.exchange.client_drained()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.client_drained()
         elif self.paused and not self.full:
             self._next_request()
 
@@ -373,8 +374,8 @@ class Client(Wire):
             self._silent = False
             self.engine.room.spoke(self)
         self.deadline = NEVER
-        self.exchange = Exchange(self.engine, self, head)
-        self.exchange.start()
+        exchange = self.exchange = Exchange(self.engine, self, head)
+        exchange.start()
 
     def shake_hands(self, contexts: Terminator) -> None:
         """Speak TLS, beginning with a handshake, which has a time of its own."""
@@ -396,8 +397,8 @@ class Client(Wire):
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
         self._begun = False
-        self.exchange = Exchange(self.engine, self, None)
-        self.exchange.refuse(error)
+        exchange = self.exchange = Exchange(self.engine, self, None)
+        exchange.refuse(error)
 
 
 class ClientListener(Listener):

@@ -293,13 +293,12 @@ class Exchange:
             text += b"\r\n"
         if self.request is None:
             upstream.send(text)
-        else:
-            try:
-                self._send_body(text)
-            except ProxyError as error:
-                self.fail(error)
-                return
-        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+            return
+        try:
+            self._send_body(text)
+        except ProxyError as error:
+            self.fail(error)
 
     def _send_body(self, prefix: bytes) -> None:
         """What has come of the request's body, behind `prefix`. Raises ProxyError."""

@@ -21,7 +21,8 @@ _POOLED = 256  # idle connections kept for an instance
 
 class Upstream(Wire):
     """One connection to an instance. `exchange` is whom it serves, None while it is idle; `reused` that it has served
-    before.
+    before. Whoever calls an exchange holds it by a name of his own: it may end in that call, and nobody else knows it
+    then.
     """
 
     __slots__ = ("engine", "exchange", "idle_since", "instance", "pooled", "reused")
@@ -36,30 +37,35 @@ class Upstream(Wire):
         self.deadline = NEVER
 
     def connected(self) -> None:
-        if self.exchange is not None:
-            self.exchange.upstream_connected()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_connected()
 
     def connect_failed(self, error: int) -> None:
         self.engine.deadlines.forget(self)
-        if self.exchange is not None:
-            self.exchange.upstream_refused(self, connecting_cause(error))
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_refused(self, connecting_cause(error))
 
     def received(self) -> None:
-        if self.exchange is not None:
-            self.exchange.response_data()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.response_data()
         else:
             self.abort()  # bytes that nobody asked for
 
     def ended(self) -> None:
-        if self.exchange is not None:
-            self.exchange.upstream_ended()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_ended()
         else:
             self.instance.closed_idle(self.engine.poller.now - self.idle_since)
             self.abort()
 
     def drained(self) -> None:
-        if self.exchange is not None:
-            self.exchange.upstream_drained()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_drained()
 
     def lost(self) -> None:
         self.engine.deadlines.forget(self)
@@ -72,8 +78,9 @@ class Upstream(Wire):
             self.instance.idle.remove(self)
 
     def expired(self) -> None:
-        if self.exchange is not None:
-            self.exchange.upstream_late()
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_late()
         else:
             self.abort()
 

@@ -66,3 +66,19 @@ def _send_until_stuck(sock: socket.socket) -> int:
         return sent
 
     return wait_until_still(more, "the upload")
+
+
+def test_with_half_a_body_before_the_instance_is_reached(tmp_path: Path) -> None:
+    # The end of the client and that of the connecting come in one round, so the exchange ends while it begins to send.
+    def script(peer: Peer) -> None:
+        peer.wait_gone()
+
+    with Instance(script) as instance, FrontDoor(configure(instance.address), tmp_path) as door:
+        workers = door.workers
+        for number in range(20):
+            with door.connect() as client:
+                client.send(message(f"POST /{number}", "Content-Length: 1000") + b"x" * 500)
+                client.half_close()
+                assert client.rest() == b""
+        door.wait_log_where(lambda entries: len(entries) >= 20, "every one of them to be told of")
+        assert door.workers == workers
