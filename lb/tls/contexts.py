@@ -65,7 +65,8 @@ class Contexts:
         self.presented = presented
         self.tickets.follow()
         policy = presented.policy
-        self._hellos.listen(policy.challenges is not None or any(policy.clients.values()) or bool(policy.demanded))
+        all_hellos = any(policy.clients.values()) or bool(policy.demanded)
+        self._hellos.listen(all_hellos or policy.challenges is not None, b"" if all_hellos else ACME_ONLY)
         self.held.arrived(
             lambda name: presented.find(name) is not None, lambda name: wildcard_of(name) in policy.demanded
         )

@@ -36,14 +36,18 @@ class Hellos:
         self._told = told
         self._asked = HelloCallback(self._heard)
         self._place, self._size = c_void_p(), c_size_t()
+        self._sought = 0  # size of the only list of protocols that is of interest; 0: any
 
     @property
     def can_listen(self) -> bool:
         """Not where OpenSSL cannot be reached."""
         return self._openssl is not None
 
-    def listen(self, wanted: bool) -> None:
-        """Be told from the next handshake on, or no more."""
+    def listen(self, wanted: bool, protocols: bytes = b"") -> None:
+        """Be told from the next handshake on, or no more. Where only one list of `protocols` is of interest, clients
+        that cannot have sent it are told of without their name and theirs: reading these is most of what it costs.
+        """
+        self._sought = len(protocols)
         if self._openssl is not None:
             asked = self._asked if wanted else None
             self._openssl.SSL_CTX_set_client_hello_cb(context_pointer(self._context), asked, None)
@@ -60,10 +64,17 @@ class Hellos:
     def _heard(self, connection: int, _alert: int, _argument: int) -> int:
         openssl = self._openssl
         if openssl is not None:
+            if self._sought and not self._is_sought(openssl, connection):
+                self._told(connection, None, b"")
+                return _GO_ON
             name = self._extension(openssl, connection, _SERVER_NAME)
             if self._told(connection, _host_name(name), self._extension(openssl, connection, _ALPN)):
                 return _HOLD
         return _GO_ON
+
+    def _is_sought(self, openssl: OpenSsl, connection: int) -> bool:
+        there = openssl.SSL_client_hello_get0_ext(connection, _ALPN, byref(self._place), byref(self._size))
+        return bool(there == 1 and self._size.value == self._sought)
 
     def _extension(self, openssl: OpenSsl, connection: int, number: int) -> bytes:
         if openssl.SSL_client_hello_get0_ext(connection, number, byref(self._place), byref(self._size)) != 1:

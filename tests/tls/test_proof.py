@@ -109,3 +109,18 @@ def test_no_other_name_finds_a_file(store: Store, name: str) -> None:
     (store.challenges / "half.example.alpn").write_bytes(b"-----BEGIN PRIVATE KEY-----\n")
     (store.challenges / "dir.alpn").mkdir()
     assert challenge_entry(store.challenges, name) is None
+
+
+# spec: T6
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1 is deprecated:DeprecationWarning")
+def test_an_authoritys_handshake_that_fails_early_leaves_nothing_to_the_next_client(contexts: Contexts) -> None:
+    old = client_context(None)
+    old.set_ciphers("ALL:@SECLEVEL=0")
+    old.minimum_version, old.maximum_version = ssl.TLSVersion.TLSv1_1, ssl.TLSVersion.TLSv1_1
+    old.set_alpn_protocols(["acme-tls/1"])
+    with pytest.raises(ssl.SSLError, match=r"(?i)version"):
+        shake(contexts, old, NAME)
+    pair = ask(contexts, "old.example", ["http/1.1"])
+    assert presented(pair).extensions.get_extension_for_class(x509.SubjectAlternativeName).value.get_values_for_type(
+        x509.DNSName
+    ) == ["old.example"]
