@@ -10,12 +10,14 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from lb.config.choices import any_of, nearest
+from lb.config.choices import any_of, nearest, parse_choice
+from lb.config.foreign import FOREIGN_BALANCES
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
 
 NAME_PATTERN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2, which header fields and cookies are named by
 HASH_PATTERN = rf"client_address|uri|(header|cookie):\s*{NAME_PATTERN}"
+BALANCES = ("round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky")
 SHARE_PATTERN = r"[0-9]+(\.[0-9]+)? ?%"
 
 _NAME = re.compile(NAME_PATTERN, re.ASCII)
@@ -23,6 +25,14 @@ _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?%", re.ASCII)
 _PLAIN = ("client_address", "uri")
 _NAMED = ("header", "cookie")
 _LONGEST_SHARE = 12  # characters
+
+
+def parse_balance(value: object) -> str:
+    """The name of a way to balance; others' names lead to ours."""
+    word = re.split(r"[\s(]", value.strip(), maxsplit=1)[0] if isinstance(value, str) else ""
+    if value not in BALANCES and (ours := FOREIGN_BALANCES.get(word.lower().replace("-", "_"))):
+        raise BadValueError(f"{quoted(value)} is not known here", f"here this is {ours}")
+    return parse_choice(value, BALANCES)
 
 
 def parse_hash(value: object) -> str:

@@ -85,14 +85,14 @@ def _missing_key(path: KeyPath, origin: Origin) -> Problem:
 
 
 def _unknown_key(path: KeyPath) -> tuple[str, str]:
-    """What to say about a key that its section does not have: a near name here, one elsewhere, one of another proxy."""
+    """What to say about a key that its section does not have: one of another proxy, a near name here, one elsewhere."""
     *around, last = path
     key, section = str(last), _section(tuple(around))
     where = f" in {dotted(tuple(around))}" if around else ""
-    if near := nearest(key, section.model_fields):
-        return f"unknown key {quoted(key)}{where}: did you mean {quoted(near)}?", ""
     if foreign := FOREIGN_KEYS.get(key.lower().replace("-", "_")):
         return f"unknown key {quoted(key)}{where}", f"here this is {foreign}"
+    if near := nearest(key, section.model_fields):
+        return f"unknown key {quoted(key)}{where}: did you mean {quoted(near)}?", ""
     everywhere = _all_keys()
     if near := nearest(key, everywhere, _LIKE_ENOUGH_ELSEWHERE):
         return f"unknown key {quoted(key)}{where}", f"{quoted(near)} belongs {any_of(everywhere[near])}"

@@ -215,7 +215,7 @@ LogFormat = Annotated[
 ]
 Balance = Annotated[
     Literal["round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"],
-    choice("round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"),
+    BeforeValidator(balancing.parse_balance),
 ]
 HashOn = Annotated[
     str,

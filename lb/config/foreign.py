@@ -1,4 +1,4 @@
-"""What people who know other proxies write → what it is here. A list of words, nothing else."""
+"""What people who know other proxies write → what it is here: keys, and ways of balancing. Words, nothing else."""
 
 from __future__ import annotations
 
@@ -7,6 +7,47 @@ _HEALTH = "apps.<name>.production.health_uri, health_interval and so on"
 _DOMAINS = "apps.<name>.domains"
 _CERTIFICATES = "tls.certificates, a list of {cert: …, key: …}"
 _TRUSTED = "trusted_proxies, with cdn: true on the domain"
+_BALANCE = "balance: round_robin, least_connections, power_of_two, consistent_hash or sticky"
+_BY_ADDRESS = "consistent_hash, with hash_on: client_address"
+_BY_URI = "consistent_hash, with hash_on: uri"
+_BY_HEADER = "consistent_hash, with hash_on: header:NAME"
+_RANDOM = "power_of_two: of two instances picked at random, the one with fewer requests"
+_IN_TURN = "round_robin"
+_NO_STANDBY = "not to be had: every instance gets requests, and one that fails is passed over"
+
+FOREIGN_BALANCES = {
+    # nginx
+    "ip_hash": _BY_ADDRESS,
+    "least_conn": "least_connections",
+    "least_time": "least_connections",
+    "hash": "consistent_hash, with hash_on: client_address, uri, header:NAME or cookie:NAME",
+    "random": _RANDOM,
+    "backup": _NO_STANDBY,
+    # HAProxy
+    "source": _BY_ADDRESS,
+    "leastconn": "least_connections",
+    "roundrobin": _IN_TURN,
+    "static_rr": _IN_TURN,
+    "first": _NO_STANDBY,
+    "uri": _BY_URI,
+    "url_param": _BY_URI,
+    "hdr": _BY_HEADER,
+    # Caddy, Traefik, Envoy and others
+    "client_ip_hash": _BY_ADDRESS,
+    "ip": _BY_ADDRESS,
+    "uri_hash": _BY_URI,
+    "query": _BY_URI,
+    "header": _BY_HEADER,
+    "cookie": "sticky",
+    "random_choose": _RANDOM,
+    "p2c": _RANDOM,
+    "rr": _IN_TURN,
+    "wrr": _IN_TURN,
+    "weighted_round_robin": _IN_TURN,
+    "least_request": "least_connections",
+    "ring_hash": "consistent_hash",
+    "maglev": "consistent_hash",
+}
 
 FOREIGN_KEYS = {
     # nginx
@@ -39,6 +80,11 @@ FOREIGN_KEYS = {
     "gzip": "compression",
     "gzip_min_length": "compression.min_size",
     "gzip_types": "compression.types",
+    "ip_hash": f"balance: {_BY_ADDRESS}",
+    "least_conn": "balance: least_connections",
+    "keepalive": "not needed: connections to instances are kept as long as they last",
+    "proxy_next_upstream": "not needed: what no instance accepted is tried on another one; see retry_budget",
+    "weight": "not needed: balance: least_connections gives a faster instance more",
     "resolver": "not needed: the system's resolver is asked, every dns_interval",
     # HAProxy
     "backend": _INSTANCES,
@@ -47,6 +93,9 @@ FOREIGN_KEYS = {
     "frontend": "listen, and apps.<name>.domains",
     "maxconn": "limits.connections",
     "nbthread": "workers",
+    "cookie": "balance: sticky, and sticky_cookie for the cookie's name",
+    "stick_table": "balance: sticky",
+    "option": _HEALTH,
     "timeout_client": "timeouts.read",
     "timeout_connect": "timeouts.connect",
     "timeout_http_request": "timeouts.head",
@@ -67,7 +116,14 @@ FOREIGN_KEYS = {
     "healthcheck": _HEALTH,
     "host": _DOMAINS,
     "hosts": _DOMAINS,
-    "lb_policy": "apps.<name>.production.balance",
+    "lb_policy": _BALANCE,
+    "policy": _BALANCE,
+    "algorithm": _BALANCE,
+    "strategy": _BALANCE,
+    "sticky": "balance: sticky",
+    "sticky_session": "balance: sticky",
+    "sticky_sessions": "balance: sticky",
+    "session_affinity": "balance: sticky",
     "max_body": "limits.body",
     "port": "listen.http, such as :80",
     "ports": "listen.http and listen.https",

@@ -31,6 +31,7 @@ _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\
 _YAML_TAG = "tag:yaml.org,2002:"  # what "!!" stands for
 _OPENING = ('"', "'", "[", "{")
 _TAGS = {None, "!", *(_YAML_TAG + kind for kind in ("str", "seq", "map"))}
+_ALIKE = 0.75  # of two names for one to be a misspelling of the other: sohp is, of shop; web is not, of lb
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,11 @@ def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
         with path.open("rb") as file:
             data = file.read(_LARGEST_FILE + 1)
     except IsADirectoryError:
-        near = [name for name in _names_in(path) if name.endswith((".yaml", ".yml"))][:1]
-        _refuse_file(str(path), "this is a directory, not a file", f"did you mean {path / near[0]}?" if near else "")
+        inside = _configurations(path)[:1]
+        _refuse_file(str(path), "this is a directory, not a file", f"did you mean {inside[0]}?" if inside else "")
     except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, _names_in(path.parent), n=1)
-        _refuse_file(str(path), "there is no such file", f"did you mean {path.parent / near[0]}?" if near else "")
+        near = _near(path)
+        _refuse_file(str(path), "there is no such file", f"did you mean {near}?" if near is not None else "")
     except PermissionError:
         _refuse_file(str(path), "this file may not be read", "give the user that runs lb the right to read it")
     except (OSError, ValueError) as error:
@@ -229,8 +230,15 @@ def _refuse_file(name: str, message: str, hint: str = "") -> NoReturn:
     raise ConfigErrors([Problem(printable(name), 0, 0, message, hint=printable(hint))])
 
 
-def _names_in(directory: Path) -> list[str]:
+def _near(missing: Path) -> Path | None:
+    """The configuration whose name is most probably meant: only a misspelling counts, not whatever else lies there."""
+    stems = {path.stem: path for path in _configurations(missing.parent)}
+    near = difflib.get_close_matches(missing.stem, stems, n=1, cutoff=_ALIKE)
+    return stems[near[0]] if near else None
+
+
+def _configurations(directory: Path) -> list[Path]:
     try:
-        return sorted(entry.name for entry in directory.iterdir())
+        return sorted(path for path in directory.iterdir() if path.suffix in {".yaml", ".yml"})
     except OSError:
         return []

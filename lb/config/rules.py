@@ -7,64 +7,20 @@ missing asks `is_certain` first, so that no one mistake is reported twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from ipaddress import ip_address
 
 from lb.config import names
 from lb.config.acme import WITH_BINDING, Acme
-from lb.config.choices import nearest
-from lb.config.model import App, Config, Domain, Environment, InstanceAddress, ListenAddress
-from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
+from lb.config.environment_rules import ENVIRONMENT_RULES
+from lb.config.model import App, ListenAddress
+from lb.config.problems import KeyPath, Problem, dotted, quoted
+from lb.config.scene import EVERY_ADDRESS, Scene
 from lb.config.units import show_size
 
 _ENVIRONMENTS = ("production", "staging")
-_EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound
 # Names under these are the operator's own, so a wildcard over all of them surprises nobody.
-_ONLY_WITH = {"hash_on": "consistent_hash", "sticky_cookie": "sticky", "sticky_secret": "sticky"}
 _PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "home", "intranet"})
-
-
-@dataclass(frozen=True, slots=True)
-class Scene:
-    """What a rule sees: the configuration, where it is written, and what was refused and so is not in it."""
-
-    config: Config
-    origin: Origin
-    refused: Mapping[KeyPath, set[str | int]]  # section or list → its keys or indexes that were refused
-
-    def is_certain(self, *path: str) -> bool:
-        """Whether what the configuration has at `path` is all that the file says.
-
-        Not so when something directly in it was refused, or a key that may be a misspelling of it or of its sections.
-        """
-        around = (path[:length] for length in range(len(path)))
-        return path not in self.refused and not any(
-            nearest(str(key), [path[len(section)]])
-            for section in around
-            if section != ("apps",)  # an app has the name that it has
-            for key in self.refused.get(section, ())
-        )
-
-    def domains(self) -> Iterator[tuple[KeyPath, Domain]]:
-        for name, app in self.config.apps.items():
-            for index, domain in enumerate(app.domains):
-                yield ("apps", name, "domains", index), domain
-
-    def environments(self) -> Iterator[tuple[KeyPath, Environment]]:
-        for name, app in self.config.apps.items():
-            if app.production is not None:
-                yield ("apps", name, "production"), app.production
-            if app.staging is not None:
-                yield ("apps", name, "staging"), app.staging
-
-    def listeners(self) -> Iterator[tuple[KeyPath, ListenAddress]]:
-        listen = self.config.listen
-        for key, addresses in (("http", listen.http), ("https", listen.https)):
-            for index, address in enumerate(addresses):
-                yield ("listen", key, index), address
-        if self.config.admin is not None:
-            yield ("admin",), self.config.admin
 
 
 def check_rules(scene: Scene) -> list[Problem]:
@@ -83,10 +39,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _domains_have_environments,
         _domains_are_bound_once,
         _shared_names_are_possible,
-        _balancing_is_used,
-        _instances_are_distinct,
-        _instances_are_not_listeners,
-        _health_ports_are_possible,
+        *ENVIRONMENT_RULES,
         _cdn_redirects,
         _cdn_is_trusted,
         _wildcards_are_narrow,
@@ -119,7 +72,7 @@ def _is_same_listener(one: ListenAddress, other: ListenAddress) -> bool:
     if one.port != other.port or not one.port:
         return False
     # "" is every IPv4 and IPv6 address at once; a single address beside it is legal and gets its own connections.
-    return one.host == other.host or ("" in (one.host, other.host) and {one.host, other.host} <= _EVERY_ADDRESS)
+    return one.host == other.host or ("" in (one.host, other.host) and {one.host, other.host} <= EVERY_ADDRESS)
 
 
 def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
@@ -301,70 +254,6 @@ def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.key_problem(("apps", app), message, "shorten the name, and use no dots in it")
 
 
-def _balancing_is_used(scene: Scene) -> Iterator[Problem]:
-    for path, environment in scene.environments():
-        for key, balance in _ONLY_WITH.items():
-            used = key not in environment.model_fields_set or environment.balance == balance
-            if not used and ("balance" not in scene.refused.get(path, ())):
-                message = f"{key} is not used: balance is {environment.balance}"
-                yield scene.origin.key_problem((*path, key), message, f"write balance: {balance}", "warning")
-
-
-def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
-    for path, environment in scene.environments():
-        seen: dict[tuple[str, int, str], int] = {}
-        for index, instance in enumerate(environment.instances):
-            here = (*path, "instances", index)
-            first = seen.setdefault((instance.host, instance.port, instance.path), index)
-            if first != index:
-                where = scene.origin.where((*path, "instances", first))
-                message = f"the instance {quoted(instance.text)} stands twice in {dotted(path)}: here and {where}"
-                yield scene.origin.problem(here, message, "remove one of the two")
-
-
-def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
-    listeners = list(scene.listeners())
-    for path, environment in scene.environments():
-        for index, instance in enumerate(environment.instances):
-            for listener_path, listener in listeners:
-                if _leads_back(instance, listener):
-                    where = f"{scene.origin.name(listener_path)} {scene.origin.where(listener_path)}".lstrip()
-                    message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would go round"
-                    hint = "write the address that the app listens on"
-                    yield scene.origin.problem((*path, "instances", index), message, hint)
-                    break
-
-
-def _leads_back(instance: InstanceAddress, listener: ListenAddress) -> bool:
-    """Whether connecting to `instance` reaches `listener`, as far as can be told without asking the system."""
-    if instance.path or instance.port != listener.port:
-        return False
-    if listener.host in _EVERY_ADDRESS:
-        return _is_this_machine(instance.host)
-    return listener.host == instance.host or (instance.host == "localhost" and _is_this_machine(listener.host))
-
-
-def _health_ports_are_possible(scene: Scene) -> Iterator[Problem]:
-    for path, environment in scene.environments():
-        if environment.health_port is None:
-            continue
-        for instance in environment.instances:
-            if instance.path:
-                message = f"{quoted(instance.text)} is a Unix socket: it has no port that health_port could mean"
-                hint = "remove health_port, or put the instances with ports into an app of their own"
-                yield scene.origin.problem((*path, "health_port"), message, hint)
-                break
-
-
-def _is_this_machine(host: str) -> bool:
-    if host == "localhost" or host in _EVERY_ADDRESS:
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _cdn_redirects(scene: Scene) -> Iterator[Problem]:
     for path, domain in scene.domains():
         if domain.cdn and domain.force_https:
@@ -402,6 +291,6 @@ def _wildcards_are_narrow(scene: Scene) -> Iterator[Problem]:
 
 def _admin_is_private(scene: Scene) -> Iterator[Problem]:
     admin = scene.config.admin
-    if admin is not None and (admin.host in _EVERY_ADDRESS or ip_address(admin.host).is_global):
+    if admin is not None and (admin.host in EVERY_ADDRESS or ip_address(admin.host).is_global):
         message = f"admin listens on {quoted(admin)}, which others may reach; it asks for no password"
         yield scene.origin.problem(("admin",), message, f"write 127.0.0.1:{admin.port}", "warning")

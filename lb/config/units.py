@@ -161,25 +161,22 @@ def parse_count(value: object, least: int, most: int) -> int:
 
 
 def parse_switch(value: object) -> bool:
-    """True or False of true/false, yes/no, on/off in any case; not of quoted text and not of numbers."""
+    """True or False of true/false, yes/no, on/off in any case, with quotes or without; not of numbers."""
     if isinstance(value, bool):
         return value
-    if isinstance(value, Plain) and (switch := _SWITCHES.get(value.lower())) is not None:
+    if isinstance(value, str) and (switch := _SWITCHES.get(value.lower())) is not None:
         return switch
-    unquoted = isinstance(value, str) and value.lower() in _SWITCHES
-    raise BadValueError(
-        f"{describe(value)} is neither true nor false", "write it without quotes" if unquoted else "write true or false"
-    )
+    raise BadValueError(f"{describe(value)} is neither true nor false", "write true or false")
 
 
 def is_off(value: object) -> bool:
     """Whether `value` is a way to say "off" to a setting that can be switched off as a whole."""
-    return value is False or (isinstance(value, Plain) and _SWITCHES.get(value.lower()) is False)
+    return value is False or (isinstance(value, str) and _SWITCHES.get(value.lower()) is False)
 
 
 def is_on(value: object) -> bool:
     """Whether `value` is a way to say "on"."""
-    return value is True or (isinstance(value, Plain) and _SWITCHES.get(value.lower()) is True)
+    return value is True or (isinstance(value, str) and _SWITCHES.get(value.lower()) is True)
 
 
 def _number_text(value: object) -> str:

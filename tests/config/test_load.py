@@ -265,6 +265,11 @@ class TestFilesThatCannotBeRead:
         assert (
             said == f"{tmp_path}/shop.yml: error: there is no such file\n    hint: did you mean {tmp_path}/shop.yaml?"
         )
+        for far in ("ship-two.yaml", "s.yaml", "shop"):
+            (tmp_path / far).touch()
+        assert "shop.yaml?" in self.said(tmp_path / "sohp.yaml")
+        for name in ("lb.yaml", "web.yaml", "top.yml", "a.conf"):
+            assert self.said(tmp_path / name) == f"{tmp_path}/{name}: error: there is no such file"
         assert self.said(tmp_path / "no" / "lb.yaml") == f"{tmp_path}/no/lb.yaml: error: there is no such file"
 
     def test_directory(self, tmp_path: Path) -> None:

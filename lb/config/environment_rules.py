@@ -1,0 +1,113 @@
+"""What the settings of one environment mean together: its instances, their balancing, the checks of their health.
+
+The same kind of rules as in rules.py, which runs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from lb.config.choices import all_of
+from lb.config.model import Environment, InstanceAddress, ListenAddress
+from lb.config.problems import Problem, dotted, quoted
+from lb.config.scene import EVERY_ADDRESS, Scene
+from lb.config.units import show_duration
+
+_ONLY_WITH = {"hash_on": "consistent_hash", "sticky_cookie": "sticky", "sticky_secret": "sticky"}
+
+
+def _balancing_is_used(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        for key, balance in _ONLY_WITH.items():
+            used = key not in environment.model_fields_set or environment.balance == balance
+            if not used and ("balance" not in scene.refused.get(path, ())):
+                message = f"{key} is not used: balance is {environment.balance}"
+                yield scene.origin.key_problem((*path, key), message, f"write balance: {balance}", "warning")
+
+
+def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        seen: dict[tuple[str, int, str], int] = {}
+        for index, instance in enumerate(environment.instances):
+            here = (*path, "instances", index)
+            first = seen.setdefault((instance.host, instance.port, instance.path), index)
+            if first != index:
+                where = scene.origin.where((*path, "instances", first))
+                message = f"the instance {quoted(instance.text)} stands twice in {dotted(path)}: here and {where}"
+                yield scene.origin.problem(here, message, "remove one of the two")
+
+
+def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
+    listeners = list(scene.listeners())
+    for path, environment in scene.environments():
+        for index, instance in enumerate(environment.instances):
+            for listener_path, listener in listeners:
+                if _leads_back(instance, listener):
+                    where = f"{scene.origin.name(listener_path)} {scene.origin.where(listener_path)}".lstrip()
+                    message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would go round"
+                    hint = "write the address that the app listens on"
+                    yield scene.origin.problem((*path, "instances", index), message, hint)
+                    break
+
+
+def _leads_back(instance: InstanceAddress, listener: ListenAddress) -> bool:
+    """Whether connecting to `instance` reaches `listener`, as far as can be told without asking the system."""
+    if instance.path or instance.port != listener.port:
+        return False
+    if listener.host in EVERY_ADDRESS:
+        return _is_this_machine(instance.host)
+    return listener.host == instance.host or (instance.host == "localhost" and _is_this_machine(listener.host))
+
+
+def _health_ports_are_possible(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        if environment.health_port is None:
+            continue
+        for instance in environment.instances:
+            if instance.path:
+                message = f"{quoted(instance.text)} is a Unix socket: it has no port that health_port could mean"
+                hint = "remove health_port, or put the instances with ports into an app of their own"
+                yield scene.origin.problem((*path, "health_port"), message, hint)
+                break
+
+
+def _is_this_machine(host: str) -> bool:
+    if host == "localhost" or host in EVERY_ADDRESS:
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _checks_are_made(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        settings = (
+            (key, field.default) for key, field in Environment.model_fields.items() if key.startswith("health_")
+        )
+        # One that is written as it is anyway asks for nothing.
+        unused = [key for key, default in settings if getattr(environment, key) != default and key != "health_checks"]
+        if environment.health_checks is False and unused:
+            message = f"health_checks is off, so {all_of(unused)} {'is' if len(unused) == 1 else 'are'} not used"
+            yield scene.origin.key_problem((*path, "health_checks"), message, "remove the one or the other", "warning")
+
+
+def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        timeout, interval = environment.health_timeout, environment.health_interval
+        if environment.is_checked and "health_timeout" in environment.model_fields_set and timeout > interval:
+            figures = f"health_timeout ({show_duration(timeout)}) is longer than health_interval"
+            message = f"{figures} ({show_duration(interval)}): who does not answer is asked less often than who does"
+            hint = "lower it, or raise health_interval"
+            yield scene.origin.problem((*path, "health_timeout"), message, hint, "warning")
+
+
+ENVIRONMENT_RULES = (
+    _balancing_is_used,
+    _instances_are_distinct,
+    _instances_are_not_listeners,
+    _health_ports_are_possible,
+    _checks_are_made,
+    _checks_end_before_the_next,
+)
