@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
 import stat
 import struct
@@ -23,6 +24,7 @@ from lb.control.errors import StartError
 _QUEUE = 16  # connections that may wait to be accepted
 _SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
 _PATIENCE = 5.0  # seconds to connect
+_OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old)")  # what `_name` makes
 _SYSTEM = Path("/run/lb")  # what RuntimeDirectory=lb makes, for those who call from outside of the unit
 
 
@@ -57,16 +59,14 @@ def open_meeting(file: Path, environ: Mapping[str, str], *, succeed: bool = Fals
             for path in paths:
                 if holder := _holder(path):
                     raise StartError(
-                        f"{file} is already being served by process {holder}; `lb reload {file}` applies changes to it"
+                        f"{file} is already being served by {holder}; `lb reload {file}` applies changes to it"
                     )
-        listener = _listen(directory / f"{names[0]}.new")
-        # Renaming replaces a stale name, or a predecessor's, in one step: there is no moment without a name.
-        (directory / f"{names[0]}.new").rename(paths[0])
+        _sweep(directory)
+        with _set_aside(paths[0]):
+            listener = _listen(paths[0])
         for alias in paths[1:]:
-            new = alias.with_suffix(".new")
-            new.unlink(missing_ok=True)
-            new.symlink_to(names[0])
-            new.rename(alias)
+            alias.unlink(missing_ok=True)
+            alias.symlink_to(names[0])
         return Meeting(listener, paths, _identity(paths[0]))
 
 
@@ -77,18 +77,25 @@ def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
     """
     for directory in _directories(environ):
         for name in _names(file):
-            sock = socket.socket(socket.AF_UNIX)
-            sock.settimeout(_PATIENCE)
-            try:
-                sock.connect(str(directory / name))
-            except PermissionError:
-                sock.close()
-                raise
-            except OSError:
-                sock.close()
-            else:
+            if (sock := _connected(directory / name)) is not None:
                 return sock
     return None
+
+
+def _connected(path: Path) -> socket.socket | None:
+    """A connection to whoever listens at `path`. Raises PermissionError."""
+    sock = socket.socket(socket.AF_UNIX)
+    sock.settimeout(_PATIENCE)
+    try:
+        with _locked(path.parent, fcntl.LOCK_SH):  # a successor may just be taking over: then there is no such name
+            sock.connect(str(path))
+    except PermissionError:
+        sock.close()
+        raise
+    except OSError:
+        sock.close()
+        return None
+    return sock
 
 
 def peer(connection: socket.socket) -> int:
@@ -152,18 +159,42 @@ def _checked(directory: Path) -> Path:
 
 
 @contextmanager
-def _locked(directory: Path) -> Iterator[None]:
+def _locked(directory: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
     """Two supervisors that start at once must not both find that a name is stale."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        fcntl.flock(descriptor, how)
         yield
     finally:
         os.close(descriptor)
 
 
+def _sweep(directory: Path) -> None:
+    """Removes the names of supervisors that were killed. Needs the lock: others might be about to listen."""
+    for path in directory.iterdir():
+        if _OURS.fullmatch(path.name) and (path.is_symlink() or path.is_socket()) and not _holder(path):
+            path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _set_aside(path: Path) -> Iterator[None]:
+    """Frees the name of a predecessor who still lives; it is his again if that was in vain.
+
+    A socket has the name for good that it was bound to, so it must be the right one from the beginning.
+    """
+    aside = path.with_suffix(".old")
+    with suppress(FileNotFoundError):
+        path.rename(aside)
+    try:
+        yield
+    except BaseException:
+        with suppress(FileNotFoundError):
+            aside.rename(path)
+        raise
+    aside.unlink(missing_ok=True)
+
+
 def _listen(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(str(path))
@@ -176,17 +207,19 @@ def _listen(path: Path) -> socket.socket:
     return listener
 
 
-def _holder(path: Path) -> int:
-    """The process that listens at `path`, 0 if none does."""
+def _holder(path: Path) -> str:
+    """Who listens at `path`, "" if nobody does."""
     with socket.socket(socket.AF_UNIX) as sock:
-        sock.settimeout(_PATIENCE)
+        sock.setblocking(False)
         try:
             sock.connect(str(path))
-        except TimeoutError:
-            return -1  # somebody who does not accept
+        except BlockingIOError:
+            return "a process that takes no commands at present"  # its queue is full
+        except PermissionError:
+            return "a process of another user"
         except OSError:
-            return 0
-        return peer(sock)
+            return ""
+        return f"process {peer(sock)}"
 
 
 def _identity(path: Path) -> tuple[int, int]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,7 @@ def test_it_is_for_this_user_alone(environ: dict[str, str], tmp_path: Path) -> N
     [path] = meeting.paths
     assert path.parent == Path(environ["XDG_RUNTIME_DIR"]) / "lb"
     assert path.name.startswith("shop-")
+    assert meeting.listener.getsockname() == str(path)  # which is what `ss` shows
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     meeting.leave()
@@ -85,10 +88,87 @@ def test_what_a_dead_process_left_is_replaced(environ: dict[str, str], tmp_path:
     meeting.leave()
 
 
+def test_a_successor_that_cannot_listen_leaves_the_place_as_it_was(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "shop.yaml"
+    old = open_meeting(file, environ)
+
+    def refuse(_: Path) -> socket.socket:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rendezvous, "_listen", refuse)
+        with pytest.raises(OSError, match="No space"):
+            open_meeting(file, environ, succeed=True)
+    assert met(file, environ)
+    old.leave()
+    assert list(old.paths[0].parent.iterdir()) == []
+
+
+def test_commands_come_through_while_successors_take_over(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendezvous, "_QUEUE", 4096)  # nobody accepts here
+    file = tmp_path / "shop.yaml"
+    meetings = [open_meeting(file, environ)]
+    asked: list[bool] = []
+    stop = threading.Event()
+
+    def command() -> None:
+        while not stop.is_set():
+            asked.append(met(file, environ))
+
+    thread = threading.Thread(target=command)
+    thread.start()
+    meetings += [open_meeting(file, environ, succeed=True) for _ in range(30)]
+    stop.set()
+    thread.join()
+    for meeting in meetings:
+        meeting.leave()
+    assert len(asked) > 10
+    assert all(asked)
+
+
+def test_names_of_services_that_were_killed_go_with_the_next_start(environ: dict[str, str], tmp_path: Path) -> None:
+    link = tmp_path / "link.yaml"
+    link.symlink_to(tmp_path / "old.yaml")
+    end(open_meeting(link, environ))  # two names
+    living = open_meeting(tmp_path / "living.yaml", environ)
+    directory = living.paths[0].parent
+    foreign = ["notes.txt", "other.sock", "shop-0123456789abcdef.sock"]
+    for name in foreign:
+        (directory / name).touch()
+    meeting = open_meeting(tmp_path / "shop.yaml", environ)
+    assert {path.name for path in directory.iterdir()} == {*foreign, living.paths[0].name, meeting.paths[0].name}
+    assert met(tmp_path / "living.yaml", environ)
+    for one in (living, meeting):
+        one.leave()
+
+
+def test_one_that_does_not_accept_is_not_taken_for_dead(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "busy.yaml"
+    busy = open_meeting(file, environ)
+    with ExitStack() as waiting:
+        for _ in range(40):
+            sock = waiting.enter_context(socket.socket(socket.AF_UNIX))
+            sock.setblocking(False)
+            with suppress(BlockingIOError):
+                sock.connect(str(busy.paths[0]))
+        other = open_meeting(tmp_path / "other.yaml", environ)
+        assert busy.paths[0].exists()
+        with pytest.raises(StartError, match="already being served by a process that takes no commands at present"):
+            open_meeting(file, environ)
+    busy.leave()
+    other.leave()
+
+
 def test_a_successor_takes_over_and_keeps_it(environ: dict[str, str], tmp_path: Path) -> None:
     file = tmp_path / "shop.yaml"
     old = open_meeting(file, environ)
     new = open_meeting(file, environ, succeed=True)
+    assert new.listener.getsockname() == old.listener.getsockname() == str(new.paths[0])
+    assert list(new.paths[0].parent.iterdir()) == [new.paths[0]]
     old.leave()
     assert met(file, environ)
     new.leave()
