@@ -86,7 +86,7 @@ class Supervisor:
         self._wakeup, self._signalled = socket.socketpair()
 
     def run(self) -> int:
-        """The exit status: 0 after a drain in which every child ended well, else 1."""
+        """The exit status: 0 after a drain in which every worker ended well, else 1."""
         with self._signals():
             while True:
                 self._fill_places()
@@ -297,7 +297,8 @@ class Supervisor:
         if self._board.draining:
             if status:
                 log.warning("%s (pid %d) %s while stopping", child.role.title, pid, death_in_words(status))
-                self._status = 1
+                if child.role.slot is not None:
+                    self._status = 1  # an assistant has nothing that a client could miss
             return
         if child.retiring:
             if child.role.slot is not None or status:

@@ -72,9 +72,11 @@ class FakeWorker:
             await self.idle.wait()
 
 
-def assistant(line: socket.socket, board: Board) -> int:
+def assistant(line: socket.socket, board: Board, *, deaf: bool) -> int:
     """Says on stderr what it sees of the board when it is told to end."""
     line.send(b"ready\n")
+    if deaf:
+        time.sleep(1000)  # SIGTERM stays blocked
     signal.sigwait({signal.SIGTERM})
     print(f"assistant: {[worker.pid for worker in board.workers()]} draining={board.draining}", file=sys.stderr)
     return 0
@@ -99,7 +101,7 @@ def main() -> None:
         return 0
 
     def assist(line: socket.socket) -> int:
-        return 1 if kind == "bad assistant" else assistant(line, board)
+        return 1 if kind == "bad assistant" else assistant(line, board, deaf=kind == "deaf assistant")
 
     roles = [Role(f"worker {slot + 1}/{slots}", partial(work, slot), (sockets[slot],), slot) for slot in range(slots)]
     if "assistant" in kind:

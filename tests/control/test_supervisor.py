@@ -198,6 +198,14 @@ def test_an_assistant_that_cannot_start_does_not_end_the_service() -> None:
         assert running.wait_end() == 0
 
 
+def test_an_assistant_that_has_to_be_killed_does_not_make_the_end_a_failure() -> None:  # spec: R5
+    with service("deaf assistant") as running:
+        running.wait_ready()
+        running.signal(signal.SIGTERM)
+        assert running.wait_end() == 0
+        assert "was killed by SIGKILL: by somebody" in running.stderr
+
+
 def test_no_descriptor_is_lost_by_replacing_workers() -> None:
     with service() as running:
         running.wait_ready()
