@@ -37,6 +37,8 @@ EARLY = 1.0  # seconds; a death before is an early one
 LAST_STRAW = 5  # early deaths in a row that end the service
 _BACKOFF, _BACKOFF_LIMIT = 0.05, 10.0  # seconds: the first wait, doubled each time, and the longest
 _GRACE = 2.0  # seconds from "stop at once" to SIGKILL
+# Seconds in which the same signal again is the same wish: whoever passes a Ctrl-C on adds one to the terminal's own.
+_ECHO = 0.02
 _CHUNK = 4096
 
 
@@ -79,6 +81,7 @@ class Supervisor:
         self.reload = Reload(self._plans, self, self._notifier)
         self._announced = False
         self._retiring = False
+        self._drains_since = 0.0
         self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
         self._status = 0
@@ -136,6 +139,8 @@ class Supervisor:
 
     def _stop_asked(self, name: str) -> None:
         if self._board.draining and not self._retiring:
+            if time.monotonic() < self._drains_since + _ECHO:
+                return
             log.info("%s again: stopping at once", name)
             self._status = 1
             self._stop()
@@ -339,6 +344,7 @@ class Supervisor:
 
     def _drain(self) -> None:
         self._retiring = False
+        self._drains_since = time.monotonic()
         self._notifier.stopping("draining: running requests finish")
         self._begin_end()
         for child in self.children:
@@ -360,9 +366,11 @@ class Supervisor:
                     sock.close()  # with the worker's copy the port closes: who comes now is refused, not left waiting
 
     def _stop(self) -> None:
-        """A second SIGTERM stops a worker at once; SIGKILL follows for one that does not."""
+        """A word of ours stops a worker at once, since SIGTERM may reach it from others, too; SIGKILL follows."""
         self._kill_at = time.monotonic() + _GRACE
-        self._send_all(signal.SIGTERM)
+        for child in self.children:
+            if child.role.slot is None or not child.say("stop"):
+                child.send_signal(signal.SIGTERM)
 
     def _drained(self) -> bool:
         """Everybody is gone; the assistants are told to go when the last worker is."""

@@ -7,7 +7,7 @@ event loop. What is said:
     child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
                           denied NAME
     supervisor → child    ping · prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
-                          missing NAME · missing · denied NAME · retire · retire accepting
+                          missing NAME · missing · denied NAME · retire · retire accepting · stop
 
 What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
 asking anybody in intervals whether its parent still lives.

@@ -1,7 +1,8 @@
 """A worker: one process with an event loop that serves what it inherited, changes when it is told to, drains and goes.
 
 It knows signals, the channel to the supervisor and the engine's few methods; it does not know HTTP. Life: serving →
-draining (the first SIGTERM, or the supervisor's death) → gone. A second SIGTERM skips what is left of draining. Where
+draining (SIGTERM, or the supervisor's death) → gone. What is left of draining is skipped at a word of the supervisor's,
+not at a second SIGTERM: who sends it to all processes of a service makes two of one. Only an orphan obeys that. Where
 others serve the same sockets it retires instead: the same, in no hurry.
 """
 
@@ -73,7 +74,7 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
 class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
-        self._draining = False
+        self._draining = self._is_orphan = False
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
         clients = assignment.clients
@@ -113,7 +114,9 @@ class _Worker:
         self._channel.close()
 
     def _heard(self, message: Message) -> None:
-        if self._draining:
+        if message.verb == "stop":
+            self._loop.stop()
+        elif self._draining:
             message.drop()  # nothing begins here any more
         elif message.verb == "retire":
             self._retire(accepting=bool(message.rest))
@@ -125,12 +128,13 @@ class _Worker:
             self._changing.heard(message)
 
     def _terminated(self) -> None:
-        if self._draining:
-            self._loop.stop()
-        else:
+        if not self._draining:
             self._drain()
+        elif self._is_orphan:
+            self._loop.stop()
 
     def _orphaned(self) -> None:
+        self._is_orphan = True
         log.error("the supervisor is gone: draining")
         if not self._draining:
             self._drain()

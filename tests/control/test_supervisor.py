@@ -106,9 +106,25 @@ def test_a_second_signal_stops_even_a_worker_that_ignores_it(number: signal.Sign
         [worker] = running.children
         running.signal(number)
         running.wait_line("draining")
+        time.sleep(0.05)  # sooner it would be the same wish
         running.signal(number)
+        running.wait_line("again: stopping at once")
         assert running.wait_end() == 1
         assert not process.is_alive(worker)
+
+
+def test_a_signal_that_is_doubled_on_its_way_is_one() -> None:  # spec: R2
+    with service() as running:
+        running.wait_ready()
+        with connect(running) as connection:
+            connection.sendall(b"hold\n")
+            assert connection.recv(5) == b"held\n"
+            running.signal(signal.SIGINT)
+            running.signal(signal.SIGTERM)
+            wait_for(lambda: refuses(running), "the port to close")
+            assert say(connection, "go on")
+        assert running.wait_end() == 0
+        assert "again" not in running.stderr
 
 
 def test_a_signal_before_anything_serves_still_ends_it_well() -> None:

@@ -210,6 +210,27 @@ def test_a_keep_alive_connection_closes_after_its_running_request(tmp_path: Path
         assert door.wait_end() == 0
 
 
+def test_a_signal_to_every_process_of_the_service_is_one(tmp_path: Path) -> None:
+    # spec: R2: as from `kill -- -PGID` or systemd's KillMode=control-group
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        release.wait(30)
+        peer.send(ok(b"done"))
+        peer.wait_gone()
+
+    with Instance(script) as instance, FrontDoor(configure(instance.address, workers=2), tmp_path) as door:
+        with door.connect() as client:
+            client.send(get())
+            instance.wait_requests(1)
+            os.killpg(door.pid, signal.SIGTERM)
+            wait_for(partial(_refuses, door), "new connections to be refused")
+            release.set()
+            assert client.response().body == b"done"
+        assert door.wait_end() == 0
+
+
 def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
     # spec: R2, R5
     def script(peer: Peer) -> None:
@@ -224,6 +245,7 @@ def test_a_second_signal_stops_at_once(tmp_path: Path) -> None:
             door.signal(signal.SIGTERM)
             wait_for(partial(_refuses, door), "the drain to begin")
             assert door.process.poll() is None
+            time.sleep(0.03)  # sooner it would be the same wish
             door.signal(signal.SIGTERM)
             assert client.rest() == b""
         assert door.wait_end(5) in {0, 1}
