@@ -58,7 +58,7 @@ def asked(operations: Operations, command: str) -> Answer:
 
 def test_answers(operations: Operations, service: Service) -> None:
     assert asked(operations, "status") == {"ok": True, "state": "ready"}
-    assert asked(operations, "reload") == {"ok": True, "problems": (), "bad_configuration": False}
+    assert asked(operations, "reload") == {"ok": True, "problems": (), "bad_configuration": False, "unchanged": False}
     service.outcome = Outcome(("lb.yaml:1:1: error: no",), bad_configuration=True)
     answer = asked(operations, "reload")
     assert (answer["ok"], answer["problems"], answer["bad_configuration"]) == (False, service.outcome.problems, True)
