@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from types import MappingProxyType
 
 from lb.config.model import CertificateFiles, Config, ListenAddress
 from lb.config.names import is_local
@@ -22,7 +23,7 @@ from lb.control.health.names import look_up_first, unfound
 from lb.control.sockets import Bound
 from lb.control.upkeep import run_upkeep
 from lb.routing.clients import Clients
-from lb.routing.health import HealthTable, TableFullError
+from lb.routing.health import Condition, HealthTable, TableFullError
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.routing.watched import give_rows, watched
@@ -154,25 +155,30 @@ class Edition:
 
 
 def compile_first(
-    config: Config, table: HealthTable, bound: Sequence[Bound], workers: int
+    config: Config,
+    table: HealthTable,
+    bound: Sequence[Bound],
+    workers: int,
+    known: Mapping[bytes, Condition] = MappingProxyType({}),
 ) -> tuple[Snapshot, Registry]:
-    """What every worker that is yet to be forked begins with; its own state grows in its copy.
+    """What every worker that is yet to be forked begins with; its own state grows in its copy. `known` is what a
+    predecessor knew about instances.
 
     Raises StartError when no instance has an address, or there are too many.
     """
-    _find_instances(config, table)
+    _find_instances(config, table, known)
     registry = Registry(table)
     snapshot, plan = compile_for_worker(config, registry, https_port(bound), workers)
     plan.commit()
     return snapshot, registry
 
 
-def _find_instances(config: Config, table: HealthTable) -> None:
+def _find_instances(config: Config, table: HealthTable, known: Mapping[bytes, Condition]) -> None:
     """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
     does not keep the others from serving; nothing but such names is a mistake that is better said at once.
     """
     try:
-        give_rows(table, config, time.time())
+        give_rows(table, config, time.time(), known)
     except TableFullError as error:
         raise StartError(f"more instances are to be watched than a reload can add ({error}): restart lb") from error
     look_up_first(table, config)

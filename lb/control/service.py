@@ -26,6 +26,7 @@ from lb.control.edition import (
     try_access_log,
 )
 from lb.control.errors import StartError
+from lb.control.health.handover import write_down
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
 from lb.control.origin import Origin, find_origin
@@ -38,6 +39,7 @@ from lb.routing.health import HealthTable
 from lb.routing.watched import rows_needed, watched
 from lb.telemetry.counters import Slab
 from lb.tls.contexts import Contexts
+from lb.worker.parcel import wrap_bytes
 from lb.worker.revision import certificates_of, present
 
 Source = Callable[[Contexts], Config]
@@ -96,7 +98,8 @@ class Service:
         listening, admin = (
             tuple((one.scheme, sock) for one in bound for sock in one.sockets) for bound in (self.bound, self.admin)
         )
-        return Legacy(listening, admin, self._ground.contexts.tickets.bequest())
+        health = wrap_bytes(write_down(self._ground.table))
+        return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health)
 
     # What a reload asks (lb.control.reload.Plans)
 
@@ -148,7 +151,8 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service
     bound = bind_all(addresses_of(config), workers, origin.listening)
     admin = bind_all(admin_addresses_of(config), 1, origin.admin)
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
-    snapshot, registry = compile_first(config, table, bound, workers)
+    known = origin.succession.health if origin.succession is not None else {}
+    snapshot, registry = compile_first(config, table, bound, workers, known)
     ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), origin)
 

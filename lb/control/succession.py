@@ -1,10 +1,10 @@
 """What one supervisor hands to the next one on an upgrade, and what the two say to each other while both live.
 
 The predecessor starts the successor with open descriptors and one environment variable that says what they are: the
-listening sockets, a line, and where stderr really goes. The keys of session tickets come over the line. Until the
-successor has all that it needs, its stderr leads to the predecessor, who wants to say why it failed. Then: "ready" when
-it serves → the predecessor retires and closes the line → the successor is the service. Both sides are here, since they
-must agree across versions: what is unknown in the variable is ignored.
+listening sockets, a line, what is known about instances, and where stderr really goes. The keys of session tickets come
+over the line. Until the successor has all that it needs, its stderr leads to the predecessor, who wants to say why it
+failed. Then: "ready" when it serves → the predecessor retires and closes the line → the successor is the service. Both
+sides are here, since they must agree across versions: what is unknown in the variable is ignored.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from dataclasses import dataclass
 
 from lb.control.activation import Inherited, Passed, open_passed
 from lb.control.errors import StartError
+from lb.control.health.handover import read_back
+from lb.routing.health import Condition
+from lb.worker.parcel import unwrap_bytes
 
 VARIABLE = "LB_UPGRADE"
 READY = b"ready\n"
@@ -29,14 +32,23 @@ _STDERR = 2
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """The predecessor's side: its listening sockets, each with its scheme, and the keys of its session tickets."""
+    """The predecessor's side: its listening sockets, each with its scheme, the keys of its session tickets, and a
+    descriptor of what it knows about the health of instances.
+    """
 
     listening: tuple[tuple[str, socket.socket], ...]
     admin: tuple[tuple[str, socket.socket], ...]
     tickets: bytes = b""
+    health: int = -1
 
     def descriptors(self) -> list[int]:
-        return [fd for passed in (_once(self.listening), _once(self.admin)) for _, fd in passed]
+        sockets = [fd for passed in (_once(self.listening), _once(self.admin)) for _, fd in passed]
+        return [*sockets, self.health] if self.health >= 0 else sockets
+
+    def close(self) -> None:
+        """What was made for the successor alone is handed over."""
+        if self.health >= 0:
+            os.close(self.health)
 
     def environment(self, environ: Mapping[str, str], line: int, stderr: int) -> dict[str, str]:
         """The successor's environment; `line` and `stderr` are descriptors. What is secret comes over the line."""
@@ -45,6 +57,7 @@ class Legacy:
             "listening": _once(self.listening),
             "admin": _once(self.admin),
             "tickets": len(self.tickets),
+            "health": self.health,
             "line": line,
             "stderr": stderr,
         }
@@ -60,6 +73,7 @@ class Succession:
     listening: Inherited
     admin: Inherited
     tickets: bytes
+    health: Mapping[bytes, Condition]
     _line: socket.socket
     _stderr: int
 
@@ -100,13 +114,23 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
             Inherited(source, _open(source, said["listening"])),
             Inherited(source, _open(source, said["admin"])),
             line.recv(said["tickets"], socket.MSG_WAITALL) if said.get("tickets") else b"",
+            _health(said.get("health", -1)),
             line,
             said["stderr"],
         )
-    except (ValueError, TypeError, KeyError, OSError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
         raise StartError(
             f"{VARIABLE} is set by `lb upgrade` alone, and this does not come from there: {text}"
         ) from error
+
+
+def _health(descriptor: int) -> dict[bytes, Condition]:
+    if descriptor < 0:
+        return {}
+    try:
+        return read_back(unwrap_bytes(descriptor))
+    finally:
+        os.close(descriptor)
 
 
 def _once(sockets: Iterable[tuple[str, socket.socket]]) -> list[tuple[str, int]]:

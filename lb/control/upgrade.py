@@ -70,6 +70,7 @@ class Upgrade:
             os.close(reading)
             raise
         finally:
+            legacy.close()
             theirs.close()
             os.close(writing)
             os.close(stderr)

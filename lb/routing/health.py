@@ -140,6 +140,14 @@ class HealthTable:
         found = self._load(row) if row >= 0 else None
         return found[1] if found is not None else None
 
+    def conditions(self) -> Iterator[tuple[bytes, Condition]]:
+        """Every row in use, by its key, but for those that are just being written and those that were never."""
+        for row in range(self._rows):
+            key = self._key(row)
+            found = self._load(row) if key not in (_NEVER, _FREED) else None
+            if found is not None and found[1] != Condition():
+                yield key, found[1]
+
     def changes(self, seen: int) -> Iterator[tuple[int, int, Condition]] | None:
         """(number, row, condition) of each change after `seen`, as far as they are to be read already; None when they
         are too many to be listed: then look at every row.

@@ -19,6 +19,20 @@ def wrap_up(content: object) -> int:
     return descriptor
 
 
+def wrap_bytes(content: bytes) -> int:
+    """The same for bytes, which another version of the program may read, too."""
+    descriptor = _memory()
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(content)
+    return descriptor
+
+
+def unwrap_bytes(descriptor: int) -> bytes:
+    """What bytes were wrapped up, at least one. The descriptor stays open."""
+    with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as memory:
+        return memory[:]
+
+
 def unwrap(descriptor: int) -> object:
     """What was wrapped up. The descriptor stays open."""
     # Mapped, not read: the processes that have it share one offset.

@@ -27,6 +27,7 @@ from tests.e2e.harness.instance import Instance, Peer
 from tests.e2e.harness.scripts import Echo, echo, ok
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 from tests.e2e.harness.wire import read_chunk
+from tests.e2e.test_health import App, ask, checked, wait_state
 
 
 class Upgraded:
@@ -326,3 +327,26 @@ def test_no_reload_while_an_upgrade_is_under_way(tmp_path: Path) -> None:
             with upgrading.makefile() as lines:
                 service.pids.append(json.loads(lines.readline())["successor"])
         service.end()
+
+
+def test_what_is_known_of_instances_is_handed_over(tmp_path: Path) -> None:
+    # spec: A1, R2
+    one, two = App(b"one"), App(b"two")
+    with Instance(one) as first, Instance(two) as second:
+        config = checked(first.address, second.address, health_timeout="30s")
+        with serving(tmp_path, workers=3, apps=config["apps"], admin="127.0.0.1:0") as service:
+            door = service.door
+            two.status = 500
+            wait_state(door, second.address, "unhealthy")
+            two.status = None  # from now on it does not answer: only what was handed over tells that it is ill
+            for workers in (1, 4):  # fewer than sockets were handed over, and more
+                door.write({**json.loads(service.file.read_text()), "workers": workers})
+                service.upgrade()
+                assert len(children(service, "lb: worker")) == workers
+                for _ in range(10):
+                    assert ask(door, 2) == [b"one", b"one"]
+            service.end()
+
+
+def children(service: Upgraded, title: str) -> list[int]:
+    return [pid for pid in process.children(service.pids[-1]) if process.title(pid).startswith(title)]
