@@ -38,7 +38,7 @@ LAST_STRAW = 5  # early deaths in a row that end the service
 _BACKOFF, _BACKOFF_LIMIT = 0.05, 10.0  # seconds: the first wait, doubled each time, and the longest
 _GRACE = 2.0  # seconds from "stop at once" to SIGKILL
 # Seconds in which the same signal again is the same wish: whoever passes a Ctrl-C on adds one to the terminal's own.
-_ECHO = 0.02
+_ECHO = 0.005
 _CHUNK = 4096
 
 

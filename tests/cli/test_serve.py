@@ -252,6 +252,7 @@ def test_a_second_sigterm_stops_at_once(tmp_path: Path) -> None:  # spec: R2
             instance.wait_requests(1)
             door.signal(signal.SIGTERM)
             wait_for(lambda: refuses(door.http), "the port to close")
+            time.sleep(0.01)  # sooner it would be the same wish
             asked = time.monotonic()
             door.signal(signal.SIGTERM)
             assert door.wait_end() == 1
