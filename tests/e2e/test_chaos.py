@@ -24,6 +24,7 @@ from tests.e2e.harness.waiting import wait_for
 SECONDS = float(os.environ.get("LB_CHAOS_SECONDS", "12"))
 SEED = int(os.environ.get("LB_CHAOS_SEED", "0")) or random.SystemRandom().randrange(1, 1 << 32)
 _TIMEOUTS = {"connect": "2s", "response": "3s", "read": "3s"}
+_CHECKS = {"health_uri": "/health", "health_interval": "300ms", "health_timeout": "300ms"}
 _MEMORY = 160 << 20  # bytes of one worker
 _CAUSES = {
     "connection_refused", "connection_terminated", "connection_timeout", "connection_read_timeout",
@@ -45,14 +46,18 @@ def test_nothing_is_lost_doubled_or_mixed_up(tmp_path: Path, authority: Authorit
         tls=tls_config(authority.issue(HOST)),
     )
     fewer = configure(*addresses[1:], **{key: config[key] for key in ("workers", "timeouts", "listen", "tls")})
-    variants = [config, fewer, {**config, "workers": 3}, {**fewer, "workers": 1}]
+    for checked in (config, fewer):
+        checked["apps"]["shop"]["production"].update(_CHECKS)
+    unchecked = configure(*addresses, **{key: config[key] for key in ("timeouts", "listen", "tls")}, workers=2)
+    variants = [config, fewer, {**config, "workers": 3}, {**fewer, "workers": 1}, unchecked]
     with FrontDoor(config, tmp_path) as door:
         events = Events(door, places, variants, chance)
         traffic = Traffic(door.http, door.https, authority.context(), chance)
         asyncio.run(_chaos(events, traffic))
         _judge(events, traffic)
         _judge_the_log(door, events, traffic)
-        _judge_what_is_left(door)
+        _judge_what_is_left(events)
+        events.end()
 
 
 async def _chaos(events: Events, traffic: Traffic) -> None:
@@ -81,14 +86,14 @@ def _recovers(events: Events) -> None:
 
     wait_for(well, "twenty good answers in a row", 20.0)
     events.reload(events.variants[0])
-    wait_for(lambda: len(events.door.workers) == 2, "two workers")
+    wait_for(lambda: len(events.workers()) == 2, "two workers")
 
 
 def _judge(events: Events, traffic: Traffic) -> None:
     outcomes = Counter(fate.outcome for fate in traffic.fates)
     summary = (
         f"seed {SEED}: {dict(outcomes)}, {traffic.echoes} echoes, {events.deaths} instance deaths, {events.freezes} "
-        f"freezes, {len(events.killed)} worker deaths, {events.reloads} reloads, "
+        f"freezes, {len(events.killed)} worker deaths, {events.reloads} reloads, {len(events.supervisors)} upgrades, "
         f"{sum(place.shim.faults for place in events.places)} broken connections"
     )
     print(summary)
@@ -101,6 +106,7 @@ def _judge(events: Events, traffic: Traffic) -> None:
     assert not strange, (summary, strange)
     assert outcomes["200"] > len(traffic.fates) / 2 > 100, summary
     assert traffic.echoes, summary
+    assert events.supervisors, summary
 
     done = Counter((method, identifier) for place in events.places for method, identifier, _ in place.requests())
     doubled = [key for key, count in done.items() if key[0] == "POST" and count > 1]
@@ -129,7 +135,7 @@ def _judge_the_log(door: FrontDoor, events: Events, traffic: Traffic) -> None:
     assert not twice, twice[:5]
 
 
-def _judge_what_is_left(door: FrontDoor) -> None:
-    for pid in door.workers:
+def _judge_what_is_left(events: Events) -> None:
+    for pid in events.workers():
         assert process.peak_memory(pid) < _MEMORY
         wait_for(lambda pid=pid: process.open_files(pid) < 60, "connections to be closed")  # type: ignore[misc]

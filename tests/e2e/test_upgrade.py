@@ -152,6 +152,12 @@ def test_what_has_begun_ends_well(tmp_path: Path) -> None:
             assert process.is_alive(door.pid)
             release.set()
             assert read_chunk(download.stream) == b"last"
+            assert read_chunk(download.stream) == b""
+            assert download.stream.line() == b""
+            # Its head had not said that the connection would end: one more request is answered.
+            last = download.ask(post("/more", b"body"))
+            assert (last.body, last.one("connection").lower()) == (b"body", b"close")
+            assert download.rest() == b""
             tunnel.send(b"and here")
             assert tunnel.stream.exactly(8) == b"AND HERE"
         assert service.first_ended() == 0

@@ -1,7 +1,7 @@
 """An instance as a process of its own: `python -m tests.e2e.chaos.app PORT LOG`.
 
 Every request that came whole is a line in LOG before a byte of its answer goes out: what it did can be told however it
-ends. Targets: `/IDENTIFIER?size=N&how=length|chunked|close`; an Upgrade makes an echo.
+ends. Targets: `/IDENTIFIER?size=N&how=length|chunked|close`, and `/health`; an Upgrade makes an echo.
 """
 
 from __future__ import annotations
@@ -41,6 +41,9 @@ class App:
         identifier = parts.path[1:]
         if "upgrade" in fields:
             await self._echo(fields, reader, writer)
+            return False
+        if identifier == "health":
+            writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
             return False
         body = await _body(fields, reader)
         os.write(self._log, f"{method} {identifier} {digest(body)}\n".encode())

@@ -1,4 +1,6 @@
-"""What happens to the processes while there is traffic: instances die, freeze and return, workers die, SIGHUP comes."""
+"""What happens to the processes while there is traffic: instances die, freeze and return, workers and the process that
+checks instances die, SIGHUP comes, and the program is upgraded.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +13,20 @@ import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from lb.control.rendezvous import meet
 from tests.e2e.chaos.shim import Shim
 from tests.e2e.harness import process
 from tests.e2e.harness.door import Config, FrontDoor, command_environment
 from tests.e2e.harness.instance import reserve
+from tests.e2e.harness.waiting import wait_for
 
 _FROZEN = (0.2, 1.5)  # seconds
 _DOWN = (0.1, 1.0)
 _BETWEEN = (0.1, 0.6)
+_UPGRADED = 5.0  # seconds of calm between two upgrades: each is a new interpreter
+_PATIENCE = 60.0
 
 
 class Place:
@@ -66,7 +73,8 @@ class Place:
 @dataclass
 class Events:
     """Draws what happens next; SIGHUP brings one of the `variants` of the configuration. `killed` are the times
-    (monotonic, seconds) at which a worker was killed.
+    (monotonic, seconds) at which a worker was killed, `supervisors` the processes that upgrades brought, after the
+    door's.
     """
 
     door: FrontDoor
@@ -77,13 +85,44 @@ class Events:
     reloads: int = 0
     deaths: int = 0
     freezes: int = 0
+    supervisors: list[int] = field(default_factory=list)
+    upgraded: float = 0.0
 
     async def run(self, seconds: float) -> None:
         end = time.monotonic() + seconds
+        everything = (
+            self._instance_dies,
+            self._instance_freezes,
+            self._worker_dies,
+            self._health_dies,
+            self._reload,
+            self._upgrade,
+        )
         while time.monotonic() < end:
             await asyncio.sleep(self.chance.uniform(*_BETWEEN))
-            what = self.chance.choice((self._instance_dies, self._instance_freezes, self._worker_dies, self._reload))
-            await what()
+            await self.chance.choice(everything)()
+        if not self.supervisors:
+            await self._upgrade()
+
+    @property
+    def supervisor(self) -> int:
+        """The one that is the service."""
+        return self.supervisors[-1] if self.supervisors else self.door.pid
+
+    def workers(self) -> list[int]:
+        """Those of the present supervisor."""
+        return self._children("lb: worker")
+
+    def end(self) -> None:
+        """Stops the service, and waits for those before it, too."""
+        os.kill(self.supervisor, signal.SIGTERM)
+        everyone = [self.door.pid, *self.supervisors]
+        wait_for(lambda: not [pid for pid in everyone if process.is_alive(pid)], "all supervisors to be gone", 30.0)
+        assert self.door.wait_end() == 0
+        self.door.check()
+
+    def _children(self, title: str) -> list[int]:
+        return [pid for pid in process.children(self.supervisor) if process.title(pid).startswith(title)]
 
     async def _instance_dies(self) -> None:
         place = self.chance.choice(self.places)
@@ -103,10 +142,34 @@ class Events:
         """Not again within a second, which is what the supervisor takes for a worker that cannot work."""
         if self.killed and time.monotonic() - self.killed[-1] < 3.0:
             return
-        workers = self.door.workers
+        workers = self.workers()
         if workers:
             self.killed.append(time.monotonic())
             os.kill(self.chance.choice(workers), signal.SIGKILL)
+
+    async def _health_dies(self) -> None:
+        """Which nobody may notice."""
+        for pid in self._children("lb: health"):
+            os.kill(pid, signal.SIGKILL)
+
+    async def _upgrade(self) -> None:
+        if time.monotonic() - self.upgraded < _UPGRADED:
+            return
+        answer = await asyncio.to_thread(self._ask, "upgrade")
+        if answer["ok"]:
+            self.supervisors.append(answer["successor"])
+            self.upgraded = time.monotonic()
+        else:
+            assert "a reload is under way" in answer["error"] or "an upgrade" in answer["error"], answer
+
+    def _ask(self, command: str) -> dict[str, Any]:
+        connection = meet(self.door.file, os.environ)
+        assert connection is not None, "nobody takes commands"
+        with connection, connection.makefile() as lines:
+            connection.settimeout(_PATIENCE)
+            connection.sendall(json.dumps({"command": command}).encode() + b"\n")
+            answer: dict[str, Any] = json.loads(lines.readline())
+        return answer
 
     async def _reload(self) -> None:
         self.reload(self.chance.choice(self.variants))
@@ -118,11 +181,8 @@ class Events:
         log = {"access_log": {"path": str(self.door.log_path), "format": "json"}}
         new.write_text(json.dumps({**log, **config}))
         new.rename(self.door.directory / "lb.yaml")
-        self.door.signal(signal.SIGHUP)
+        os.kill(self.supervisor, signal.SIGHUP)
 
     def near_a_kill(self, began: float, ended: float) -> bool:
         """Whether a worker was killed while this lasted, or just before: the connection may have been in its queue."""
         return any(began - 1.0 <= at <= ended + 0.1 for at in self.killed)
-
-    def fds(self) -> int:
-        return sum(process.open_files(pid) for pid in self.door.workers)
