@@ -83,13 +83,18 @@ def choice(*options: str, written: Any = PydanticUndefined) -> BeforeValidator:
     return BeforeValidator(parse, json_schema_input_type=written)
 
 
+On = Literal[True] | Annotated[str, Field(pattern=f"^({units.ON_PATTERN})$")]
+Off = Literal[False] | Annotated[str, Field(pattern=f"^({units.OFF_PATTERN})$")]
+"""What a setting as a whole is switched on and off by, in quotes or without."""
+
+
 def or_off(parse: Callable[[object], object], item: Any) -> BeforeValidator:
     """What `parse` reads, or None for a setting that is switched off as a whole."""
 
     def parse_or_off(value: object) -> object:
         return None if value is None or units.is_off(value) else parse(value)
 
-    return BeforeValidator(parse_or_off, json_schema_input_type=item | Literal[False, "off"])
+    return BeforeValidator(parse_or_off, json_schema_input_type=item | Off)
 
 
 def _nothing(value: object) -> object:
@@ -190,7 +195,7 @@ _MOST_WORKERS = 1024
 _URI_FORMS = "write a path, with a query if need be: /health, /health?full=1"
 _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)", re.ASCII)
 _SHORTEST_SECRET = 16
-_Yes = bool | Literal["yes", "no", "on", "off"]
+_Yes = bool | Annotated[str, Field(pattern=f"^({units.ON_PATTERN}|{units.OFF_PATTERN})$")]
 _Cores = Annotated[int, Field(ge=1, le=_MOST_WORKERS)] | Literal["auto"]
 _Network = IPv4Network | IPv6Network
 _Share = spelled(balancing.SHARE_PATTERN)
@@ -211,7 +216,7 @@ AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
 LogFormat = Annotated[
     Literal["json", "combined", "off"],
-    choice("json", "combined", "off", written=Literal["json", "combined", "off", False]),
+    choice("json", "combined", "off", written=Literal["json", "combined"] | Off),
 ]
 Balance = Annotated[
     Literal["round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"],

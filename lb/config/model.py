@@ -26,6 +26,8 @@ from lb.config.fields import (
     LogPath,
     MediaType,
     Network,
+    Off,
+    On,
     Seconds,
     SecondsOrOff,
     Secret,
@@ -386,7 +388,7 @@ class Config(Section):
     tls: Tls = Field(default=Tls(), description="Certificates and ACME challenges.")
     access_log: Annotated[
         AccessLog,
-        BeforeValidator(_access_log, json_schema_input_type=AccessLog | Literal[False, "json", "combined", "off"]),
+        BeforeValidator(_access_log, json_schema_input_type=AccessLog | Literal["json", "combined"] | Off),
     ] = Field(default=AccessLog(), description="Where one line a request is written, and how; off alone will do.")
     admin: Annotated[ListenAddress | None, or_off(_listen_address, _Listener)] = Field(
         default=None, description="Address of the admin server: /metrics, /healthz, /readyz, /status. Off without it."
@@ -403,7 +405,7 @@ class Config(Section):
     )
     limits: Limits = Field(default=Limits(), description="What a client may send and how much is held at once.")
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait: 60s, 500ms, 2m, 1h, or seconds.")
-    compression: Annotated[Compression | None, or_off(_compression, Compression | Literal[True, "on"])] = Field(
+    compression: Annotated[Compression | None, or_off(_compression, Compression | On)] = Field(
         default=Compression(), description="Which responses are compressed, and how; off switches it off."
     )
     apps: dict[AppName, App] = Field(default={}, description="The apps by name.")

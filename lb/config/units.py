@@ -30,6 +30,15 @@ _SECONDS = {
     "d": Decimal(86400),
 }
 _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
+
+
+def _in_any_case(*words: str) -> str:
+    """A pattern for the words; JSON Schema's have no flag for it."""
+    return "|".join("".join(f"[{letter}{letter.upper()}]" for letter in word) for word in words)
+
+
+ON_PATTERN = _in_any_case(*(word for word, on in _SWITCHES.items() if on))
+OFF_PATTERN = _in_any_case(*(word for word, on in _SWITCHES.items() if not on))
 _LONGEST_NUMBER = 30  # digits; more is no amount of anything
 _LARGEST_SIZE = 1 << 50  # 1 PiB: well inside a C integer of 64 bits
 _LARGEST_RATE = 1_000_000
