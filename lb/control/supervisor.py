@@ -22,6 +22,7 @@ from dataclasses import dataclass
 
 from setproctitle import setproctitle
 
+from lb.control import next_start
 from lb.control.board import Board
 from lb.control.child import Child, Role
 from lb.control.notify import Notifier
@@ -33,9 +34,6 @@ from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
 
-EARLY = 1.0  # seconds; a death before is an early one
-LAST_STRAW = 5  # early deaths in a row that end the service
-_BACKOFF, _BACKOFF_LIMIT = 0.05, 10.0  # seconds: the first wait, doubled each time, and the longest
 _GRACE = 2.0  # seconds from "stop at once" to SIGKILL
 # Seconds in which the same signal again is the same wish: whoever passes a Ctrl-C on adds one to the terminal's own.
 _ECHO = 0.005
@@ -190,7 +188,7 @@ class Supervisor:
             child.start(now, self._forget)
         except OSError as error:
             log.error("%s cannot be started: %s", child.role.title, error.strerror)  # noqa: TRY400  no traceback helps here
-            self._wait_before_next(child, now)
+            next_start.after_failure(child, now)
             self._end_if_hopeless(child)
             return
         if child.role.slot is not None:
@@ -310,31 +308,23 @@ class Supervisor:
                 how = death_in_words(status) if status else "has finished what had begun in it, and ended"
                 log.info("%s (pid %d), which had retired, %s", child.role.title, pid, how)
             return
-        child.due = now
-        if lived >= EARLY:
-            child.early_deaths = 0
-        else:
-            self._wait_before_next(child, now)
+        next_start.after_death(child, now, lived)
         log.error(
             "%s (pid %d) %s. It had lived for %s; %s",
             child.role.title,
             pid,
             death_in_words(status),
             lifetime(lived),
-            _what_next(child, now),
+            next_start.in_words(child, now),
         )
         self._end_if_hopeless(child)
 
-    def _wait_before_next(self, child: Child, now: float) -> None:
-        child.early_deaths += 1
-        child.due = now + min(_BACKOFF * 2 ** (child.early_deaths - 1), _BACKOFF_LIMIT)
-
     def _end_if_hopeless(self, child: Child) -> None:
-        if _hopeless(child):
+        if next_start.is_hopeless(child):
             log.critical(
                 "%s ended within %.0f s of its start %d times in a row; giving up. The lines above say why",
                 child.role.title,
-                EARLY,
+                next_start.EARLY,
                 child.early_deaths,
             )
             self._status = 1
@@ -407,17 +397,6 @@ class Supervisor:
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = now + _GRACE
             self._send_all(signal.SIGKILL)
-
-
-def _hopeless(child: Child) -> bool:
-    return child.role.slot is not None and child.early_deaths >= LAST_STRAW
-
-
-def _what_next(child: Child, now: float) -> str:
-    if _hopeless(child):
-        return "none follows"
-    wait = (child.due or now) - now
-    return f"the next one starts in {wait:.2g} s" if wait else "another one starts now"
 
 
 def _in_words(workers: int) -> str:
