@@ -37,7 +37,7 @@ def _logged(door: FrontDoor) -> Counter[tuple[int, str | None]]:
 
 def test_an_instance_killed_and_restarted_under_load_costs_no_request(tmp_path: Path) -> None:
     # spec: F1, F2
-    with Killable(tmp_path / "app") as killed, Instance(echo()) as other:
+    with Killable() as killed, Instance(echo()) as other:
         config = configure(killed.address, other.address)
         with FrontDoor(config, tmp_path) as door, load(door, get()) as outcomes:
             for _ in range(2):
@@ -50,22 +50,19 @@ def test_an_instance_killed_and_restarted_under_load_costs_no_request(tmp_path: 
 
 def test_when_the_only_instance_is_killed_clients_are_told_until_it_is_back(tmp_path: Path) -> None:
     # spec: F1, E1
-    with Killable(tmp_path / "app") as killed:
+    with Killable() as killed:
         with FrontDoor(configure(killed.address), tmp_path) as door, load(door, get()) as outcomes:
             wait_more(outcomes)
             killed.kill()
             wait_more(outcomes, "502 connection_refused")
             killed.start()
             wait_more(outcomes)
-        # "lost" and http_response_incomplete: the response that was cut by the kill itself
-        told = {"200", "lost", "502 connection_refused", "502 connection_terminated", "502 http_response_incomplete"}
-        assert set(outcomes) <= told, outcomes
-        assert outcomes["lost"] <= 8
+        assert set(outcomes) <= {"200", "502 connection_refused", "502 connection_terminated"}, outcomes
 
 
 def test_an_instance_that_is_stopped_under_load_is_late_and_then_passed_over(tmp_path: Path) -> None:
     # spec: L3, F1
-    with Killable(tmp_path / "app") as stopped, Instance(echo()) as other:
+    with Killable() as stopped, Instance(echo()) as other:
         config = configure(stopped.address, other.address, timeouts={"response": "300ms"})
         with FrontDoor(config, tmp_path) as door, load(door, post("/", b""), clients=4) as outcomes:
             wait_for(lambda: outcomes["501"] and outcomes["200"], "both instances to answer")  # 501: no POST there

@@ -6,30 +6,39 @@ import signal
 import socket
 import subprocess
 import sys
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from tests.e2e.harness.instance import reserve
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 
+# Each answer is one write: an instance that dies within an answer is another story.
+_PROGRAM = """
+import sys
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        self.wfile.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\na page")
+
+ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
 
 class Killable:
     """The standard library's server on one port: GET is answered with 200, POST with 501. Use it in a `with`."""
 
-    def __init__(self, directory: Path) -> None:
-        directory.mkdir()
-        (directory / "index.html").write_text("a page")
-        self._directory = directory
+    def __init__(self) -> None:
         with reserve() as sock:
             self._port: int = sock.getsockname()[1]
         self.address = f"127.0.0.1:{self._port}"
         self.start()
 
     def start(self) -> None:
-        server = ("http.server", str(self._port), "--bind", "127.0.0.1", "--protocol", "HTTP/1.1")
         self._process = subprocess.Popen(
-            [sys.executable, "-m", *server, "--directory", str(self._directory)],
+            [sys.executable, "-c", _PROGRAM, str(self._port)],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
