@@ -1,3 +1,7 @@
+cimport cython
+
+# Of `char*`, a slice is made without the slice object that one of bytes takes.
+
 cdef class Limits:
     cdef public Py_ssize_t line, total, fields
 
@@ -8,9 +12,13 @@ cdef class RequestHead:
     cdef public bint chunked, keep_alive, expect, ranged, odd_path
     cdef public Py_ssize_t accept_at, accept_size, encoding_at, encoding_size
     cdef public Py_ssize_t agent_at, agent_size, referer_at, referer_size
+    @cython.locals(kept=cython.p_char)
     cpdef bytes accept(self)
+    @cython.locals(kept=cython.p_char)
     cpdef bytes accept_encoding(self)
+    @cython.locals(kept=cython.p_char)
     cpdef bytes user_agent(self)
+    @cython.locals(kept=cython.p_char)
     cpdef bytes referer(self)
 
 cdef class ResponseHead:
@@ -19,4 +27,5 @@ cdef class ResponseHead:
     cdef public Py_ssize_t length, body_length, keep_alive_for
     cdef public bint chunked, keep_alive, encoded, no_transform, ranged, dated
     cdef public Py_ssize_t type_at, type_size
+    @cython.locals(kept=cython.p_char)
     cpdef bytes content_type(self)

@@ -134,16 +134,20 @@ class RequestHead:
         self.referer_at = self.referer_size = 0
 
     def accept(self) -> bytes:
-        return self.kept[self.accept_at : self.accept_at + self.accept_size]
+        kept = self.kept
+        return kept[self.accept_at : self.accept_at + self.accept_size]
 
     def accept_encoding(self) -> bytes:
-        return self.kept[self.encoding_at : self.encoding_at + self.encoding_size]
+        kept = self.kept
+        return kept[self.encoding_at : self.encoding_at + self.encoding_size]
 
     def user_agent(self) -> bytes:
-        return self.kept[self.agent_at : self.agent_at + self.agent_size]
+        kept = self.kept
+        return kept[self.agent_at : self.agent_at + self.agent_size]
 
     def referer(self) -> bytes:
-        return self.kept[self.referer_at : self.referer_at + self.referer_size]
+        kept = self.kept
+        return kept[self.referer_at : self.referer_at + self.referer_size]
 
 
 class ResponseHead:
@@ -188,7 +192,8 @@ class ResponseHead:
         self.type_at = self.type_size = 0
 
     def content_type(self) -> bytes:
-        return self.kept[self.type_at : self.type_at + self.type_size]
+        kept = self.kept
+        return kept[self.type_at : self.type_at + self.type_size]
 
 
 def is_disguised(name: bytes) -> bool:

@@ -19,6 +19,7 @@ cdef class Answer:
     cdef public bint waiting
     cdef bytes _coding, _text
     cdef bint _chunking
+    cpdef Body _framed(self, Limits limits)
     @cython.locals(kind=int)
     cpdef bytes start(self, Upstream upstream, compression)
     cpdef bint ends_by_close(self)

@@ -40,14 +40,18 @@ class Answer:
         self._text = b""  # and its head
         self._chunking = self.waiting = False
         self.sent = 0
-        if head.method == b"HEAD" or response.status in (204, 304):
-            self.body = Body(NONE, 0, -1, limits)
-        elif response.chunked:
-            self.body = Body(CHUNKED, 0, -1, limits)
-        elif response.body_length >= 0:
-            self.body = Body(LENGTH, response.body_length, -1, limits)
-        else:
-            self.body = Body(CLOSE, 0, -1, limits)
+        self.body = self._framed(limits)
+
+    def _framed(self, limits: Limits) -> Body:
+        """The body as the instance frames it (RFC 9112 6.3)."""
+        response = self._response
+        if self._head.method == b"HEAD" or response.status == 204 or response.status == 304:  # noqa: PLR1714  no tuple
+            return Body(NONE, 0, -1, limits)
+        if response.chunked:
+            return Body(CHUNKED, 0, -1, limits)
+        if response.body_length >= 0:
+            return Body(LENGTH, response.body_length, -1, limits)
+        return Body(CLOSE, 0, -1, limits)
 
     def start(self, upstream: Upstream, compression: Compression | None) -> bytes:
         """Decide how the body goes on, and give the head that says so, without Connection and the final line."""

@@ -1,3 +1,5 @@
+cimport cython
+
 from lb.routing.instance cimport Instance
 from lb.routing.pace cimport Paces
 from lb.routing.presence cimport Presence
@@ -7,6 +9,8 @@ from lb.telemetry.record cimport Record
 from .deadlines cimport Deadlines
 from .poller cimport Poller
 from .wire cimport Wire
+
+cdef list _LOW
 
 cdef class Engine:
     cdef public Poller poller
@@ -20,10 +24,11 @@ cdef class Engine:
     cdef public Py_ssize_t open_connections, open_exchanges, waiting
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated
     cdef object _loop, _log, _row, _append, _format, _tick_handle, _errors, _listeners, _clients, _crowded, _on_error, _watch
-    cdef bytes _log_time, _id_prefix
+    cdef bytes _log_time, _id_head, _id_prefix
     cdef Py_ssize_t _id_next, _second, _bytes_in, _bytes_out
     cdef list _base
     cdef Py_ssize_t _responses[6]
+    @cython.locals(number=Py_ssize_t, low=Py_ssize_t)
     cpdef bytes new_id(self)
     cpdef opened(self, Wire client)
     cpdef gone(self, Wire client)

@@ -81,6 +81,7 @@ cdef class Exchange:
     cpdef _judge(self, int status)
     @cython.locals(environment=Environment, budget=RetryBudget)
     cpdef bint _may_repeat(self, bint reused)
+    @cython.locals(kept=bytes, fields=bytes, end=bytes, text=bytes)
     cpdef _send_request(self)
     @cython.locals(request=Submission)
     cpdef _send_body(self, bytes prefix)

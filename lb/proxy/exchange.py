@@ -93,8 +93,8 @@ class Exchange:
         self.engine = engine
         self.client = client
         self.head: RequestHead = head  # type: ignore[assignment]  # None only for what could not be read
-        self.snapshot = engine.snapshot
-        self.started = engine.poller.now
+        self.snapshot = self.engine.snapshot  # by what has a type: an argument of __init__ has none when compiled
+        self.started = self.engine.poller.now
         # Each of these is there from the phase on that needs it, and None before (and `upstream` and `instance` again
         # after).
         self.route: Route = None  # type: ignore[assignment]
@@ -113,7 +113,7 @@ class Exchange:
         self.status = self.attempts = self.interims = 0
         self.received = self.sent = 0
         self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.crowded = False
-        engine.open_exchanges += 1
+        self.engine.open_exchanges += 1
 
     # Deciding
 
@@ -280,17 +280,18 @@ class Exchange:
         self.phase = FORWARDING
         self.attempts += 1
         cookie = self.route.environment.cookie
-        text = (head.kept if cookie is None else cookie.taken_from(head.kept)) + client.forwarded(self.route, head)
+        kept = head.kept if cookie is None else cookie.taken_from(head.kept)
+        fields = client.forwarded(self.route, head)
         if self.route.client_auth is not None:
-            text += client.client_certificate
-        if head.request_id is None:
-            text += b"X-Request-Id: " + self.identity() + b"\r\n"
+            fields += client.client_certificate
         if self.upgrading:
-            text += b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n\r\n"
-        elif head.chunked:
-            text += b"Transfer-Encoding: chunked\r\n\r\n"
+            end = b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n\r\n"
         else:
-            text += b"\r\n"
+            end = b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
+        if head.request_id is None:
+            text = b"".join((kept, fields, b"X-Request-Id: ", self.identity(), b"\r\n", end))
+        else:
+            text = b"".join((kept, fields, end))
         if self.request is None:
             upstream.send(text)
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
@@ -447,14 +448,13 @@ class Exchange:
         text = answer.start(self.upstream, self.route.compression)
         if self.route.environment.cookie is not None:
             text = self.route.environment.cookie.put(text, self.instance, self.key, self.client.secure)
-        if not response.dated:
-            text += self.engine.date_line
+        date = b"" if response.dated else self.engine.date_line
         if not self.keep_alive:
-            text += b"Connection: close\r\n\r\n"
+            end = b"Connection: close\r\n\r\n"
         else:
-            text += b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
+            end = b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
         self.head_out = not answer.waiting
-        self._relay(text)
+        self._relay(b"".join((text, date, end)))
 
     def _judge(self, status: int) -> None:
         """What the instance's answer says about the instance (F1)."""

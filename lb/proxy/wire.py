@@ -217,7 +217,12 @@ class Wire(Unread):
     def _fill(self) -> None:
         """Read once, and let the bytes be handled."""
         buffer = self.poller.buffer
-        room = self._appetite()
+        if self.greedy:
+            room = self._portion
+        else:
+            room = 4 * _MODEST if self._outward else _MODEST
+            if self._portion < room and self.poller.crowd > _CROWD:
+                room = self._portion
         try:
             n = self._sock.recv_into(buffer, room)
         except (BlockingIOError, InterruptedError):
@@ -235,25 +240,18 @@ class Wire(Unread):
             self._eof = True
         if data:
             self._add(data)
-            if self.greedy or self._dear or self.poller.crowd > _CROWD:
+            if n < room:
+                self._dear = False
+                self._handle()
+            elif self.greedy or self._dear or self.poller.crowd > _CROWD:
                 began = self.poller.tick()
                 self._handle()
-                if n < room:
-                    self._dear = False
-                else:
-                    self._take_less_or_more(self.poller.tick() - began)
+                self._take_less_or_more(self.poller.tick() - began)
             else:
                 self._handle()
         if self._eof and self._state < CLOSING:
             self._do_not_hear()
             self.ended()
-
-    def _appetite(self) -> int:
-        """How much to read at once."""
-        if self.greedy:
-            return self._portion
-        most = 4 * _MODEST if self._outward else _MODEST
-        return min(most, self._portion) if self.poller.crowd > _CROWD else most
 
     def _take_less_or_more(self, seconds: float) -> None:
         """Of who has more than was read: bytes that cost little come in large pieces; whose bytes cost much, waits
