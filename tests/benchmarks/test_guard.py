@@ -19,9 +19,9 @@ from benchmarks.peers.base import Peer, Setup
 from benchmarks.peers.lb import Lb
 from tests.benchmarks.tools import need
 
-# Measured: 8.03 (two reads, two writes, two waits that cost uvloop and our own epoll a call each), and 26,000.
+# Measured: 8.03 (two reads, two writes, two waits that cost uvloop and our own epoll a call each), and 21,700.
 SYSTEM_CALLS = 8.3
-INSTRUCTIONS = 30_000
+INSTRUCTIONS = 25_000
 
 _STRACE = """% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
