@@ -217,12 +217,7 @@ class Wire(Unread):
     def _fill(self) -> None:
         """Read once, and let the bytes be handled."""
         buffer = self.poller.buffer
-        if self.greedy:
-            room = self._portion
-        else:
-            room = 4 * _MODEST if self._outward else _MODEST
-            if self._portion < room and self.poller.crowd > _CROWD:
-                room = self._portion
+        room = self._appetite()
         try:
             n = self._sock.recv_into(buffer, room)
         except (BlockingIOError, InterruptedError):
@@ -243,15 +238,28 @@ class Wire(Unread):
             if n < room:
                 self._dear = False
                 self._handle()
-            elif self.greedy or self._dear or self.poller.crowd > _CROWD:
-                began = self.poller.tick()
-                self._handle()
-                self._take_less_or_more(self.poller.tick() - began)
             else:
-                self._handle()
+                self._handle_much()
         if self._eof and self._state < CLOSING:
             self._do_not_hear()
             self.ended()
+
+    def _appetite(self) -> int:
+        """How much to read at once."""
+        if self.greedy:
+            return self._portion
+        most = 4 * _MODEST if self._outward else _MODEST
+        return self._portion if self._portion < most and self.poller.crowd > _CROWD else most
+
+    def _handle_much(self) -> None:
+        """There is more than was read."""
+        poller = self.poller
+        if self.greedy or self._dear or poller.crowd > _CROWD:
+            began = poller.tick()
+            self._handle()
+            self._take_less_or_more(poller.tick() - began)
+        else:
+            self._handle()
 
     def _take_less_or_more(self, seconds: float) -> None:
         """Of who has more than was read: bytes that cost little come in large pieces; whose bytes cost much, waits
