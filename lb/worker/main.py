@@ -105,7 +105,7 @@ class _Worker:
         # Only once the loop runs: uvloop does not hear of a signal that came before.
         unblocked = (signal.SIGTERM, signal.SIGUSR1)
         self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
-        self._channel.say_ready()
+        self._loop.call_soon(self._channel.say_ready)
         self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 
     def close(self) -> None:

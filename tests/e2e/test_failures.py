@@ -174,7 +174,7 @@ def test_clients_that_stop_reading_are_closed_and_leave_nothing(tmp_path: Path) 
                 client.send(get("/endless"))
             instance.wait_requests(count)
             assert len(door.wait_log_where(lambda entries: len(entries) >= count, "all to be ended")) == count
-            wait_for(lambda: process.open_files(worker) < descriptors + 4, "the descriptors to be closed")
+            wait_for(lambda: process.open_files(worker) <= descriptors, "the descriptors to be closed")
             assert process.peak_memory(worker) - memory < count * ONE_MIB
         wait_for(lambda: instance.open_connections == 0, "the instance to be let go")
 
