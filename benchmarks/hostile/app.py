@@ -6,6 +6,7 @@ import asyncio
 import multiprocessing
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
 
 _SMALL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 _LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n"
@@ -32,9 +33,9 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     writer.close()
 
 
-async def _serve(pipe: object) -> None:
+async def _serve(pipe: Connection) -> None:
     server = await asyncio.start_server(_answer, "127.0.0.1", 0, limit=1 << 26, backlog=4096)
-    pipe.send(server.sockets[0].getsockname()[1])  # type: ignore[attr-defined]
+    pipe.send(server.sockets[0].getsockname()[1])
     await server.serve_forever()
 
 

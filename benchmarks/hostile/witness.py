@@ -88,7 +88,7 @@ def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
                 sock.close()
             sock = None
         seen.memory = max(seen.memory, sum(_memory(pid, "VmRSS") for pid in workers))
-        time.sleep(_PACE)
+        time.sleep(_PACE)  # a client that asks without a pause would measure itself
     if sock is not None:
         sock.close()
     seen.seconds = time.monotonic() - began
@@ -102,7 +102,7 @@ def _calm(target: Target, patience: float = 15.0) -> float | None:
     while time.monotonic() - began < patience:
         if not _open_connections(target):
             return time.monotonic() - began
-        time.sleep(0.05)
+        time.sleep(0.05)  # the system tells of connections only when it is asked
     return None
 
 

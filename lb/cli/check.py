@@ -65,10 +65,11 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     may_have_stored = bool(config.listen.https) and (config.tls.store / "certificates").is_dir()
     if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
         return _about_nothing(loaded)
-    from lb.tls.acme.wanted import make_plan  # noqa: PLC0415
-    from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import; plain HTTP needs none
-    from lb.tls.presented import Presented, present  # noqa: PLC0415
-    from lb.tls.sources import StoredSource, handshake_policy  # noqa: PLC0415
+    # cryptography takes long to import, and plain HTTP needs none
+    from lb.tls.acme.wanted import make_plan  # noqa: PLC0415  as said above
+    from lb.tls.certificate import TlsError  # noqa: PLC0415  as said above
+    from lb.tls.presented import Presented, present  # noqa: PLC0415  as said above
+    from lb.tls.sources import StoredSource, handshake_policy  # noqa: PLC0415  as said above
 
     try:
         before = contexts.presented if contexts is not None else Presented()
@@ -106,7 +107,7 @@ _RENEW = "set tls.acme to have them renewed, or import new ones in time (lb cert
 
 def _about_stored(stored: Sequence[tuple[Held, Path]]) -> str:
     """What whoever removes tls.acme should know: the certificates stay in use, and end."""
-    from lb.tls.acme.store import unstem  # noqa: PLC0415
+    from lb.tls.acme.store import unstem  # noqa: PLC0415  it imports cryptography, which takes long
 
     held, path = min(stored, key=lambda one: one[0].not_after)
     ends = f"{unstem(path.stem)} on {datetime.fromtimestamp(held.not_after, UTC):%Y-%m-%d}"

@@ -171,7 +171,7 @@ def find_stores(home: Path, systems: Sequence[SystemStore] = _SYSTEMS) -> Iterat
 def _run(command: Sequence[str]) -> None:
     """Raises StoreError with the command's last words, and FileNotFoundError where there is no such command."""
     try:
-        done = subprocess.run(  # noqa: S603  a table's command, and paths
+        done = subprocess.run(  # noqa: S603  a command of the table above and our own paths, without a shell
             command, capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
