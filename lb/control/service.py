@@ -15,6 +15,7 @@ from pathlib import Path
 from setproctitle import setproctitle
 
 from lb.config.model import Config
+from lb.control import counted
 from lb.control.board import MOST_SLOTS, Board
 from lb.control.change import NextEdition
 from lb.control.edition import (
@@ -39,7 +40,7 @@ from lb.routing.health import HealthTable
 from lb.routing.watched import rows_needed, watched
 from lb.telemetry.counters import Slab
 from lb.tls.contexts import Contexts
-from lb.worker.parcel import wrap_bytes
+from lb.worker.parcel import new_memory, wrap_bytes
 from lb.worker.revision import certificates_of, present
 
 Source = Callable[[Contexts], Config]
@@ -99,7 +100,8 @@ class Service:
             tuple((one.scheme, sock) for one in bound for sock in one.sockets) for bound in (self.bound, self.admin)
         )
         health = wrap_bytes(write_down(self._ground.table))
-        return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health)
+        text, slabs = counted.write_down(self._ground.slab)
+        return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health, wrap_bytes(text), slabs)
 
     # What a reload asks (lb.control.reload.Plans)
 
@@ -152,8 +154,10 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service
     admin = bind_all(admin_addresses_of(config), 1, origin.admin)
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
     known = origin.succession.health if origin.succession is not None else {}
+    earlier = origin.succession.earlier if origin.succession is not None else None
+    slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
     snapshot, registry = compile_first(config, table, bound, workers, known)
-    ground = Ground(info, contexts, table, Slab(MOST_SLOTS), Clients(), Board(workers))
+    ground = Ground(info, contexts, table, slab, Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), origin)
 
 

@@ -1,10 +1,10 @@
 """What one supervisor hands to the next one on an upgrade, and what the two say to each other while both live.
 
 The predecessor starts the successor with open descriptors and one environment variable that says what they are: the
-listening sockets, a line, what is known about instances, and where stderr really goes. The keys of session tickets come
-over the line. Until the successor has all that it needs, its stderr leads to the predecessor, who wants to say why it
-failed. Then: "ready" when it serves → the predecessor retires and closes the line → the successor is the service. Both
-sides are here, since they must agree across versions: what is unknown in the variable is ignored.
+listening sockets, a line, what is known about instances and has been counted, and where stderr really goes. The keys of
+session tickets come over the line. Until the successor has all that it needs, its stderr leads to the predecessor, who
+wants to say why it failed. Then: "ready" when it serves → the predecessor retires and closes the line → the successor
+is the service. Both sides are here, since they must agree across versions: what is unknown in the variable is ignored.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from collections.abc import Iterable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 
+from lb.control import counted
 from lb.control.activation import Inherited, Passed, open_passed
 from lb.control.errors import StartError
-from lb.control.health.handover import read_back
+from lb.control.health import handover
 from lb.routing.health import Condition
+from lb.telemetry.earlier import Earlier
 from lb.worker.parcel import unwrap_bytes
 
 VARIABLE = "LB_UPGRADE"
@@ -32,23 +34,29 @@ _STDERR = 2
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
-    """The predecessor's side: its listening sockets, each with its scheme, the keys of its session tickets, and a
-    descriptor of what it knows about the health of instances.
+    """The predecessor's side: its listening sockets, each with its scheme, the keys of its session tickets, and
+    descriptors of what it knows about the health of instances, of what has been counted, and of the `slabs` in which
+    that goes on.
     """
 
     listening: tuple[tuple[str, socket.socket], ...]
     admin: tuple[tuple[str, socket.socket], ...]
     tickets: bytes = b""
     health: int = -1
+    counted: int = -1
+    slabs: tuple[int, ...] = ()
 
     def descriptors(self) -> list[int]:
         sockets = [fd for passed in (_once(self.listening), _once(self.admin)) for _, fd in passed]
-        return [*sockets, self.health] if self.health >= 0 else sockets
+        return [*sockets, *self._parcels(), *self.slabs]
 
     def close(self) -> None:
         """What was made for the successor alone is handed over."""
-        if self.health >= 0:
-            os.close(self.health)
+        for parcel in self._parcels():
+            os.close(parcel)
+
+    def _parcels(self) -> list[int]:
+        return [parcel for parcel in (self.health, self.counted) if parcel >= 0]
 
     def environment(self, environ: Mapping[str, str], line: int, stderr: int) -> dict[str, str]:
         """The successor's environment; `line` and `stderr` are descriptors. What is secret comes over the line."""
@@ -58,6 +66,7 @@ class Legacy:
             "admin": _once(self.admin),
             "tickets": len(self.tickets),
             "health": self.health,
+            "counted": self.counted,
             "line": line,
             "stderr": stderr,
         }
@@ -74,6 +83,7 @@ class Succession:
     admin: Inherited
     tickets: bytes
     health: Mapping[bytes, Condition]
+    earlier: Earlier
     _line: socket.socket
     _stderr: int
 
@@ -114,7 +124,8 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
             Inherited(source, _open(source, said["listening"])),
             Inherited(source, _open(source, said["admin"])),
             line.recv(said["tickets"], socket.MSG_WAITALL) if said.get("tickets") else b"",
-            _health(said.get("health", -1)),
+            handover.read_back(_opened(said.get("health", -1)) or b"[]"),
+            _earlier(_opened(said.get("counted", -1))),
             line,
             said["stderr"],
         )
@@ -124,13 +135,18 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
         ) from error
 
 
-def _health(descriptor: int) -> dict[bytes, Condition]:
-    if descriptor < 0:
-        return {}
+def _earlier(text: bytes) -> Earlier:
+    return counted.read_back(text) if text else Earlier()
+
+
+def _opened(parcel: int) -> bytes:
+    """What is in it, nothing if there is none."""
+    if parcel < 0:
+        return b""
     try:
-        return read_back(unwrap_bytes(descriptor))
+        return unwrap_bytes(parcel)
     finally:
-        os.close(descriptor)
+        os.close(parcel)
 
 
 def _once(sockets: Iterable[tuple[str, socket.socket]]) -> list[tuple[str, int]]:

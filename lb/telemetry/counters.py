@@ -11,10 +11,12 @@ that is read while it is being written may mix two moments, which sums of counte
 from __future__ import annotations
 
 import mmap
+import os
 from array import array
 from collections.abc import Sequence
 
 from lb.errors import CAUSES
+from lb.telemetry.earlier import Earlier, column_sums
 
 NAMES: tuple[str, ...] = (
     "requests_total",
@@ -64,30 +66,37 @@ class Row:
 
 
 class Slab:
-    """The shared memory: `slots` rows, all zero at first. Made before the workers are; ValueError without a slot."""
+    """The shared memory: `slots` rows, all zero at first. Made before the workers are; ValueError without a slot.
 
-    __slots__ = ("_cells", "_slots")
+    `memory` is a descriptor of what the rows are to be in, for others who get it; -1: nobody will. `earlier` has been
+    counted elsewhere, and is part of the totals.
+    """
 
-    def __init__(self, slots: int) -> None:
+    __slots__ = ("_cells", "_slots", "earlier", "memory")
+
+    def __init__(self, slots: int, memory: int = -1, earlier: Earlier | None = None) -> None:
         if slots < 1:
             raise ValueError(f"a slab of {slots} slots")
         self._slots = slots
+        self.memory = memory
+        self.earlier = earlier or Earlier()
+        size = (1 + slots * len(NAMES)) * _CELL
+        if memory >= 0:
+            os.ftruncate(memory, size)
         # The views keep the mapping alive; it goes with the last process that has it. The first cell says how many
         # rows were ever asked for: the others are all zero, and cost nothing while nobody looks at them.
-        self._cells = memoryview(mmap.mmap(-1, (1 + slots * len(NAMES)) * _CELL)).cast("q")
+        self._cells = memoryview(mmap.mmap(memory, size)).cast("q")
 
     def row(self, slot: int) -> Row:
         """The row of a slot, counted from 0; IndexError if there is no such slot."""
         if not 0 <= slot < self._slots:
             raise IndexError(f"slot {slot} of {self._slots}")
         self._cells[0] = max(self._cells[0], slot + 1)
-        return Row(self._row(slot))
+        first = 1 + slot * len(NAMES)
+        return Row(self._cells[first : first + len(NAMES)])
 
     def total(self) -> dict[str, int]:
-        """Every name with its sum over all slots."""
-        rows = [self._row(slot) for slot in range(self._cells[0])]
-        return {name: sum(row[place] for row in rows) for name, place in INDEX.items()}
-
-    def _row(self, slot: int) -> memoryview:
-        first = 1 + slot * len(NAMES)
-        return self._cells[first : first + len(NAMES)]
+        """Every name with its sum over all slots, and what was counted before."""
+        sums = column_sums(self._cells, len(NAMES))
+        earlier = self.earlier.total()
+        return {name: sums[place] + earlier[name] for name, place in INDEX.items()}

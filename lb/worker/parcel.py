@@ -13,7 +13,7 @@ import tempfile
 
 def wrap_up(content: object) -> int:
     """A descriptor, closed on exec, that `unwrap` makes the object of, in as many processes as get it; the caller's."""
-    descriptor = _memory()
+    descriptor = new_memory()
     with os.fdopen(os.dup(descriptor), "wb") as file:
         pickle.dump(content, file, pickle.HIGHEST_PROTOCOL)
     return descriptor
@@ -21,7 +21,7 @@ def wrap_up(content: object) -> int:
 
 def wrap_bytes(content: bytes) -> int:
     """The same for bytes, which another version of the program may read, too."""
-    descriptor = _memory()
+    descriptor = new_memory()
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(content)
     return descriptor
@@ -40,8 +40,9 @@ def unwrap(descriptor: int) -> object:
         return pickle.loads(memory)  # noqa: S301  see above
 
 
-def _memory() -> int:
+def new_memory(name: str = "lb parcel") -> int:
+    """A descriptor of empty memory, closed on exec, that others may map who get it; the caller's."""
     if hasattr(os, "memfd_create"):
-        return os.memfd_create("lb parcel", os.MFD_CLOEXEC)
+        return os.memfd_create(name, os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

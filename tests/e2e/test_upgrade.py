@@ -354,5 +354,55 @@ def test_what_is_known_of_instances_is_handed_over(tmp_path: Path) -> None:
             service.end()
 
 
+def test_counters_go_on(tmp_path: Path) -> None:
+    # spec: R2: what predecessors count while they end is in the sums, too
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        while True:
+            request = peer.request()
+            if request.target == b"/slow":
+                release.wait(30)
+            peer.send(ok(request.target))
+
+    with Instance(script) as instance, serving(tmp_path, instance.address, workers=2, admin="127.0.0.1:0") as service:
+        door = service.door
+        with door.connect() as client, door.connect() as idle:
+            for asked in range(5):
+                assert idle.ask(get()).status == 200
+                wait_counted(door, requests=asked + 1, connections=2)
+            client.send(get("/slow"))
+            service.upgrade()
+            wait_counted(door, requests=5, connections=2, open_now=2)
+            assert idle.ask(get("/last")).status == 200  # by the old one, which counts it
+            wait_counted(door, requests=6, connections=2, open_now=1)
+            service.upgrade()  # while the first one still serves
+            assert door.ask(get()).status == 200
+            wait_counted(door, requests=7, connections=3, open_now=1)
+            release.set()
+            assert client.response().body == b"/slow"
+        assert service.first_ended() == 0
+        wait_counted(door, requests=8, connections=3, open_now=0)
+        wait_for(lambda: not process.is_alive(service.pids[1]), "the second one to end")
+        service.upgrade()  # whose predecessor has none any more
+        wait_counted(door, requests=8, connections=3, open_now=0)
+        service.end()
+
+
+def wait_counted(door: FrontDoor, *, requests: int, connections: int, open_now: int | None = None) -> None:
+    """The metrics say so, and never more."""
+
+    def counted() -> bool:
+        with Client(("127.0.0.1", door.port("admin"))) as client:
+            lines = client.ask(get("/metrics", host="localhost")).body.decode().splitlines()
+        figures = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        found = [int(figures[f"lb_{name}"]) for name in ("requests_total", "connections_total", "connections_open")]
+        assert found[0] <= requests
+        assert found[1] <= connections
+        return found[:2] == [requests, connections] and open_now in (None, found[2])
+
+    wait_for(counted, f"{requests} requests on {connections} connections, {open_now} of them open")
+
+
 def children(service: Upgraded, title: str) -> list[int]:
     return [pid for pid in process.children(service.pids[-1]) if process.title(pid).startswith(title)]
