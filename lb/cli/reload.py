@@ -10,7 +10,7 @@ from lb.cli.asking import ask, file_argument
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.config.problems import printable
 
-_PATIENCE = 60.0  # seconds: a reload may wait for the one before it
+_PATIENCE = 150.0  # seconds: a reload may wait for the one before it
 
 
 @click.command()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import gc
 import socket
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 
-from lb.config.model import Config
 from lb.control.board import MOST_SLOTS
 from lb.control.edition import (
     Edition,
@@ -21,12 +21,14 @@ from lb.control.edition import (
     try_access_log,
 )
 from lb.control.errors import StartError
+from lb.control.health.names import settle
+from lb.control.plans import Reading
 from lb.control.rebinding import Rebound, rebind
 from lb.worker.revision import present
 
 
 class NextEdition:
-    """The edition that `config` makes of the one before. Raises StartError or TlsError; nothing has changed then.
+    """The edition that what was read makes of the one before. Raises StartError or TlsError; nothing has changed then.
 
     `busy` are the slots of workers that live, those that retire included; `adopt` is told when it is put in place.
     """
@@ -35,12 +37,12 @@ class NextEdition:
         self,
         ground: Ground,
         before: Edition,
-        config: Config,
+        reading: Reading,
         workers: int,
         busy: Collection[int],
         adopt: Callable[[Edition], None],
     ) -> None:
-        self.config = config
+        self.config = config = reading.config
         self.unchanged = config == before.config
         self._ground = ground
         self._adopt = adopt
@@ -54,7 +56,9 @@ class NextEdition:
             self._rebound.give_up()
             raise
         try:
-            snapshot, registry = compile_first(config, ground.table, self._rebound.bound, workers)
+            snapshot, registry = compile_first(
+                config, ground.table, self._rebound.bound, workers, partial(settle, found=reading.found)
+            )
         except StartError:
             self.give_up()
             raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
@@ -19,7 +19,7 @@ from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.errors import StartError
 from lb.control.health.main import HealthAssignment, run_health
-from lb.control.health.names import look_up_first, unfound
+from lb.control.health.names import unfound
 from lb.control.sockets import Bound
 from lb.control.upkeep import run_upkeep
 from lb.routing.clients import Clients
@@ -154,26 +154,32 @@ class Edition:
         return Revision(title, https_port(self.bound), len(self.slots), served, left, self.urls)
 
 
+GiveAddresses = Callable[[HealthTable, Config], None]
+
+
 def compile_first(
     config: Config,
     table: HealthTable,
     bound: Sequence[Bound],
     workers: int,
+    give_addresses: GiveAddresses,
     known: Mapping[bytes, Condition] = MappingProxyType({}),
 ) -> tuple[Snapshot, Registry]:
-    """What every worker that is yet to be forked begins with; its own state grows in its copy. `known` is what a
-    predecessor knew about instances.
+    """What every worker that is yet to be forked begins with; its own state grows in its copy. `give_addresses`
+    writes those of names that are new to the table, `known` is what a predecessor knew about instances.
 
     Raises StartError when no instance has an address, or there are too many.
     """
-    _find_instances(config, table, known)
+    _find_instances(config, table, give_addresses, known)
     registry = Registry(table)
     snapshot, plan = compile_for_worker(config, registry, https_port(bound), workers)
     plan.commit()
     return snapshot, registry
 
 
-def _find_instances(config: Config, table: HealthTable, known: Mapping[bytes, Condition]) -> None:
+def _find_instances(
+    config: Config, table: HealthTable, give_addresses: GiveAddresses, known: Mapping[bytes, Condition]
+) -> None:
     """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
     does not keep the others from serving; nothing but such names is a mistake that is better said at once.
     """
@@ -181,7 +187,7 @@ def _find_instances(config: Config, table: HealthTable, known: Mapping[bytes, Co
         give_rows(table, config, time.time(), known)
     except TableFullError as error:
         raise StartError(f"more instances are to be watched than a reload can add ({error}): restart lb") from error
-    look_up_first(table, config)
+    give_addresses(table, config)
     lost = unfound(table, config)
     instances = sum(
         len(environment.instances)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from lb.control.commands import Answer, Commands, Reply
 from lb.control.origin import Origin
-from lb.control.reload import Outcome
+from lb.control.plans import Outcome
 from lb.control.succession import Legacy
 from lb.control.upgrade import Upgrade
 

@@ -1,9 +1,9 @@
 """A reload: the dialogue that brings a changed configuration to every child, or to none.
 
-Idle → preparing (the next edition is made, every child prepares it aside) → switching (all have prepared it: they are
-told to change over) → idle. A refusal, or an answer that does not come, abandons it everywhere. A child that dies
-meanwhile counts as whatever is current: its place is filled with the old edition, and asked like the others, or with
-the new one once the switch has begun.
+Idle → reading (another process reads the configuration) → preparing (the next edition is made, every child prepares it
+aside) → switching (all have prepared it: they are told to change over) → idle. A refusal, or an answer that does not
+come, abandons it everywhere. A child that dies meanwhile counts as whatever is current: its place is filled with the
+old edition, and asked like the others, or with the new one once the switch has begun.
 
 This file knows children, words and a clock. What an edition consists of is `change`'s business, who fills places and
 waits for signals the supervisor's.
@@ -13,18 +13,17 @@ from __future__ import annotations
 
 import logging
 import os
-import socket
 import time
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
+from functools import partial
 from typing import Protocol
 
-from lb.config.model import Config
-from lb.config.problems import ConfigErrors, in_order
 from lb.control.child import Child, Role
+from lb.control.errands import Errand
 from lb.control.errors import StartError
 from lb.control.notify import Notifier
+from lb.control.plans import Change, Outcome, Plans, Read, failure, read
 from lb.tls.certificate import TlsError
 from lb.worker.channel import Message
 from lb.worker.parcel import wrap_up
@@ -35,85 +34,8 @@ PATIENCE = 10.0
 """Seconds that a child gets to prepare, and to switch: at least; and so many times what making the edition took, since
 a large configuration on a busy machine takes everyone long."""
 _TIMES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded.
-    `bad_configuration` says that they are about what is written in the configuration, certificates included.
-    `unchanged`: it succeeded, and the configuration said the same as before.
-    """
-
-    problems: tuple[str, ...] = ()
-    bad_configuration: bool = False
-    unchanged: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return not self.problems
-
-
-class Change(Protocol):
-    """The next edition, not in use yet. `roles` are all places that there will be."""
-
-    @property
-    def config(self) -> Config: ...
-    @property
-    def unchanged(self) -> bool:
-        """The configuration says the same as the one in effect. What it leads to, files and names, may have changed."""
-
-    @property
-    def roles(self) -> Sequence[Role]: ...
-    @property
-    def sockets(self) -> Sequence[socket.socket]:
-        """Those that it adds, and those that it gives up."""
-
-    def listen(self) -> None:
-        """The last step that can fail: raises OSError."""
-
-    def put_in_place(self) -> None:
-        """From now on children begin with it."""
-
-    def finish(self) -> None:
-        """Nobody uses what it replaced any more."""
-
-    def give_up(self) -> None:
-        """Everything stays as it was."""
-
-
-class Plans(Protocol):
-    """Where changes come from."""
-
-    def next_change(self, busy: Collection[int]) -> Change:
-        """The configuration, read anew, for a service whose workers, those that retire included, have these slots.
-
-        Raises ConfigErrors, TlsError or StartError.
-        """
-
-    def read_certificates(self) -> None:
-        """Their files have changed: children that begin from now on present them as they are now."""
-
-    def worker_gone(self, slot: int) -> None:
-        """A worker that retired has ended."""
-
-    def settle(self) -> None:
-        """Every child goes by the configuration in effect: what others needed may be taken back."""
-
-
-class NoPlans:
-    """For a service that was not made from anything that could change."""
-
-    def next_change(self, busy: Collection[int]) -> Change:  # noqa: ARG002  there is no change for any
-        raise StartError("there is no configuration file to be read anew")
-
-    def read_certificates(self) -> None:
-        """There are none."""
-
-    def worker_gone(self, slot: int) -> None:
-        """It leaves nothing behind."""
-
-    def settle(self) -> None:
-        """There is nothing to be taken back."""
+READING_PATIENCE = 60.0
+"""Seconds that the file, what it names and the resolver may take."""
 
 
 class Crew(Protocol):
@@ -128,9 +50,13 @@ class Crew(Protocol):
     def dismiss(self, child: Child) -> None:
         """Let it finish what it does and go; its place is no more."""
 
+    def send(self, errand: Errand[Read]) -> Callable[[], None]:
+        """Let another process do this; what is returned calls it off."""
+
 
 class _State(Enum):
     IDLE = auto()
+    READING = auto()
     PREPARING = auto()
     SWITCHING = auto()
 
@@ -151,6 +77,7 @@ class Reload:
         self._again = self._ended = False
         self._number = 0
         self._patience = PATIENCE
+        self._call_off: Callable[[], None] = lambda: None  # the reading
         self._change: Change | None = None
         self._parcel = -1
         self._awaited: set[int] = set()  # the process ids of children that have not answered
@@ -160,6 +87,11 @@ class Reload:
     @property
     def running(self) -> bool:
         return self._state is not _State.IDLE
+
+    @property
+    def keeps_busy(self) -> bool:
+        """Whether the children have something to do with it."""
+        return self._state in (_State.PREPARING, _State.SWITCHING)
 
     def request(self, done: Callable[[Outcome], None] = lambda _: None) -> None:
         """Read the configuration anew and bring it to everyone; `done` is told how that went, in the end.
@@ -218,7 +150,10 @@ class Reload:
         """The service ends: nothing changes any more."""
         self._ended = True
         self._again = False
-        if self._state is _State.PREPARING:
+        if self._state is _State.READING:
+            self._call_off()
+            self._failed(Outcome(("the service is ending",)))
+        elif self._state is _State.PREPARING:
             self._give_up("the service is ending")
         elif self._state is _State.SWITCHING:
             self._awaited.clear()
@@ -241,27 +176,36 @@ class Reload:
         if self._state is _State.IDLE and not any(child.retiring for child in everybody):
             self._plans.settle()
 
-    # Preparing
+    # Reading
 
     def _begin(self) -> None:
         self._again = False
         self._told, self._asked = self._asked, []
         self._notifier.reloading("reading the configuration anew")
+        self._state = _State.READING
+        job = partial(read, self._plans)
+        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_PATIENCE))
+
+    def _unread(self, reason: str) -> None:
+        self._failed(Outcome((f"reading the configuration, and what it names, {reason}",)))
+
+    # Preparing
+
+    def _prepare(self, reading: Read) -> None:
+        if isinstance(reading.result, Outcome):
+            self._failed(reading.result)
+            return
         began = self._clock()
         busy = [child.role.slot for child in self._crew.children if child.role.slot is not None]
         try:
-            change = self._plans.next_change(busy)
-        except ConfigErrors as errors:
-            found = in_order((*errors.problems, *errors.warnings))
-            self._failed(Outcome(tuple(map(str, found)), bad_configuration=True))
-            return
+            change = self._plans.next_change(reading.result, busy)
         except (StartError, TlsError) as error:
-            self._failed(Outcome((str(error),), isinstance(error, TlsError)))
+            self._failed(failure(error))
             return
         self._change = change
         self._number += 1
         self._state = _State.PREPARING
-        self._patience = max(PATIENCE, _TIMES * (self._clock() - began))
+        self._patience = max(PATIENCE, _TIMES * (self._clock() - began + reading.cost))
         self.due = self._clock() + self._patience
         try:
             self._parcel = wrap_up(change.config)

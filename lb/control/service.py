@@ -28,9 +28,11 @@ from lb.control.edition import (
 )
 from lb.control.errors import StartError
 from lb.control.health.handover import write_down
+from lb.control.health.names import look_up_first, look_up_new
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
 from lb.control.origin import Origin, find_origin
+from lb.control.plans import Reading
 from lb.control.sockets import Bound, bind_all
 from lb.control.status import Status, describe
 from lb.control.succession import Legacy
@@ -103,13 +105,17 @@ class Service:
         text, slabs = counted.write_down(self._ground.slab)
         return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health, wrap_bytes(text), slabs)
 
-    # What a reload asks (lb.control.reload.Plans)
+    # What a reload asks (lb.control.plans.Plans)
 
-    def next_change(self, busy: Collection[int]) -> NextEdition:
+    def read(self) -> Reading:
         if self._source is None:
             raise StartError("there is no configuration file to be read anew")
         config = self._source(self._ground.contexts)
-        return NextEdition(self._ground, self._edition, config, workers_of(config), busy, self._adopt)
+        return Reading(config, look_up_new(self._ground.table, config))
+
+    def next_change(self, reading: Reading, busy: Collection[int]) -> NextEdition:
+        workers = workers_of(reading.config)
+        return NextEdition(self._ground, self._edition, reading, workers, busy, self._adopt)
 
     def read_certificates(self) -> None:
         contexts = self._ground.contexts
@@ -156,7 +162,7 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service
     known = origin.succession.health if origin.succession is not None else {}
     earlier = origin.succession.earlier if origin.succession is not None else None
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
-    snapshot, registry = compile_first(config, table, bound, workers, known)
+    snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
     ground = Ground(info, contexts, table, slab, Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), origin)
 

@@ -25,9 +25,11 @@ from setproctitle import setproctitle
 from lb.control import next_start
 from lb.control.board import Board
 from lb.control.child import Child, Role
+from lb.control.errands import Errands
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
-from lb.control.reload import NoPlans, Outcome, Plans, Reload
+from lb.control.plans import NoPlans, Outcome, Plans
+from lb.control.reload import Reload
 from lb.control.watchdog import Watchdog
 from lb.control.words import death_in_words, lifetime
 from lb.worker.channel import Message
@@ -84,6 +86,8 @@ class Supervisor:
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
         self._status = 0
         self._selector = selectors.DefaultSelector()
+        self._errands = Errands(self._forget)
+        self.send = self._errands.send
         self._wakeup, self._signalled = socket.socketpair()
 
     def run(self) -> int:
@@ -94,6 +98,7 @@ class Supervisor:
                 for key, _ in self._selector.select(self._timeout()):
                     key.data()
                 self._reap()
+                self._errands.reap()
                 if self._operations is not None:
                     self._operations.child_ended()
                 self._meet_deadlines()
@@ -213,6 +218,7 @@ class Supervisor:
                 if sock not in newborn.role.sockets:
                     sock.close()
         self.reload.forget(newborn.role)
+        self._errands.forget()
 
     def _listen_to(self, child: Child) -> None:
         if child.line is None:
@@ -378,9 +384,9 @@ class Supervisor:
     def _timeout(self) -> float:
         """Seconds until the next thing is due."""
         due = [child.due for child in self.children if child.due is not None]
-        asked = self._operations.due if self._operations is not None else None
-        others = (self._stop_at, self._kill_at, self._notifier.due, asked, self.reload.due, self._watchdog.due)
-        due += [at for at in others if at is not None]
+        others = (self._notifier, self.reload, self._watchdog, self._errands, self._operations)
+        dates = (self._stop_at, self._kill_at, *(one.due for one in others if one is not None))
+        due += [at for at in dates if at is not None]
         return max(0.0, min(due) - time.monotonic())
 
     def _meet_deadlines(self) -> None:
@@ -389,7 +395,8 @@ class Supervisor:
         if self._operations is not None:
             self._operations.meet_deadlines(now)
         self.reload.expire(now)
-        self._watchdog.look(self.children, now, busy=self.reload.running)
+        self._errands.expire(now)
+        self._watchdog.look(self.children, now, busy=self.reload.keeps_busy)
         if self._stop_at is not None and self._stop_at <= now:
             self._stop_at = None
             log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)

@@ -12,7 +12,7 @@ from lb.control.activation import Inherited
 from lb.control.commands import Answer
 from lb.control.operations import Operations
 from lb.control.origin import Origin
-from lb.control.reload import Outcome
+from lb.control.plans import Outcome
 from lb.control.succession import Legacy
 
 

@@ -13,9 +13,11 @@ import pytest
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.child import Child, Role
+from lb.control.errands import Errand
 from lb.control.errors import StartError
 from lb.control.notify import Notifier
-from lb.control.reload import PATIENCE, Outcome, Reload
+from lb.control.plans import Outcome, Read, Reading
+from lb.control.reload import PATIENCE, Reload
 from lb.tls.certificate import TlsError, TlsProblem
 from lb.worker.channel import Line, Message
 from lb.worker.parcel import unwrap
@@ -62,6 +64,10 @@ class Stage:
         for child in self.children:
             self.start(child)
         self.now = 1000.0
+        self.slow = False
+        self.errand: Errand[Read]
+        self.called_off: list[Errand[Read]] = []
+        self.unreadable: Exception | None = None
         self.next: FakeChange | Exception = FakeChange([child.role for child in self.children])
         self.made: list[Collection[int]] = []
         self.gone: list[int] = []
@@ -71,7 +77,13 @@ class Stage:
 
     # Plans
 
-    def next_change(self, busy: Collection[int]) -> FakeChange:
+    def read(self) -> Reading:
+        if self.unreadable is not None:
+            raise self.unreadable
+        return Reading(Config(), {})
+
+    def next_change(self, reading: Reading, busy: Collection[int]) -> FakeChange:
+        assert reading == Reading(Config(), {})
         self.made.append(sorted(busy))
         if isinstance(self.next, Exception):
             raise self.next
@@ -94,7 +106,16 @@ class Stage:
     def dismiss(self, child: Child) -> None:
         child.retiring = True
 
+    def send(self, errand: Errand[Read]) -> Callable[[], None]:
+        self.errand = errand
+        if not self.slow:
+            self.has_read()
+        return lambda: self.called_off.append(errand)
+
     # The story
+
+    def has_read(self) -> None:
+        self.errand.on_result(self.errand.job())
 
     def start(self, child: Child) -> None:
         ours, theirs = socket.socketpair()
@@ -231,23 +252,70 @@ def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> No
     assert stage.change.told == ["in place", "finished"]
 
 
+def test_nothing_waits_for_the_file(stage: Stage) -> None:  # spec: R3
+    one, two = stage.children
+    stage.slow = True
+    stage.request()
+    assert stage.reload.running
+    assert not stage.reload.keeps_busy
+    stage.restart(one)
+    stage.request()
+    assert [stage.hears(child) for child in (one, two)] == [[], []]
+    stage.has_read()
+    assert stage.reload.keeps_busy
+    for verb in ("prepared", "switched"):
+        for child in (one, two):
+            stage.says(child, verb, "1")
+    assert stage.outcomes == [Outcome()]
+    assert stage.reload.running  # what was asked for meanwhile: the file may have changed behind the reader's back
+    assert len(stage.made) == 1
+    stage.has_read()
+    assert len(stage.made) == 2
+
+
+def test_a_file_that_cannot_be_read_in_time(stage: Stage) -> None:
+    stage.slow = True
+    stage.request()
+    stage.errand.on_failure("took longer than 60 s")
+    assert stage.outcomes == [Outcome(("reading the configuration, and what it names, took longer than 60 s",))]
+    assert not stage.reload.running
+    assert stage.made == []
+
+
+def test_the_end_of_the_service_calls_the_reader_off(stage: Stage) -> None:
+    stage.slow = True
+    stage.request()
+    stage.request()
+    stage.reload.end()
+    assert stage.called_off == [stage.errand]
+    assert stage.outcomes == [Outcome(("the service is ending",))] * 2
+    assert stage.made == []
+
+
+NOT_THERE = TlsError([TlsProblem(Path("a.pem"), "not there")])
 BAD_FILE = ConfigErrors([Problem("lb.yaml", 3, 1, "no"), Problem("lb.yaml", 1, 2, "nor this")])
 
 
 @pytest.mark.parametrize(
-    ("error", "outcome"),
+    ("error", "read", "outcome"),
     [
-        (BAD_FILE, Outcome(("lb.yaml:1:2: error: nor this", "lb.yaml:3:1: error: no"), bad_configuration=True)),
-        (StartError("in use"), Outcome(("in use",))),
-        (TlsError([TlsProblem(Path("a.pem"), "not there")]), Outcome(("a.pem: not there",), bad_configuration=True)),
+        (BAD_FILE, False, Outcome(("lb.yaml:1:2: error: nor this", "lb.yaml:3:1: error: no"), bad_configuration=True)),
+        (StartError("no file"), False, Outcome(("no file",))),
+        (StartError("in use"), True, Outcome(("in use",))),
+        (NOT_THERE, False, Outcome(("a.pem: not there",), bad_configuration=True)),
+        (NOT_THERE, True, Outcome(("a.pem: not there",), bad_configuration=True)),
     ],
 )
-def test_what_cannot_be_made_reaches_nobody(stage: Stage, error: Exception, outcome: Outcome) -> None:
-    stage.next = error
+def test_what_cannot_be_made_reaches_nobody(stage: Stage, error: Exception, read: bool, outcome: Outcome) -> None:
+    if read:
+        stage.next = error
+    else:
+        stage.unreadable = error
     stage.request()
     assert stage.outcomes == [outcome]
     assert [stage.hears(child) for child in stage.children] == [[], []]
     assert not stage.outcomes[0].ok
+    stage.unreadable = None
     stage.next = FakeChange([child.role for child in stage.children])
     stage.request()
     assert [stage.hears(child) for child in stage.children] == [["prepare 1"], ["prepare 1"]]

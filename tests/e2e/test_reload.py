@@ -21,7 +21,7 @@ from tests.control.running import Running
 from tests.e2e.harness import process
 from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST, Client, get, message, post
-from tests.e2e.harness.door import Config, FrontDoor, configure
+from tests.e2e.harness.door import Config, FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance, Peer, reserve
 from tests.e2e.harness.load import join_all, load, outcome_of, wait_more
 from tests.e2e.harness.scripts import Echo, answer, echo, ok
@@ -432,6 +432,36 @@ def test_workers_that_die_meanwhile_are_replaced_with_what_is_current(tmp_path: 
                 lambda: {door.ask(get(host=f"{turn}.example.com")).status for _ in range(12)} == {200},  # noqa: B023
                 "all of them to know it",
             )
+
+
+def test_a_file_that_is_slow_to_read_keeps_nobody_from_being_replaced(tmp_path: Path) -> None:
+    # spec: R2, R3
+    with Instance(echo()) as instance, FrontDoor(configure(instance.address, workers=2), tmp_path) as door:
+        files = process.open_files(door.pid)
+        text = door.file.read_text().replace(HOST, OTHER)
+        door.file.unlink()
+        os.mkfifo(door.file)
+        door.signal(signal.SIGHUP)
+        wait_for(lambda: readers(door), "the reader")
+        victim = door.workers[0]
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: len(door.workers) == 2 and victim not in door.workers, "two workers")
+        assert run_lb("status", str(door.file)).returncode == 0
+        assert door.ask(get()).status == 200
+        with door.file.open("w") as slow:
+            slow.write(text)
+        wait_for(lambda: "the changed configuration is in effect" in "\n".join(door.stderr), "the change")
+        assert door.ask(get(host=OTHER)).status == 200
+        wait_for(lambda: (readers(door), process.open_files(door.pid)) == ([], files), "it to leave nothing behind")
+        door.signal(signal.SIGHUP)
+        [reader] = wait_for(lambda: readers(door), "another reader")
+        door.signal(signal.SIGTERM)
+        assert door.wait_end() == 0
+        assert not process.is_alive(reader)
+
+
+def readers(door: FrontDoor) -> list[int]:
+    return [pid for pid in process.children(door.pid) if process.title(pid) == "lb: reader"]
 
 
 def test_sessions_resume_and_certificates_change(tmp_path: Path, authority: Authority) -> None:

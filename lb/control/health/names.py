@@ -11,7 +11,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
@@ -102,37 +102,42 @@ def by_environment(everything: Iterable[Watched]) -> dict[tuple[str, str], list[
     return found
 
 
-def look_up_all(table: HealthTable, names: Sequence[Watched], everything: Sequence[Watched]) -> None:
-    """Looks all these up at once, for no longer than FIRST_PATIENCE, and writes what was found. Threads may stay behind
-    that still wait for the resolver.
+def look_up_new(table: HealthTable, config: Config) -> dict[str, Found]:
+    """What the resolver says about the names that nobody knows yet: of all at once, for no longer than FIRST_PATIENCE.
+    The others are the health process's. Threads may stay behind that still wait: it is for a process that ends.
     """
+    names = dict.fromkeys(one.address.host for one in watched(config) if one.address.is_name and _is_new(table, one))
+    if not names:
+        return {}
     executor = ThreadPoolExecutor(LOOKUPS, "resolver")
-    lookups: dict[str, Future[Found]] = {
-        host: executor.submit(look_up, host) for host in dict.fromkeys(one.address.host for one in names)
-    }
+    lookups: dict[str, Future[Found]] = {host: executor.submit(look_up, host) for host in names}
     wait(lookups.values(), FIRST_PATIENCE)
     executor.shutdown(wait=False, cancel_futures=True)
     late = Found((), f"the resolver did not answer within {FIRST_PATIENCE:g} s")
-    found = {
+    return {
         host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
     }
+
+
+def settle(table: HealthTable, config: Config, found: Mapping[str, Found]) -> None:
+    """Gives the names that nobody knows yet the addresses that were found."""
+    everything = list(watched(config))
     siblings = by_environment(everything)
-    for one in names:
-        place(table, one, siblings[one.app, one.environment], found[one.address.host], table.begin)
+    for one in everything:
+        if one.address.is_name and one.address.host in found and _is_new(table, one):
+            place(table, one, siblings[one.app, one.environment], found[one.address.host], table.begin)
 
 
 def look_up_first(table: HealthTable, config: Config) -> None:
-    """Gives the names that nobody knows yet their addresses; the others are the health process's. A process of its own
-    does it and ends, because threads that wait for a resolver must not be in a process that forks.
+    """Both, before anything is served. A process of its own does it and ends, because threads that wait for a resolver
+    must not be in a process that forks.
     """
-    everything = list(watched(config))
-    names = [one for one in everything if one.address.is_name and _is_new(table, one)]
-    if not names:
+    if not any(one.address.is_name and _is_new(table, one) for one in watched(config)):
         return
     pid = os.fork()
     if pid == 0:
         try:
-            look_up_all(table, names, everything)
+            settle(table, config, look_up_new(table, config))
         except BaseException:
             log.exception("the names of instances could not be looked up")
         finally:
@@ -141,8 +146,9 @@ def look_up_first(table: HealthTable, config: Config) -> None:
 
 
 def _is_new(table: HealthTable, one: Watched) -> bool:
-    """Whether nothing was ever written to its rows."""
-    return all(table.read(table.find(key)) == Condition() for key in one.keys)
+    """Whether it has no rows, or nothing was ever written to them."""
+    rows = map(table.find, one.keys)
+    return all(row < 0 or table.read(row) == Condition() for row in rows)
 
 
 def _has_address(table: HealthTable, one: Watched) -> bool:

@@ -162,8 +162,9 @@ class FrontDoor:
 
     @property
     def workers(self) -> list[int]:
-        """Who serves: workers and the admin server, not the one that looks after certificates."""
-        return [pid for pid in process.children(self.pid) if process.title(pid) != "lb: certificates"]
+        """Who serves: workers and the admin server, not the one that looks after certificates, nor who reads a file."""
+        others = ("lb: certificates", "lb: reader")
+        return [pid for pid in process.children(self.pid) if process.title(pid) not in others]
 
     def connect(self, *, receive_buffer: int = 0) -> Client:
         """A plain connection."""
