@@ -162,8 +162,7 @@ def test_a_204_with_a_body(stage: OpenStage, line: bytes) -> None:
     body = b"hello" if line.startswith(b"Content") else chunk(b"hello") + b"0\r\n\r\n"
     with stage(_once(_head(line, status=b"HTTP/1.1 204 No Content\r\n") + body)) as on, on.connect() as client:
         response = client.ask(message("POST /", "Content-Length: 0", host=on.host))
-        assert response.status in {204, 502}
-        assert b"hello" not in response.body
+        assert (response.status, response.body) == (204, b"")
         assert client.ask(get("/next", host=on.host)).body == b"in order"
 
 
@@ -189,20 +188,18 @@ def test_an_answer_that_nobody_asked_for_is_not_given_to_the_next(stage: OpenSta
         assert client.ask(get("/b", host=on.host)).body == b"first"
 
 
-def test_identical_lengths_are_one_length_or_none(stage: OpenStage) -> None:
+def test_identical_lengths_are_not_one_length(stage: OpenStage) -> None:
     # spec: F5; RFC 9110 section 8.6
     with stage(_once(_head(LENGTH, LENGTH) + b"ok")) as on:
         response = on.door.ask(message("POST /", "Content-Length: 0", host=on.host))
-        if response.status != 502:
-            assert (response.one("content-length"), response.body) == (b"2", b"ok")
+        assert_error(response, 502, "http_protocol_error")
 
 
-def test_a_folded_field_is_unfolded_or_refused(stage: OpenStage) -> None:
+def test_a_folded_field_is_refused(stage: OpenStage) -> None:
     # spec: F5; attack 17
     with stage(_once(_head(b"X: a\r\n  b\r\n", LENGTH) + b"ok")) as on:
         response = on.door.ask(message("POST /", "Content-Length: 0", host=on.host))
-        if response.status != 502:
-            assert response.one("x").split() == [b"a", b"b"]
+        assert_error(response, 502, "http_protocol_error")
 
 
 @pytest.mark.parametrize("interim", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nX: y\r\n\r\n"])
@@ -243,6 +240,6 @@ def test_an_answer_before_the_request_is_not_trusted(stage: OpenStage) -> None:
 
     with stage(script) as on:
         response = on.door.ask(get(host=on.host))
-        assert response.status in {200, 502}
+        assert response.status in {200, 502}  # whichever of the two was first
         again = on.door.ask(get("/again", host=on.host))
         assert again.body == b"asked for"

@@ -71,7 +71,7 @@ def test_no_spelling_of_the_reserved_path_reaches_an_app(secure: Secure, target:
     # spec: T6; attacks 25 and 36
     before = len(secure.instance.requests)
     response = secure.door.ask(get(target))
-    assert response.status in {400, 404}, (response.status, response.body[:200])
+    assert response.status == 404, response.body[:200]
     assert b"never to be seen" not in response.body
     wait_for(lambda: secure.instance.settled, "the instance to settle")
     assert len(secure.instance.requests) == before
@@ -95,5 +95,5 @@ def test_neighbours_of_the_reserved_path_do_reach_the_app(secure: Secure, target
 def test_no_method_reaches_an_app_under_the_reserved_path(secure: Secure, method: str) -> None:
     # spec: T6
     before = len(secure.instance.requests)
-    assert secure.door.ask(message(f"{method} /.well-known/acme-challenge/x")).status in {404, 405}
+    assert secure.door.ask(message(f"{method} /.well-known/acme-challenge/x")).status == 404
     assert len(secure.instance.requests) == before

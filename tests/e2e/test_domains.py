@@ -113,8 +113,7 @@ def test_an_unbound_name_gets_404_with_a_reason(door: FrontDoor, host: str) -> N
 def test_a_staging_domain_without_a_staging_environment_never_reaches_production(door: FrontDoor) -> None:
     # spec: D1
     response = door.ask(get("/", host="stg-only.apps.example.net"))
-    assert_error(response, response.status)
-    assert response.status in {404, 503}
+    assert_error(response, 404, "destination_not_found")
 
 
 def test_the_decision_is_made_for_each_request_of_a_connection(door: FrontDoor) -> None:
@@ -137,7 +136,7 @@ def test_an_unbound_name_is_logged_with_its_cause(door: FrontDoor) -> None:
 
 def test_a_wildcard_itself_is_not_a_host(door: FrontDoor) -> None:
     # spec: D2
-    assert door.ask(get("/", host="*.example.org")).status in {400, 404}
+    assert_error(door.ask(get("/", host="*.example.org")), 400, "http_request_error")
 
 
 def test_http_1_0_without_host_is_unbound(door: FrontDoor) -> None:
@@ -185,5 +184,5 @@ def test_one_domain_bound_twice_names_both_places(tmp_path: Path, first: str, se
         f'      - "{second}"\n'
         "    production: {instances: [127.0.0.1:3001]}\n",
     )
-    assert ":9:" in told or "line 9" in told
-    assert ":5:" in told or "line 5" in told
+    assert ":9:" in told
+    assert "line 5" in told

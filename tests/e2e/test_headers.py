@@ -107,8 +107,8 @@ def test_trailers_cannot_stand_in_for_the_fields(both: FrontDoor) -> None:
     with both.connect() as client:
         client.send(message("POST /", "Transfer-Encoding: chunked", body=body))
         response = client.response()
-    if response.status != 400:
-        assert "6.6.6.6" not in response.body.decode()
+    assert response.status == 200
+    assert "6.6.6.6" not in response.body.decode()
 
 
 @pytest.mark.parametrize(
@@ -346,9 +346,7 @@ def test_other_response_fields_pass_byte_for_byte_and_in_order(stage: OpenStage)
 )
 def test_the_target_passes_byte_for_byte(both: FrontDoor, target: str) -> None:
     # spec: H6; attack 25
-    response = both.ask(get(target))
-    if response.status != 400:
-        assert Echo(response).target == target
+    assert Echo(both.ask(get(target))).target == target
 
 
 def test_methods_pass(both: FrontDoor) -> None:

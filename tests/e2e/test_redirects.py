@@ -11,7 +11,7 @@ from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import get, message, post
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance
-from tests.e2e.harness.scripts import Echo, echo
+from tests.e2e.harness.scripts import echo
 from tests.e2e.harness.secure import Secure
 from tests.e2e.harness.waiting import wait_until_still
 
@@ -33,8 +33,7 @@ def test_a_redirect_does_not_wait_for_the_body_and_does_not_shift_what_follows(s
         client.send(post("/first", get("/smuggled", host="shop.example.com"), host="forced.example.com"))
         client.send_quietly(get("/second"))
         assert client.response("POST").status == 308
-        for response in client.responses()[:1]:
-            assert Echo(response).target == "/second"
+        assert client.rest() == b""
     wait_until_still(lambda: len(secure.instance.seen), "what goes to the instance")
     assert b"/smuggled" not in secure.instance.seen
 
@@ -61,10 +60,9 @@ def test_a_domain_without_force_https_is_not_redirected(secure: Secure) -> None:
 def test_a_redirect_stays_on_its_host_and_in_one_line(secure: Secure, target: str) -> None:
     # spec: T2; attack 26
     response = secure.door.ask(get(target, host="forced.example.com"))
-    if response.status != 400:
-        assert response.status == 301
-        assert response.one("location").decode() == f"https://forced.example.com:{secure.door.https}{target}"
-        assert not response.has("x")
+    assert response.status == 301
+    assert response.one("location").decode() == f"https://forced.example.com:{secure.door.https}{target}"
+    assert not response.has("x")
 
 
 @pytest.mark.parametrize(
