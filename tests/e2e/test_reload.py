@@ -9,7 +9,6 @@ import signal
 import socket
 import ssl
 import threading
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST, Client, get, message, post
 from tests.e2e.harness.door import Config, FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance, Peer, reserve
-from tests.e2e.harness.load import join_all, load, outcome_of, wait_more
+from tests.e2e.harness.load import load, newcomers, wait_more
 from tests.e2e.harness.scripts import Echo, answer, echo, ok
 from tests.e2e.harness.tunnels import Tunnels, echoing_instance
 from tests.e2e.harness.waiting import PATIENCE, wait_for
@@ -295,35 +294,10 @@ def test_a_port_changes_its_scheme(tmp_path: Path, authority: Authority) -> None
         assert Echo(door.ask(get())).one("X-Forwarded-Proto") == "http"
 
 
-@contextmanager
-def newcomers(door: FrontDoor, clients: int = 4) -> Iterator[Counter[str]]:
-    """Clients that ask once on a connection of their own, over and over."""
-    outcomes: Counter[str] = Counter()
-    stop = threading.Event()
-
-    def run() -> None:
-        while not stop.is_set():
-            try:
-                with door.connect() as client:
-                    outcome = outcome_of(client, get())
-            except OSError as error:
-                outcome = repr(error)
-            outcomes[outcome] += 1
-
-    threads = [threading.Thread(target=run) for _ in range(clients)]
-    for thread in threads:
-        thread.start()
-    try:
-        yield outcomes
-    finally:
-        stop.set()
-        join_all(threads)
-
-
 def test_the_number_of_workers_changes_and_nobody_is_turned_away(tmp_path: Path) -> None:
     # spec: R2, R3
     with Instance(echo()) as instance, FrontDoor(configure(instance.address, workers=2), tmp_path) as door:
-        with load(door, get(), clients=2) as kept, newcomers(door) as outcomes:
+        with load(door, get(), clients=2) as kept, newcomers(door, get()) as outcomes:
             for workers in (4, 1, 3, 2):
                 assert door.reload(configure(instance.address, workers=workers))
                 titles = {f"lb: worker {number + 1}/{workers}" for number in range(workers)}
@@ -538,8 +512,7 @@ def test_the_access_log_changes_and_no_line_is_lost(tmp_path: Path) -> None:
             assert door.reload(config({"path": str(first)}))
             client.ask(get("/seen"))
             wait_for(lambda: b"/seen" in lines(first)[-1], "a line again")
-    numbers = [int(entry["bytes_received"] == 0) for entry in map(json.loads, lines(first))]
-    assert len(numbers) > 20
+    assert len([json.loads(line) for line in lines(first)]) > 20
     assert all(line.startswith(b"127.0.0.1 - - [") for line in lines(second))
     assert len(lines(second)) > 20
     assert not any(b"/unseen" in line for line in lines(first) + lines(second))

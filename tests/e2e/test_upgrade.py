@@ -23,7 +23,8 @@ from tests.e2e.harness import process
 from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST, Client, chunk, get, post
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
-from tests.e2e.harness.instance import Instance, Peer
+from tests.e2e.harness.instance import Instance, Peer, PeerGone
+from tests.e2e.harness.load import join_all
 from tests.e2e.harness.scripts import Echo, echo, ok
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 from tests.e2e.harness.wire import read_chunk
@@ -110,6 +111,14 @@ def test_sigusr2_is_the_same(tmp_path: Path) -> None:
         service.end()
 
 
+def talk(peer: Peer) -> None:
+    """Switch protocols, and say everything in capitals until the tunnel ends."""
+    peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+    while data := peer.sock.recv(100):
+        peer.send(data.upper())
+    raise PeerGone
+
+
 def test_what_has_begun_ends_well(tmp_path: Path) -> None:
     # spec: R2, F4: an open tunnel, a download, an upload, an idle connection
     release = threading.Event()
@@ -118,10 +127,7 @@ def test_what_has_begun_ends_well(tmp_path: Path) -> None:
         while True:
             request = peer.request()
             if request.target == b"/tunnel":
-                peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-                while data := peer.sock.recv(100):
-                    peer.send(data.upper())
-                return
+                talk(peer)
             if request.target == b"/download":
                 peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first"))
                 release.wait(30)
@@ -189,10 +195,7 @@ def test_nothing_is_lost_under_load(tmp_path: Path) -> None:
         while True:
             request = peer.request()
             if request.target == b"/tunnel":
-                peer.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
-                while data := peer.sock.recv(100):
-                    peer.send(data.upper())
-                return
+                talk(peer)
             peer.send(ok(request.target + request.body))
 
     with Instance(script) as instance, serving(tmp_path, instance.address, workers=2) as service:
@@ -226,8 +229,7 @@ class Load:
 
     def stop(self) -> None:
         self._stopped.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
+        join_all(self._threads)
 
     def _run(self, kind: object) -> None:
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from tests.e2e.harness.client import Client
@@ -41,26 +41,55 @@ def ask_once(door: FrontDoor, request: bytes) -> str:
 def load(door: FrontDoor, request: bytes, clients: int = 8) -> Iterator[Outcomes]:
     """Keep-alive clients that send the request over and over until the block ends; AssertionError when one hangs."""
     outcomes: Outcomes = Counter()
-    stop = threading.Event()
     lock = threading.Lock()
+
+    def ask_on_one_connection(stop: threading.Event) -> None:
+        with door.connect() as client:
+            stays = True
+            while stays and not stop.is_set():
+                outcome, stays = _ask(client, request)
+                with lock:
+                    outcomes[outcome] += 1
+
+    with over_and_over(ask_on_one_connection, clients):
+        yield outcomes
+
+
+@contextmanager
+def newcomers(door: FrontDoor, request: bytes, clients: int = 4) -> Iterator[Outcomes]:
+    """The same from clients that ask once on a connection of their own."""
+    outcomes: Outcomes = Counter()
+    lock = threading.Lock()
+
+    def come(_stop: threading.Event) -> None:
+        try:
+            outcome = ask_once(door, request)
+        except OSError as error:  # the door cannot be reached
+            outcome = repr(error)
+        with lock:
+            outcomes[outcome] += 1
+
+    with over_and_over(come, clients):
+        yield outcomes
+
+
+@contextmanager
+def over_and_over(step: Callable[[threading.Event], None], threads: int) -> Iterator[None]:
+    """Threads that do `step` again and again until the block ends, which sets the event that each step is given."""
+    stop = threading.Event()
 
     def run() -> None:
         while not stop.is_set():
-            with door.connect() as client:
-                stays = True
-                while not stop.is_set() and stays:
-                    outcome, stays = _ask(client, request)
-                    with lock:
-                        outcomes[outcome] += 1
+            step(stop)
 
-    threads = [threading.Thread(target=run) for _ in range(clients)]
-    for thread in threads:
+    running = [threading.Thread(target=run) for _ in range(threads)]
+    for thread in running:
         thread.start()
     try:
-        yield outcomes
+        yield
     finally:
         stop.set()
-        join_all(threads)
+        join_all(running)
 
 
 def join_all(threads: list[threading.Thread]) -> None:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import subprocess
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,10 +97,14 @@ def running_pebble(
     off = ("-http01", "", "-https01", "", "-tlsalpn01", "")
     servers = ("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{dns_management}", "-defaultIPv6", "")
     log = directory / "pebble.log"
-    more = {"PEBBLE_VA_NOSLEEP": "1", "PEBBLE_WFE_NONCEREJECT": str(nonce_rejects), "PEBBLE_AUTHZREUSE": "0"}
+    environ = os.environ | {
+        "PEBBLE_VA_NOSLEEP": "1",
+        "PEBBLE_WFE_NONCEREJECT": str(nonce_rejects),
+        "PEBBLE_AUTHZREUSE": "0",
+    }
     with (
-        _process(("pebble-challtestsrv", *off, *servers), directory / "dns.log", {}),
-        _process(("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, more),
+        server_process(("pebble-challtestsrv", *off, *servers), directory / "dns.log", os.environ),
+        server_process(("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, environ),
     ):
         pebble = Pebble(
             f"https://127.0.0.1:{port}/dir",
@@ -116,13 +120,15 @@ def running_pebble(
 
 
 @contextmanager
-def _process(command: tuple[str, ...], log: Path, environ: dict[str, str]) -> Iterator[None]:
+def server_process(command: Sequence[str | Path], log: Path, environ: Mapping[str, str]) -> Iterator[None]:
+    """A server that runs until the block ends; what it wrote to `log` is told with what goes wrong in the block."""
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env={**os.environ, **environ}
-        )
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ)
         try:
             yield
+        except BaseException as problem:
+            problem.add_note(log.read_text(errors="replace")[-4000:])
+            raise
         finally:
             process.terminate()
             with suppress(subprocess.TimeoutExpired):

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import ssl
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.harness.pebble import accepts, free_port
+from tests.e2e.harness.pebble import accepts, free_port, server_process
 from tests.e2e.harness.waiting import wait_for
 
 _APP = Path(__file__).parents[1] / "apps"
@@ -54,18 +53,6 @@ def running_serles(directory: Path) -> Iterator[Serles]:
     environ |= {"CONFIG": str(config), "HTTP_PORT": str(http), "ROOT_FILE": str(root)}
     gunicorn = Path(shutil.which("serles") or "").parent / "gunicorn"
     command = (gunicorn, "--threads", "8", "--bind", f"127.0.0.1:{port}", "--chdir", _APP, "serles:create_app()")
-    log = directory / "serles.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environ)
-        try:
-            wait_for(lambda: accepts(port) and root.exists(), "serles to listen", 30)
-            yield Serles(f"http://127.0.0.1:{port}/directory", http, root)
-        except BaseException as problem:
-            problem.add_note(log.read_text(errors="replace")[-4000:])
-            raise
-        finally:
-            process.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(5)
-            process.kill()
-            process.wait()
+    with server_process(command, directory / "serles.log", environ):
+        wait_for(lambda: accepts(port) and root.exists(), "serles to listen", 30)
+        yield Serles(f"http://127.0.0.1:{port}/directory", http, root)
