@@ -33,7 +33,6 @@ class Body:
         "_extensions",
         "_section",
         "_state",
-        "at",
         "cap",
         "done",
         "kind",
@@ -41,41 +40,39 @@ class Body:
         "limits",
         "total",
         "trailers",
-        "used",
     )
 
     def __init__(self, kind: int, length: int, cap: int, limits: Limits) -> None:
         self.kind = kind
         self.left = length
         self.cap = cap if cap >= 0 else _UNBOUNDED
-        self.limits = limits
         self.done = kind == NONE or (kind == LENGTH and length == 0)
         self.total = 0
         self.trailers: bytes | None = None
-        self.at = 0
-        self.used = 0
-        self._state = _SIZE
-        self._digits = 0
-        self._extensions = 0
-        self._section: bytearray | None = None
+        if kind == CHUNKED:
+            self.limits = limits
+            self._state = _SIZE
+            self._digits = 0
+            self._extensions = 0
+            self._section: bytearray | None = None
 
-    def feed(self, data: bytes | bytearray) -> tuple[bytes, int]:
-        """Take what belongs to the body from the start of `data`: the payload, and how many bytes were used for it.
+    def feed(self, data: bytes | bytearray, at: int = 0) -> tuple[bytes, int]:
+        """Take what belongs to the body from `data` behind `at`: the payload, and how many bytes were used for it.
 
         Raises `ProxyError`: http_request_error for bad framing, request_body_too_large past `cap`,
         request_header_too_large for trailers.
         """
         if self.done:
             return b"", 0
-        if self.kind == LENGTH:
-            payload = bytes(data[: self.left])
-            self.left -= len(payload)
-            self.done = self.left == 0
-            used = len(payload)
-        elif self.kind == CHUNKED:
-            payload, used = self._chunks(data)
+        if self.kind == CHUNKED:
+            payload, used = self._chunks(data[at:] if at else data)
         else:
-            payload, used = bytes(data), len(data)
+            taken = data[at : at + self.left] if self.kind == LENGTH else data[at:]
+            payload = bytes(taken) if isinstance(taken, bytearray) else taken
+            used = len(payload)
+            if self.kind == LENGTH:
+                self.left -= used
+                self.done = self.left == 0
         self.total += len(payload)
         if self.total > self.cap:
             raise ProxyError("request_body_too_large")

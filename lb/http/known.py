@@ -1,7 +1,7 @@
 """Heads that were read before, by the bytes they were read from (uncompiled; see `scan`).
 
 Keep-alive clients and instances repeat their heads to the byte, and a head says the same whenever the same bytes are
-read within the same limits: finding it again costs 2 µs where reading it costs 28 (a browser's request) or 11 (a
+read within the same limits: finding it again costs 1 µs where reading it costs 28 (a browser's request) or 11 (a
 response). What is found is shared, so nobody changes a head once it was read. Knows nothing of what heads say.
 
 Whoever sends a new head each time fills this with what nobody asks for again: that costs the others the gain, and
@@ -20,26 +20,30 @@ _MOST = 256  # heads a generation
 _LONGEST = 2048  # bytes of a head that is kept
 
 
-class Known(dict[tuple[bytes, Limits], _Head | None]):
-    """The head of these bytes within these limits, or None. What was asked for in neither of two generations is
-    forgotten.
-    """
+class Known(dict[bytes, _Head]):
+    """The heads of these bytes, read within `limits`. What was asked for in neither of two generations is forgotten."""
 
-    __slots__ = ("_older",)
+    __slots__ = ("_older", "limits")
 
     def __init__(self) -> None:
-        self._older: dict[tuple[bytes, Limits], _Head | None] = {}
+        self.limits: Limits | None = None
+        self._older: dict[bytes, _Head] = {}
 
-    def __missing__(self, key: tuple[bytes, Limits]) -> _Head | None:
-        head = self._older.get(key)
+    def look_further(self, text: bytes, limits: Limits) -> _Head | None:
+        """The head of these bytes, which this generation does not have or has for other limits, or None."""
+        if self.limits is not limits:
+            self.limits = limits
+            self.clear()
+            self._older = {}
+        head = self._older.get(text)
         if head is not None:
-            self.keep(key, head)
+            self.keep(text, head)
         return head
 
-    def keep(self, key: tuple[bytes, Limits], head: _Head) -> None:
+    def keep(self, text: bytes, head: _Head) -> None:
         """Know this head from now on, unless it is a long one."""
-        if len(key[0]) <= _LONGEST:
+        if len(text) <= _LONGEST:
             if len(self) == _MOST:
                 self._older = dict(self)
                 self.clear()
-            self[key] = head
+            self[text] = head

@@ -112,12 +112,16 @@ def _head_at(
     end = data.find(b"\r\n\r\n", start)
     if end < 0:
         return read(data, start, end, limits)
-    key = bytes(data[start : end + 4]), limits
-    head = known[key]
-    if head is None:
-        head = read(data, start, end, limits)
-        if head is not None and head.length == len(key[0]):  # else empty lines stood before it
-            known.keep(key, head)
+    text = data[start : end + 4]
+    if isinstance(text, bytearray):
+        text = bytes(text)
+    head = known.get(text)
+    if head is None or known.limits is not limits:
+        head = known.look_further(text, limits)
+        if head is None:
+            head = read(data, start, end, limits)
+            if head is not None and head.length == len(text):  # else empty lines stood before it
+                known.keep(text, head)
     return head
 
 

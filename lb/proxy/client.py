@@ -338,10 +338,10 @@ class Client(Wire):
         """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
         self._reading = True
         count = 0
-        most = max(_IN_A_ROW // max(self.engine.poller.crowd, 1), 1)  # in a crowd turns are shorter
-        while self.exchange is None and self.have and not self.is_closing():
-            if self.full or count == most:
+        while self.have and self.exchange is None and not self.is_closing():
+            if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.crowd, 1)):
                 # Nothing more is read before what has come is answered; and to whom does not read, nothing is answered.
+                # In a crowd turns are shorter.
                 self.pause()
                 if not self.full:
                     self.again()

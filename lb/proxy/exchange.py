@@ -439,7 +439,7 @@ class Exchange:
         self.keep_alive = (
             head.keep_alive
             and not self.engine.draining
-            and not self.unread()
+            and (self.request is None or self.request.done)
             and not self.upgrading
             and not answer.ends_by_close()
         )
@@ -490,7 +490,7 @@ class Exchange:
             whole
             and self.response.keep_alive
             and self.answer.body.kind != CLOSE
-            and not self.unread()
+            and (self.request is None or self.request.done)
             and self.upstream.have == 0
             and self.upstream.backlog() == 0  # of the request: an instance that answers early may never read it
         )
@@ -725,9 +725,14 @@ class Exchange:
         record.scheme = client.scheme
         if head is not None:
             record.of_request(head)
-        if self.route is not None:
-            record.app = self.route.environment.app
-            record.environment = self.route.environment.name
+        else:
+            record.of_none()
+        route = self.route
+        if route is not None:
+            record.app = route.environment.app
+            record.environment = route.environment.name
+        else:
+            record.app = record.environment = b""
         record.instance = self.last_instance
         record.request_id = self.identity()
         record.status = self.status

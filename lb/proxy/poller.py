@@ -15,6 +15,7 @@ from time import monotonic
 
 _TURNS = 0.002  # seconds of a round that turns may take
 _BUFFER = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
+_IN = select.POLLIN
 _READ = select.POLLIN | getattr(select, "EPOLLRDHUP", 0)
 _WRITE = select.POLLOUT
 _BROKEN = select.POLLERR
@@ -149,11 +150,14 @@ class Poller:
         gone.clear()
         ready = self._epoll.poll(0)
         self.crowd = len(ready) + len(self._again)  # who has more to read is ready again, and asks for no turn
+        readers = self._readers
         for fd, events in ready:
             if events != _WRITE and fd not in gone:
-                reader = self._readers.get(fd)
+                reader = readers.get(fd)
                 if reader is not None:
                     reader()
+                if events == _IN:
+                    continue
             if events & ~_READ and fd not in gone:
                 writer = self._writers.get(fd)
                 if writer is not None:

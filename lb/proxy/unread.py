@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from lb.http.body import LENGTH, Body
+from lb.http.body import Body
 from lb.http.head import Limits, RequestHead, ResponseHead
 from lb.http.scan import has_ended, request_at, response_at
 from lb.proxy.poller import Watched
@@ -30,18 +30,14 @@ class Unread(Watched):
         self._span = b""
 
     def _add(self, data: bytes) -> None:
-        """More has come."""
-        if self.have:
-            rest = self._data
-            if isinstance(rest, bytearray):
-                del rest[: self._at]
-            else:
-                rest = self._data = bytearray(memoryview(rest)[self._at :])
-            rest += data
-            self.have = len(rest)
+        """More has come, while something is unread."""
+        rest = self._data
+        if isinstance(rest, bytearray):
+            del rest[: self._at]
         else:
-            self._data = data
-            self.have = len(data)
+            rest = self._data = bytearray(memoryview(rest)[self._at :])
+        rest += data
+        self.have = len(rest)
         self._at = 0
 
     def scan_request(self, limits: Limits) -> RequestHead | None:
@@ -62,10 +58,11 @@ class Unread(Watched):
         head = head_at(self._data, self._at, limits)
         if head is None:
             self._searched = self.have
-        else:
-            self._searched = 0
-            self._at += head.length
-            self.have -= head.length
+            return None
+        length = head.length
+        self._searched = 0
+        self._at += length
+        self.have -= length
         return head
 
     def drop(self, n: int) -> None:
@@ -75,13 +72,12 @@ class Unread(Watched):
 
     def read_body(self, body: Body) -> int:
         """Take what belongs to `body`; its payload is ready then, so many bytes. Raises what `Body.feed` does."""
-        data = self._data
-        if self._at:
-            data = data[self._at : self._at + body.left] if body.kind == LENGTH else data[self._at :]
-        self._span, used = body.feed(data)
-        self.drop(used)
-        self.ready = len(self._span)
-        return self.ready
+        span, used = body.feed(self._data, self._at)
+        self._at += used
+        self.have -= used
+        self._span = span
+        size = self.ready = len(span)
+        return size
 
     def read_raw(self) -> int:
         """Make all unread bytes ready; their number."""

@@ -7,3 +7,4 @@ cdef class Record:
     cdef public double duration
     cdef public str cause
     cpdef of_request(self, RequestHead head)
+    cpdef of_none(self)

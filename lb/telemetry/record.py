@@ -8,8 +8,8 @@ from lb.http.head import RequestHead
 
 
 class Record:
-    """The facts. `sent` and `received` count body bytes; `duration` is in seconds; `cause` is an error's code, or
-    None when all went well.
+    """The facts, all of them for whoever makes one to fill in. `sent` and `received` count body bytes; `duration` is in
+    seconds; `cause` is an error's code, or None when all went well.
     """
 
     __slots__ = (
@@ -32,24 +32,17 @@ class Record:
         "user_agent",
     )
 
-    def __init__(self) -> None:
-        self.client = b""
-        self.scheme = b""
-        self.method = b""
-        self.host = b""
-        self.target = b""
-        self.app = b""
-        self.environment = b""
-        self.instance = b""
-        self.request_id = b""
-        self.user_agent = b""
-        self.referer = b""
-        self.minor = 1
-        self.status = 0
-        self.received = 0
-        self.sent = 0
-        self.duration = 0.0
-        self.cause: str | None = None
+    app: bytes
+    cause: str | None
+    client: bytes
+    duration: float
+    environment: bytes
+    instance: bytes
+    received: int
+    request_id: bytes
+    scheme: bytes
+    sent: int
+    status: int
 
     def of_request(self, head: RequestHead) -> None:
         """Take over what a request's head says."""
@@ -59,6 +52,11 @@ class Record:
         self.minor = head.minor
         self.user_agent = head.user_agent()
         self.referer = head.referer()
+
+    def of_none(self) -> None:
+        """What came could not be read as a request."""
+        self.method = self.target = self.host = self.user_agent = self.referer = b""
+        self.minor = 1
 
 
 LineFormat = Callable[[Record, bytes], bytes]

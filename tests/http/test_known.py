@@ -39,13 +39,17 @@ def test_what_nobody_asks_for_is_forgotten() -> None:
     # spec: F3
     heads: Any = known.Known()
     limits = scan.Limits()
-    asked_for = (_HEAD, limits)
-    heads.keep(asked_for, "asked for")
-    heads.keep((b"once", limits), "once")
+
+    def find(text: bytes) -> object:
+        return heads.get(text) or heads.look_further(text, limits)
+
+    heads.keep(_HEAD, "asked for")
+    heads.limits = limits
+    heads.keep(b"once", "once")
     for number in range(2000):
-        heads.keep((b"%d" % number, limits), number)
-        assert heads[asked_for] == "asked for"
+        heads.keep(b"%d" % number, number)
+        assert find(_HEAD) == "asked for"
         assert len(heads) + len(heads._older) <= 512
-    assert heads[b"once", limits] is None
-    heads.keep((b"x" * 4000, limits), "long")
-    assert heads[b"x" * 4000, limits] is None
+    assert find(b"once") is None
+    heads.keep(b"x" * 4000, "long")
+    assert find(b"x" * 4000) is None

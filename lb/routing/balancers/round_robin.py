@@ -17,11 +17,12 @@ class RoundRobin(Balancer):
     def pick(
         self, instances: list[Instance], tried: list[Instance] | None, _key: bytes | None, now: float
     ) -> Instance | None:
-        size = len(instances)
+        size = left = len(instances)
         at = self._next
         passed = None  # has let its turn go by; better than none
         passed_at = 0
-        for _ in range(size):
+        while left > 0:
+            left -= 1
             if at >= size:
                 at = 0
             instance = instances[at]
