@@ -10,37 +10,65 @@ memory up to the bounds here, about 2 MB.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TypeVar
 
-from lb.http.head import Limits
+from lb.http.head import Limits, RequestHead, ResponseHead
 
-_Head = TypeVar("_Head")
+_Head = TypeVar("_Head", RequestHead, ResponseHead)
 
 _MOST = 256  # heads a generation
 _LONGEST = 2048  # bytes of a head that is kept
 
 
 class Known(dict[bytes, _Head]):
-    """The heads of these bytes, read within `limits`. What was asked for in neither of two generations is forgotten."""
+    """The heads of these bytes, as `read` read them within `limits`. What was asked for in neither of two generations
+    is forgotten.
 
-    __slots__ = ("_older", "limits")
+    `read` is told where a head begins in some bytes, where the next empty line is (-1: nowhere), and the limits; it
+    gives None for a head that has not come whole.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_older", "_read", "limits")
+
+    def __init__(self, read: Callable[[bytes | bytearray, int, int, Limits], _Head | None]) -> None:
+        self._read: Callable[[bytes | bytearray, int, int, Limits], _Head | None] = read
         self.limits: Limits | None = None
         self._older: dict[bytes, _Head] = {}
 
-    def look_further(self, text: bytes, limits: Limits) -> _Head | None:
-        """The head of these bytes, which this generation does not have or has for other limits, or None."""
-        if self.limits is not limits:
+    def head_at(self, data: bytes | bytearray, start: int, limits: Limits) -> _Head | None:
+        """The head that begins at `start`, or None while it has not come whole. Raises what `read` does."""
+        if start == 0 and limits is self.limits and isinstance(data, bytes):  # it may be all that has come
+            head = self.get(data)
+            if head is not None:
+                return head
+        end = data.find(b"\r\n\r\n", start)
+        if end < 0:
+            return self._read(data, start, end, limits)
+        text = data[start : end + 4]
+        if isinstance(text, bytearray):
+            text = bytes(text)
+        head = self.get(text)
+        if head is None or limits is not self.limits:
+            head = self._look_further(text, limits)
+            if head is None:
+                head = self._read(data, start, end, limits)
+                if head is not None and head.length == len(text):  # else empty lines stood before it
+                    self._keep(text, head)
+        return head
+
+    def _look_further(self, text: bytes, limits: Limits) -> _Head | None:
+        """The head of these bytes, which this generation does not have, or has for other limits."""
+        if limits is not self.limits:
             self.limits = limits
             self.clear()
             self._older = {}
         head = self._older.get(text)
         if head is not None:
-            self.keep(text, head)
+            self._keep(text, head)
         return head
 
-    def keep(self, text: bytes, head: _Head) -> None:
+    def _keep(self, text: bytes, head: _Head) -> None:
         """Know this head from now on, unless it is a long one."""
         if len(text) <= _LONGEST:
             if len(self) == _MOST:

@@ -60,9 +60,6 @@ _is_target = re.compile(_TARGET).fullmatch
 _odd_path = re.compile(rb"[%\\]|/[/.]").search
 _empty_line = re.compile(rb"\n\r?\n").search
 
-_known_requests: Known[RequestHead] = Known()
-_known_responses: Known[ResponseHead] = Known()
-
 _EMPTY_LINES = 8  # bytes of them that are passed over before a request line
 
 
@@ -70,59 +67,9 @@ class _UnfinishedError(Exception):
     """The head has not come whole."""
 
 
-def scan_request(data: bytes, limits: Limits) -> RequestHead | None:
-    """The request head that `data` begins with, or None while it has not come whole.
-
-    Raises `ProxyError`: http_request_error, request_line_too_long, request_header_too_large, expectation_failed,
-    http_version_not_supported, method_not_supported.
-    """
-    return request_at(data, 0, limits)
-
-
-def scan_response(data: bytes, limits: Limits) -> ResponseHead | None:
-    """The response head that `data` begins with, or None while it has not come whole.
-
-    Raises `ProxyError`: http_protocol_error, http_response_header_section_size.
-    """
-    return response_at(data, 0, limits)
-
-
 def has_ended(data: bytes | bytearray, start: int, searched: int) -> bool:
     """Whether the head at `start` may have ended in what came behind its first `searched` bytes."""
     return _empty_line(data, start + max(searched - 3, 0)) is not None
-
-
-def request_at(data: bytes | bytearray, start: int, limits: Limits) -> RequestHead | None:
-    """The request head that begins at `start`; otherwise as `scan_request`."""
-    return _head_at(data, start, limits, _known_requests, _read_request)
-
-
-def response_at(data: bytes | bytearray, start: int, limits: Limits) -> ResponseHead | None:
-    """The response head that begins at `start`; otherwise as `scan_response`."""
-    return _head_at(data, start, limits, _known_responses, _read_response)
-
-
-def _head_at(
-    data: bytes | bytearray,
-    start: int,
-    limits: Limits,
-    known: Known[_Head],
-    read: Callable[[bytes | bytearray, int, int, Limits], _Head | None],
-) -> _Head | None:
-    end = data.find(b"\r\n\r\n", start)
-    if end < 0:
-        return read(data, start, end, limits)
-    text = data[start : end + 4]
-    if isinstance(text, bytearray):
-        text = bytes(text)
-    head = known.get(text)
-    if head is None or known.limits is not limits:
-        head = known.look_further(text, limits)
-        if head is None:
-            head = read(data, start, end, limits)
-            if head is not None and head.length == len(text):  # else empty lines stood before it
-                known.keep(text, head)
-    return head
 
 
 def _read_request(data: bytes | bytearray, start: int, end: int, limits: Limits) -> RequestHead | None:
@@ -149,6 +96,27 @@ def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits
     head = _response(*found)
     head.length = end + 4 - start
     return head
+
+
+REQUESTS: Known[RequestHead] = Known(_read_request)
+RESPONSES: Known[ResponseHead] = Known(_read_response)
+
+
+def scan_request(data: bytes, limits: Limits) -> RequestHead | None:
+    """The request head that `data` begins with, or None while it has not come whole.
+
+    Raises `ProxyError`: http_request_error, request_line_too_long, request_header_too_large, expectation_failed,
+    http_version_not_supported, method_not_supported.
+    """
+    return REQUESTS.head_at(data, 0, limits)
+
+
+def scan_response(data: bytes, limits: Limits) -> ResponseHead | None:
+    """The response head that `data` begins with, or None while it has not come whole.
+
+    Raises `ProxyError`: http_protocol_error, http_response_header_section_size.
+    """
+    return RESPONSES.head_at(data, 0, limits)
 
 
 def _whole(

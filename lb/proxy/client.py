@@ -154,7 +154,8 @@ class Client(Wire):
             if self.leaving:  # it asked for more before it shut its side
                 self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
             self.arm()
-            self.read_on()
+            if self.paused:
+                self.read_on()
             if self.have and not self._reading:
                 self._next_request()
         else:

@@ -148,7 +148,8 @@ class Exchange:
             if reply is not None:
                 self.reply(reply)
                 return
-        self._admit(route)
+        if head.passes > 0 or route.client_auth is not None:
+            self._admit(route)
         self._frame()
         self._enter(route.environment)
         self.forward()

@@ -3,7 +3,7 @@
 Where the system has epoll, all sockets are in one epoll descriptor of their own, and only that one is known to the
 event loop: a round costs one call, and nothing is lost. (libuv stops telling of a socket at its first error; if bytes
 came with a reset, only they would ever be told.) Elsewhere the loop itself is asked. Either way a socket is told of
-again until it was read. The read buffer is one for all: what is read is handled before the next read.
+again until it was read.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from collections.abc import Callable
 from time import monotonic
 
 _TURNS = 0.002  # seconds of a round that turns may take
-_BUFFER = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
 _IN = select.POLLIN
 _READ = select.POLLIN | getattr(select, "EPOLLRDHUP", 0)
 _WRITE = select.POLLOUT
@@ -45,7 +44,6 @@ class Poller:
         "_readers",
         "_scheduled",
         "_writers",
-        "buffer",
         "crowd",
         "loop",
         "now",
@@ -53,7 +51,6 @@ class Poller:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[Watched, Exception], object]) -> None:
         self.loop = loop
-        self.buffer = memoryview(bytearray(_BUFFER))
         self._on_error = on_error
         self._again: list[Watched] = []
         self._scheduled = False

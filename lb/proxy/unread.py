@@ -6,12 +6,12 @@ in place. They are read by heads and bodies, which here are lengths. This file k
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TypeVar
 
 from lb.http.body import Body
 from lb.http.head import Limits, RequestHead, ResponseHead
-from lb.http.scan import has_ended, request_at, response_at
+from lb.http.known import Known
+from lb.http.scan import REQUESTS, RESPONSES, has_ended
 from lb.proxy.poller import Watched
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
@@ -42,20 +42,18 @@ class Unread(Watched):
 
     def scan_request(self, limits: Limits) -> RequestHead | None:
         """The request head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
-        return self._take_head(request_at, limits)
+        return self._take_head(REQUESTS, limits)
 
     def scan_response(self, limits: Limits) -> ResponseHead | None:
         """The response head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
-        return self._take_head(response_at, limits)
+        return self._take_head(RESPONSES, limits)
 
-    def _take_head(
-        self, head_at: Callable[[bytes | bytearray, int, Limits], _Head | None], limits: Limits
-    ) -> _Head | None:
+    def _take_head(self, heads: Known[_Head], limits: Limits) -> _Head | None:
         # A head is read when it has begun and when it is complete, so a slow one costs no more than its bytes.
         if self._searched and self.have <= limits.total and not has_ended(self._data, self._at, self._searched):
             self._searched = self.have
             return None
-        head = head_at(self._data, self._at, limits)
+        head = heads.head_at(self._data, self._at, limits)
         if head is None:
             self._searched = self.have
             return None

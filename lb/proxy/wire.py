@@ -38,6 +38,7 @@ DIRECT = False
 
 _HIGH = 65536  # bytes of backlog at which the other side is asked to wait
 _LOW = 16384
+_LARGE = 262144  # bytes read at once of a large body
 _MODEST = 32768  # bytes read at once from a client that should not send much: so much may have to be kept
 _FIRST = 8192  # the first piece from a client of whose bytes nobody knows what they cost, when that matters
 _LEAST = 2048
@@ -130,7 +131,7 @@ class Wire(Unread):
         """Connect: 0 when that is done, EINPROGRESS when it will be told, else the errno of the failure."""
         self._outward = True
         self._most = 4 * _MODEST
-        self._portion = len(poller.buffer)
+        self._portion = _LARGE
         self.poller = poller
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -284,12 +285,13 @@ class Wire(Unread):
         if self._dear:
             self._portion = max(int(self._portion * much / seconds), _LEAST)
         elif seconds < much / 4:
-            self._portion = min(self._portion * 2, len(self.poller.buffer))
+            self._portion = min(self._portion * 2, _LARGE)
 
     def _handle(self) -> None:
         self.received()
         self.ready = 0
-        self.settle()  # an idle connection owns no buffer
+        if not self.have:
+            self._data = b""  # an idle connection owns no buffer
 
     def _decrypt(self, memory: MemoryTls, cipher: bytes) -> bytes:
         plain = memory.feed(cipher)
@@ -328,7 +330,7 @@ class Wire(Unread):
         if self._state == CLOSED:
             return
         try:
-            n = self._sock.recv_into(self.poller.buffer)
+            n = len(self._sock.recv(_LARGE))
         except (BlockingIOError, InterruptedError):
             return
         except OSError:
