@@ -5,7 +5,10 @@ by a `.pxd`. `LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into a
 """
 
 import os
+import shlex
+import shutil
 import sys
+import sysconfig
 from pathlib import Path
 
 from setuptools import Extension, setup
@@ -52,9 +55,16 @@ CORES = os.cpu_count() or 1
 required = os.environ.get("LB_REQUIRE_COMPILED") == "1"
 
 
+def has_compiler() -> bool:
+    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    return shutil.which(command[0]) is not None
+
+
 def extensions() -> list[Extension]:
     if sys.platform != "linux" or os.environ.get("LB_BUILD_PURE") == "1":
         return []  # the compiled transport is made of epoll and accept4
+    if not required and not has_compiler():
+        return []  # making its C takes a minute, for nothing
     try:
         from Cython.Build import cythonize  # noqa: PLC0415 - where it is not, nothing is compiled
     except ImportError:

@@ -22,3 +22,13 @@ def test_a_compiler_that_fails(tmp_path: Path, *, required: bool) -> None:
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
     assert (done.returncode != 0) is required, done.stderr[-2000:]
     assert not list(tmp_path.rglob("*.so"))
+
+
+def test_nothing_is_translated_for_a_compiler_that_is_not_there(tmp_path: Path) -> None:
+    environment = {name: value for name, value in os.environ.items() if name != "LB_REQUIRE_COMPILED"}
+    environment["CC"] = str(tmp_path / "no-such-compiler")
+    command = [sys.executable, "setup.py", "build_ext", "--force", "-b", str(tmp_path), "-t", str(tmp_path)]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "no-such-compiler" not in done.stdout + done.stderr
+    assert not list(tmp_path.rglob("*"))
