@@ -37,7 +37,7 @@ class Passive:
 
     __slots__ = ("first", "max_fails", "unhealthy")
 
-    def __init__(self, max_fails: int = 1, first: float = 1.0, unhealthy: Unhealthy | None = None) -> None:
+    def __init__(self, max_fails: int, first: float, unhealthy: Unhealthy | None) -> None:
         self.max_fails = max_fails
         self.first = first
         self.unhealthy = unhealthy

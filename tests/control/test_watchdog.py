@@ -83,6 +83,25 @@ def test_who_does_not_answer_is_asked_once_and_ended_when_patience_is_over(one: 
     assert watchdog.due == now + 2.0
     watchdog.look([one], now + 2.0, busy=False)
     assert one.sent == [signal.SIGABRT, signal.SIGKILL]
+    # The kernel may hold on to it for longer than that: everything from the beginning, and not all at once.
+    once_more = watch(watchdog, one, now + 2.001, PATIENCE - 2.001)
+    assert once_more == pytest.approx(now + PATIENCE)
+    assert one.sent == [signal.SIGABRT, signal.SIGKILL]
+    watchdog.look([one], once_more, busy=False)
+    assert one.sent == [signal.SIGABRT, signal.SIGKILL, signal.SIGABRT]
+
+
+def test_looking_more_often_asks_no_more_often(one: FakeChild) -> None:
+    watchdog = Watchdog()
+    for tenth in range(10 * int(PATIENCE)):
+        watchdog.look([one], 100.0 + tenth / 10, busy=False)
+    assert one.sent == []
+
+
+def test_its_last_words_are_waited_for_by_whoever_has_little_patience(one: FakeChild) -> None:
+    watchdog = Watchdog(0.6)
+    watch(watchdog, one, 100.0, 0.6 + 1.9)
+    assert one.sent == [signal.SIGABRT]
 
 
 def test_one_that_ends_by_sigabrt_is_not_killed_and_its_number_is_forgotten(one: FakeChild) -> None:

@@ -241,6 +241,7 @@ def test_who_is_stuck_to_a_full_one_waits_and_to_a_failed_one_goes_elsewhere() -
     instances[1].token = b"mine"
     instances[1].inflight = 1
     assert balancer.pick(instances, None, b"mine", NOW) is instances[1]
+    assert balancer.pick(instances, [instances[0]], b"mine", NOW) is instances[1]
     assert balancer.pick(instances, [instances[1]], b"mine", NOW) in (instances[0], instances[2])
     instances[1].down_until = NOW + 1
     assert balancer.pick(instances, None, b"mine", NOW) in (instances[0], instances[2])

@@ -42,6 +42,17 @@ def test_what_was_spent_comes_back_with_time_and_not_at_a_stroke() -> None:
     assert spend(budget, 20, NOW + 100) == 10
 
 
+def test_the_window_before_counts_for_the_part_of_it_that_is_not_ten_seconds_old() -> None:
+    # spec: F2
+    requests, retries = RetryBudget(0.2), RetryBudget(0.2)
+    for _ in range(1000):
+        requests.request(NOW)
+    assert sum(requests.allows(NOW + 15) for _ in range(1000)) == 100  # a fifth of the half of them
+    assert spend(retries, 1000, NOW) == 200
+    assert not retries.allows(NOW + 15)
+    assert sum(retries.allows(NOW + 19) for _ in range(1000)) == 0  # a tenth of either
+
+
 def test_a_quiet_hour_saves_nothing_up() -> None:
     # spec: F2
     budget = RetryBudget(0.2)

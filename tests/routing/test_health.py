@@ -67,6 +67,14 @@ def test_what_is_written_is_read(condition: Condition) -> None:
     assert table.read(row) == condition
 
 
+def test_the_first_row_is_one_like_the_others() -> None:
+    table, key = HealthTable(8), b"\0" * 8 + b"its key."
+    table.claim({key: Condition(EXPECTED)})
+    assert table.find(key) == 0
+    assert table.read(0) == Condition(EXPECTED)
+    assert list(table.conditions()) == [(key, Condition(EXPECTED))]
+
+
 def test_a_long_text_is_cut_at_a_character() -> None:
     table = filled(1)
     row = table.find(keys(1)[0])
@@ -87,8 +95,9 @@ def test_only_changes_of_state_or_address_are_announced() -> None:
     table = filled(2)
     first, second = (table.find(key) for key in keys(2))
     table.write(first, Condition(HEALTHY, checked=1.0))
-    table.write(first, Condition(HEALTHY, checked=2.0, last="GET / answered 204"))
-    assert table.generation == 1
+    later_check = Condition(HEALTHY, checked=2.0, last="GET / answered 204")
+    table.write(first, later_check)
+    assert (table.generation, table.read(first)) == (1, later_check)
     table.write(second, Condition(UNHEALTHY))
     table.write(first, Condition(HEALTHY, "10.0.0.2"))
     changes = table.changes(0)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from lb.config.model import App, Config, InstanceAddress
 from lb.config.model import Environment as Section
 from lb.routing.environment import Environment
@@ -104,18 +106,39 @@ def test_a_worker_that_is_born_later_sees_the_present() -> None:
     assert states(shop) == {"127.0.0.1:1": False}
 
 
-def test_a_row_in_the_middle_of_being_written_is_looked_at_again() -> None:
+@pytest.mark.parametrize(("writes", "other"), [(1, True), (700, False)])  # by the list of changes, and without it
+def test_a_row_in_the_middle_of_being_written_is_looked_at_again(writes: int, other: bool) -> None:
     world = World()
     shop = world.configure(section("127.0.0.1:1", "127.0.0.1:2"))
-    world.write("127.0.0.1:1", UNHEALTHY)
-    world.write("127.0.0.1:2", UNHEALTHY)
+    for _ in range(writes):
+        for text in ("127.0.0.1:1", "127.0.0.1:2"):
+            world.write(text, HEALTHY)
+            world.write(text, UNHEALTHY)
     place = world.row("127.0.0.1:1") * 384 + 100
     world.table._cells[place] ^= 1
     world.look()
-    assert states(shop) == {"127.0.0.1:1": True, "127.0.0.1:2": True}
+    assert states(shop) == {"127.0.0.1:1": True, "127.0.0.1:2": other}
     world.table._cells[place] ^= 1
     world.look()
     assert states(shop) == {"127.0.0.1:1": False, "127.0.0.1:2": False}
+
+
+def test_who_is_configured_while_his_row_is_being_written_is_there() -> None:
+    world = World()
+    texts = ("unix:/run/shop.sock", "127.0.0.1:1", "web:80")
+    for text in texts:
+        give_rows(world.table, Config(apps={"shop": App(production=section(*texts))}), 1.0)
+        world.table._cells[world.row(text) * 384 + 100] ^= 1
+    shop = world.configure(section(*texts))
+    assert states(shop) == {"unix:/run/shop.sock": True, "127.0.0.1:1": True}  # a name's address is in its row
+
+
+def test_a_worker_that_is_born_when_one_is_ill_knows_it() -> None:  # spec: A1
+    world = World()
+    world.configure(section("127.0.0.1:1", "127.0.0.1:2"))
+    world.write("127.0.0.1:1", UNHEALTHY)
+    world.registry = Registry(world.table)
+    assert states(world.configure(section("127.0.0.1:1", "127.0.0.1:2"))) == {"127.0.0.1:1": False, "127.0.0.1:2": True}
 
 
 def test_a_name_stands_for_its_addresses() -> None:

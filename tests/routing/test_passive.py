@@ -105,11 +105,13 @@ def test_what_active_checks_took_out_counts_as_out() -> None:
 def test_when_the_rest_was_tried_the_nearest_to_its_return_is_asked() -> None:
     # spec: F1, F2
     where, (one, two, three) = environment(3)
-    where.failed(one, NOW)
-    where.failed(two, NOW + 0.5)
-    assert where.pick([three], None, NOW + 0.6) is one
-    assert where.pick([three, one], None, NOW + 0.6) is two
-    assert where.pick([three, one, two], None, NOW + 0.6) is None
+    where.failed(two, NOW)
+    where.failed(one, NOW + 0.5)
+    assert where.pick([three], None, NOW + 0.6) is two
+    assert where.pick([three, two], None, NOW + 0.6) is one
+    assert where.pick([three, two, one], None, NOW + 0.6) is None
+    one.healthy = False
+    assert where.pick([three, two], None, NOW + 0.6) is None
 
 
 def test_a_full_one_is_better_than_a_failed_one() -> None:
@@ -120,6 +122,39 @@ def test_a_full_one_is_better_than_a_failed_one() -> None:
     assert where.pick(None, None, NOW) is None
     assert where.is_full(None)
     assert where.pick([two], None, NOW) is one
+
+
+def test_what_is_left_to_try() -> None:
+    # spec: F2, L5: only a full one is worth waiting for, and only who was not tried
+    where, (one, two) = environment(2, limit=1)
+    two.inflight = 1
+    tried: list[list[Instance] | None] = [None, [one], [two], [one, two]]
+    assert [where.is_full(those) for those in tried] == [True, True, False, False]
+    assert [where.has_untried(those) for those in tried] == [True, True, True, False]
+    two.healthy = False
+    assert [where.is_full(those) for those in tried] == [False] * 4
+    assert [where.has_untried(those) for those in tried] == [True, False, True, False]
+
+
+def test_who_is_stuck_to_a_full_one_waits_for_it() -> None:
+    # spec: F1, L5
+    where, (one, two) = environment(2, Policy(balance="sticky"), limit=2)
+    two.token = b"mine"
+    two.inflight = 1
+    assert where.pick(None, b"mine", NOW) is two
+    two.inflight = 2
+    assert where.pick(None, b"mine", NOW) is None
+    assert where.pick(None, None, NOW) is one
+
+
+def test_on_trial_and_with_nobody_else_left_it_serves_on() -> None:
+    # spec: F1
+    where, (one, other) = environment(2)
+    where.failed(one, NOW)
+    other.healthy = False
+    assert where.pick(None, None, NOW) is one
+    where.failed(one, NOW)
+    assert (one.down_until, one.trying) == (0.0, False)
 
 
 BAD_ANSWERS = Policy(unhealthy=Unhealthy(0.5, frozenset({429, 503})))
@@ -137,6 +172,9 @@ def test_which_answers_are_failures(status: int, seconds: float, fails: bool) ->
     plain, (other, _) = environment(2)
     plain.answered(other, status, seconds, NOW)
     assert other.down_until == 0
+    patient, (third, _) = environment(2, Policy(unhealthy=Unhealthy(0.0, frozenset({429, 503}))))
+    patient.answered(third, status, seconds, NOW)
+    assert (third.down_until > NOW) is (status != 200 and fails)
 
 
 @pytest.mark.parametrize(("count", "out"), [(1, 0), (2, 1), (3, 1), (4, 2), (9, 4)])

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from lb.config.model import Environment as Section
 from lb.config.model import InstanceAddress
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
-from lb.routing.registry import Gone, Plan, Registry
+from lb.routing.passive import Unhealthy
+from lb.routing.policy import Policy
+from lb.routing.registry import Gone, Plan, Registry, make_policy
+from lb.routing.request_key import HashKey
+from lb.routing.sticky_cookie import StickyCookie, sticky_secret
 
 
-def section(*ports: int) -> Section:
+def section(*ports: int, **settings: Any) -> Section:
     return Section(
         instances=tuple(
             InstanceAddress(host="127.0.0.1", port=port, path="", text=f"127.0.0.1:{port}") for port in ports
-        )
+        ),
+        **settings,
     )
 
 
@@ -84,3 +93,43 @@ def test_the_same_address_in_two_environments_is_two_instances() -> None:
     registry = Registry()
     _, [shop, blog] = committed(registry, shop=(1,), blog=(1,))
     assert shop.instances[0] is not blog.instances[0]
+
+
+STICKY = StickyCookie(b"lb_instance", sticky_secret("a" * 32), b"shop\0staging")
+
+
+@pytest.mark.parametrize(
+    ("settings", "policy"),
+    [
+        ({}, Policy()),
+        (
+            {"balance": "least_connections", "max_fails": 3, "fail_duration": 5.0, "slow_start": 10.0},
+            Policy(balance="least_connections", max_fails=3, fail_duration=5.0, slow_start=10.0),
+        ),
+        ({"balance": "power_of_two", "retry_budget": None}, Policy(balance="power_of_two", retries=None)),
+        ({"unhealthy_latency": 0.5}, Policy(unhealthy=Unhealthy(0.5, frozenset()))),
+        (
+            {"unhealthy_latency": 0.5, "unhealthy_status": (429, 503)},
+            Policy(unhealthy=Unhealthy(0.5, frozenset({429, 503}))),
+        ),
+        ({"unhealthy_status": (429, "5xx")}, Policy(unhealthy=Unhealthy(0.0, frozenset({429, *range(500, 600)})))),
+        (
+            {"balance": "consistent_hash", "hash_on": "header:x-user"},
+            Policy(balance="consistent_hash", hash_on=HashKey("header", b"x-user")),
+        ),
+        (
+            {"balance": "consistent_hash", "hash_on": "uri"},
+            Policy(balance="consistent_hash", hash_on=HashKey("uri")),
+        ),
+        ({"balance": "sticky", "sticky_secret": "a" * 32}, Policy(balance="sticky", cookie=STICKY)),
+    ],
+)
+def test_what_a_section_says_is_the_policy(settings: dict[str, Any], policy: Policy) -> None:
+    # spec: F1
+    assert make_policy("shop", "staging", section(1, **settings)) == policy
+
+
+def test_an_environment_knows_its_names() -> None:
+    plan = Registry().plan()
+    shop = plan.environment("shop", "staging", section(1, balance="sticky", sticky_secret="a" * 32), 0)
+    assert (shop.app, shop.name, shop.cookie) == (b"shop", b"staging", STICKY)
