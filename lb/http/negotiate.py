@@ -82,7 +82,7 @@ def _weighted(value: bytes) -> list[tuple[bytes, int]]:
                 weight = _thousandths(text)
                 break
         name = name.strip()
-        if name and weight is not None:
+        if weight is not None:
             items.append((name, weight))
     return items
 

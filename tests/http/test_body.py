@@ -86,6 +86,8 @@ BROKEN: dict[str, tuple[bytes, str]] = {
     "attack 12: size ended by LF": (b"5\nhello\r\n0\r\n\r\n", BAD),
     "attack 12: LF behind the data": (b"5\r\nhello\n0\r\n\r\n", BAD),
     "attack 12: wrong bytes behind the data": (b"5\r\nhelloXX0\r\n\r\n", BAD),
+    "attack 12: a byte behind the data that a reader may pass over": (b"5\r\nhelloX\r\n0\r\n\r\n", BAD),
+    "attack 12: a byte between CR and LF": (b"5\r\nhello\rX\n0\r\n\r\n", BAD),
     "attack 12: CR and another": (b"5\r\nhello\rX0\r\n\r\n", BAD),
     "attack 13: 0x": (b"0x5\r\nhello\r\n0\r\n\r\n", BAD),
     "attack 13: underscore": (b"0_2e\r\n", BAD),
@@ -147,6 +149,8 @@ def test_the_cap_is_on_payload(step: int) -> None:
     data = b"4;ext\r\nabcd\r\n2\r\nef\r\n0\r\nA: b\r\n\r\n"
     assert feed(chunked(cap=6), data, step).payload == b"abcdef"
     assert feed(chunked(cap=5), data, step).cause == "request_body_too_large"
+    assert feed(chunked(cap=0), data, step).cause == "request_body_too_large"
+    assert feed(chunked(cap=0), b"0\r\n\r\n", step).cause is None
 
 
 def test_extensions_of_all_chunks_count_together() -> None:

@@ -66,6 +66,8 @@ def test_all_who_wait_for_a_name_go_on_when_it_is_there(scene: Scene) -> None:
     assert other.told == ["go on"]
     assert first.told == ["go on"]
     assert scene.is_empty()
+    assert scene.held.may_hold("a", 4)
+    assert scene.held.is_new(4)  # should it be missing again
 
 
 def test_a_name_is_asked_for_as_often_as_the_gate_lets(scene: Scene) -> None:
@@ -95,6 +97,12 @@ def test_a_denied_name_turns_down_who_waits_and_who_comes_soon(scene: Scene) -> 
     assert scene.asked == ["a", "b"]
     scene.must_come("a", 6)  # it is asked about anew
     assert scene.asked == ["a", "b", "a"]
+
+
+def test_a_name_that_is_denied_while_it_is_asked_for_is_not_waited_for(scene: Scene) -> None:
+    scene.held.on_miss = lambda name: scene.held.deny(name, 0)
+    assert scene.come() is None
+    assert scene.is_empty()
 
 
 def test_a_denied_name_that_nobody_here_came_for_is_not_kept(scene: Scene) -> None:
@@ -157,7 +165,9 @@ def test_names_that_are_known_are_bounded(scene: Scene) -> None:
         scene.held.mention(f"n{number}", 0)
     assert len(scene.held._names) == len(scene.asked) == 1000
     assert scene.come("new", 1) is None
-    assert scene.come("new", 61) is not None
+    scene.held.leave(scene.must_come("n7", 1))  # which is known, and asked for once more
+    assert scene.asked[-1] == "n7"
+    assert scene.come("new", 61.5) is not None
     assert len(scene.held._names) == 1
 
 

@@ -99,12 +99,13 @@ def test_the_longest_idle_goes_first_and_who_is_busy_never() -> None:
 
 def test_who_spoke_after_the_look_is_not_taken_for_idle() -> None:
     house = House()
-    fakes = [house.idle(f"idle{number}", 10.0 + number) for number in range(5)]
+    fakes = [house.idle(f"idle{number}", 10.0 + number) for number in range(6)]
     assert house.make(100.0) == "idle0"
     fakes[1].since = 101.0  # it asked, and is idle again
     fakes[2].since = None  # it is asking
     fakes[3].just_spoke = True
-    assert house.make(102.0) == "idle4"
+    fakes[4].closed = True
+    assert house.make(102.0) == "idle5"
 
 
 def test_a_request_that_has_just_come_is_not_silence() -> None:
@@ -112,6 +113,8 @@ def test_a_request_that_has_just_come_is_not_silence() -> None:
     house.silent("spoke", 1.0).just_spoke = True
     house.silent("silent", 2.0)
     assert [house.make(20.0), house.make(20.0)] == ["silent", ""]
+    house.clients[0].just_spoke = False  # it was no whole request: the rest of it has as much time again
+    assert [house.make(20.0 + PATIENCE / 2), house.make(20.0 + PATIENCE)] == ["", "spoke"]
 
 
 def test_who_was_turned_away_is_not_waited_for() -> None:
