@@ -1,0 +1,82 @@
+"""Which idle connection a request may have: by how long the connections have been idle, and a look at the socket."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from lb.proxy.pool import take_idle
+from lb.proxy.upstream import Upstream
+from lb.routing.instance import Instance
+from tests.routing.instances import NOW, make
+
+if TYPE_CHECKING:
+    from lb.proxy.engine import Engine
+
+
+class Idle(Upstream):
+    """One that has been idle for some seconds, and knows whether anything is to be read from it."""
+
+    __slots__ = ("stale",)
+
+    def __init__(self, instance: Instance, seconds: float, stale: bool) -> None:
+        super().__init__(cast("Engine", None), instance)
+        self.idle_since = NOW - seconds
+        self.pooled = True
+        self.stale = stale
+
+    def is_stale(self) -> bool:
+        return self.stale
+
+
+def pool(*seconds: float, stale: bool = False, keeps: bool = True) -> Instance:
+    """An instance with connections that have been idle for so long, the oldest first."""
+    [instance] = make(1)
+    instance.keeps_idle = keeps
+    instance.idle.extend(Idle(instance, one, stale) for one in seconds)
+    return instance
+
+
+@pytest.mark.parametrize("unsafe", [True, False])
+def test_the_freshest_is_taken_and_is_idle_no_more(unsafe: bool) -> None:
+    instance = pool(0.9, 0.5)
+    oldest, freshest = instance.idle
+    taken = take_idle(instance, unsafe, NOW)
+    assert taken is freshest
+    assert not taken.pooled
+    assert instance.idle == [oldest]
+    assert take_idle(pool(), unsafe, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("instance", "fresh"),
+    [
+        (pool(0.5), True),
+        (pool(1.0), True),
+        (pool(1.01), False),  # longer than the instance is trusted
+        (pool(1.01, 0.5), True),
+        (pool(0.5, stale=True), False),
+        (pool(0.01, keeps=False), False),  # it may close behind each response
+        (pool(0.01, 0.001, keeps=False), False),
+        (pool(0.06, 0.01, keeps=False), True),  # one has stayed open
+        (pool(1.5, 1.2, keeps=False), False),
+    ],
+)
+def test_what_must_not_be_sent_twice_gets_a_fresh_one_or_none(instance: Instance, fresh: bool) -> None:
+    # spec: F2
+    before = list(instance.idle)
+    assert (take_idle(instance, True, NOW) is not None) is fresh
+    assert instance.idle == (before[:-1] if fresh else before)
+    if not fresh:
+        assert take_idle(instance, False, NOW) is before[-1]  # which may be sent again
+
+
+def test_an_instance_that_has_kept_one_is_known_to() -> None:
+    # spec: F2
+    instance = pool(0.05, keeps=False)
+    assert take_idle(instance, False, NOW) is not None
+    assert not instance.keeps_idle
+    instance = pool(0.06, 0.01, keeps=False)
+    take_idle(instance, True, NOW)
+    assert instance.keeps_idle
