@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +11,12 @@ import click
 
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
-from lb.config.model import CertificateFiles, Config
+from lb.config.model import Config
 from lb.config.names import is_local
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
 
 if TYPE_CHECKING:
-    from lb.tls.acme.held import Held
+    from lb.tls.certificate import Certificate
     from lb.tls.contexts import Contexts
 
 
@@ -82,19 +81,19 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     if config.tls.acme is not None:
         plan = make_plan(config, lambda name: presented.find(name) is not None)
         return warnings + [origin.key_problem(("tls", "acme"), text, level="warning") for text in plan.warnings]
-    stored = StoredSource(config).held() if may_have_stored else []
+    source = StoredSource(config, before.shelf)
+    stored = source.certificates() if may_have_stored else []
+    said = (f"{problem}; it is not presented" for problem in source.problems[:_MOST_SAID])
+    warnings += [origin.key_problem(("tls", "store"), text, _REPLACE, "warning") for text in said]
     if stored:
         warnings.append(origin.key_problem(("tls",), _about_stored(stored), _RENEW, "warning"))
-        presented = present(
-            [*config.tls.certificates, *(CertificateFiles(cert=path, key=path) for _, path in stored)],
-            presented,
-            lenient=True,
-        )
     elif not presented.by_name:
         warnings += _about_nothing(loaded)
+    names = {name for certificate in stored for name in certificate.names}
     for app, settings in config.apps.items():
         for index, domain in enumerate(settings.domains):
-            if domain.force_https and presented.find(domain.name) is None and not is_local(domain.name):
+            covered = presented.find(domain.name) is not None or not names.isdisjoint(_covering(domain.name))
+            if domain.force_https and not covered and not is_local(domain.name):
                 message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
                 where = ("apps", app, "domains", index, "force_https")
                 hint = "add a certificate for it to tls.certificates"
@@ -102,15 +101,24 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     return warnings
 
 
+def _covering(name: str) -> tuple[str, str]:
+    """What a certificate may be for that covers a name."""
+    from lb.tls.certificate import wildcard_of  # noqa: PLC0415  as said above
+
+    return name, wildcard_of(name)
+
+
+_MOST_SAID = 10  # files of a store that cannot be used: whoever mends them asks again
+_REPLACE = "replace it with lb certs import, or remove it"
 _RENEW = "set tls.acme to have them renewed, or import new ones in time (lb certs import)"
 
 
-def _about_stored(stored: Sequence[tuple[Held, Path]]) -> str:
+def _about_stored(stored: Sequence[Certificate]) -> str:
     """What whoever removes tls.acme should know: the certificates stay in use, and end."""
     from lb.tls.acme.store import unstem  # noqa: PLC0415  it imports cryptography, which takes long
 
-    held, path = min(stored, key=lambda one: one[0].not_after)
-    ends = f"{unstem(path.stem)} on {datetime.fromtimestamp(held.not_after, UTC):%Y-%m-%d}"
+    first = min(stored, key=lambda one: one.not_after)
+    ends = f"{unstem(first.path.stem)} on {first.not_after:%Y-%m-%d}"
     return f"certificates of the store are presented, and nothing renews them: the first one to end is that of {ends}"
 
 

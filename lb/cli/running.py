@@ -23,6 +23,7 @@ from lb.control.errors import StartError
 from lb.control.service import Service, Source, prepare
 from lb.control.supervisor import Stopping
 from lb.tls.certificate import TlsError
+from lb.tls.contexts import Contexts
 
 
 def serve_config(
@@ -31,12 +32,14 @@ def serve_config(
     file: Path | None = None,
     more: Callable[[Service], list[str]] = lambda _: [],
     source: Source | None = None,
+    contexts: Contexts | None = None,
 ) -> int:
     """Serves until a signal ends it, and returns the exit status. Commands about `file`, which the configuration is
-    from, are answered; `more` gives further lines for the banner; a reload reads `source`.
+    from, are answered; `more` gives further lines for the banner; a reload reads `source`; `contexts` have read
+    certificates already.
     """
     _log_to_stderr()
-    service = _prepare(config, file)
+    service = _prepare(config, file, contexts)
     for line in (*banner(service), *more(service)):
         click.echo(line, err=True)
     return service.run(_say_ready, stopping, source)
@@ -47,13 +50,13 @@ def _say_ready() -> None:
         click.echo("ready", err=True)
 
 
-def _prepare(config: Config, file: Path | None) -> Service:
+def _prepare(config: Config, file: Path | None, contexts: Contexts | None) -> Service:
     """Binds and loads; ends the command with the reason when something is not to be had."""
     build = describe_build()
     if os.environ.get("LB_REQUIRE_COMPILED") == "1" and (missing := fallbacks(build)):
         fail(f"LB_REQUIRE_COMPILED=1, but this lb runs without {'; and without '.join(missing)}", FAILED)
     try:
-        return prepare(config, build, os.environ, file)
+        return prepare(config, build, os.environ, file, contexts)
     except StartError as error:
         fail(str(error), FAILED)
     except TlsError as error:

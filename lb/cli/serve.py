@@ -41,14 +41,16 @@ def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...
     elif domains or http:
         raise click.UsageError("--domain and --http belong to --to; with a FILE, the file says both.")
     else:
-        status = serve_config(_from_file(file), Stopping(), file, source=partial(_read_again, file))
+        contexts = Contexts()
+        source = partial(_read_again, file)
+        status = serve_config(_from_file(file, contexts), Stopping(), file, source=source, contexts=contexts)
     raise click.exceptions.Exit(status)
 
 
-def _from_file(file: Path) -> Config:
+def _from_file(file: Path, contexts: Contexts) -> Config:
     try:
         loaded = load_file(file, os.environ)
-        show_problems((*loaded.warnings, *check_certificates(loaded)))
+        show_problems((*loaded.warnings, *check_certificates(loaded, contexts)))
     except ConfigErrors as errors:
         refuse(errors)
     return loaded.config

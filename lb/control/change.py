@@ -24,7 +24,7 @@ from lb.control.errors import StartError
 from lb.control.health.names import settle
 from lb.control.plans import Reading
 from lb.control.rebinding import Rebound, rebind
-from lb.worker.revision import present
+from lb.worker.revision import present, sources_of
 
 
 class NextEdition:
@@ -47,7 +47,8 @@ class NextEdition:
         self._ground = ground
         self._adopt = adopt
         try_access_log(config)
-        self._presented = present(ground.contexts, config)
+        sources = sources_of(ground.contexts, config)
+        self._presented = present(ground.contexts, config, sources)
         slots = _slots(before.slots, busy, workers)
         self._rebound = rebind(before.bound, addresses_of(config), workers)
         try:
@@ -63,7 +64,7 @@ class NextEdition:
             self.give_up()
             raise
         left = self._rebound.left + self._admin.left
-        self.edition = Edition(config, self._rebound.bound, self._admin.bound, slots, snapshot, registry, left)
+        self.edition = Edition(config, self._rebound.bound, self._admin.bound, slots, snapshot, registry, sources, left)
         self.roles = self.edition.roles(ground)
 
     @property

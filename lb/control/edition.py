@@ -33,11 +33,11 @@ from lb.tls.acme.reach import Endpoint
 from lb.tls.acme.store import Store, Watch
 from lb.tls.acme.wanted import all_bound_names
 from lb.tls.contexts import Contexts
-from lb.tls.sources import LocalSource
+from lb.tls.sources import LocalSource, Sources
 from lb.tls.upkeep import Upkeep
 from lb.worker.listening import Listener
 from lb.worker.main import Assignment, run_worker
-from lb.worker.revision import Revision, certificates_of, compile_for_worker, inode
+from lb.worker.revision import Revision, compile_for_worker, inode
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Edition:
     slots: tuple[int, ...]
     snapshot: Snapshot
     registry: Registry
+    sources: Sources
     left: tuple[socket.socket, ...] = ()
     urls: tuple[str, ...] = field(init=False)
 
@@ -94,7 +95,7 @@ class Edition:
             registry=self.registry,
             listeners=listeners,
             contexts=ground.contexts,
-            certificates=certificates_of(self.config),
+            sources=self.sources,
             access_log=self.config.access_log,
             row=ground.slab.row(slot),
             clients=ground.clients,

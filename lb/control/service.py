@@ -43,7 +43,7 @@ from lb.routing.watched import rows_needed, watched
 from lb.telemetry.counters import Slab
 from lb.tls.contexts import Contexts
 from lb.worker.parcel import new_memory, wrap_bytes
-from lb.worker.revision import certificates_of, present
+from lb.worker.revision import present, sources_of
 
 Source = Callable[[Contexts], Config]
 """Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
@@ -119,7 +119,7 @@ class Service:
 
     def read_certificates(self) -> None:
         contexts = self._ground.contexts
-        contexts.switch(contexts.refresh(certificates_of(self.config)()))
+        contexts.switch(contexts.refresh(self._edition.sources()))
 
     def worker_gone(self, slot: int) -> None:
         self._ground.slab.row(slot).load()  # what described its present ends with it
@@ -132,16 +132,20 @@ class Service:
 
 
 def prepare(
-    config: Config, info: Mapping[str, str], environ: MutableMapping[str, str], file: Path | None = None
+    config: Config,
+    info: Mapping[str, str],
+    environ: MutableMapping[str, str],
+    file: Path | None = None,
+    contexts: Contexts | None = None,
 ) -> Service:
     """Makes all that the service needs. Listening sockets that `environ` tells of are taken over; commands about the
-    configuration `file`, if there is one, are taken from now on.
+    configuration `file`, if there is one, are taken from now on. `contexts` may have read certificates already.
 
     Raises StartError, or TlsError for certificates that cannot be used.
     """
     origin = find_origin(file, environ)
     try:
-        service = _prepare(config, info, origin)
+        service = _prepare(config, info, origin, contexts or Contexts())
     except BaseException:
         origin.give_up()
         raise
@@ -149,13 +153,13 @@ def prepare(
     return service
 
 
-def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service:
+def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: Contexts) -> Service:
     try_access_log(config)
     workers = workers_of(config)
-    contexts = Contexts()
     if origin.succession is not None:
         contexts.tickets.inherit(origin.succession.tickets)
-    contexts.switch(present(contexts, config))
+    sources = sources_of(contexts, config)
+    contexts.switch(present(contexts, config, sources))
     bound = bind_all(addresses_of(config), workers, origin.listening)
     admin = bind_all(admin_addresses_of(config), 1, origin.admin)
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
@@ -164,7 +168,7 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin) -> Service
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
     snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
     ground = Ground(info, contexts, table, slab, Clients(), Board(workers))
-    return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry), origin)
+    return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 
 def workers_of(config: Config) -> int:

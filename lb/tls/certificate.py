@@ -57,6 +57,9 @@ class Certificate:
     chain: bytes = field(default=b"", repr=False, compare=False)
     key: bytes = field(default=b"", repr=False, compare=False)
 
+    def __hash__(self) -> int:
+        return hash(self.digest)
+
     def covers(self, host: str) -> bool:
         """Whether it is valid for `host`: lower case, without port; an IPv6 address with or without brackets.
 
@@ -84,7 +87,8 @@ def load_certificate(files: CertificateFiles, known: Certificate | None = None) 
 
     Raises TlsError if they cannot serve.
     """
-    chain, key = _read(files.cert), _read(files.key)
+    chain = _read(files.cert)
+    key = chain if files.key == files.cert else _read(files.key)
     digest = _digest(chain, key)
     if known is not None and known.digest == digest:
         return known

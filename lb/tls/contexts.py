@@ -9,21 +9,29 @@ to, by server name, is the current `Presented`; a new one is prepared aside and 
 
 from __future__ import annotations
 
+import logging
 import ssl
 import time
-from collections.abc import Callable, Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import ip_address
 from typing import Any
+from weakref import ref
 
 from lb.config.model import CertificateFiles
 from lb.proxy.held import Held
-from lb.tls.certificate import wildcard_of
+from lb.tls.certificate import Certificate, TlsError, wildcard_of
 from lb.tls.gate import Gate
 from lb.tls.hello import ACME_ONLY, Hellos
-from lb.tls.presented import Entry, Policy, Presented, present
+from lb.tls.late import LateContext
+from lb.tls.presented import Entry, Policy, Presented, present, refuse
 from lb.tls.proof import challenge_entry
 from lb.tls.settings import ServerConnection, new_context
 from lb.tls.tickets import Tickets
+
+log = logging.getLogger("lb.certificates")
+
+_MOST_MADE = 10_000  # contexts that handshakes have made: 240 MB; of more, the one made longest ago goes
 
 
 class Contexts:
@@ -40,25 +48,32 @@ class Contexts:
         self._hellos = Hellos(self.front, self._heard)
         self._decided: Entry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
+        self._made: deque[ref[LateContext]] = deque()  # contexts of this process, which others do not share
+        self._is_short = False
         self.held = Held(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
         """Handshakes for names under the policy's `demanded` wildcards that have no certificate yet."""
         self.presented = Presented()
         self.switch(self.prepare(certificates, policy))
 
-    def prepare(self, certificates: Iterable[CertificateFiles], policy: Policy | None = None) -> Presented:
+    def prepare(
+        self,
+        certificates: Iterable[CertificateFiles],
+        policy: Policy | None = None,
+        more: Sequence[CertificateFiles | Certificate] = (),
+    ) -> Presented:
         """What these certificates give, for `switch`; nothing live is touched, so any thread may ask.
 
         Without a `policy`, that of now stays. Only files whose content is new are loaded. Raises TlsError with every
-        problem of every file.
+        problem of every file, but for those of `more`, which changed by themselves.
         """
-        return present(certificates, self.presented, policy)
+        return present(certificates, self.presented, policy, more=more)
 
-    def refresh(self, certificates: Iterable[CertificateFiles], policy: Policy | None = None) -> Presented:
+    def refresh(self, certificates: Iterable[CertificateFiles | Certificate]) -> Presented:
         """The same for files that changed by themselves: one that cannot be used now stays what it was.
 
         Its `problems` say which and why; those of files that were never usable are left out of what is presented.
         """
-        return present(certificates, self.presented, policy, lenient=True)
+        return present(certificates, self.presented, lenient=True)
 
     def switch(self, presented: Presented) -> None:
         """Handshakes from now on are answered by this; those under way and connections keep what they have."""
@@ -105,16 +120,68 @@ class Contexts:
         entry = found
         if found is None and (name is None or _is_address(name)):
             entry = presented.first
-        if entry is None:
+        if entry is None or entry.late.context is None:
+            return self._select_late(connection, name, entry, found is not None)
+        _go_on(connection, entry, found is not None)
+        return None
+
+    def _select_late(
+        self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, entry: Entry | None, is_named: bool
+    ) -> int | None:
+        """The same where nothing is ready: no handshake has asked for it yet, or there is nothing."""
+        try:
+            made = self._make(entry, name)
+        except OSError as error:
+            self._say_short(error)
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
+        if entry is None or made is None:
             if name is not None and (name := self._demanded(name)) is not None:
                 self.held.mention(name, time.monotonic())  # where it could not be held, it may be there the next time
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
-        connection.context = entry.context
-        if found is not None:
-            connection.certificate = found.certificate  # type: ignore[union-attr]  # a ServerConnection
-            if found.client is not None:
-                connection.client_auth = found.client.domain.encode()  # type: ignore[union-attr]
+        if is_named and made.client != entry.client:
+            return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # as above
+        _go_on(connection, made, is_named)
         return None
+
+    def _make(self, entry: Entry | None, name: str | None) -> Entry | None:
+        """The entry, with the context that its first handshake needs; another one where OpenSSL refuses its
+        certificate. Raises OSError.
+        """
+        while entry is not None:
+            try:
+                entry.late.make()
+            except TlsError as error:
+                if not self._refuse(entry.late, error):
+                    return None
+                presented = self.presented
+                entry = presented.first if name is None or _is_address(name) else presented.find(name)
+            else:
+                self._keep(entry.late)
+                break
+        return entry
+
+    def _keep(self, late: LateContext) -> None:
+        self._is_short = False
+        self._made.append(ref(late))
+        if len(self._made) > _MOST_MADE and (oldest := self._made.popleft()()) is not None:
+            oldest.forget()
+
+    def _refuse(self, late: LateContext, error: TlsError) -> bool:
+        """What was found usable when it was read is not: nobody presents it any more, and it is said once. False where
+        nothing can be presented in its place because it was not a certificate that was refused.
+        """
+        refused = refuse(late, error, self.presented.shelf)
+        for certificate, problem, is_new in refused:
+            if is_new:
+                names = ", ".join(sorted(certificate.names))
+                log.error("%s; it is not presented for %s any more: put another in its place", problem, names)
+        self.presented = self.presented.without([certificate for certificate, _, _ in refused])
+        return bool(refused)
+
+    def _say_short(self, error: OSError) -> None:
+        if not self._is_short:
+            log.error("a handshake failed: its certificate could not be made ready: %s", error.strerror)
+        self._is_short = True
 
     def _demanded(self, name: str) -> str | None:
         """The name as it is asked about, if it may get a certificate because it was asked for."""
@@ -123,6 +190,17 @@ class Contexts:
             return None
         name = name.lower().removesuffix(".")
         return name if wildcard_of(name) in demanded else None
+
+
+def _go_on(connection: ssl.SSLSocket | ssl.SSLObject, entry: Entry, is_named: bool) -> None:
+    """Present it. Only a client that has named it is told of another one for a wrong host (D5)."""
+    context = entry.late.context
+    assert context is not None  # noqa: S101  for mypy: whoever calls has seen to it
+    connection.context = context
+    if is_named:
+        connection.certificate = entry.certificate  # type: ignore[union-attr]  # a ServerConnection
+        if entry.client is not None:
+            connection.client_auth = entry.client.domain.encode()  # type: ignore[union-attr]
 
 
 def _is_address(name: str) -> bool:

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from lb.config.model import CertificateFiles
 from lb.tls.certificate import TlsError, load_certificate
+from lb.tls.late import LateContext
 from lb.tls.presented import Entry
-from lb.tls.settings import certificate_context
 
 _NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,252}", re.ASCII)
 _PROTOCOL = "acme-tls/1"
@@ -32,8 +32,8 @@ def challenge_entry(directory: Path, name: str) -> Entry | None:
         return None
     try:
         certificate = load_certificate(CertificateFiles(cert=path, key=path))
-        context = certificate_context([certificate])
-    except TlsError:
+        late = LateContext((certificate,))
+        late.make().set_alpn_protocols([_PROTOCOL])
+    except (TlsError, OSError):
         return None
-    context.set_alpn_protocols([_PROTOCOL])
-    return Entry(context, replace(certificate, names=frozenset()))
+    return Entry(late, replace(certificate, names=frozenset()))

@@ -5,6 +5,7 @@ This file knows `ssl.SSLContext`. It does not know which context a connection ge
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from collections.abc import Iterable, Iterator
@@ -34,6 +35,7 @@ _OPTIONS = (
     | ssl.OP_CIPHER_SERVER_PREFERENCE
     | _PRIORITIZE_CHACHA
 )
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # the certificate has nothing to do with them
 
 
 class ServerConnection(ssl.SSLObject):
@@ -74,7 +76,7 @@ def _refine(context: ssl.SSLContext) -> None:
 def certificate_context(certificates: Iterable[Certificate], authority: Authority | None = None) -> ssl.SSLContext:
     """A context that presents whichever of these the client can use, and believes a client's if `authority` vouches.
 
-    Raises TlsError for a certificate that OpenSSL refuses.
+    Raises TlsError for a certificate that OpenSSL refuses, OSError where there is no memory or descriptor for it now.
     """
     context = new_context()
     for certificate in certificates:
@@ -82,6 +84,8 @@ def certificate_context(certificates: Iterable[Certificate], authority: Authorit
             with _as_file(certificate.chain) as chain, _as_file(certificate.key) as key:
                 context.load_cert_chain(chain, key)
         except OSError as error:
+            if error.errno in _SHORTAGES and not isinstance(error, ssl.SSLError):
+                raise
             raise TlsError([TlsProblem(certificate.path, f"OpenSSL refuses it: {_reason(error)}")]) from error
     if authority is not None:
         _believe(context, authority)

@@ -13,27 +13,35 @@ from pathlib import Path
 
 from lb.config.model import CertificateFiles, Config
 from lb.config.names import is_label, is_local
-from lb.tls.acme.held import Held, HeldFiles
 from lb.tls.acme.store import Store
 from lb.tls.acme.wanted import all_bound_names, demand_wildcards, local_wildcards, possible_types
 from lb.tls.authority import ClientAuth
-from lb.tls.certificate import Certificate, TlsError, load_certificate, wildcard_of
+from lb.tls.certificate import Certificate, TlsError, TlsProblem, load_certificate, wildcard_of
 from lb.tls.local_ca import LocalCa
 from lb.tls.presented import Policy
+from lb.tls.shelf import Shelf
 
 log = logging.getLogger("lb.certificates")
 
 
 class Sources:
-    """The files in the order of preference, asked anew each time; what cannot be read in the store is left out."""
+    """All that is presented, in the order of preference: `files`, which the configuration names, then `more`. Asked
+    anew each time; what cannot be read in the store is left out, and what was read there stays on the `shelf`.
+    """
 
-    def __init__(self, config: Config) -> None:
-        self._files = config.tls.certificates
-        self._stored = StoredSource(config)
-        self._local = LocalSource(config)
+    def __init__(self, config: Config, shelf: Shelf) -> None:
+        serves = bool(config.listen.https)
+        self.files = config.tls.certificates if serves else ()
+        self._stored = StoredSource(config, shelf) if serves else None
+        self._local = LocalSource(config) if serves else None
 
-    def __call__(self) -> tuple[CertificateFiles, ...]:
-        return (*self._files, *self._stored.files(), *self._local.files())
+    def __call__(self) -> tuple[CertificateFiles | Certificate, ...]:
+        return (*self.files, *self.more())
+
+    def more(self) -> tuple[CertificateFiles | Certificate, ...]:
+        """The store's, and that of the local authority."""
+        stored = () if self._stored is None else self._stored.certificates()
+        return (*stored, *(() if self._local is None else self._local.files()))
 
 
 class LocalSource:
@@ -77,25 +85,29 @@ def _uncovered(config: Config, names: Sequence[str]) -> tuple[str, ...]:
 
 
 class StoredSource:
-    """The store's certificates for a configuration's bound names, whether or not anybody renews them."""
+    """The store's certificates for a configuration's bound names, whether or not anybody renews them. `problems` are
+    about files that could not be used when it was asked last.
+    """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, shelf: Shelf) -> None:
         self._bound = all_bound_names(config)
         self._store = Store(config.tls.store)
-        self._known = HeldFiles()
+        self._shelf = shelf
+        self.problems: list[TlsProblem] = []
 
-    def files(self) -> tuple[CertificateFiles, ...]:
+    def certificates(self) -> list[Certificate]:
         """Of several for a name, the one that holds longest comes first."""
-        return tuple(CertificateFiles(cert=path, key=path) for _, path in self.held())
-
-    def held(self) -> list[tuple[Held, Path]]:
-        """The same with what is known about them."""
-        found: list[tuple[Held, Path]] = []
-        for path in self._store.certificate_paths():
-            held = self._known.read(path)
-            if held is not None and any(one in self._bound or wildcard_of(one) in self._bound for one in held.names):
-                found.append((held, path))
-        return sorted(found, key=lambda one: -one[0].not_after)
+        found: list[Certificate] = []
+        self.problems = []
+        for path in self._store.certificate_files():
+            try:
+                certificate = self._shelf.read(path, path)
+            except TlsError as error:
+                self.problems += error.problems
+                continue
+            if any(one in self._bound or wildcard_of(one) in self._bound for one in certificate.names):
+                found.append(certificate)
+        return sorted(found, key=lambda one: one.not_after, reverse=True)
 
 
 def handshake_policy(config: Config) -> Policy:

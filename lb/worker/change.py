@@ -22,11 +22,12 @@ from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.tls.contexts import Contexts
 from lb.tls.presented import Presented
+from lb.tls.sources import Sources
 from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Message
 from lb.worker.listening import Listeners
 from lb.worker.logbook import Logbook, line_of, open_log
-from lb.worker.revision import Certificates, Revision, certificates_of, compile_for_worker, inode, present
+from lb.worker.revision import Revision, compile_for_worker, inode, present, sources_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ class Prepared:
     revision: Revision
     snapshot: Snapshot
     plan: Plan
-    certificates: Certificates
+    sources: Sources
     presented: Presented
     refreshes: int
     access_log: AccessLogSettings
@@ -52,12 +53,12 @@ class Prepared:
 
 @dataclass(slots=True)
 class Live:
-    """What of a worker a change touches; `certificates` says which files are presented."""
+    """What of a worker a change touches; `sources` says which certificates there are."""
 
     engine: Engine
     registry: Registry
     contexts: Contexts
-    certificates: Certificates
+    sources: Sources
     listeners: Listeners
     logbook: Logbook
 
@@ -68,6 +69,7 @@ class Changing:
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[str, str], None], live: Live) -> None:
         self._live = live
         self._refreshes = 0
+        self._refresh_waits = False
         self._aside = Aside(loop)
         self._changes = Changes(self._aside, say, self._prepare, self._switch)
 
@@ -79,16 +81,21 @@ class Changing:
             self._changes.heard(message)
 
     def refresh_certificates(self) -> None:
-        """Read the certificates' files; new handshakes then present what is new."""
+        """Read the certificates' files; new handshakes then present what is new. Being asked often while they are read
+        makes it read once more: where thousands are obtained, one comes after the other.
+        """
         self._refreshes += 1
-        self._aside.run(self._read_certificates)
+        if not self._refresh_waits:
+            self._refresh_waits = True
+            self._aside.run(self._read_certificates)
 
     # In the thread
 
     def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> Prepared:
         """Raises OSError for a log that cannot be written, TlsError for certificates that cannot be used."""
         refreshes = self._refreshes
-        presented = present(self._live.contexts, config)
+        sources = sources_of(self._live.contexts, config)
+        presented = present(self._live.contexts, config, sources)
         snapshot, plan = compile_for_worker(config, self._live.registry, revision.https_port, revision.workers)
         new = {inode(sock): sock for sock in sockets}
         for sock in sockets:
@@ -99,10 +106,11 @@ class Changing:
             raise OSError("a listening socket did not reach this process")
         settings = config.access_log
         log = None if settings == self._live.logbook.settings else open_log(settings)
-        return Prepared(revision, snapshot, plan, certificates_of(config), presented, refreshes, settings, log, new)
+        return Prepared(revision, snapshot, plan, sources, presented, refreshes, settings, log, new)
 
     def _read_certificates(self) -> Callable[[], None]:
-        presented = self._live.contexts.refresh(self._live.certificates())
+        self._refresh_waits = False  # what is written from here on is read another time
+        presented = self._live.contexts.refresh(self._live.sources())
         return lambda: self._live.contexts.switch(presented)
 
     # On the loop
@@ -110,7 +118,7 @@ class Changing:
     def _switch(self, prepared: Prepared) -> None:
         revision, live = prepared.revision, self._live
         live.contexts.switch(prepared.presented)
-        live.certificates = prepared.certificates
+        live.sources = prepared.sources
         gone = prepared.plan.commit()
         live.engine.switch(prepared.snapshot)
         live.engine.retire(gone.instances)

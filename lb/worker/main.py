@@ -24,12 +24,12 @@ from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import Row
 from lb.tls.contexts import Contexts
+from lb.tls.sources import Sources
 from lb.worker.change import Changing, Live
 from lb.worker.channel import Channel, Message
 from lb.worker.listening import Listener, Listeners
 from lb.worker.logbook import Logbook, line_of
 from lb.worker.loop import new_loop
-from lb.worker.revision import Certificates
 from lb.worker.tuning import calm_garbage_collector, raise_descriptor_limit
 
 log = logging.getLogger("lb.worker")
@@ -39,15 +39,15 @@ _LOOK = 0.02  # seconds between two looks at whether a drain is over
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """All that a worker inherits; everything in it was made before the fork. `certificates` says which files there are
-    for `contexts`.
+    """All that a worker inherits; everything in it was made before the fork. `sources` says which certificates there
+    are for `contexts`.
     """
 
     snapshot: Snapshot
     registry: Registry
     listeners: tuple[Listener, ...]
     contexts: Contexts
-    certificates: Certificates
+    sources: Sources
     access_log: AccessLogSettings
     row: Row
     clients: Clients
@@ -89,7 +89,7 @@ class _Worker:
             engine=self._engine,
             registry=assignment.registry,
             contexts=assignment.contexts,
-            certificates=assignment.certificates,
+            sources=assignment.sources,
             listeners=self._listeners,
             logbook=self._logbook,
         )

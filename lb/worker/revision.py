@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from lb.config.model import CertificateFiles, Config
+from lb.config.model import Config
 from lb.routing.compile import compile_snapshot
 from lb.routing.registry import Plan, Registry
 from lb.routing.snapshot import Snapshot
@@ -50,21 +49,13 @@ def compile_for_worker(
     return compile_snapshot(config, answer, plan, https_port, workers), plan
 
 
-Certificates = Callable[[], Sequence[CertificateFiles]]
-
-
-def certificates_of(config: Config) -> Certificates:
-    """Which files are presented, asked anew each time: those of a store come and go by themselves."""
-    if not config.listen.https:
-        return tuple
-    return Sources(config)
-
-
-def present(contexts: Contexts, config: Config) -> Presented:
+def present(contexts: Contexts, config: Config, sources: Sources) -> Presented:
     """What is to be presented. Raises TlsError for files of the configuration that cannot be used; those of the store
     are replaced by themselves.
     """
-    policy = handshake_policy(config)
-    presented = contexts.prepare(config.tls.certificates if config.listen.https else (), policy)
-    files = certificates_of(config)()
-    return presented if files == config.tls.certificates else contexts.refresh(files, policy)
+    return contexts.prepare(sources.files, handshake_policy(config), sources.more())
+
+
+def sources_of(contexts: Contexts, config: Config) -> Sources:
+    """Which certificates there are for a configuration."""
+    return Sources(config, contexts.presented.shelf)

@@ -68,6 +68,21 @@ def test_what_acme_obtained_is_presented_still_when_acme_is_taken_out(tmp_path: 
         wait_for(lambda: any("nothing renews them" in line for line in door.stderr), "the warning")
 
 
+def test_check_says_which_files_of_a_store_cannot_be_used(tmp_path: Path, authority: Authority) -> None:
+    # spec: R1, T5
+    install(tmp_path, authority.issue(HOST), HOST)
+    broken = tmp_path / "store" / "certificates" / f"{OTHER}.pem"
+    broken.write_bytes(broken.with_name(f"{HOST}.pem").read_bytes()[:300])
+    (tmp_path / "lb.yaml").write_text(
+        "listen: {https: 127.0.0.1:0}\ntls: {store: store}\n"
+        f"apps: {{shop: {{domains: [{HOST}], production: {{instances: 127.0.0.1:1}}}}}}\n"
+    )
+    said = run_lb("check", "lb.yaml", cwd=tmp_path)
+    assert said.returncode == 0
+    assert f"store/certificates/{OTHER}.pem: not a certificate in PEM form; it is not presented" in said.stderr
+    assert "lb certs import" in said.stderr
+
+
 @pytest.mark.parametrize(
     ("filled", "words"),
     [

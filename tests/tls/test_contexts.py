@@ -97,7 +97,7 @@ def test_an_address_sent_as_a_server_name_names_none(contexts: Contexts, name: s
     assert callback(connection, name, contexts.front) is None
     assert connection.certificate is None
     assert contexts.presented.first is not None
-    assert connection.context is contexts.presented.first.context
+    assert connection.context is contexts.presented.first.late.context
 
 
 # spec: D5
@@ -157,7 +157,7 @@ def test_suites_without_forward_secrecy_or_aead_are_refused(contexts: Contexts, 
 # spec: T4; attacks: 34
 def test_settings_of_every_context(contexts: Contexts) -> None:
     found = [contexts.presented.find(name) for name in ("first.example", "a.wild.example", "other.example")]
-    for context in (contexts.front, *(entry.context for entry in found if entry)):
+    for context in (contexts.front, *(entry.late.make() for entry in found if entry)):
         assert context.minimum_version == ssl.TLSVersion.TLSv1_2
         assert context.num_tickets == 1
         for option in (ssl.OP_NO_RENEGOTIATION, ssl.OP_NO_COMPRESSION, ssl.OP_IGNORE_UNEXPECTED_EOF):

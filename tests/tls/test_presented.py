@@ -73,8 +73,8 @@ def test_what_did_not_change_is_not_loaded_again(ca: trustme.CA, tmp_path: Path)
     replace(two, issue(ca, tmp_path, "b.example"))
     after = present([one, two], before)
     assert after.find("a.example") is not None
-    assert after.by_name["a.example"].context is before.by_name["a.example"].context
-    assert after.by_name["b.example"].context is not before.by_name["b.example"].context
+    assert after.by_name["a.example"].late is before.by_name["a.example"].late
+    assert after.by_name["b.example"].late is not before.by_name["b.example"].late
 
 
 def cut_chain(files: CertificateFiles) -> None:

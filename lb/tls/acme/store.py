@@ -78,6 +78,15 @@ class Store:
         found = (self.root / "certificates").glob("[!.]*.pem")
         return sorted(found, key=lambda path: path.name)  # thousands of paths take long to compare
 
+    def certificate_files(self) -> list[str]:
+        """The same as text, for who looks at all of them often: ten thousand Paths take a tenth of a second."""
+        try:
+            found = os.listdir(self.root / "certificates")  # noqa: PTH208  as said above
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        directory = f"{self.root}/certificates/"
+        return [directory + name for name in sorted(found) if name.endswith(".pem") and not name.startswith(".")]
+
     def certificate(self, name: str) -> bytes | None:
         return self._read(self.certificate_path(name))
 

@@ -1,0 +1,56 @@
+"""Certificates that change while a worker reads them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from threading import Event, Semaphore
+from typing import cast
+
+import pytest
+
+from lb.tls.contexts import Contexts
+from lb.tls.sources import Sources
+from lb.worker.change import Changing, Live
+from lb.worker.channel import Message
+
+PATIENCE = 10.0
+
+
+@pytest.fixture
+def loop() -> Iterator[asyncio.AbstractEventLoop]:
+    made = asyncio.new_event_loop()
+    yield made
+    made.close()
+
+
+# spec: T5
+def test_many_changes_while_certificates_are_read_are_read_at_once(loop: asyncio.AbstractEventLoop) -> None:
+    read, go_on, told = Semaphore(0), Event(), Message("certificates", "")
+    reads: list[int] = []
+
+    def slow() -> tuple[()]:
+        reads.append(len(reads))
+        read.release()
+        assert go_on.wait(PATIENCE)
+        return ()
+
+    live = Live(
+        engine=None,  # type: ignore[arg-type]  # nothing of it is asked here
+        registry=None,  # type: ignore[arg-type]
+        contexts=Contexts(),
+        sources=cast("Sources", slow),
+        listeners=None,  # type: ignore[arg-type]
+        logbook=None,  # type: ignore[arg-type]
+    )
+    changing = Changing(loop, lambda *_: None, live)
+    changing.heard(told)
+    assert read.acquire(timeout=PATIENCE)
+    for _ in range(20):
+        changing.heard(told)
+    go_on.set()
+    loop.run_until_complete(asyncio.wait_for(asyncio.to_thread(read.acquire), PATIENCE))
+    changing.heard(told)
+    loop.run_until_complete(asyncio.wait_for(asyncio.to_thread(read.acquire), PATIENCE))
+    assert reads == [0, 1, 2]  # the first, one for twenty, and the last
+    loop.run_until_complete(loop.shutdown_default_executor())
