@@ -43,6 +43,7 @@ def test_the_freshest_is_taken_and_is_idle_no_more(unsafe: bool) -> None:
     instance = pool(0.9, 0.5)
     oldest, freshest = instance.idle
     taken = take_idle(instance, unsafe, NOW)
+    assert taken is not None
     assert taken is freshest
     assert not taken.pooled
     assert instance.idle == [oldest]
