@@ -94,4 +94,5 @@ def extensions() -> list[Extension]:
     return built
 
 
-setup(ext_modules=extensions(), options={"build_ext": {"parallel": CORES}})
+if __name__ == "__main__":  # from 3.14 on, processes that translate import this file
+    setup(ext_modules=extensions(), options={"build_ext": {"parallel": CORES}})

@@ -197,7 +197,8 @@ def admin(door: FrontDoor, path: str) -> tuple[int, str]:
         with urllib.request.urlopen(url + path, timeout=10) as response:
             return response.status, response.read().decode()
     except HTTPError as error:
-        return error.code, error.read().decode()
+        with error:
+            return error.code, error.read().decode()
 
 
 def requests_total(door: FrontDoor) -> float:

@@ -121,7 +121,8 @@ def test_commands_come_through_while_successors_take_over(
 
     thread = threading.Thread(target=command)
     thread.start()
-    meetings += [open_meeting(file, environ, succeed=True) for _ in range(30)]
+    while len(meetings) <= 30 or (len(asked) <= 10 and thread.is_alive()):
+        meetings.append(open_meeting(file, environ, succeed=True))
     stop.set()
     thread.join()
     for meeting in meetings:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -143,7 +144,8 @@ async def test_what_is_no_handshake_ends_the_connection(on: Bench, contexts: Con
     sock.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await wire.wait_for("lost")
     assert wire.events == ["lost"]
-    assert b"never" not in sock.recv(1000)
+    with contextlib.suppress(ConnectionResetError):  # from 3.2 on OpenSSL leaves what follows five bytes unread
+        assert b"never" not in sock.recv(1000)
     sock.close()
 
 
