@@ -22,6 +22,8 @@ cdef class Answer:
     cpdef Body _framed(self, Limits limits)
     @cython.locals(kind=int)
     cpdef bytes start(self, Upstream upstream, compression)
+    @cython.locals(status=int)
+    cpdef bint _has_body_for_get(self)
     cpdef bint ends_by_close(self)
     @cython.locals(body=Body, size=Py_ssize_t)
     cpdef relay(self, bytes prefix, Upstream upstream, Client client)

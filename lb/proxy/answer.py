@@ -63,8 +63,8 @@ class Answer:
             kept = without_fields(kept, CONTENT_LENGTH)
         if (
             compression is not None
-            and kind != NONE
             and response.type_size
+            and (kind != NONE or self._has_body_for_get())
             and not (response.encoded or response.ranged or response.no_transform or head.ranged)
             and head.minor == 1
         ):
@@ -73,6 +73,11 @@ class Answer:
             kept += b"Transfer-Encoding: chunked\r\n"
             self._chunking = True
         return kept
+
+    def _has_body_for_get(self) -> bool:
+        """Whether this is what would be a response with a body, had the client not asked for its head only."""
+        status = self._response.status
+        return self._head.method == b"HEAD" and status != 204 and status != 304  # noqa: PLR1714  no tuple
 
     def ends_by_close(self) -> bool:
         """Whether only the end of the connection tells the client where the body ends: HTTP/1.0 without a length."""
@@ -119,6 +124,8 @@ class Answer:
         ):
             return kept
         kept = varied(kept)
+        if self.body.kind == NONE:
+            return kept  # the head alone stays as it is, but caches keep it for GET, too (RFC 9110 12.5.5)
         coding = choose_encoding(self._head.accept_encoding(), compression.codings)
         if coding is None:
             return kept

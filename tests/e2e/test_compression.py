@@ -195,6 +195,18 @@ def test_head_stays_as_it_is(door: FrontDoor) -> None:
     assert response.one("content-length") == str(len(TEXT)).encode()
 
 
+@pytest.mark.parametrize("accepted", [ALL, "identity"])
+@pytest.mark.parametrize(
+    "path",
+    ["/text", "/chunked", "/error", "/vary", "/vary-all", "/tiny", "/png", "/untyped", "/encoded", "/partial"],
+)
+def test_head_varies_as_get_does(door: FrontDoor, path: str, accepted: str) -> None:
+    # spec: C2; RFC 9110 sections 9.3.2 and 12.5.5: caches may answer for either from what they have of the other
+    head, got = (door.ask(message(f"{method} {path}", f"Accept-Encoding: {accepted}")) for method in ("HEAD", "GET"))
+    assert head.all("vary") == got.all("vary")
+    assert head.body == b""
+
+
 @pytest.mark.parametrize("path", ["/strong", "/weak"])
 def test_a_strong_etag_becomes_weak(door: FrontDoor, path: str) -> None:
     # spec: C2
