@@ -93,7 +93,7 @@ def error_reply(cause: Cause, accept: bytes, request_id: bytes, detail: str, ret
         case "json":
             fields, body = _JSON_FIELDS, _json(cause, message, identity)
         case _:
-            fields, body = _TEXT_FIELDS, f"{cause.status} {cause.code}: {message} {cause.mend}\n"
+            fields, body = _TEXT_FIELDS, _text(cause, message, identity)
     fields += (
         (b"X-Content-Type-Options", b"nosniff"),
         (b"Cache-Control", b"no-store"),
@@ -146,6 +146,11 @@ def _page_parts(cause: Cause) -> tuple[str, str, str]:
 
 
 _PAGES = {code: _page_parts(cause) for code, cause in CAUSES.items()}
+
+
+def _text(cause: Cause, message: str, request_id: str) -> str:
+    """One line, to be quoted as it is by whoever asks about the request."""
+    return f"{cause.status} {cause.code}: {message} {cause.mend} (request {_UNPRINTABLE.sub('?', request_id)})\n"
 
 
 def _html(cause: Cause, message: str, request_id: str) -> str:

@@ -53,7 +53,7 @@ def test_text_form_is_one_line(cause: Cause) -> None:
     reply = error_reply(cause, b"*/*", b"req-1", "")
     assert reply.status == cause.status
     assert value(reply, b"Content-Type").startswith(b"text/plain")
-    assert reply.body.decode() == f"{cause.status} {cause.code}: {cause.sentence} {cause.mend}\n"
+    assert reply.body.decode() == f"{cause.status} {cause.code}: {cause.sentence} {cause.mend} (request req-1)\n"
     assert reply.body.count(b"\n") == 1
 
 
@@ -114,7 +114,7 @@ def test_a_detail_is_shown_in_every_form() -> None:
     detail = 'two "Host" <fields> \\ &amp;'
     message = f"The request is not valid HTTP: {detail}."
     text = error_reply(cause, b"", b"r", detail)
-    assert text.body.decode() == f"400 http_request_error: {message} {cause.mend}\n"
+    assert text.body.decode() == f"400 http_request_error: {message} {cause.mend} (request r)\n"
     assert json.loads(error_reply(cause, b"application/json", b"r", detail).body)["error"]["message"] == message
     assert message in Page(error_reply(cause, b"text/html", b"r", detail).body).texts
     assert value(text, b"Proxy-Status") == (rb'lb; error=http_request_error; details="two \"Host\" <fields> \\ &amp;"')
