@@ -22,8 +22,10 @@ from lb.control.certificate_metrics import CertificateMetrics
 from lb.control.health.report import serving
 from lb.control.status import describe, state
 from lb.routing.health import HealthTable
+from lb.routing.watched import names_of
 from lb.telemetry.counters import Slab
-from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health
+from lb.telemetry.loads import Loads
+from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads
 from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Channel
 from lb.worker.revision import Revision, inode
@@ -42,6 +44,7 @@ class AdminAssignment:
     listeners: tuple[str, ...]
     sockets: tuple[socket.socket, ...]
     slab: Slab
+    loads: Loads
     board: Board
     table: HealthTable
     info: Mapping[str, str]
@@ -128,6 +131,9 @@ def make_app(assignment: AdminAssignment) -> web.Application:
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)
         body += render_health(serving(assignment.config, assignment.table))
+        names = names_of(assignment.config)
+        loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
+        body += render_loads(zip(names, loads, strict=False))  # none where no worker has told yet
         body += await asyncio.to_thread(certificates.render, assignment.config)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 

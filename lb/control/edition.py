@@ -29,6 +29,7 @@ from lb.routing.snapshot import Snapshot
 from lb.routing.watched import give_rows, watched
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
+from lb.telemetry.loads import Loads
 from lb.tls.acme.reach import Endpoint
 from lb.tls.acme.store import Store, Watch
 from lb.tls.acme.wanted import all_bound_names
@@ -48,6 +49,7 @@ class Ground:
     contexts: Contexts
     table: HealthTable
     slab: Slab
+    loads: Loads
     clients: Clients
     board: Board
 
@@ -98,6 +100,7 @@ class Edition:
             sources=self.sources,
             access_log=self.config.access_log,
             row=ground.slab.row(slot),
+            page=ground.loads.page(slot),
             clients=ground.clients,
             slot=slot,
         )
@@ -113,7 +116,7 @@ class Edition:
         def run(line: socket.socket) -> int:
             from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
 
-            seen = ground.slab, ground.board, ground.table, ground.info
+            seen = ground.slab, ground.loads, ground.board, ground.table, ground.info
             return run_admin(AdminAssignment(self.config, self.urls, sockets, *seen), line)
 
         revision = self._revision("admin", [(b"http", sock) for sock in sockets])

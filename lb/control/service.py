@@ -39,8 +39,9 @@ from lb.control.succession import Legacy
 from lb.control.supervisor import Stopping, Supervisor
 from lb.routing.clients import Clients
 from lb.routing.health import HealthTable
-from lb.routing.watched import rows_needed, watched
+from lb.routing.watched import names_of, rows_needed, watched
 from lb.telemetry.counters import Slab
+from lb.telemetry.loads import Loads
 from lb.tls.contexts import Contexts
 from lb.worker.parcel import new_memory, wrap_bytes
 from lb.worker.revision import present, sources_of
@@ -48,7 +49,9 @@ from lb.worker.revision import present, sources_of
 Source = Callable[[Contexts], Config]
 """Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
 
-_FEWEST_ROWS = 4096  # of the health table: room for the instances that reloads may bring
+# Room for the instances that reloads may bring: rows of the health table, and figures for metrics.
+_FEWEST_ROWS = 4096
+_FEWEST_INSTANCES = 1024
 
 
 class Service:
@@ -166,8 +169,9 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: 
     known = origin.succession.health if origin.succession is not None else {}
     earlier = origin.succession.earlier if origin.succession is not None else None
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
+    loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(names_of(config))))
     snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
-    ground = Ground(info, contexts, table, slab, Clients(), Board(workers))
+    ground = Ground(info, contexts, table, slab, loads, Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 

@@ -40,6 +40,17 @@ def watched(config: Config) -> Iterator[Watched]:
                         yield Watched(app, name, section, address, keys_of(app, name, address))
 
 
+def names_of(config: Config) -> list[tuple[str, str, str]]:
+    """App, environment and address of every instance, watched or not, as they are configured."""
+    return [
+        (app, name, address.text)
+        for app, settings in config.apps.items()
+        for name, section in (("production", settings.production), ("staging", settings.staging))
+        if section is not None
+        for address in section.instances
+    ]
+
+
 def keys_of(app: str, environment: str, address: InstanceAddress) -> tuple[bytes, ...]:
     """The keys of an instance's rows."""
     rows = NAME_ROWS if address.is_name else 1

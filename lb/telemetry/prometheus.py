@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lb.errors import CAUSES
+from lb.telemetry.loads import Load, Name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -54,13 +55,38 @@ def render(totals: Mapping[str, int], info: Mapping[str, str]) -> bytes:
 def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
     """One gauge for each (app, environment, instance, whether it gets requests); nothing when nobody is checked."""
     lines = [
-        f'lb_instance_healthy{{app="{_escaped(app)}",environment="{environment}",instance="{_escaped(instance)}"}} '
-        f"{int(healthy)}\n"
+        f"lb_instance_healthy{_labels((app, environment, instance))} {int(healthy)}\n"
         for app, environment, instance, healthy in instances
     ]
     if not lines:
         return b""
     return "".join([_header("lb_instance_healthy", "gauge", "Whether an instance passes its checks."), *lines]).encode()
+
+
+def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
+    """Two gauges for each instance, one by name being one; nothing when no worker has told anything."""
+    up, in_flight = [], []
+    for name, load in loads:
+        labels = _labels(name)
+        up.append(f"lb_instance_up{labels} {load.up / load.pairs if load.pairs else 0:g}\n")
+        in_flight.append(f"lb_instance_requests_in_flight{labels} {load.in_flight}\n")
+    if not up:
+        return b""
+    share = "Share of the workers that send requests to an instance, of its addresses if it is a name: 1 all, 0 none."
+    serving = "Requests that an instance is serving now."
+    return "".join(
+        (
+            _header("lb_instance_up", "gauge", share),
+            *up,
+            _header("lb_instance_requests_in_flight", "gauge", serving),
+            *in_flight,
+        )
+    ).encode()
+
+
+def _labels(name: Name) -> str:
+    app, environment, instance = map(_escaped, name)
+    return f'{{app="{app}",environment="{environment}",instance="{instance}"}}'
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import Row
+from lb.telemetry.loads import Page
 from lb.tls.contexts import Contexts
 from lb.tls.sources import Sources
 from lb.worker.change import Changing, Live
@@ -30,6 +31,7 @@ from lb.worker.channel import Channel, Message
 from lb.worker.listening import Listener, Listeners
 from lb.worker.logbook import Logbook, line_of
 from lb.worker.loop import new_loop
+from lb.worker.report import EVERY, Report
 from lb.worker.tuning import calm_garbage_collector, raise_descriptor_limit
 
 log = logging.getLogger("lb.worker")
@@ -50,6 +52,7 @@ class Assignment:
     sources: Sources
     access_log: AccessLogSettings
     row: Row
+    page: Page
     clients: Clients
     slot: int
 
@@ -81,6 +84,7 @@ class _Worker:
         clients.presence.begin(assignment.slot)
         self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
+        self._report = Report(assignment.registry, assignment.page)
         self._listeners = Listeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
         self._held = self._engine.held = assignment.contexts.held
@@ -106,12 +110,17 @@ class _Worker:
         unblocked = (signal.SIGTERM, signal.SIGUSR1)
         self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
         self._loop.call_soon(self._channel.say_ready)
+        self._write_report()
         self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 
     def close(self) -> None:
         self._engine.close()
         self._logbook.close()
         self._channel.close()
+
+    def _write_report(self) -> None:
+        self._report.write(time.monotonic())
+        self._loop.call_later(EVERY, self._write_report)
 
     def _heard(self, message: Message) -> None:
         if message.verb == "stop":

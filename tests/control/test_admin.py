@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from lb.control.admin import PATHS, AdminAssignment, make_app
 from lb.control.board import Board
 from lb.routing.health import HealthTable
 from lb.telemetry.counters import NAMES, Slab
+from lb.telemetry.loads import Loads, digest
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def assignment() -> AdminAssignment:
         (),
         (),
         Slab(2),
+        Loads(2, 8),
         Board(2),
         HealthTable(64),
         {"version": "1.2.3", "engine": "compiled"},
@@ -48,6 +51,23 @@ async def test_metrics_sum_the_workers(aiohttp_client: AiohttpClient, assignment
         for sample in family.samples
     }
     assert samples["lb_requests_total"] == 4
+
+
+async def test_metrics_tell_how_the_instances_do(aiohttp_client: AiohttpClient, assignment: AdminAssignment) -> None:
+    client = await aiohttp_client(make_app(assignment))
+    serve_all(assignment.board)
+    about = digest([("shop", "production", "127.0.0.1:3000")])
+    assert "lb_instance_up" not in await (await client.get("/metrics")).text()
+    assignment.loads.page(0).store(about, array("i", (1, 1, 3)))
+    assignment.loads.page(1).store(about, array("i", (1, 0, 2)))
+    labels = '{app="shop",environment="production",instance="127.0.0.1:3000"}'
+    text = await (await client.get("/metrics")).text()
+    assert f"lb_instance_up{labels} 0.5\n" in text
+    assert f"lb_instance_requests_in_flight{labels} 5\n" in text
+    assignment.board.clear(1)  # what it wrote last is not so any more
+    text = await (await client.get("/metrics")).text()
+    assert f"lb_instance_up{labels} 1\n" in text
+    assert f"lb_instance_requests_in_flight{labels} 3\n" in text
 
 
 @pytest.mark.parametrize("state", ["starting", "ready", "draining"])
