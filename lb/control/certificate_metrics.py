@@ -1,6 +1,7 @@
 """Figures of certificates for the admin server: read from the store and the files, as `lb certs list` does.
 
-It knows which figures there are and remembers what it has read. A scrape reads what was written since the last one.
+It knows which figures there are and remembers what it has said: with ten thousand certificates a look at each takes
+half a second, a look at whether anything was written since does not.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ class CertificateMetrics:
         self._lock = Lock()
         self._config: Config | None = None
         self._listing: Listing | None = None
+        self._stamp: tuple[object, ...] | None = None
+        self._said = b""
 
     def render(self, config: Config) -> bytes:
         """Nothing where no HTTPS is served, or the store cannot be read."""
@@ -27,11 +30,15 @@ class CertificateMetrics:
             return b""
         with self._lock:
             if self._listing is None or config is not self._config:
-                self._config, self._listing = config, Listing(Store(config.tls.store), config)
+                self._config, self._listing, self._stamp = config, Listing(Store(config.tls.store), config), None
             try:
-                return render_certificates([_figures(row) for row in self._listing.rows()])
+                stamp = self._listing.stamp()
+                if stamp is None or stamp != self._stamp:
+                    self._said = render_certificates([_figures(row) for row in self._listing.rows()])
+                    self._stamp = stamp
             except OSError:
                 return b""
+            return self._said
 
 
 def _figures(row: Row) -> CertificateFigures:

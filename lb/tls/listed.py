@@ -18,6 +18,7 @@ from lb.tls.acme.wanted import make_plan
 from lb.tls.certificate import wildcard_of
 from lb.tls.local_ca import LocalCa
 from lb.tls.sources import LocalSource
+from lb.tls.stamp import is_settled, stamp_of
 
 Kind = Literal["acme", "store", "file", "local"]
 
@@ -46,6 +47,17 @@ class Listing:
         self._store = store
         self._config = config
         self._files = HeldFiles()
+        serves = config is not None and bool(config.listen.https)
+        self._local_names = LocalSource(config).names if config is not None and serves else ()
+
+    def stamp(self) -> tuple[object, ...] | None:
+        """Another one whenever `rows` may be others; None where something was written just now, and may be once more
+        without being seen. A file of the store is replaced, never written to. Raises OSError.
+        """
+        pairs = () if self._config is None else self._config.tls.certificates
+        paths = [*(path for pair in pairs for path in (pair.cert, pair.key)), LocalCa(self._store.root).served]
+        stamps = [stamp_of(f"{self._store.root}/certificates"), *(stamp_of(str(path)) for path in paths)]
+        return (self._store.status_text(), *stamps) if is_settled(*stamps) else None
 
     def rows(self) -> list[Row]:
         """In the order of their names, read from the right. Raises OSError for a store that cannot be read."""
@@ -59,26 +71,25 @@ class Listing:
         plans: dict[str, dict[str, Any]] = {plan["name"]: plan for plan in status.get("certificates", ())}
         if self._config is not None and self._config.tls.acme is None:
             plans = {}  # of a service that ran with it before
-        paths = {unstem(path.stem): path for path in self._store.certificate_paths()}
-        for name in plans.keys() | paths.keys():
-            path, plan = paths.get(name), plans.get(name)
-            held = None if path is None else self._files.read(path)
+        files = {unstem(path.rpartition("/")[2].removesuffix(".pem")): path for path in self._store.certificate_files()}
+        for name in plans.keys() | files.keys():
+            file, plan = files.get(name), plans.get(name)
+            held = None if file is None else self._files.read(file)
+            path = None if file is None else Path(file)
             intended = () if plan is None else plan.get("names", ())
             yield Row(name, _names(held, name, *intended), "store" if plan is None else "acme", path, held, plan)
 
     def _of_files(self) -> Iterator[Row]:
         for files in () if self._config is None else self._config.tls.certificates:
-            held = self._files.read(files.cert, files.key)
+            held = self._files.read(str(files.cert), str(files.key))
             name = min(held.names) if held is not None and held.names else str(files.cert)
             yield Row(name, _names(held), "file", files.cert, held)
 
     def _local(self) -> Iterator[Row]:
         """That of the local authority; not yet made where a configuration needs one and was never served."""
         path = LocalCa(self._store.root).served
-        held = self._files.read(path)
-        config = self._config
-        wanted = () if config is None or not config.listen.https else LocalSource(config).names
-        names = _names(held, *wanted)
+        held = self._files.read(str(path))
+        names = _names(held, *self._local_names)
         if names or path.exists():
             yield Row(names[0] if names else str(path), names, "local", path if path.exists() else None, held)
 

@@ -8,21 +8,18 @@ This file knows files, when they were written and what was wrong with them. It d
 
 from __future__ import annotations
 
-import os
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 from lb.config.model import CertificateFiles
 from lb.tls.certificate import Certificate, TlsError, TlsProblem, load_certificate
-
-_FINE = 2_000_000_000  # nanoseconds: times of files are no coarser anywhere
+from lb.tls.stamp import Stamp, is_settled, stamp_of
 
 
 class _Read(NamedTuple):
     """`settled` says that the files cannot have been written again with the same stamp since they were read."""
 
-    stamp: tuple[int, ...]
+    stamps: tuple[Stamp, ...]
     settled: bool
     certificate: Certificate
 
@@ -40,12 +37,12 @@ class Shelf:
         """
         place = cert, key
         known = self._read.get(place)
-        now = time.time_ns()
-        stamp = _stamp(cert) if cert == key else _stamp(cert) + _stamp(key)
-        if known is None or not known.settled or known.stamp != stamp or not stamp:
+        stamps = (stamp_of(cert),) if cert == key else (stamp_of(cert), stamp_of(key))
+        if known is None or not known.settled or known.stamps != stamps:
             before = None if known is None else known.certificate
+            settled = all(stamps) and is_settled(*stamps)
             found = load_certificate(CertificateFiles(cert=Path(cert), key=Path(key)), before)
-            known = self._read[place] = _Read(stamp, now - max(stamp, default=now) > _FINE, found)
+            known = self._read[place] = _Read(stamps, settled, found)
         problem = self._refused.get(known.certificate.digest)
         if problem is not None:
             raise TlsError([problem])
@@ -62,12 +59,3 @@ class Shelf:
     def refuses(self, certificate: Certificate) -> bool:
         """Whether that was said of its content."""
         return certificate.digest in self._refused
-
-
-def _stamp(path: str) -> tuple[int, ...]:
-    """Another one whenever the file is written or replaced, whatever time it is given; empty if it cannot be seen."""
-    try:
-        found = os.stat(path)  # noqa: PTH116  ten thousand times, where a Path would double the cost
-    except OSError:
-        return ()
-    return found.st_ctime_ns, found.st_mtime_ns, found.st_ino, found.st_size

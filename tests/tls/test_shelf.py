@@ -44,7 +44,7 @@ def read(shelf: Shelf, files: CertificateFiles) -> Certificate:
 
 def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     now = time.time_ns()
-    monkeypatch.setattr("lb.tls.shelf.time.time_ns", lambda: now + int(seconds * 1e9))
+    monkeypatch.setattr("lb.tls.stamp.time.time_ns", lambda: now + int(seconds * 1e9))
 
 
 # spec: T5

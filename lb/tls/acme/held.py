@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from lb.tls.acme.jws import b64
+from lb.tls.stamp import Stamp, is_settled, stamp_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,20 +44,21 @@ class HeldFiles:
     """The same for many files, again and again: only what was written since is read."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[Path, Path], tuple[list[tuple[int, int, int]], Held | None]] = {}
+        self._known: dict[tuple[str, ...], tuple[list[Stamp], bool, Held | None]] = {}
 
-    def read(self, path: Path, key: Path | None = None) -> Held | None:
+    def read(self, path: str, key: str | None = None) -> Held | None:
         """`key` is where the private key is, if it is not in the same file."""
-        files = path, key or path
-        try:
-            stamp = [(found.st_ino, found.st_size, found.st_mtime_ns) for found in (file.stat() for file in files)]
-            known = self._known.get(files)
-            if known is None or known[0] != stamp:
-                pem = path.read_bytes()
-                known = self._known[files] = stamp, parse_held(pem, pem if key is None else key.read_bytes())
-        except OSError:
-            return None
-        return known[1]
+        files = (path,) if key is None else (path, key)
+        stamps = [stamp_of(file) for file in files]
+        known = self._known.get(files)
+        if known is None or not known[1] or known[0] != stamps:
+            settled = all(stamps) and is_settled(*stamps)
+            try:
+                pem = [Path(file).read_bytes() for file in files]
+            except OSError:
+                return None
+            known = self._known[files] = stamps, settled, parse_held(pem[0], pem[-1])
+        return known[2]
 
 
 def parse_held(pem: bytes, private: bytes | None = None) -> Held | None:

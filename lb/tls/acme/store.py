@@ -128,6 +128,10 @@ class Store:
     def status(self) -> dict[str, Any] | None:
         return self._json(self.root / "status.json")
 
+    def status_text(self) -> bytes | None:
+        """The same as it is written: its time changes with every sign of life, its content seldom."""
+        return self._read(self.root / "status.json")
+
     def save_status(self, status: dict[str, Any]) -> None:
         self._write(self.root / "status.json", json.dumps(status).encode())  # large, and written often
 
