@@ -243,13 +243,47 @@ def test_one_that_does_not_answer_abandons_it(stage: Stage) -> None:
 def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> None:
     one, two = stage.children
     stage.request()
+    stage.now += PATIENCE / 2
     for child in (one, two):
         stage.says(child, "prepared", "1")
     stage.says(one, "switched", "1")
+    stage.reload.expire(stage.now + PATIENCE - 0.1)
+    assert stage.outcomes == []
     stage.reload.expire(stage.now + PATIENCE)
     assert stage.outcomes == [Outcome()]
     stage.says(two, "switched", "1")
     assert stage.change.told == ["in place", "finished"]
+
+
+def test_everybody_who_does_not_answer_is_named(stage: Stage) -> None:
+    stage.request()
+    stage.reload.expire(stage.now + PATIENCE)
+    assert stage.outcomes == [Outcome(("worker 1/n and worker 2/n did not answer within 10 s",))]
+
+
+def test_who_retires_keeps_what_he_has(open_stage: Callable[..., Stage]) -> None:
+    stage = open_stage(role("worker 1", slot=0), role("worker 1", slot=1))
+    leaving, staying = stage.children
+    leaving.retiring = True
+    had = leaving.role
+    stage.change.roles = [role("worker 1", slot=1)]
+    stage.request()
+    stage.says(staying, "prepared", "1")
+    stage.says(staying, "switched", "1")
+    assert stage.outcomes == [Outcome()]
+    assert (leaving.role, staying.role) == (had, stage.change.roles[0])
+    assert (stage.hears(leaving), stage.hears(staying)) == ([], ["prepare 1", "switch 1"])
+    assert stage.children == [leaving, staying]
+
+
+def test_one_that_fails_at_once_behind_one_that_went_well(stage: Stage) -> None:
+    stage.request()
+    for verb in ("prepared", "switched"):
+        for child in stage.children:
+            stage.says(child, verb, "1")
+    stage.unreadable = StartError("no file")
+    stage.request()
+    assert stage.outcomes == [Outcome(), Outcome(("no file",))]
 
 
 def test_nothing_waits_for_the_file(stage: Stage) -> None:  # spec: R3
