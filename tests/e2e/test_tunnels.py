@@ -112,7 +112,15 @@ def test_what_comes_behind_101_in_one_packet_belongs_to_the_tunnel(stage: OpenSt
         assert client.rest() == b"HELLO"
 
 
-@pytest.mark.parametrize("side", ["client", "instance"])
+def test_what_a_client_says_before_the_101_belongs_to_the_tunnel(stage: OpenStage) -> None:
+    # spec: F4
+    with stage(_switch) as on, on.connect() as client:
+        client.send(get("/", *UPGRADE, host=on.host) + b"early")
+        assert client.head().status == 101
+        assert client.stream.exactly(5) == b"EARLY"
+
+
+@pytest.mark.parametrize("side", ["client", "instance", "instance, by a reset"])
 def test_an_end_on_one_side_ends_the_tunnel(stage: OpenStage, side: str) -> None:
     # spec: F4
     done = threading.Event()
@@ -123,6 +131,9 @@ def test_an_end_on_one_side_ends_the_tunnel(stage: OpenStage, side: str) -> None
         if side == "client":
             assert peer.stream.rest() == b"last words"
             done.set()
+        elif side != "instance":
+            peer.stream.exactly(5)
+            peer.reset()
 
     with stage(script) as on, on.connect() as client:
         client.send(get("/", *UPGRADE, host=on.host))
@@ -132,6 +143,7 @@ def test_an_end_on_one_side_ends_the_tunnel(stage: OpenStage, side: str) -> None
             client.close()
             assert done.wait(10)
         else:
+            client.send(b"hello")
             assert client.rest() == b""
         wait_for(lambda: on.instance.open_connections == 0, "the tunnel's end")
 

@@ -56,6 +56,15 @@ REQUESTS: dict[str, tuple[bytes, dict[str, Any]]] = {
         _with(b"X-b:1", b"x-B:  two \t", b"Cookie: \xe9\xff", b"X-Empty:", b"x-b: 3"),
         {"kept": _KEPT + b"X-b:1\r\nx-B:  two \t\r\nCookie: \xe9\xff\r\nX-Empty:\r\nx-b: 3\r\n"},
     ),
+    "what is read goes on, too": (
+        _with(b"Accept: a", b"Accept-Encoding: b", b"Range: c", b"Referer: d", b"User-Agent: e", b"X-Request-Id: f"),
+        {
+            "ranged": True,
+            "request_id": b"f",
+            "kept": _KEPT
+            + b"Accept: a\r\nAccept-Encoding: b\r\nRange: c\r\nReferer: d\r\nUser-Agent: e\r\nX-Request-Id: f\r\n",
+        },
+    ),
     "HTTP/1.0 goes on as 1.1": (
         b"HEAD /a HTTP/1.0\r\n\r\n",
         {"minor": 0, "host": b"", "keep_alive": False, "kept": b"HEAD /a HTTP/1.1\r\nHost:\r\n"},
@@ -195,6 +204,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         f"attack 9: {length!r}": (_with(b"Content-Length: " + length), BAD)
         for length in (b"5,10", b"5, 5", b"+5", b"-5", b"0x5", b"1_0", b"", b"5 5", b"\xb2")
     },
+    "attack 9: two lengths, one beyond measure": (
+        _with(b"Content-Length: 5", b"Content-Length: " + b"9" * 19),
+        BAD,
+    ),
     "attack 9: twice": (_with(b"Content-Length: 5", b"Content-Length: 5"), BAD),
     "attack 10: no name": (_with(b": 5"), BAD),
     "attack 16: bare LF": (b"GET / HTTP/1.1\r\nHost: a\nX: 1\r\n\r\n", BAD),
@@ -358,8 +371,15 @@ RESPONSES: dict[str, tuple[bytes, dict[str, Any]]] = {
     "a keep-alive timeout out of this world": (_answer(b"Keep-Alive: timeout=" + b"9" * 5000), {"keep_alive_for": -1}),
     "not to be compressed": (
         _answer(b"Cache-Control: public, NO-Transform", b"Content-Range: bytes 0-1/2", b"Content-Encoding: gzip"),
-        {"no_transform": True, "ranged": True, "encoded": True},
+        {
+            "no_transform": True,
+            "ranged": True,
+            "encoded": True,
+            "kept": b"HTTP/1.1 200 OK\r\n"
+            b"Cache-Control: public, NO-Transform\r\nContent-Range: bytes 0-1/2\r\nContent-Encoding: gzip\r\n",
+        },
     ),
+    "one coding of two": (_answer(b"Content-Encoding: gzip", b"Content-Encoding: identity"), {"encoded": True}),
     "identity": (_answer(b"Content-Encoding: identity"), {"encoded": False}),
     "an upgrade": (
         b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
@@ -381,6 +401,7 @@ REFUSED_RESPONSES: dict[str, tuple[bytes, str]] = {
     "the same length twice": (_answer(b"Content-Length: 5", b"Content-Length: 5"), GARBLED),
     "a length and chunks": (_answer(b"Content-Length: 5", b"Transfer-Encoding: chunked"), GARBLED),
     "a length that is none": (_answer(b"Content-Length: 5a"), GARBLED),
+    "a length of nineteen digits": (_answer(b"Content-Length: 0000000000000000005"), GARBLED),
     "another coding": (_answer(b"Transfer-Encoding: gzip, chunked"), GARBLED),
     "chunks in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", GARBLED),
     "attack 26: NUL": (_answer(b"X: a\x00"), GARBLED),
