@@ -341,3 +341,22 @@ def test_pipelined_requests_before_a_half_close_are_all_answered(stage: OpenStag
         client.half_close()
         assert [Echo(client.response()).target for _ in range(5)] == [f"/{turn}" for turn in range(5)]
         assert client.stream.some() == b""
+
+
+def test_half_a_request_behind_a_whole_one_goes_with_its_client(stage: OpenStage) -> None:
+    # spec: F4: nobody waits for the rest, and nobody is told that it came too late
+    gone = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        gone.wait(20)
+        peer.send(ok(b"done"))
+        peer.wait_gone()
+
+    with stage(script) as on, on.connect() as client:
+        client.send(get("/whole", host=on.host) + b"GET /half HT")
+        on.instance.wait_requests(1)
+        client.half_close()
+        gone.set()
+        assert client.response().body == b"done"
+        assert client.rest() == b""
