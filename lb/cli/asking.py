@@ -12,7 +12,7 @@ import click
 from lb.cli.exits import FAILED, fail
 from lb.config.problems import printable
 from lb.control.commands import Answer
-from lb.control.rendezvous import meet
+from lb.control.rendezvous import meet, user_elsewhere
 
 _CHUNK = 65536
 
@@ -30,8 +30,10 @@ def ask(file: Path, command: str, patience: float) -> Answer:
         fail(f"the service of {shown} belongs to another user: do this as that user, or as root", FAILED)
     if connection is None and not file.exists():
         fail(f"there is no file {shown}, and nothing serves one of this name", FAILED)
+    if connection is None and (user := user_elsewhere(file)) is not None:
+        fail(f"the service of {shown} is user {user}'s: do this as that user (sudo -u '#{user}')", FAILED)
     if connection is None:
-        fail(f"nothing serves {shown} at present; `lb serve {shown}` does", FAILED)
+        fail(f"nothing serves {shown} at present that this user could ask; `lb serve {shown}` does", FAILED)
     with connection:
         connection.settimeout(patience)
         try:

@@ -13,6 +13,9 @@ _BY_URI = "consistent_hash, with hash_on: uri"
 _BY_HEADER = "consistent_hash, with hash_on: header:NAME"
 _RANDOM = "power_of_two: of two instances picked at random, the one with fewer requests"
 _IN_TURN = "round_robin"
+_USER = "not needed: lb serves as the user that starts it, such as User= of its systemd unit"
+_PID = "not needed: lb reload, lb status and lb upgrade find the service by its file"
+_DAEMON = "not needed: lb stays in the foreground, where systemd or a container looks after it"
 _NO_STANDBY = "not to be had: every instance gets requests, and one that fails is passed over"
 
 FOREIGN_BALANCES = {
@@ -73,6 +76,10 @@ FOREIGN_KEYS = {
     "set_real_ip_from": _TRUSTED,
     "ssl_certificate": _CERTIFICATES,
     "ssl_certificate_key": _CERTIFICATES,
+    "user": _USER,
+    "group": _USER,
+    "pid": _PID,
+    "daemon": _DAEMON,
     "upstream": _INSTANCES,
     "upstreams": _INSTANCES,
     "worker_connections": "limits.connections",
@@ -96,6 +103,9 @@ FOREIGN_KEYS = {
     "cookie": "balance: sticky, and sticky_cookie for the cookie's name",
     "stick_table": "balance: sticky",
     "option": _HEALTH,
+    "uid": _USER,
+    "gid": _USER,
+    "pidfile": _PID,
     "timeout_client": "timeouts.read",
     "timeout_connect": "timeouts.connect",
     "timeout_http_request": "timeouts.head",

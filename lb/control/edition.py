@@ -6,6 +6,7 @@ editions (contexts, counters, board) is the `Ground` that they stand on.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -223,4 +224,5 @@ def try_access_log(config: Config) -> None:
     try:
         AccessLog(config.access_log.path, config.access_log.format).close(0)
     except OSError as error:
-        raise StartError(f"cannot write the access log {config.access_log.path}: {error.strerror}") from error
+        who = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
+        raise StartError(f"cannot write the access log {config.access_log.path}: {error.strerror}{who}") from error

@@ -9,6 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
+from lb.config.problems import printable
+
 _LISTEN = "0A"  # TCP_LISTEN in the kernel's numbering
 _COMMAND_SHOWN = 80  # characters
 
@@ -53,7 +55,8 @@ def _holds(process: Path, inodes: set[str]) -> bool:
 
 def _command(process: Path) -> str:
     try:
-        text = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace").strip()
+        text = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     except OSError:
         return "a process"
+    text = printable(" ".join(text.split()))  # anybody may have started it, with whatever arguments
     return text if len(text) <= _COMMAND_SHOWN else text[: _COMMAND_SHOWN - 1] + "…"

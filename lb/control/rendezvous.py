@@ -26,6 +26,7 @@ _SHOWN = 24  # characters of the file's name in the socket's: a socket's path ha
 _PATIENCE = 5.0  # seconds to connect
 _OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old)")  # what `_name` makes
 _SYSTEM = Path("/run/lb")  # what RuntimeDirectory=lb makes, for those who call from outside of the unit
+_PLACES_OF_USERS = ("tmp/lb-*", "run/user/*/lb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,18 @@ def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
         for name in _names(file):
             if (sock := _connected(directory / name)) is not None:
                 return sock
+    return None
+
+
+def user_elsewhere(file: Path) -> int | None:
+    """The user whose service of `file` is where commands of this user do not look, as far as he may see that."""
+    for places in _PLACES_OF_USERS:
+        for place in Path("/").glob(places):
+            for path in (place / name for name in _names(file)):
+                with suppress(OSError):
+                    found = path.lstat()
+                    if stat.S_ISSOCK(found.st_mode) and _holder(path):
+                        return found.st_uid
     return None
 
 

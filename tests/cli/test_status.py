@@ -91,7 +91,7 @@ def test_of_nothing(tmp_path: Path) -> None:
     file.touch()
     ended = run_lb("status", str(file))
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"lb: nothing serves {file} at present; `lb serve {file}` does\n"
+    assert ended.stderr == f"lb: nothing serves {file} at present that this user could ask; `lb serve {file}` does\n"
 
 
 def test_a_second_service_of_one_file_is_refused_until_the_first_drains(tmp_path: Path) -> None:

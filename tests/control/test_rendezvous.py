@@ -13,7 +13,7 @@ import pytest
 
 from lb.control import rendezvous
 from lb.control.errors import StartError
-from lb.control.rendezvous import Meeting, meet, open_meeting
+from lb.control.rendezvous import Meeting, meet, open_meeting, user_elsewhere
 
 
 @pytest.fixture
@@ -46,6 +46,20 @@ def test_it_is_for_this_user_alone(environ: dict[str, str], tmp_path: Path) -> N
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     meeting.leave()
     assert list(path.parent.iterdir()) == []
+
+
+def test_whose_it_is_where_nobody_else_looks(
+    environ: dict[str, str], tmp_path: Path, short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for elsewhere in (False, True):
+        places = str((short_path / ("run" if elsewhere else "nothing") / "l*").relative_to("/"))
+        monkeypatch.setattr(rendezvous, "_PLACES_OF_USERS", (places,))
+        meeting = open_meeting(tmp_path / "shop.yaml", environ)
+        assert met(tmp_path / "shop.yaml", {"XDG_RUNTIME_DIR": str(tmp_path)}) is False
+        assert user_elsewhere(tmp_path / "shop.yaml") == (os.getuid() if elsewhere else None)
+        assert user_elsewhere(tmp_path / "other.yaml") is None
+        end(meeting)  # its name is left behind, and means nothing
+        assert user_elsewhere(tmp_path / "shop.yaml") is None
 
 
 def test_it_is_found_by_every_spelling(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import subprocess
 import sys
 
 import pytest
@@ -141,3 +142,18 @@ def test_nobody_holds_a_free_port() -> None:
         port = server.getsockname()[1]
         assert str(os.getpid()) in port_holder(port)
     assert port_holder(port) == ""
+
+
+def test_whatever_a_holder_is_called_is_one_line() -> None:
+    code = (
+        "import socket, sys\ns = socket.create_server(('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\ninput()"
+    )
+    command = [sys.executable, "-c", code, "\x1b[2J"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        text = port_holder(port)
+        process.communicate(b"\n")
+    assert text.isprintable()
+    assert " -c import socket, sys s = socket" in text
+    assert text.endswith(f"(pid {process.pid})")
