@@ -43,12 +43,15 @@ SOURCES = (
     "lb/proxy/listener.pyx",
     "lb/proxy/deadlines.py",
     "lb/proxy/engine.py",
+    "lb/proxy/conversation.py",
     "lb/proxy/client.py",
+    "lb/proxy/admission.py",
     "lb/proxy/pool.py",
     "lb/proxy/upstream.py",
     "lb/proxy/submission.py",
     "lb/proxy/answer.py",
     "lb/proxy/exchange.py",
+    "lb/proxy/tunnel.py",
 )
 
 CORES = os.cpu_count() or 1

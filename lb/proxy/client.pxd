@@ -1,9 +1,11 @@
+cimport cython
+
 from lb.http.forwarding cimport around_host, host_value
 from lb.routing.route cimport Route
 from lb.http.head cimport RequestHead
 
+from .conversation cimport Conversation
 from .engine cimport Engine
-from .exchange cimport Exchange
 from .listener cimport Listener
 from .wire cimport Wire
 
@@ -12,7 +14,7 @@ cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
 cdef class Client(Wire):
     cdef public Engine engine
-    cdef public Exchange exchange
+    cdef public Conversation exchange
     cdef public bytes address, scheme
     cdef public object certificate
     cdef public bytes client_auth, client_certificate
@@ -26,7 +28,9 @@ cdef class Client(Wire):
     cpdef bint may_connect(self)
     cpdef bint covers(self, bytes host)
     cpdef _next_request(self)
+    @cython.locals(exchange=Conversation)
     cpdef _begin(self, RequestHead head)
+    @cython.locals(exchange=Conversation)
     cpdef _refuse(self, object error)
     cpdef arm(self)
     cpdef done(self, bint keep_alive, bint unread)

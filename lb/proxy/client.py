@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lb.errors import ProxyError
 from lb.http.forwarding import around_host, client_certificate_line, host_value
 from lb.http.head import RequestHead
+from lb.proxy.conversation import Conversation
 from lb.proxy.deadlines import NEVER
 from lb.proxy.exchange import Exchange
 from lb.proxy.listener import Listener
@@ -71,7 +72,7 @@ class Client(Wire):
         self.scheme = scheme
         self.secure = scheme == b"https"
         self.address = address
-        self.exchange: Exchange | None = None
+        self.exchange: Conversation | None = None
         self.certificate: Certificate | None = None
         self.client_auth: bytes | None = None
         self.client_certificate = b""
@@ -288,9 +289,11 @@ class Client(Wire):
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     def severed(self) -> None:
-        # In a tunnel the last words are the instance's to hear; an answer has nobody left to go to.
-        if self.exchange is None or not self.exchange.is_tunnel():
+        exchange = self.exchange
+        if exchange is None:
             self.abort()
+        else:
+            exchange.client_severed()
 
     def drained(self) -> None:
         if self.is_closing():
@@ -330,10 +333,8 @@ class Client(Wire):
             exchange.client_stopped()
         elif self.leaving:
             self.abort()
-        elif exchange.is_waiting():
-            exchange.fail(ProxyError("destination_unavailable"))
-        elif exchange.awaits_client():
-            exchange.fail(ProxyError("request_timeout"))
+        else:
+            exchange.client_late()
 
     def _next_request(self) -> None:
         """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
@@ -375,7 +376,7 @@ class Client(Wire):
             self._silent = False
             self.engine.room.spoke(self)
         self.deadline = NEVER
-        exchange = self.exchange = Exchange(self.engine, self, head)
+        self.exchange = exchange = Exchange(self.engine, self, head)
         exchange.start()
 
     def shake_hands(self, contexts: Terminator) -> None:
@@ -398,8 +399,8 @@ class Client(Wire):
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
         self._begun = False
-        exchange = self.exchange = Exchange(self.engine, self, None)
-        exchange.refuse(error)
+        self.exchange = exchange = Exchange(self.engine, self, None)
+        exchange.fail(error)
 
 
 class ClientListener(Listener):

@@ -8,8 +8,10 @@ from lb.routing.route cimport Route
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
+from .admission cimport admit, find_route, origin
 from .answer cimport Answer
 from .client cimport Client
+from .conversation cimport Conversation
 from .engine cimport Engine
 from .submission cimport Submission
 from .upstream cimport Upstream
@@ -17,10 +19,9 @@ from .upstream cimport Upstream
 # Constants of these types; those of other modules are imported into them.
 cdef int CLOSE
 cdef Py_ssize_t _PROVEN
-cdef double NEVER
-cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE
+cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE
 
-cdef class Exchange:
+cdef class Exchange(Conversation):
     cdef public Engine engine
     cdef public Client client
     cdef public RequestHead head
@@ -40,38 +41,17 @@ cdef class Exchange:
     cdef bytes request_id, last_instance
     cdef str cause
     cdef int status, attempts, interims
-    cdef Py_ssize_t received, sent
+    cdef public Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, crowded
-    cpdef start(self)
-    cpdef refuse(self, object error)
     cpdef bytes identity(self)
-    cpdef bint is_waiting(self)
     cpdef bint is_choosy(self)
     cpdef bint unread(self)
-    cpdef bint awaits_client(self)
-    cpdef bint is_tunnel(self)
-    cpdef fail(self, object error)
     cpdef reply(self, object reply)
     cpdef finish(self, bint keep_alive)
     @cython.locals(error=int, environment=Environment)
     cpdef forward(self)
-    cpdef request_data(self)
-    cpdef bint client_ended(self)
-    cpdef client_drained(self)
-    cpdef client_gone(self)
-    cpdef client_stopped(self)
-    cpdef upstream_connected(self)
-    cpdef upstream_refused(self, Upstream upstream, str cause)
-    cpdef response_data(self)
-    cpdef upstream_ended(self)
-    cpdef upstream_lost(self)
-    cpdef upstream_drained(self)
-    cpdef upstream_late(self)
-    @cython.locals(early=double)
     cpdef _decide(self)
-    cpdef _admit(self, Route route)
     cpdef _enter(self, Environment environment)
-    cpdef bytes _origin(self)
     cpdef _frame(self)
     cpdef _wait(self)
     cpdef _stop_waiting(self)
@@ -94,4 +74,5 @@ cdef class Exchange:
     cpdef _leave_instance(self, bint keep)
     cpdef _interim(self)
     cpdef _start_tunnel(self)
+    cpdef end_tunnel(self)
     cpdef Record _record(self)

@@ -9,21 +9,21 @@ what happens next is told to it.
 from __future__ import annotations
 
 import errno
-from math import ceil
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError, as_instance_fault, connecting_cause
 from lb.http.body import CLOSE
-from lb.http.forwarding import MAX_PASSES, is_among
+from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, RequestHead, ResponseHead, without_fields
 from lb.http.reply import Reply, error_reply, render
+from lb.proxy.admission import admit, find_route, origin
 from lb.proxy.answer import Answer
-from lb.proxy.deadlines import NEVER
+from lb.proxy.conversation import Conversation
 from lb.proxy.pool import take_idle
 from lb.proxy.submission import Submission
+from lb.proxy.tunnel import Tunnel
 from lb.proxy.upstream import Upstream
 from lb.routing.checks import answer_challenge, https_redirect
-from lb.routing.clients import client_behind
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.route import Route
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from lb.proxy.client import Client
     from lb.proxy.engine import Engine
 
-DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, TUNNEL, DONE = range(7)
+DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE = range(6)
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 9.2.2
 _CLOSES = frozenset(
@@ -53,7 +53,7 @@ _PROVEN = 65536  # bytes that a client has to take before much is read for it at
 _INTERIMS = 20  # 1xx responses before a final one
 
 
-class Exchange:
+class Exchange(Conversation):
     """One request on its way. `phase` is where it stands; `head_out` that the client has seen the head of a
     response.
     """
@@ -133,34 +133,17 @@ class Exchange:
             if reply is not None:
                 self.reply(reply)
                 return
-        route = snapshot.table.find(head.host)
-        if snapshot.client_pace is not None:
-            early = client.early(route, head)
-            if early > 0.0:
-                raise ProxyError("client_rate_limit_reached", retry_after=max(ceil(early), 1))
-        if client.certificate is not None and not client.covers(head.host):
-            raise ProxyError("misdirected_request")
-        if route is None:
-            raise ProxyError("destination_not_found")
-        self.route = route
+        route = self.route = find_route(client, head, snapshot)
         if route.force_https:
             reply = https_redirect(route, snapshot, head, client.secure, client.address)
             if reply is not None:
                 self.reply(reply)
                 return
         if head.passes > 0 or route.client_auth is not None:
-            self._admit(route)
+            admit(client, head, route)
         self._frame()
         self._enter(route.environment)
         self.forward()
-
-    def _admit(self, route: Route) -> None:
-        """Whether the request may go on to the app at all. Raises ProxyError."""
-        client = self.client
-        if route.client_auth is not None and client.client_auth != route.client_auth:
-            raise ProxyError("misdirected_request" if client.secure else "client_certificate_required")
-        if self.head.passes >= MAX_PASSES:
-            raise ProxyError("proxy_loop_detected")
 
     def _frame(self) -> None:
         """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for an upgrade."""
@@ -177,14 +160,7 @@ class Exchange:
         if environment.budget is not None:
             environment.budget.request(self.engine.poller.now)
         if environment.key is not None:
-            self.key = environment.key(self.head, self._origin())
-
-    def _origin(self) -> bytes:
-        """The address that the request comes from: the client's, as far as a trusted CDN tells it."""
-        address = self.client.address
-        if self.route.cdn and self.snapshot.trusts(address):
-            return client_behind(self.head.forwarded_for or b"", self.snapshot.trusted) or address
-        return address
+            self.key = environment.key(self.head, origin(self.client, self.head, self.route, self.snapshot))
 
     def identity(self) -> bytes:
         """The request's identifier: what came in X-Request-Id, or one of ours."""
@@ -321,15 +297,7 @@ class Exchange:
 
     def request_data(self) -> None:
         """The client has sent more: of the body, or already of its next request."""
-        if self.phase == TUNNEL:
-            self.received += self.client.read_raw()
-            self.upstream.send_with(None, self.client, None)
-            if self.upstream.full:
-                self.client.pause()
-                self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.snapshot.read)
-            else:
-                self.client.resume()
-        elif self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
+        if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
             try:
                 self._send_body(b"")
             except ProxyError as error:
@@ -342,10 +310,6 @@ class Exchange:
     def is_choosy(self) -> bool:
         """Whether an instance that would do for others may not do for it."""
         return self.tried is not None or self.route.environment.cookie is not None
-
-    def is_tunnel(self) -> bool:
-        """Whether bytes go both ways unread."""
-        return self.phase == TUNNEL
 
     def awaits_client(self) -> bool:
         """Whether the next thing to happen is up to the client: the rest of its body."""
@@ -384,9 +348,6 @@ class Exchange:
             client.arm()  # it is the client's turn again
         if self.phase == FORWARDING:
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
-        elif self.phase == TUNNEL:
-            moving = self.engine.poller.now + self.snapshot.read
-            self.engine.deadlines.watch(upstream, moving if upstream.backlog() else NEVER)
 
     # The response
 
@@ -395,12 +356,6 @@ class Exchange:
         try:
             if self.phase == RESPONDING:
                 self._relay(b"")
-            elif self.phase == TUNNEL:
-                self.sent += self.upstream.read_raw()
-                self.client.send_with(None, self.upstream, None)
-                if self.client.full:
-                    self.upstream.pause()
-                    self.client.arm()
             elif self.phase == FORWARDING:
                 while self.response is None:
                     response = self.upstream.scan_response(self.snapshot.limits)
@@ -499,10 +454,7 @@ class Exchange:
 
     def upstream_ended(self) -> None:
         """The instance has closed its side."""
-        if self.phase == TUNNEL:
-            self._leave_instance(False)
-            self.finish(False)
-        elif self.phase != RESPONDING:
+        if self.phase != RESPONDING:
             self._broken("http_response_incomplete" if self.upstream.have else "connection_terminated")
         elif self.answer.body.kind == CLOSE:
             self.answer.end(self.client)
@@ -512,10 +464,7 @@ class Exchange:
 
     def upstream_lost(self) -> None:
         """The connection to the instance broke."""
-        if self.phase == TUNNEL:
-            self._leave_instance(False)
-            self.finish(False)
-        elif self.phase == RESPONDING:
+        if self.phase == RESPONDING:
             self.fail(ProxyError("http_response_incomplete"))
         else:
             self._broken("connection_terminated")
@@ -537,8 +486,6 @@ class Exchange:
                 self.fail(ProxyError("http_response_timeout"))
         elif self.phase == RESPONDING and not upstream.paused:
             self.fail(ProxyError("connection_read_timeout"))
-        elif self.phase == TUNNEL and upstream.backlog():
-            self.fail(ProxyError("connection_write_timeout"))
 
     # Tunnels
 
@@ -550,37 +497,35 @@ class Exchange:
         self._judge(101)
         self.status = 101
         self.head_out = True
-        self.phase = TUNNEL
-        self.client.greedy = True
-        self.upstream.deadline = NEVER
         kept = without_fields(response.kept, CONTENT_LENGTH)
         if self.route.environment.cookie is not None:
             kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.client.secure)
-        self.client.send(kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n")
-        self.client.arm()
-        if self.upstream.have:
-            self.response_data()
-        if self.phase == TUNNEL and self.client.have:
-            self.request_data()
+        text = kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n"
+        Tunnel(self, text).start()
+
+    def end_tunnel(self) -> None:
+        """Both sides are done with what it became."""
+        self._leave_instance(False)
+        self.finish(False)
 
     # The client
 
     def client_ended(self) -> bool:
         """The client has closed its side; whether it may still wait for an answer."""
-        if self.phase == TUNNEL:
-            upstream = self.upstream
-            self.upstream = None  # type: ignore[assignment]
-            upstream.exchange = None
-            upstream.close()  # what is queued for it still goes
-            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
-            self._leave_instance(False)
-            self.finish(False)
-            return False
         # While there is no connection yet, the rest of the body may be here already, unread.
         if self.unread() and self.phase in (FORWARDING, RESPONDING):
             self.client.abort()
             return False
         return True
+
+    def client_late(self) -> None:
+        if self.phase == WAITING:
+            self.fail(ProxyError("destination_unavailable"))
+        elif self.awaits_client():
+            self.fail(ProxyError("request_timeout"))
+
+    def client_severed(self) -> None:
+        self.client.abort()  # nobody is left to whom the answer could go
 
     def client_drained(self) -> None:
         """The client has taken what was queued for it."""
@@ -595,11 +540,10 @@ class Exchange:
         """The client's connection is no more: what the instance does for it is in vain (F3)."""
         if self.phase == DONE:
             return
-        if self.phase != TUNNEL:
-            if self.cause is None:
-                self.cause = "client_closed_request"
-            if not self.head_out:
-                self.status = 499
+        if self.cause is None:
+            self.cause = "client_closed_request"
+        if not self.head_out:
+            self.status = 499
         self._leave_instance(False)
         self.finish(False)
 
@@ -609,10 +553,6 @@ class Exchange:
         self.client.abort()
 
     # Failures and the end
-
-    def refuse(self, error: ProxyError) -> None:
-        """Answer bytes that are not a request."""
-        self.fail(error)
 
     def _instance_failed(self, cause: str) -> None:
         """The instance could not be reached: remember it, for this request and for the next ones."""

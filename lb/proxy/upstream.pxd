@@ -1,7 +1,7 @@
 from lb.routing.instance cimport Instance
 
+from .conversation cimport Conversation
 from .engine cimport Engine
-from .exchange cimport Exchange
 from .wire cimport Wire
 
 cdef double NEVER, LONGEST_IDLE
@@ -9,7 +9,7 @@ cdef double NEVER, LONGEST_IDLE
 cdef class Upstream(Wire):
     cdef public Engine engine
     cdef public Instance instance
-    cdef public Exchange exchange
+    cdef public Conversation exchange
     cdef public double idle_since
     cdef public bint reused, pooled
     cpdef release(self, bint keep)

@@ -10,8 +10,8 @@ from lb.proxy.wire import Wire
 from lb.routing.instance import Instance
 
 if TYPE_CHECKING:
+    from lb.proxy.conversation import Conversation
     from lb.proxy.engine import Engine
-    from lb.proxy.exchange import Exchange
 
 LONGEST_IDLE = 60.0
 """Seconds after which an idle connection to an instance is closed from here."""
@@ -31,7 +31,7 @@ class Upstream(Wire):
         super().__init__()
         self.engine = engine
         self.instance = instance
-        self.exchange: Exchange | None = None
+        self.exchange: Conversation | None = None
         self.idle_since = 0.0
         self.reused = self.pooled = False
         self.deadline = NEVER

@@ -1,0 +1,122 @@
+"""What becomes of an exchange when its instance agrees to speak another protocol: bytes go both ways, unread.
+
+It knows the two connections, and the exchange that it was: that one counts what went, and ends for both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.errors import ProxyError
+from lb.proxy.conversation import Conversation
+from lb.proxy.deadlines import NEVER
+
+if TYPE_CHECKING:
+    from lb.proxy.exchange import Exchange
+
+
+class Tunnel(Conversation):
+    """A tunnel between the connections of `exchange`. There is no time in which something must be said; only what was
+    said must be taken in time.
+    """
+
+    __slots__ = ("_head", "client", "engine", "exchange", "upstream")
+
+    def __init__(self, exchange: Exchange, head: bytes) -> None:
+        """`head` tells the client of it."""
+        self._head = head
+        self.exchange = exchange
+        self.engine = self.exchange.engine  # by what has a type: an argument of __init__ has none when compiled
+        self.client = self.exchange.client
+        self.upstream = self.exchange.upstream
+
+    def start(self) -> None:
+        """Tell the client, and pass on what both have said already."""
+        client = self.client
+        upstream = self.upstream
+        client.exchange = upstream.exchange = self
+        client.greedy = True
+        upstream.deadline = NEVER
+        client.send(self._head)
+        client.arm()
+        if upstream.have:
+            self.response_data()
+        if client.have and client.exchange is self:
+            self.request_data()
+
+    def fail(self, error: ProxyError) -> None:
+        self.exchange.fail(error)
+
+    def _watch_upstream(self) -> None:
+        """Let it have the time in which something must move (L3)."""
+        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.snapshot.read)
+
+    # The client
+
+    def request_data(self) -> None:
+        client = self.client
+        upstream = self.upstream
+        self.exchange.received += client.read_raw()
+        upstream.send_with(None, client, None)
+        if upstream.full:
+            client.pause()
+            self._watch_upstream()
+        else:
+            client.resume()
+
+    def client_drained(self) -> None:
+        if self.upstream.paused and not self.client.full:
+            self.upstream.greedy = True
+            self.upstream.resume()
+
+    def client_ended(self) -> bool:
+        upstream = self.upstream
+        upstream.exchange = None
+        upstream.close()  # what is queued for it still goes
+        self._watch_upstream()
+        self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
+        self.exchange.end_tunnel()
+        return False
+
+    def client_stopped(self) -> None:
+        self.exchange.client_stopped()
+
+    def client_gone(self) -> None:
+        self.exchange.end_tunnel()
+
+    # The instance
+
+    def response_data(self) -> None:
+        client = self.client
+        upstream = self.upstream
+        self.exchange.sent += upstream.read_raw()
+        client.send_with(None, upstream, None)
+        if client.full:
+            upstream.pause()
+            client.arm()
+
+    def upstream_drained(self) -> None:
+        upstream = self.upstream
+        client = self.client
+        if upstream.full:
+            upstream.takes()
+        elif client.paused:
+            client.resume()
+            client.arm()  # it is the client's turn again
+        if upstream.backlog():
+            self._watch_upstream()
+        else:
+            self.engine.deadlines.watch(upstream, NEVER)
+
+    def upstream_ended(self) -> None:
+        self.exchange.end_tunnel()
+
+    def upstream_lost(self) -> None:
+        self.exchange.end_tunnel()
+
+    def upstream_late(self) -> None:
+        if self.upstream.backlog():
+            if self.upstream.takes():
+                self._watch_upstream()
+            else:
+                self.fail(ProxyError("connection_write_timeout"))
