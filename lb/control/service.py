@@ -169,7 +169,7 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: 
     known = origin.succession.health if origin.succession is not None else {}
     earlier = origin.succession.earlier if origin.succession is not None else None
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
-    loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(names_of(config))))
+    loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(names_of(config))), new_memory("lb loads"))
     snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
     ground = Ground(info, contexts, table, slab, loads, Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)

@@ -8,6 +8,7 @@ so one that is read while it is being written may mix two moments.
 from __future__ import annotations
 
 import mmap
+import os
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -53,12 +54,18 @@ class Page:
 
 
 class Loads:
-    """The pages of `slots` workers, each with room for `capacity` instances. Made before the workers are."""
+    """The pages of `slots` workers, each with room for `capacity` instances. Made before the workers are.
 
-    def __init__(self, slots: int, capacity: int) -> None:
+    `memory` is a descriptor of what they are to be in: then the system reserves nothing for slots that are never used,
+    which are most.
+    """
+
+    def __init__(self, slots: int, capacity: int, memory: int = -1) -> None:
         self._length = _DIGEST + FIGURES * capacity
-        # Costs nothing where nobody has written: most slots are never used.
-        self._cells = memoryview(mmap.mmap(-1, slots * self._length * array("i").itemsize)).cast("i")
+        size = slots * self._length * array("i").itemsize
+        if memory >= 0:
+            os.ftruncate(memory, size)
+        self._cells = memoryview(mmap.mmap(memory, size)).cast("i")
 
     def page(self, slot: int) -> Page:
         """The page of a slot, counted from 0."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from array import array
 
 import pytest
@@ -31,6 +32,18 @@ def test_who_has_another_configuration_is_left_out(names: list[Name]) -> None:
     tell(loads, 1, names, *[1] * (3 * len(names)))
     assert loads.total([SHOP, OTHER], range(2)) == [Load(1, 1, 7), Load(1, 1, 2)]
     assert loads.total(names, range(2)) == [Load(1, 1, 1)] * len(names)
+
+
+def test_room_that_nobody_uses_costs_nothing() -> None:
+    # spec: R3: a hundred thousand instances, and as many slots as there may be
+    memory = os.memfd_create("loads")
+    loads = Loads(2048, 200_000, memory)
+    tell(loads, 2047, [SHOP], 1, 1, 7)
+    assert loads.total([SHOP], range(2040, 2048)) == [Load(1, 1, 7)]
+    found = os.fstat(memory)
+    os.close(memory)
+    assert found.st_size > 4_000_000_000
+    assert found.st_blocks * 512 < 1_000_000
 
 
 def test_names_do_not_run_together() -> None:
