@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
+from lb.tls.acme.held import Held, parse_held
+from lb.tls.acme.store import Store
 from lb.tls.acme.wanted import Wanted
 from tests.acme.server import DAY
 from tests.acme.world import World
@@ -50,6 +53,34 @@ async def test_what_is_held_is_not_ordered_again(world: World) -> None:
             await world.run(manager, 60)
     assert len(ca.orders) == 1
     assert len(ca.accounts) == 1
+
+
+async def test_what_was_not_written_since_is_not_read_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    # spec: T5
+    await world.add_ca()
+    names = ("a.example.com", "b.example.com", "c.example.com")
+    read: list[bytes] = []
+
+    def counting(pem: bytes, private: bytes | None = None) -> Held | None:
+        read.append(pem)
+        return parse_held(pem, private)
+
+    async with world.manager(*names) as manager:
+        await world.run(manager, 60)
+        later = time.time_ns() + 10_000_000_000
+        monkeypatch.setattr("lb.tls.stamp.time.time_ns", lambda: later)
+        manager.reread()
+        monkeypatch.setattr("lb.tls.acme.held.parse_held", counting)
+        monkeypatch.setattr(Store, "_json", lambda _, path: read.append(path.name.encode()))
+        manager.reread()
+        assert read == []
+        new = world.store.certificate(names[1])
+        assert new is not None
+        key, chain = new.split(b"-----BEGIN CERTIFICATE-----", 1)
+        world.store.install(names[1], key, b"-----BEGIN CERTIFICATE-----" + chain)
+        world.store.save_state(names[2], {})
+        manager.reread()
+    assert read == [world.store.certificate(names[1]), f"{names[2]}.json".encode()]
 
 
 async def test_renewal_at_two_thirds(world: World) -> None:

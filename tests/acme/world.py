@@ -13,7 +13,7 @@ import aiohttp
 from lb.config.acme import Acme
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.held import Held, read_held
+from lb.tls.acme.held import Held, parse_held
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.reach import Reach
 from lb.tls.acme.store import Store
@@ -108,7 +108,8 @@ class World:
             self.time = min(max(soonest, self.time + 1), end)
 
     def held(self, name: str) -> Held | None:
-        return read_held(self.store.certificate_path(name))
+        found = self.store.certificate(name)
+        return None if found is None else parse_held(found)
 
     async def close(self) -> None:
         for ca in self.cas:

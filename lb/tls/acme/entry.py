@@ -24,6 +24,7 @@ class Entry:
     state: State = field(default_factory=State)
     asked: bool = False
     busy_until: float = 0.0
+    _due: tuple[tuple[object, ...], float] | None = field(default=None, repr=False, compare=False)
 
     @property
     def fits(self) -> bool:
@@ -32,6 +33,13 @@ class Entry:
 
     def due(self) -> float:
         """When to renew what we hold; 0 where there is nothing to renew."""
+        # Ten thousand are asked several times a look: the answer is kept while what it rests on stays.
+        basis = self.held, self.wanted, self.state, self.asked
+        if self._due is None or self._due[0] != basis:
+            self._due = basis, self._renewal_due()
+        return self._due[1]
+
+    def _renewal_due(self) -> float:
         if self.held is None or not self.fits or self.asked:
             return 0.0
         renewal = self.state.renewal

@@ -32,22 +32,16 @@ class Held:
         return self.not_after - self.not_before
 
 
-def read_held(path: Path) -> Held | None:
-    """The certificate in a file with its key; None when it cannot be read, or when the two do not belong together."""
-    try:
-        return parse_held(path.read_bytes())
-    except OSError:
-        return None
-
-
 class HeldFiles:
-    """The same for many files, again and again: only what was written since is read."""
+    """The certificates in files with their keys, again and again: only what was written since is read."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[list[Stamp], bool, Held | None]] = {}
 
     def read(self, path: str, key: str | None = None) -> Held | None:
-        """`key` is where the private key is, if it is not in the same file."""
+        """None when it cannot be read, or when certificate and key do not belong together. `key` is where the private
+        key is, if it is not in the same file.
+        """
         files = (path,) if key is None else (path, key)
         stamps = [stamp_of(file) for file in files]
         known = self._known.get(files)
@@ -62,7 +56,7 @@ class HeldFiles:
 
 
 def parse_held(pem: bytes, private: bytes | None = None) -> Held | None:
-    """The same for a file's content; `private` is that of the key's, if it has one of its own."""
+    """The certificate in a file's content, None as above; `private` is that of the key's file, if it has one."""
     try:
         leaf = x509.load_pem_x509_certificates(pem)[0]
         key = load_pem_private_key(pem if private is None else private, password=None)

@@ -25,7 +25,7 @@ from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.demand import Demand
 from lb.tls.acme.entry import Entry
 from lb.tls.acme.errors import AcmeError, Kind
-from lb.tls.acme.held import read_held
+from lb.tls.acme.held import HeldFiles
 from lb.tls.acme.order import Means, Order, Wish
 from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
 from lb.tls.acme.reach import Reach
@@ -68,6 +68,7 @@ class Manager:
         self._clients = {client.server.directory: client for client in clients}
         self._reach, self._clock = surroundings
         self._demand = demand
+        self._files = HeldFiles()
         self._entries: dict[str, Entry] = {}
         self._pauses: dict[str, Failure] = {}
         self._limited: dict[str, int] = {}
@@ -132,18 +133,20 @@ class Manager:
             self._take(request)
 
     def _read(self, entry: Entry) -> None:
-        entry.held = read_held(self._store.certificate_path(entry.wanted.name))
-        found = self._store.state(entry.wanted.name)
+        name = entry.wanted.name
+        entry.held = self._files.read(self._store.certificate_file(name))
+        found = self._store.state(name)
         if found is not None or not entry.state.on_demand:
             entry.state = from_json(found)
 
     def _complete(self, entry: Entry) -> None:
         """Notes the outcome of an order whose certificate was installed before the end of a process."""
         name = entry.wanted.name
-        record, key = self._store.order(name), self._store.order_key(name)
-        installed = self._store.certificate(name)
+        key = self._store.order_key(name)
+        installed = self._store.certificate(name) if key else None
         if not key or installed is None or not installed.startswith(key.rstrip(b"\n")):
             return
+        record = self._store.order(name)
         with self._store.lock(name) as ours:
             if ours:
                 self._note_success(entry, entry.state.ca if record is None else str(record.get("directory", "")))
@@ -310,7 +313,7 @@ class Manager:
         log.info("%s: certificate from %s%s", ", ".join(entry.wanted.names), self._clients[ca].host, until)
 
     def _note_success(self, entry: Entry, ca: str) -> None:
-        entry.held = read_held(self._store.certificate_path(entry.wanted.name))
+        entry.held = self._files.read(self._store.certificate_file(entry.wanted.name))
         entry.state = State(ca=ca, on_demand=entry.state.on_demand)
         self._save(entry)
         self._store.drop_order(entry.wanted.name)

@@ -29,6 +29,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lb.tls.atomic import remove_file, write_file
+from lb.tls.stamp import Stamp, is_settled, stamp_of
 
 ACCOUNT_KEY = "account-key"  # a request for new account keys, where others are names
 _PARTS = ("accounts", "certificates", "orders", "states", "challenges", "requests", "locks")
@@ -56,6 +57,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._states: dict[str, tuple[Stamp, dict[str, Any] | None]] = {}  # those that were read, and have settled
 
     def prepare(self) -> None:
         """Makes the directories: nobody but the owner may look into them."""
@@ -72,6 +74,10 @@ class Store:
 
     def certificate_path(self, name: str) -> Path:
         return self.root / "certificates" / f"{stem(name)}.pem"
+
+    def certificate_file(self, name: str) -> str:
+        """The same as text (see `certificate_files`)."""
+        return f"{self.root}/certificates/{stem(name)}.pem"
 
     def certificate_paths(self) -> list[Path]:
         """Every certificate's file, by name."""
@@ -120,7 +126,17 @@ class Store:
     # States
 
     def state(self, name: str) -> dict[str, Any] | None:
-        return self._json(self.root / "states" / f"{stem(name)}.json")
+        """Only what was written since is read: thousands are asked for whenever one has changed."""
+        path = f"{self.root}/states/{stem(name)}.json"
+        stamp = stamp_of(path)
+        known = self._states.get(name)
+        if known is not None and stamp and known[0] == stamp:
+            return known[1]
+        settled = is_settled(stamp)
+        found = self._json(Path(path))
+        if stamp and settled:
+            self._states[name] = stamp, found
+        return found
 
     def save_state(self, name: str, state: dict[str, Any]) -> None:
         self._write(self.root / "states" / f"{stem(name)}.json", _dump(state))
