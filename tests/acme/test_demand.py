@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,9 @@ import pytest
 from aiohttp import web
 
 from lb.tls.acme.demand import Demand
-from lb.tls.acme.manager import Manager
+from lb.tls.acme.entry import Entry
+from lb.tls.acme.manager import AT_ONCE, Manager
+from lb.tls.acme.wanted import Wanted
 from tests.acme.server import DAY
 from tests.acme.world import World
 
@@ -25,10 +28,15 @@ class Endpoint:
         self.allowed = {NAME}
         self.asked: list[str] = []
         self.status = 404
+        self.crowded, self.go_on = asyncio.Event(), asyncio.Event()
+        self.go_on.set()
 
     async def answer(self, request: web.Request) -> web.Response:
         name = request.query["domain"]
         self.asked.append(name)
+        if len(self.asked) > AT_ONCE:
+            self.crowded.set()
+        await self.go_on.wait()
         return web.Response(status=200 if name in self.allowed else self.status)
 
 
@@ -142,6 +150,30 @@ async def test_nobody_is_told_while_it_is_tried_again_soon(world: World) -> None
         await world.run(manager, 60)
         assert world.held(NAME) is not None
     assert denied == []
+
+
+async def test_a_slow_endpoint_takes_no_place_of_an_order(world: World) -> None:
+    # spec: T5 L5
+    await world.add_ca()
+    endpoint = Endpoint()
+    endpoint.go_on.clear()
+    slow = [f"slow{number}.customers.example.com" for number in range(AT_ONCE + 1)]
+    endpoint.allowed.update(slow)
+    async with on_demand(world, endpoint) as manager:
+        for name in slow:
+            manager.demanded(name)
+        manager.look()
+        await asyncio.wait_for(endpoint.crowded.wait(), 10)  # all of them are being asked about
+        done = asyncio.Event()
+        manager.on_outcome = done.set
+        manager._entries["plain.example.com"] = Entry(Wanted("plain.example.com", ("plain.example.com",)))
+        manager.demanded("plain.example.com")
+        manager.look()
+        await asyncio.wait_for(done.wait(), 10)
+        assert world.held("plain.example.com") is not None
+        endpoint.go_on.set()
+        await world.run(manager, 10)
+    assert all(world.held(name) is not None for name in slow)
 
 
 async def test_an_endpoint_that_is_broken_allows_nothing(world: World) -> None:

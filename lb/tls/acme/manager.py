@@ -36,6 +36,7 @@ from lb.tls.acme.wanted import Plan, Wanted
 log = logging.getLogger("lb.certificates")
 
 AT_ONCE = 8  # orders under way at one time
+_QUESTIONS = 32  # about names on demand, under way at one time: a slow endpoint takes none of the orders' places
 _ELSEWHERE = 10.0  # seconds until the next look at a name that another front door works on
 _LIMITED_IN_A_ROW = 3  # names that a CA refuses as too often, until it is taken to mean all of us
 _MOST = 100_000  # certificates that are kept at all
@@ -74,7 +75,7 @@ class Manager:
         self._limited: dict[str, int] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._aside: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Semaphore(AT_ONCE)
+        self._room, self._questions = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(_QUESTIONS)
         self._status: list[dict[str, Any]] | None = None
         self._awaited: set[str] = set()  # names that handshakes wait for
         self.on_denied: Callable[[str], None] = lambda _: None
@@ -220,6 +221,8 @@ class Manager:
 
     async def _attempt(self, entry: Entry) -> None:
         name, cas = entry.wanted.name, tuple(self._clients)
+        if not await self._may(entry):
+            return
         async with self._room:
             now = self._clock.now()
             if entry.next_attempt(cas, self._pauses, now)[1] is None:
@@ -233,8 +236,6 @@ class Manager:
                 if ca is None:
                     return
                 try:
-                    if not await self._may(entry):
-                        return
                     await self._obtain(entry, self._clients[ca])
                 except AcmeError as error:
                     self._failed(entry, self._clients[ca], error)
@@ -243,9 +244,13 @@ class Manager:
                     self._failed(entry, self._clients[ca], AcmeError(Kind.HERE, f"{name}: the store: {said}"))
                 else:
                     self._succeeded(entry, ca)
-                if entry.asked:
-                    entry.asked = False
-                    self._store.take_request(name)
+                self._answer(entry)
+
+    def _answer(self, entry: Entry) -> None:
+        """Somebody may have asked for what was tried just now."""
+        if entry.asked:
+            entry.asked = False
+            self._store.take_request(entry.wanted.name)
 
     async def _may(self, entry: Entry) -> bool:
         """Whether a name that came up in a handshake may have a certificate, or have it renewed."""
@@ -253,11 +258,16 @@ class Manager:
         if not entry.state.on_demand or self._demand is None:
             return True
         try:
-            allowed = await self._demand.may(name)
-        except AcmeError:
+            async with self._questions:
+                allowed = await self._demand.may(name)
+        except AcmeError as error:
             if entry.held is None:
                 self._entries.pop(name, None)  # the next handshake asks again; names of anybody's are not collected
-            raise
+            _, ca = entry.next_attempt(tuple(self._clients), self._pauses, self._clock.now())
+            if ca is not None:
+                self._failed(entry, self._clients[ca], error)
+            self._answer(entry)
+            return False
         if not allowed:
             log.info("%s: no certificate: it was asked for, and is not allowed to have one", name)
             self._entries.pop(name, None)
