@@ -240,7 +240,10 @@ class Client(Wire):
         engine = self.engine
         snapshot, held, now = engine.snapshot, engine.held, engine.poller.now
         key = 0 if snapshot.trusts(self.address) else self.key()
-        if held is None or (key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES)):
+        if held is None:
+            self.refuse_handshake()
+        elif key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES):
+            held.refused += 1
             self.refuse_handshake()
         elif held.hold(self, key, snapshot.max_held, now):
             engine.room.spoke(self)  # it waits for us, and makes no room for others
@@ -320,6 +323,8 @@ class Client(Wire):
     def expired(self) -> None:
         exchange = self.exchange
         if self.on_hold:
+            if self.engine.held is not None:
+                self.engine.held.timed_out += 1
             self.refuse_handshake()
             return
         if self.backlog() and not self.leaving and self.takes():

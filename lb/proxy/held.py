@@ -11,7 +11,7 @@ clock, and connections are told to go on or that they are turned down.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Collection, Hashable
 from typing import Protocol
 
 _FORGET = 60.0  # seconds for which a name that was asked about counts as being made, where no answer comes
@@ -53,8 +53,19 @@ class Held:
         self._by_client: dict[int, int] = {}
         self._asked = ""
         self._closed = False
+        self.total = 0
+        """Handshakes that have waited."""
+        self.refused = 0
+        """Handshakes that were refused: their names get no certificate, or they may not wait."""
+        self.timed_out = 0
+        """Handshakes whose certificates did not come in time; who knows their time counts them."""
         self.on_miss: Callable[[str], None] = lambda _: None
         """Asks for a certificate for this name."""
+
+    @property
+    def waiting(self) -> int:
+        """How many handshakes wait now."""
+        return len(self._waiting)
 
     # What a handshake asks
 
@@ -64,7 +75,10 @@ class Held:
             return False
         self._asked = name
         known = self._known(name, now)
-        return known is None or not known.denied
+        if known is None or not known.denied:
+            return True
+        self.refused += 1
+        return False
 
     def is_new(self, now: float) -> bool:
         """Whether the name of the handshake that is to wait has not been asked about."""
@@ -78,13 +92,14 @@ class Held:
         name = self._asked
         self.mention(name, now)
         known = self._known(name, now)
-        if known is None or known.denied or len(self._waiting) >= places:
+        count = self._by_client.get(client, 0) if client else 0
+        full = len(self._waiting) >= places or (client and count >= max(places // _SHARE, 1))
+        if known is None or known.denied or full:
+            self.refused += 1
             return False
         if client:
-            count = self._by_client.get(client, 0)
-            if count >= max(places // _SHARE, 1):
-                return False
             self._by_client[client] = count + 1
+        self.total += 1
         known.waiters[waiter] = None
         self._waiting[waiter] = name, client
         return True
@@ -119,8 +134,7 @@ class Held:
                 for waiter in self._forget(name):
                     waiter.go_on()
             elif not wanted(name):
-                for waiter in self._forget(name):
-                    waiter.turn_down()
+                self._turn_down(self._forget(name))
 
     def deny(self, name: str, now: float) -> None:
         """Turn down whoever waits for this name, and who comes for it soon: it gets no certificate now."""
@@ -128,8 +142,7 @@ class Held:
             waiters = self._forget(name)
             known = self._names[name] = _Name(now + _DENIED)
             known.denied = True
-            for waiter in waiters:
-                waiter.turn_down()
+            self._turn_down(waiters)
 
     def ask_again(self) -> None:
         """Whoever was asked may have forgotten it all: ask for every name that somebody waits for."""
@@ -141,8 +154,12 @@ class Held:
         """Hold nobody any more."""
         self._closed = True
         for name in list(self._names):
-            for waiter in self._forget(name):
-                waiter.turn_down()
+            self._turn_down(self._forget(name))
+
+    def _turn_down(self, waiters: Collection[Waiter]) -> None:
+        self.refused += len(waiters)
+        for waiter in waiters:
+            waiter.turn_down()
 
     def _known(self, name: str, now: float) -> _Name | None:
         known = self._names.get(name)

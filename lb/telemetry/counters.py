@@ -31,6 +31,10 @@ NAMES: tuple[str, ...] = (
     "connections_open",
     "tls_handshakes_total",
     "tls_resumed_total",
+    "tls_waiting",
+    "tls_held_total",
+    "tls_refused_total",
+    "tls_timed_out_total",
     "upstream_connects_total",
     "upstream_reused_total",
     "retries_total",
@@ -41,7 +45,7 @@ NAMES: tuple[str, ...] = (
 INDEX: dict[str, int] = {name: place for place, name in enumerate(NAMES)}
 
 # What describes the present, and so ends with the worker.
-GAUGES: frozenset[str] = frozenset({"connections_open"})
+GAUGES: frozenset[str] = frozenset({"connections_open", "tls_waiting"})
 
 _CELL = 8
 

@@ -23,6 +23,20 @@ _SINGLE = (
     ("connections_open", "lb_connections_open", "gauge", "Client connections that are open now."),
     ("tls_handshakes_total", "lb_tls_handshakes_total", "counter", "TLS handshakes completed."),
     ("tls_resumed_total", "lb_tls_resumed_total", "counter", "TLS handshakes that resumed a session."),
+    ("tls_waiting", "lb_tls_handshakes_waiting", "gauge", "TLS handshakes that wait for a certificate on demand now."),
+    ("tls_held_total", "lb_tls_handshakes_held_total", "counter", "TLS handshakes that waited for a certificate."),
+    (
+        "tls_refused_total",
+        "lb_tls_handshakes_refused_total",
+        "counter",
+        "TLS handshakes refused because their name gets no certificate on demand, or too many waited.",
+    ),
+    (
+        "tls_timed_out_total",
+        "lb_tls_handshakes_timed_out_total",
+        "counter",
+        "TLS handshakes that waited for a certificate which did not come in time.",
+    ),
     ("upstream_connects_total", "lb_upstream_connects_total", "counter", "Connections made to instances."),
     (
         "upstream_reused_total",

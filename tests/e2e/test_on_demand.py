@@ -22,6 +22,7 @@ from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.instance import Instance
 from tests.e2e.harness.scripts import Echo, echo
 from tests.e2e.harness.waiting import PATIENCE, wait_for
+from tests.e2e.test_health import admin
 
 REFUSED = r"(?i)unrecognized.name"
 
@@ -145,6 +146,26 @@ def test_patience_ends_before_a_slow_authority(there: Demanded, tmp_path: Path) 
         assert 0.9 < first.seconds < 3
         wait_for(lambda: Shake(opened, "a.example.com").outcome() == 200, "the certificate that came too late")
     assert len(there.ca.orders) == 1
+
+
+def test_who_waits_and_what_becomes_of_it_is_counted(there: Demanded, tmp_path: Path) -> None:
+    there.allowed = lambda name: not name.startswith("bad")
+
+    def figures(opened: FrontDoor) -> dict[str, int]:
+        begins = "lb_tls_handshakes_"
+        lines = (line for line in admin(opened, "/metrics").decode().splitlines() if line.startswith(begins))
+        return {line.split()[0].removeprefix(begins): int(line.split()[1]) for line in lines}
+
+    with door(there, tmp_path, on_demand={"wait": "3s"}, admin="127.0.0.1:0") as opened:
+        assert Shake(opened, "good.example.com").outcome() == 200
+        assert is_refusal(Shake(opened, "bad.example.com").outcome())
+        assert is_refusal(Shake(opened, "bad.example.com").outcome())
+        there.ca.delay("newOrder", 6)
+        slow = Shake(opened, "slow.example.com")
+        wait_for(lambda: figures(opened)["waiting"] == 1, "the one that waits")
+        assert is_refusal(slow.outcome())
+        expected = {"total": 1, "waiting": 0, "held_total": 3, "refused_total": 2, "timed_out_total": 1}
+        wait_for(lambda: figures(opened) == expected, "the figures of what became of them")
 
 
 def test_a_handshake_that_waits_outlasts_the_time_of_a_handshake(there: Demanded, tmp_path: Path) -> None:

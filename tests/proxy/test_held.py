@@ -183,3 +183,21 @@ def test_nobody_is_held_any_more_after_the_end(scene: Scene) -> None:
     scene.held.close()
     assert hand.told == ["turned down"]
     assert not scene.held.may_hold("b", 1)
+
+
+def test_what_becomes_of_handshakes_is_counted(scene: Scene) -> None:
+    for name in "abc":
+        scene.must_come(name)
+    left = scene.must_come("a")
+    assert (scene.held.waiting, scene.held.total, scene.held.refused) == (4, 4, 0)
+    scene.held.leave(left)
+    scene.arrive("a")
+    assert (scene.held.waiting, scene.held.total, scene.held.refused) == (2, 4, 0)
+    scene.held.deny("b", 1)  # one who waits
+    scene.come("b", 2)  # and one at once
+    assert (scene.held.waiting, scene.held.total, scene.held.refused) == (1, 4, 2)
+    scene.come("d", 2, places=1)  # no place
+    scene.held.arrived(lambda _: False, lambda _: False)  # not wanted any more
+    scene.must_come("e")
+    scene.held.close()
+    assert (scene.held.waiting, scene.held.total, scene.held.refused) == (0, 5, 5)
