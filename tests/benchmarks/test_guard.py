@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,9 @@ from tests.benchmarks.tools import need
 # Measured: 8.03 (two reads, two writes, two waits that cost uvloop and our own epoll a call each), and 21,700.
 SYSTEM_CALLS = 8.3
 INSTRUCTIONS = 25_000
+# From 3.12 on the thread's state is thread-local, and libpython.so, if Python is one, makes a call of each look at it:
+# measured, 26,700 to 28,400 on 3.12 and 3.13. Without it 3.14 has 23,300.
+INSTRUCTIONS_SHARED = 30_000
 
 _STRACE = """% time     seconds  usecs/call     calls    errors syscall
 ------ ----------- ----------- --------- --------- ----------------
@@ -78,4 +82,5 @@ def test_system_calls_of_a_request(lb: Peer, setup: Setup, tmp_path: Path) -> No
 def test_instructions_of_a_request(lb: Peer, setup: Setup, tmp_path: Path) -> None:
     need("valgrind")
     instructions = count_instructions(lb, setup, tmp_path)
-    assert 1_000 < instructions <= INSTRUCTIONS
+    shared = sys.version_info >= (3, 12) and sysconfig.get_config_var("Py_ENABLE_SHARED")
+    assert 1_000 < instructions <= (INSTRUCTIONS_SHARED if shared else INSTRUCTIONS)
