@@ -135,6 +135,33 @@ def test_a_request_that_may_have_been_acted_on_is_not_repeated(tmp_path: Path, b
             assert len(one.requests) + len(other.requests) == 1
 
 
+def test_an_upgrade_is_not_repeated(tmp_path: Path) -> None:
+    # spec: F2: what the client says in the other protocol may have been acted on already
+    with Instance(close_unanswered) as one, Instance(close_unanswered) as two:
+        with FrontDoor(configure(one.address, two.address), tmp_path) as door:
+            response = door.ask(get("/", "Connection: Upgrade", "Upgrade: custom/1"))
+            assert_error(response, 502, "connection_terminated")
+        assert len(one.requests) + len(two.requests) == 1
+
+
+def test_nothing_is_repeated_for_who_may_have_left(tmp_path: Path) -> None:
+    # spec: F2, F3: a half-closed connection is how most clients look that are gone
+    closed = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        closed.wait(20)
+
+    with Instance(script) as breaks, Instance(echo()) as works:
+        with FrontDoor(configure(breaks.address, works.address), tmp_path) as door, door.connect() as client:
+            client.send(get("/left"))
+            breaks.wait_requests(1)
+            client.half_close()
+            closed.set()
+            assert_error(client.response(), 502, "connection_terminated")
+        assert works.requests == []
+
+
 def test_nothing_is_repeated_once_a_response_began(tmp_path: Path) -> None:
     # spec: F2
     def half(peer: Peer) -> None:
