@@ -15,6 +15,7 @@ import pytest
 
 from tests.e2e.harness.client import chunk, get, message
 from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.expect import assert_error, assert_logged
 from tests.e2e.harness.instance import Instance, Peer, reserve
 from tests.e2e.harness.scripts import answer, ok
 from tests.e2e.harness.waiting import wait_for, wait_until_still
@@ -53,6 +54,26 @@ def test_a_client_that_was_made_to_wait_and_then_stops_sending_is_closed(tmp_pat
         for client in clients:
             assert client.rest()[:13] == b"HTTP/1.1 408 "
         wait_for(lambda: instance.open_connections == 0, "the instance to be told")
+
+
+def test_an_instance_that_stops_reading_is_late(tmp_path: Path) -> None:
+    # spec: L3
+    sock = reserve()
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    release = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.head()
+        release.wait(LONG)
+
+    with Instance(script, sock=sock) as instance:
+        config = configure(instance.address, timeouts=_timeouts(read=SHORT, response=SHORT))
+        with FrontDoor(config, tmp_path) as door, door.connect() as client:
+            client.send(message("POST /unread", "Content-Length: 9000000", body=b"x" * 6_000_000))
+            assert_error(client.response(), 504, "connection_write_timeout")
+            assert_logged(door, 504, "connection_write_timeout", target="/unread")
+            release.set()
+            wait_for(lambda: instance.open_connections == 0, "the instance's connection to be closed")
 
 
 @pytest.mark.parametrize("side", ["client", "instance"])

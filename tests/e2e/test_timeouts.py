@@ -145,23 +145,6 @@ def test_a_client_that_stops_in_its_body_is_closed_and_the_instance_sees_no_comp
         assert instance.requests == []
 
 
-def test_an_instance_that_stops_reading_is_late(tmp_path: Path) -> None:
-    # spec: L3
-    release = threading.Event()
-
-    def script(peer: Peer) -> None:
-        peer.head()
-        release.wait(LONG)
-
-    with _door(tmp_path, script, read=SHORT, response=SHORT) as (door, instance), door.connect() as client:
-        with _in_time():
-            client.send_quietly(message("POST /unread", "Content-Length: 64000000", body=b"x" * 64_000_000))
-            assert_error(client.response(), 504, "connection_write_timeout")
-        assert_logged(door, 504, "connection_write_timeout", target="/unread")
-        release.set()
-        wait_for(lambda: instance.open_connections == 0, "the instance's connection to be closed")
-
-
 def test_a_client_that_stops_reading_is_closed(tmp_path: Path) -> None:
     # spec: L4
     def script(peer: Peer) -> None:
