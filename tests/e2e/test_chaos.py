@@ -74,6 +74,7 @@ async def _chaos(events: Events, traffic: Traffic) -> None:
     finally:
         for place in events.places:
             await place.die()
+            place.release()
 
 
 def _recovers(events: Events) -> None:

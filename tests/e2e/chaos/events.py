@@ -33,8 +33,8 @@ class Place:
     """One instance's process and the shim in front of it."""
 
     def __init__(self, directory: Path, number: int, chance: random.Random) -> None:
-        with reserve() as sock:
-            self._port: int = sock.getsockname()[1]
+        self._held = reserve()
+        self._port: int = self._held.getsockname()[1]
         self.log = directory / f"instance-{number}.log"
         self.log.touch()
         self.shim = Shim(self._port, chance)
@@ -60,6 +60,11 @@ class Place:
         if self._process is not None:
             self._process.kill()
             await self._process.wait()
+
+    def release(self) -> None:
+        """Give its ports back."""
+        self._held.close()
+        self.shim.release()
 
     def signal(self, number: signal.Signals) -> None:
         if self._process is not None:

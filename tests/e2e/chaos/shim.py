@@ -12,6 +12,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from tests.e2e.harness.instance import reserve
+
 _PIECE = 16384
 _HANG = 4.0  # seconds
 
@@ -46,9 +48,8 @@ class Shim:
         self._open: set[asyncio.StreamWriter] = set()
         self.calm = False  # no more faults
         self.faults = 0
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            self.port: int = sock.getsockname()[1]
+        self._held = reserve()  # nobody else is given the port while it is down
+        self.port: int = self._held.getsockname()[1]
 
     async def up(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port, reuse_address=True)
@@ -59,6 +60,10 @@ class Shim:
             self._server = None
         for writer in list(self._open):
             _reset(writer)
+
+    def release(self) -> None:
+        """Give the port back."""
+        self._held.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         fault = Fault() if self.calm else draw(self._chance)
