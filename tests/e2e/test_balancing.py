@@ -17,7 +17,7 @@ from tests.e2e.harness.client import chunk, get, message, post
 from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.expect import assert_error, assert_logged
 from tests.e2e.harness.instance import Instance, Peer, Script, address_text, reserve
-from tests.e2e.harness.scripts import Echo, answer_and_close, close_unanswered, echo, ok, reset_unanswered
+from tests.e2e.harness.scripts import Echo, answer_and_close, close_unanswered, echo, ok, reply, reset_unanswered
 from tests.e2e.harness.waiting import wait_for
 
 _Pairs = tuple[FrontDoor, dict[str, tuple[Instance, Instance]]]
@@ -191,6 +191,26 @@ def test_a_small_body_is_repeated_with_its_request(tmp_path: Path) -> None:
         assert [request.body for request in broken.requests] == [body]
 
 
+def test_a_body_that_came_in_pieces_is_not_repeated_from_the_middle(tmp_path: Path) -> None:
+    # spec: F2
+    begun = threading.Event()
+
+    def script(peer: Peer) -> None:
+        head = peer.head()
+        peer.stream.exactly(5)
+        begun.set()
+        peer.stream.exactly(5)
+        assert head.method == b"PUT"
+
+    with Instance(script) as breaks, Instance(echo()) as works:
+        with FrontDoor(configure(breaks.address, works.address), tmp_path) as door, door.connect() as client:
+            client.send(message("PUT /x", "Content-Length: 10", body=b"01234"))
+            assert begun.wait(10)
+            client.send(b"56789")
+            assert_error(client.response(), 502, "connection_terminated")
+        assert works.requests == []
+
+
 def test_a_body_that_was_streamed_cannot_be_repeated(tmp_path: Path) -> None:
     # spec: F2, F3: what is gone is gone, even if the method is idempotent
     def script(peer: Peer) -> None:
@@ -254,6 +274,16 @@ def test_a_stale_connection_is_replaced_for_an_idempotent_request(stage: OpenSta
     with stage(script) as on, on.connect() as client:
         assert client.ask(get("/first", host=on.host)).status == 200
         assert client.ask(get("/second", host=on.host)).status == 200
+
+
+def test_an_instance_that_promises_to_keep_connections_is_believed(stage: OpenStage) -> None:
+    # spec: F2: half of the time; without a word a request that must not be repeated trusts none for over a second
+    pause = threading.Event()
+    with stage(reply(lambda _: ok(b"ok", "Keep-Alive: timeout=60"))) as on, on.connect() as client:
+        for _ in range(2):
+            assert client.ask(post("/", b"x", host=on.host)).status == 200
+            pause.wait(1.3)
+        assert on.instance.connections == 1
 
 
 def test_a_connection_is_reused_when_both_sides_agree(stage: OpenStage) -> None:
