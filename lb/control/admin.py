@@ -26,6 +26,7 @@ from lb.routing.watched import names_of
 from lb.telemetry.counters import Slab
 from lb.telemetry.loads import Loads
 from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads
+from lb.tls.shelf import Shelf
 from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Channel
 from lb.worker.revision import Revision, inode
@@ -37,7 +38,8 @@ _CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
 @dataclass(slots=True)
 class AdminAssignment:
     """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
-    build (version, engine, …) in metrics and status. A reload changes `config` and `listeners`.
+    build (version, engine, …) in metrics and status, `shelf` has the certificates that were read before. A reload
+    changes `config` and `listeners`.
     """
 
     config: Config
@@ -48,6 +50,7 @@ class AdminAssignment:
     board: Board
     table: HealthTable
     info: Mapping[str, str]
+    shelf: Shelf
 
 
 def run_admin(assignment: AdminAssignment, line: socket.socket) -> int:
@@ -126,7 +129,7 @@ class _Sites:
 def make_app(assignment: AdminAssignment) -> web.Application:
     """The application by itself."""
     board = assignment.board
-    certificates = CertificateMetrics()
+    certificates = CertificateMetrics(assignment.shelf)
 
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)

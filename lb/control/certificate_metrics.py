@@ -10,15 +10,21 @@ from threading import Lock
 
 from lb.config.model import Config
 from lb.telemetry.prometheus import CertificateFigures, render_certificates
+from lb.tls.acme.held import Held
 from lb.tls.acme.store import Store
+from lb.tls.certificate import TlsError
 from lb.tls.listed import Listing, Row
+from lb.tls.shelf import Shelf
 
 
 class CertificateMetrics:
-    """Scrapes may come in several threads at once."""
+    """Scrapes may come in several threads at once. `shelf` has what was read of files before: the supervisor has
+    judged them all.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: Shelf) -> None:
         self._lock = Lock()
+        self._shelf = shelf
         self._config: Config | None = None
         self._listing: Listing | None = None
         self._stamp: tuple[object, ...] | None = None
@@ -30,7 +36,11 @@ class CertificateMetrics:
             return b""
         with self._lock:
             if self._listing is None or config is not self._config:
-                self._config, self._listing, self._stamp = config, Listing(Store(config.tls.store), config), None
+                self._config, self._listing, self._stamp = (
+                    config,
+                    Listing(Store(config.tls.store), config, self._read),
+                    None,
+                )
             try:
                 stamp = self._listing.stamp()
                 if stamp is None or stamp != self._stamp:
@@ -39,6 +49,14 @@ class CertificateMetrics:
             except OSError:
                 return b""
             return self._said
+
+    def _read(self, cert: str, key: str | None = None) -> Held | None:
+        """A certificate as far as its figures are concerned."""
+        try:
+            found = self._shelf.read(cert, key or cert)
+        except TlsError:
+            return None
+        return Held(found.names, found.not_before.timestamp(), found.not_after.timestamp(), "", 0, "", found.key_type)
 
 
 def _figures(row: Row) -> CertificateFigures:

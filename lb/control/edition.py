@@ -117,7 +117,7 @@ class Edition:
         def run(line: socket.socket) -> int:
             from lb.control.admin import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
 
-            seen = ground.slab, ground.loads, ground.board, ground.table, ground.info
+            seen = ground.slab, ground.loads, ground.board, ground.table, ground.info, ground.contexts.presented.shelf
             return run_admin(AdminAssignment(self.config, self.urls, sockets, *seen), line)
 
         revision = self._revision("admin", [(b"http", sock) for sock in sockets])

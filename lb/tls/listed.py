@@ -6,7 +6,7 @@ This file reads; it needs no running service, and it knows no words for people.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,9 @@ from lb.tls.sources import LocalSource
 from lb.tls.stamp import is_settled, stamp_of
 
 Kind = Literal["acme", "store", "file", "local"]
+
+Read = Callable[[str, str | None], Held | None]
+"""What HeldFiles.read does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +44,12 @@ class Row:
 
 
 class Listing:
-    """`config` is None where a store is looked at by itself."""
+    """`config` is None where a store is looked at by itself; `read` is for who knows the files already."""
 
-    def __init__(self, store: Store, config: Config | None) -> None:
+    def __init__(self, store: Store, config: Config | None, read: Read | None = None) -> None:
         self._store = store
         self._config = config
-        self._files = HeldFiles()
+        self._read = read or HeldFiles().read
         serves = config is not None and bool(config.listen.https)
         self._local_names = LocalSource(config).names if config is not None and serves else ()
 
@@ -74,21 +77,21 @@ class Listing:
         files = {unstem(path.rpartition("/")[2].removesuffix(".pem")): path for path in self._store.certificate_files()}
         for name in plans.keys() | files.keys():
             file, plan = files.get(name), plans.get(name)
-            held = None if file is None else self._files.read(file)
+            held = None if file is None else self._read(file, None)
             path = None if file is None else Path(file)
             intended = () if plan is None else plan.get("names", ())
             yield Row(name, _names(held, name, *intended), "store" if plan is None else "acme", path, held, plan)
 
     def _of_files(self) -> Iterator[Row]:
         for files in () if self._config is None else self._config.tls.certificates:
-            held = self._files.read(str(files.cert), str(files.key))
+            held = self._read(str(files.cert), str(files.key))
             name = min(held.names) if held is not None and held.names else str(files.cert)
             yield Row(name, _names(held), "file", files.cert, held)
 
     def _local(self) -> Iterator[Row]:
         """That of the local authority; not yet made where a configuration needs one and was never served."""
         path = LocalCa(self._store.root).served
-        held = self._files.read(str(path))
+        held = self._read(str(path), None)
         names = _names(held, *self._local_names)
         if names or path.exists():
             yield Row(names[0] if names else str(path), names, "local", path if path.exists() else None, held)

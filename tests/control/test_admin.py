@@ -15,6 +15,7 @@ from lb.control.board import Board
 from lb.routing.health import HealthTable
 from lb.telemetry.counters import NAMES, Slab
 from lb.telemetry.loads import Loads, digest
+from lb.tls.shelf import Shelf
 
 
 @pytest.fixture
@@ -30,6 +31,7 @@ def assignment() -> AdminAssignment:
         Board(2),
         HealthTable(64),
         {"version": "1.2.3", "engine": "compiled"},
+        Shelf(),
     )
 
 

@@ -9,10 +9,12 @@ import pytest
 import trustme
 
 from lb.config.load import load_bytes
-from lb.config.model import Config
+from lb.config.model import CertificateFiles, Config
 from lb.control.certificate_metrics import CertificateMetrics
 from lb.tls.acme.store import Store
+from lb.tls.certificate import Certificate, TlsError, TlsProblem
 from lb.tls.listed import Listing, Row
+from lb.tls.shelf import Shelf
 
 NAME, OTHER = "shop.example.com", "blog.example.com"
 
@@ -62,7 +64,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_scrape_looks_at_certificates_when_one_has_come_or_gone(
     store: Store, ca: trustme.CA, looks: list[int]
 ) -> None:
-    metrics, config = CertificateMetrics(), configuration(store)
+    metrics, config = CertificateMetrics(Shelf()), configuration(store)
     first = metrics.render(config)
     assert b'lb_certificates{source="store"} 1\n' in first
     assert [metrics.render(config) for _ in range(3)] == [first] * 3
@@ -75,9 +77,24 @@ def test_a_scrape_looks_at_certificates_when_one_has_come_or_gone(
 
 
 # spec: T5
+def test_what_was_read_before_is_not_read_again(
+    store: Store, looks: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf, path = Shelf(), str(store.certificate_path(NAME))
+    shelf.read(path, path)
+
+    def unreadable(files: CertificateFiles, known: Certificate | None) -> Certificate:
+        raise TlsError([TlsProblem(files.cert, "it may not be read now")])
+
+    monkeypatch.setattr("lb.tls.shelf.load_certificate", unreadable)
+    assert b'lb_certificates{source="store"} 1\n' in CertificateMetrics(shelf).render(configuration(store))
+    assert looks == [1]
+
+
+# spec: T5
 def test_a_sign_of_life_is_no_change_and_another_intention_is(store: Store, looks: list[int]) -> None:
     acme = ", acme: {directory: 'https://127.0.0.1:1/directory', agree_to_terms: true}"
-    metrics, config = CertificateMetrics(), configuration(store, acme)
+    metrics, config = CertificateMetrics(Shelf()), configuration(store, acme)
     plan = {"name": NAME, "names": [NAME], "next_attempt": 1_900_000_000, "failures": 0}
     store.save_status({"certificates": [plan]})
     assert b"1900000000" in metrics.render(config)
@@ -94,7 +111,10 @@ def test_files_and_the_configuration_count(store: Store, ca: trustme.CA, tmp_pat
     cert, key = tmp_path / "a.pem", tmp_path / "a.key"
     cert.write_bytes(leaf.cert_chain_pems[0].bytes())
     key.write_bytes(leaf.private_key_pem.bytes())
-    metrics, config = CertificateMetrics(), configuration(store, f", certificates: [{{cert: {cert}, key: {key}}}]")
+    metrics, config = (
+        CertificateMetrics(Shelf()),
+        configuration(store, f", certificates: [{{cert: {cert}, key: {key}}}]"),
+    )
     assert b'{name="shop.example.com",source="file"}' in metrics.render(config)
     cert.write_bytes(other.cert_chain_pems[0].bytes())
     key.write_bytes(other.private_key_pem.bytes())
@@ -109,7 +129,7 @@ def test_what_was_written_just_now_is_looked_at_again(
 ) -> None:
     written = (store.root / "certificates").stat().st_mtime_ns
     monkeypatch.setattr("lb.tls.stamp.time.time_ns", lambda: written + 500_000_000)
-    metrics, config = CertificateMetrics(), configuration(store)
+    metrics, config = CertificateMetrics(Shelf()), configuration(store)
     metrics.render(config)
     metrics.render(config)
     assert len(looks) == 2
