@@ -8,9 +8,12 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from lb.proxy.wire import DIRECT
 from lb.tls.contexts import Contexts
 from lb.tls.local import ensure_certificate
 from tests.proxy.wires import PATIENCE, Bench, Noting, bench, turns
@@ -135,6 +138,35 @@ async def test_a_backlog_of_records_keeps_its_order(on: Bench, contexts: Context
     assert not wire.full
     wire.abort()
     peer.sock.close()
+
+
+class Elsewhere:
+    """Sides whose pointers are not where they are looked for, as with a layout that nobody has seen yet."""
+
+    def __init__(self, contexts: Contexts) -> None:
+        self._contexts = contexts
+        self.asked = 0
+
+    def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> Any:
+        self.asked += 1
+        side: Any = self._contexts.wrap(incoming, outgoing)
+        if incoming is outgoing:  # for what OpenSSL does on the socket itself
+            return SimpleNamespace(_sslobj=side._sslobj, context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+        return side
+
+
+async def test_an_unknown_layout_means_tls_in_memory(on: Bench, contexts: Contexts) -> None:
+    wire, sock = on.pair(socket.AF_INET)
+    elsewhere = Elsewhere(contexts)
+    wire.start_tls(elsewhere)
+    assert elsewhere.asked == 1 + DIRECT
+    peer = Peer(sock)
+    await peer.shake_hands()
+    await wire.wait_for("handshaken")
+    wire.send(b"all the same")
+    assert await peer.read(12) == b"all the same"
+    wire.abort()
+    sock.close()
 
 
 async def test_what_is_no_handshake_ends_the_connection(on: Bench, contexts: Contexts) -> None:
