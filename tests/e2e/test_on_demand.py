@@ -156,7 +156,7 @@ def test_who_waits_and_what_becomes_of_it_is_counted(there: Demanded, tmp_path: 
         lines = (line for line in admin(opened, "/metrics").decode().splitlines() if line.startswith(begins))
         return {line.split()[0].removeprefix(begins): int(line.split()[1]) for line in lines}
 
-    with door(there, tmp_path, on_demand={"wait": "3s"}, admin="127.0.0.1:0") as opened:
+    with door(there, tmp_path, on_demand={"wait": "3s"}, admin="127.0.0.1:0", workers=1) as opened:
         assert Shake(opened, "good.example.com").outcome() == 200
         assert is_refusal(Shake(opened, "bad.example.com").outcome())
         assert is_refusal(Shake(opened, "bad.example.com").outcome())
