@@ -11,21 +11,26 @@ cdef int CHUNKED, CLOSE, LENGTH, NONE
 cdef Py_ssize_t _COLLECTED
 
 cdef class Answer:
-    cdef public Body body
+    cdef public int kind
+    cdef public bint done
     cdef public Py_ssize_t sent
+    cdef Py_ssize_t _left
+    cdef Body _chunks
     cdef RequestHead _head
     cdef ResponseHead _response
     cdef object _encoder
     cdef public bint waiting
     cdef bytes _coding, _text
     cdef bint _chunking
-    cpdef Body _framed(self, Limits limits)
+    cpdef int _framing(self, Limits limits) except -1
+    cpdef Py_ssize_t _read(self, Upstream upstream) except -1
+    cpdef bytes _trailers(self)
     @cython.locals(kind=int)
     cpdef bytes start(self, Upstream upstream, compression)
     @cython.locals(status=int)
     cpdef bint _has_body_for_get(self)
     cpdef bint ends_by_close(self)
-    @cython.locals(body=Body, size=Py_ssize_t)
+    @cython.locals(size=Py_ssize_t)
     cpdef relay(self, bytes prefix, Upstream upstream, Client client)
     cpdef end(self, Client client)
     @cython.locals(size=Py_ssize_t, whole=bytes)

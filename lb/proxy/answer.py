@@ -26,11 +26,25 @@ _COLLECTED = 131072
 
 
 class Answer:
-    """One final response. `body` is how the instance frames it; `sent` counts the body's bytes as the client gets them;
-    `waiting` says that nothing goes to the client before all of the body has come.
+    """One final response. `kind` is how the instance tells the end of the body, and `done` that it was seen; `sent`
+    counts the body's bytes as the client gets them; `waiting` says that nothing goes to the client before all of the
+    body has come.
     """
 
-    __slots__ = ("_chunking", "_coding", "_encoder", "_head", "_response", "_text", "body", "sent", "waiting")
+    __slots__ = (
+        "_chunking",
+        "_chunks",
+        "_coding",
+        "_encoder",
+        "_head",
+        "_left",
+        "_response",
+        "_text",
+        "done",
+        "kind",
+        "sent",
+        "waiting",
+    )
 
     def __init__(self, head: RequestHead, response: ResponseHead, limits: Limits) -> None:
         self._head = head
@@ -38,27 +52,33 @@ class Answer:
         self._encoder: Encoder | None = None
         self._coding: bytes | None = None  # of a body that is compressed as a whole
         self._text = b""  # and its head
-        self._chunking = self.waiting = False
-        self.sent = 0
-        self.body = self._framed(limits)
+        self._chunking = self.waiting = self.done = False
+        self._chunks: Body | None = None  # takes a chunked body apart
+        self._left = self.sent = 0  # to come of a body of known length
+        self.kind = self._framing(limits)
 
-    def _framed(self, limits: Limits) -> Body:
-        """The body as the instance frames it (RFC 9112 6.3)."""
+    def _framing(self, limits: Limits) -> int:
+        """How the instance frames the body (RFC 9112 6.3)."""
         response = self._response
-        if self._head.method == b"HEAD" or response.status == 204 or response.status == 304:  # noqa: PLR1714  no tuple
-            return Body(NONE, 0, -1, limits)
+        status = response.status
+        if status == 204 or status == 304 or self._head.method == b"HEAD":  # noqa: PLR1714  no tuple
+            self.done = True
+            return NONE
         if response.chunked:
-            return Body(CHUNKED, 0, -1, limits)
+            self._chunks = Body(CHUNKED, 0, -1, limits)
+            return CHUNKED
         if response.body_length >= 0:
-            return Body(LENGTH, response.body_length, -1, limits)
-        return Body(CLOSE, 0, -1, limits)
+            self._left = response.body_length
+            self.done = self._left == 0
+            return LENGTH
+        return CLOSE
 
     def start(self, upstream: Upstream, compression: Compression | None) -> bytes:
         """Decide how the body goes on, and give the head that says so, without Connection and the final line."""
         response = self._response
         head = self._head
         kept = response.kept
-        kind = self.body.kind
+        kind = self.kind
         if response.status == 204 and response.body_length >= 0:
             kept = without_fields(kept, CONTENT_LENGTH)
         if (
@@ -81,34 +101,50 @@ class Answer:
 
     def ends_by_close(self) -> bool:
         """Whether only the end of the connection tells the client where the body ends: HTTP/1.0 without a length."""
-        return self._head.minor == 0 and self.body.kind in (CHUNKED, CLOSE)
+        return self._head.minor == 0 and self.kind in (CHUNKED, CLOSE)
 
     def relay(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
         """Send on what has come of the body, behind `prefix`. Raises ProxyError for a body that cannot be read."""
-        body = self.body
         if self._coding is not None:
             self._relay_whole(prefix, upstream, client)
         elif self._encoder is not None:
             self._relay_encoded(prefix, upstream, client)
-        elif body.kind == NONE:
+        elif self._chunking:
+            size = self._read(upstream)
+            self.sent += size
+            end = b""
+            if size:
+                prefix += b"%x\r\n" % size
+                end = b"\r\n"
+            if self.done:
+                end += b"0\r\n" + self._trailers() + b"\r\n"
+            client.send_with(prefix, upstream, end)
+        elif self.kind == NONE:
             client.send(prefix)
         else:
-            size = upstream.read_body(body)
-            self.sent += size
-            if self._chunking:
-                end = b""
-                if size:
-                    prefix += b"%x\r\n" % size
-                    end = b"\r\n"
-                if body.done:
-                    end += b"0\r\n" + (body.trailers or b"") + b"\r\n"
-                client.send_with(prefix, upstream, end)
-            else:
-                client.send_with(prefix, upstream, None)
+            self.sent += self._read(upstream)
+            client.send_with(prefix, upstream, None)
+
+    def _read(self, upstream: Upstream) -> int:
+        """Make ready what has come of the body; so many bytes. Raises ProxyError."""
+        if self.kind == LENGTH:
+            size = upstream.read_up_to(self._left)
+            self._left -= size
+            self.done = self._left == 0
+        elif self._chunks is not None:
+            size = upstream.read_body(self._chunks)
+            self.done = self._chunks.done
+        else:
+            size = upstream.read_raw()
+        return size
+
+    def _trailers(self) -> bytes:
+        """The field lines behind a chunked body."""
+        return b"" if self._chunks is None else self._chunks.trailers or b""
 
     def end(self, client: Client) -> None:
         """The instance has closed its connection, which ends a body of kind CLOSE."""
-        self.body.done = True
+        self.done = True
         if self._encoder is not None:
             piece = self._encoder.finish()
             self.sent += len(piece)
@@ -124,14 +160,14 @@ class Answer:
         ):
             return kept
         kept = varied(kept)
-        if self.body.kind == NONE:
+        if self.kind == NONE:
             return kept  # the head alone stays as it is, but caches keep it for GET, too (RFC 9110 12.5.5)
         coding = choose_encoding(self._head.accept_encoding(), compression.codings)
         if coding is None:
             return kept
         kept = encoded(kept, coding)
         size = response.body_length
-        if self.body.kind == LENGTH and (size <= _COLLECTED or size <= upstream.have):
+        if self.kind == LENGTH and (size <= _COLLECTED or size <= upstream.have):
             self._coding = coding
             self.waiting = size > upstream.have
         else:
@@ -147,22 +183,21 @@ class Answer:
             return
         whole = compress_whole(self._coding, upstream.view(size))  # type: ignore[arg-type]  # asked before
         upstream.drop(size)
-        self.body.done = True
+        self.done = True
         self.waiting = False
         self.sent = len(whole)
         client.send(b"%bContent-Length: %d\r\n\r\n%b" % (self._text, len(whole), whole))
 
     def _relay_encoded(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
-        body = self.body
         encoder: Encoder = self._encoder  # type: ignore[assignment]  # asked before
-        upstream.read_body(body)
+        self._read(upstream)
         piece = encoder.compress(upstream.take_ready())
         # What the instance flushed reaches the client now (C3); a body of known length is not flushed by pieces.
-        piece += encoder.finish() if body.done else encoder.flush() if body.kind != LENGTH else b""
+        piece += encoder.finish() if self.done else encoder.flush() if self.kind != LENGTH else b""
         self.sent += len(piece)
         if piece:
             prefix += b"%x\r\n" % len(piece) + piece + b"\r\n"
-        if body.done:
-            prefix += b"0\r\n" + (body.trailers or b"") + b"\r\n"
+        if self.done:
+            prefix += b"0\r\n" + self._trailers() + b"\r\n"
         if prefix:
             client.send(prefix)

@@ -429,7 +429,7 @@ class Exchange(Conversation):
         upstream = self.upstream
         self.answer.relay(prefix, upstream, client)
         self.head_out = not self.answer.waiting
-        if self.answer.body.done:
+        if self.answer.done:
             self._complete(True)
             return
         if client.full:
@@ -445,7 +445,7 @@ class Exchange(Conversation):
         self._leave_instance(
             whole
             and self.response.keep_alive
-            and self.answer.body.kind != CLOSE
+            and self.answer.kind != CLOSE
             and (self.request is None or self.request.done)
             and self.upstream.have == 0
             and self.upstream.backlog() == 0  # of the request: an instance that answers early may never read it
@@ -456,7 +456,7 @@ class Exchange(Conversation):
         """The instance has closed its side."""
         if self.phase != RESPONDING:
             self._broken("http_response_incomplete" if self.upstream.have else "connection_terminated")
-        elif self.answer.body.kind == CLOSE:
+        elif self.answer.kind == CLOSE:
             self.answer.end(self.client)
             self._complete(False)
         else:

@@ -14,6 +14,7 @@ cdef class Unread(Watched):
     cpdef ResponseHead scan_response(self, Limits limits)
     cpdef drop(self, Py_ssize_t n)
     cpdef Py_ssize_t read_body(self, Body body) except -1
+    cpdef Py_ssize_t read_up_to(self, Py_ssize_t n) except -1
     cpdef Py_ssize_t read_raw(self) except -1
     cpdef bytes take_ready(self)
     cpdef object view(self, Py_ssize_t n)

@@ -18,7 +18,7 @@ _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
 
 class Unread(Watched):
-    """`have` counts unread bytes, `ready` those that `read_body` or `read_raw` has given free to go on."""
+    """`have` counts unread bytes, `ready` those that were read as payload, and may go on."""
 
     __slots__ = ("_at", "_data", "_searched", "_span", "have", "ready")
 
@@ -75,6 +75,16 @@ class Unread(Watched):
         self.have -= used
         self._span = span
         size = self.ready = len(span)
+        return size
+
+    def read_up_to(self, n: int) -> int:
+        """Make at most `n` unread bytes ready; their number."""
+        at = self._at
+        span = self._data[at : at + n]
+        size = self.ready = len(span)
+        self._at = at + size
+        self.have -= size
+        self._span = bytes(span) if isinstance(span, bytearray) else span
         return size
 
     def read_raw(self) -> int:

@@ -71,6 +71,15 @@ cdef class Unread(Watched):
         self.have -= body.used
         return n
 
+    cpdef Py_ssize_t read_up_to(self, Py_ssize_t n) except -1:
+        if n > self.have:
+            n = self.have
+        self.span = self.data
+        self.ready = n
+        self.data += n
+        self.have -= n
+        return n
+
     cpdef Py_ssize_t read_raw(self) except -1:
         self.span = self.data
         self.ready = self.have

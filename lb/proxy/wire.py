@@ -6,7 +6,7 @@ client broke the connection while it was paused), `expired`, and `lost`: once, a
 that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
 
 What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
-was read is handled before anything else is read. What `read_body` or `read_raw` made ready goes on in the same call. A
+was read is handled before anything else is read. What was made ready goes on in the same call. A
 write that fails is told as `lost` in the next round, since whoever wrote is in the middle of something. `again` and
 `resume` have their effect in the next round, too.
 
