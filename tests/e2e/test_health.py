@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.harness import process
 from tests.e2e.harness.client import get
 from tests.e2e.harness.door import Config, FrontDoor, configure
 from tests.e2e.harness.instance import Instance, Peer, reserve
@@ -196,7 +197,7 @@ def kill(door: FrontDoor, title: str) -> None:
     """Kill the child of this title, and wait for the next one."""
 
     def who() -> int:
-        titles = {Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(): pid for pid in door.workers}
+        titles = {process.title(pid): pid for pid in door.workers}
         return titles.get(title, 0)
 
     before = who()

@@ -364,7 +364,7 @@ def test_counters_go_on(tmp_path: Path) -> None:
         while True:
             request = peer.request()
             if request.target == b"/slow":
-                release.wait(30)
+                release.wait(120)
             peer.send(ok(request.target))
 
     with Instance(script) as instance, serving(tmp_path, instance.address, workers=2, admin="127.0.0.1:0") as service:
