@@ -38,7 +38,8 @@ class Known(dict[bytes, _Head]):
 
     def head_at(self, data: bytes | bytearray, start: int, limits: Limits) -> _Head | None:
         """The head that begins at `start`, or None while it has not come whole. Raises what `read` does."""
-        if start == 0 and limits is self.limits and isinstance(data, bytes):  # it may be all that has come
+        if start == 0 and len(data) <= _LONGEST and limits is self.limits and isinstance(data, bytes):
+            # It may be all that has come; to hash what is longer would be in vain.
             head = self.get(data)
             if head is not None:
                 return head
