@@ -65,10 +65,10 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
         return _about_nothing(loaded)
     # cryptography takes long to import, and plain HTTP needs none
-    from lb.tls.acme.wanted import make_plan  # noqa: PLC0415  as said above
-    from lb.tls.certificate import TlsError  # noqa: PLC0415  as said above
-    from lb.tls.presented import Presented, present  # noqa: PLC0415  as said above
-    from lb.tls.sources import StoredSource, handshake_policy  # noqa: PLC0415  as said above
+    from lb.tls.acme.wanted import make_plan  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.presented import Presented, present  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.sources import StoredSource, handshake_policy  # noqa: PLC0415  cryptography takes long to import
 
     try:
         before = contexts.presented if contexts is not None else Presented()
@@ -103,7 +103,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
 
 def _covering(name: str) -> tuple[str, str]:
     """What a certificate may be for that covers a name."""
-    from lb.tls.certificate import wildcard_of  # noqa: PLC0415  as said above
+    from lb.tls.certificate import wildcard_of  # noqa: PLC0415  cryptography takes long to import
 
     return name, wildcard_of(name)
 

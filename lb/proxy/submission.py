@@ -62,5 +62,5 @@ class Submission:
             upstream.send_with(prefix, client, None)
 
     def repeatable(self) -> bool:
-        """Whether it can be sent once more: all of it is kept, or nothing of it has been read."""
+        """Whether it can be sent once more: all of it is kept."""
         return self._replay is not None

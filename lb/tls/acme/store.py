@@ -87,7 +87,7 @@ class Store:
     def certificate_files(self) -> list[str]:
         """The same as text, for who looks at all of them often: ten thousand Paths take a tenth of a second."""
         try:
-            found = os.listdir(self.root / "certificates")  # noqa: PTH208  as said above
+            found = os.listdir(self.root / "certificates")  # noqa: PTH208  names, without a path made of each
         except (FileNotFoundError, NotADirectoryError):
             return []
         directory = f"{self.root}/certificates/"
