@@ -66,7 +66,7 @@ def _bad_value(error: ErrorDetails) -> tuple[str, str]:
         return f"keys and values are expected here, not {value}", hint
     if kind == "string_type":
         return f"text is expected here, not {value}", ""
-    return f"{value} is not possible here: {error['msg']}", ""
+    return f"{value} is not possible here", ""
 
 
 def _about_space(value: object) -> str:

@@ -19,7 +19,7 @@ import yaml
 from lb.config import names, tree
 from lb.config.model import Config, Domain
 from lb.config.problems import ConfigErrors, Origin, Place, Problem, Source, Span, printable, quoted
-from lb.config.syntax import Stumble, explain_run_on, explain_stumble
+from lb.config.syntax import Stumble, explain_run_on, explain_stumble, too_deep
 from lb.config.tree import AliasBombError, Reader
 from lb.config.validate import validate
 
@@ -29,6 +29,8 @@ _BYTE_ORDER_MARK = "\ufeff"
 # What YAML 1.2 (section 5.1) does not call printable; some parsers say only that there is one, not where.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _YAML_TAG = "tag:yaml.org,2002:"  # what "!!" stands for
+_TOO_DEEP = f"this is nested more than {tree.DEEPEST} levels deep"
+_FLATTEN = "no key of lb is so deep: remove brackets, or indent less"
 _OPENING = ('"', "'", "[", "{")
 _TAGS = {None, "!", *(_YAML_TAG + kind for kind in ("str", "seq", "map"))}
 _ALIKE = 0.75  # of two names for one to be a misspelling of the other: sohp is, of shop; web is not, of lb
@@ -143,6 +145,8 @@ def _compose(source: Source, problems: list[Problem]) -> tree.Node:
         line, column = (opening.line, opening.column) if is_opening else (mark.line, mark.column)
         if line >= len(source.lines):  # libyaml counts a line behind the last one
             line, column = len(source.lines) - 1, len(source.lines[-1])
+        if (deep := too_deep(source.line(line), column, tree.DEEPEST)) is not None:
+            raise ConfigErrors([source.problem(Span(line, deep, deep + 1), _TOO_DEEP, _FLATTEN)]) from None
         stumble = Stumble(error.problem or "", error.context or "", source.line(line), column, is_opening)
         message, hint = explain_stumble(stumble)
         problems.append(source.problem(Span(line, column, column + 1), message, hint))
@@ -173,7 +177,7 @@ class _Composer:
         if isinstance(event, yaml.AliasEvent):
             return self._alias(str(event.anchor), span)
         if depth > tree.DEEPEST:
-            self._report(span, f"this is nested more than {tree.DEEPEST} levels deep")
+            self._report(span, _TOO_DEEP, _FLATTEN)
             raise ConfigErrors(self._problems)
         if event.anchor is not None:
             self._anchors[event.anchor] = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 _IPV6 = re.compile(r"\[[0-9a-fA-F]*:[0-9a-fA-F]*:[0-9a-fA-F:.]*\](:[0-9]+)?")
 _PORT = re.compile(r":[0-9]+")
+_BRACKETS = re.compile(r""""(?:\\.|[^"\\])*"|'(?:''|[^'])*'|[\[\]{}]""")  # and quoted text, in which they mean nothing
 _QUOTE_HINT = "put the whole value in quotes"
 
 
@@ -33,12 +34,25 @@ class Stumble:
         return self.line[self.column :]
 
 
+def too_deep(line: str, column: int, deepest: int) -> int | None:
+    """Where in `line`, before `column`, brackets are nested more than `deepest` levels deep, if they are.
+
+    A parser has a bound of its own, and words for it that are other ones in each release.
+    """
+    depth = 0
+    for found in _BRACKETS.finditer(line, 0, column + 1):
+        depth += (found[0] in "[{") - (found[0] in "]}")
+        if depth > deepest:
+            return found.start()
+    return None
+
+
 def explain_stumble(stumble: Stumble) -> tuple[str, str]:
     """A message and a hint for what a YAML parser could not read."""
     for explain in (_tab, _quotes, _reserved_start, _braces, _colon, _dash, _indentation):
         if (found := explain(stumble)) is not None:
             return found
-    return f"this is not valid YAML: {stumble.problem}", ""
+    return f"this is not valid YAML: {stumble.problem}", "`lb config example` prints a file to compare it with"
 
 
 def explain_run_on(first: str, line: int) -> tuple[str, str]:

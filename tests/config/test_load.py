@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import pytest
 import yaml
@@ -247,8 +249,37 @@ def test_large_files_are_quick_to_refuse() -> None:
     # spec: R1
     chain = "a0: &a0 1\n" + "".join(f"a{i}: &a{i} {'[' * 15}*a{i - 1}{']' * 15}\n" for i in range(1, 200))
     assert "beyond all bounds" in refused(chain.encode())[0].message
-    assert "nested" in refused(b"[" * 100_000)[0].message
-    assert "nested" in refused(b"{a: " * 10_000)[0].message
+    too_deep = "this is nested more than 20 levels deep"
+    assert refused(b"[" * 100_000)[0].message == too_deep
+    assert refused(b"{a: " * 10_000)[0].message == too_deep
+    assert refused(b"- " * 10_000)[0].message == too_deep
+
+
+@pytest.mark.parametrize("most", [30, 300, 3000])
+@pytest.mark.parametrize("loader", ["CSafeLoader", "SafeLoader"])
+def test_the_words_do_not_depend_on_the_parsers_own_bound(
+    most: int, loader: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # spec: R1
+    def parse(text: str, Loader: Any) -> Iterator[yaml.Event]:  # noqa: N803  PyYAML's name
+        if text.count("[") >= most:
+            mark = yaml.Mark("", most, 0, most, text, most)
+            raise yaml.MarkedYAMLError("while nesting", mark, "some words", mark)
+        yield from real(text, Loader=Loader)
+
+    real = yaml.parse
+    monkeypatch.setattr(load, "_LOADER", getattr(yaml, loader, yaml.SafeLoader))
+    monkeypatch.setattr(yaml, "parse", parse)
+    (problem,) = refused(b"[" * 10_000)
+    assert problem.message == "this is nested more than 20 levels deep"
+    assert problem.hint == "no key of lb is so deep: remove brackets, or indent less"
+    assert problem.column == 21
+
+
+def test_brackets_in_quotes_are_not_nested() -> None:
+    # spec: R1
+    (problem,) = refused(("a: {b: '" + "[" * 30 + "', c: 1 d: 2}\n").encode())
+    assert "nested" not in problem.message
 
 
 class TestFilesThatCannotBeRead:
