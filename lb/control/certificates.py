@@ -26,6 +26,7 @@ from lb.tls.acme.demand import Demand
 from lb.tls.acme.errors import AcmeError
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.reach import Endpoint, Reach
+from lb.tls.acme.session import open_session
 from lb.tls.acme.store import Store, Watch
 from lb.tls.acme.wanted import demand_wildcards, make_plan, possible_types
 from lb.tls.certificate import Certificate, TlsError, load_certificate
@@ -39,7 +40,6 @@ _MOST_MISSING = 1000
 _TICK = 0.5  # seconds between two looks at whether the store has changed
 _BREATH = 0.02  # seconds between two looks at least: a file's time is no finer than the system's own tick
 _RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
-_KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs later
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +85,7 @@ class _Certificates:
         self._channel.say_ready()
         try:
             if await self._prepare_store():
-                connector = aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE)
-                async with aiohttp.ClientSession(connector=connector, trust_env=True) as session:
+                async with open_session() as session:
                     await self._keep(session)
         finally:
             self._channel.close()

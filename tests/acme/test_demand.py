@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import aiohttp
 import pytest
 from aiohttp import web
 
 from lb.tls.acme.demand import Demand
 from lb.tls.acme.entry import Entry
 from lb.tls.acme.manager import AT_ONCE, Manager
+from lb.tls.acme.session import open_session
 from lb.tls.acme.wanted import Wanted
 from tests.acme.server import DAY
 from tests.acme.world import World
@@ -47,7 +47,7 @@ async def on_demand(world: World, endpoint: Endpoint) -> AsyncIterator[Manager]:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
-    async with aiohttp.ClientSession() as session, world.manager() as manager:
+    async with open_session() as session, world.manager() as manager:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/ask?key=1"
         manager._demand = Demand(session, url, {WILDCARD})
         manager._adopt_demanded()

@@ -8,14 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
-
 from lb.config.acme import Acme
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.held import Held, parse_held
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.reach import Reach
+from lb.tls.acme.session import open_session
 from lb.tls.acme.store import Store
 from lb.tls.acme.wanted import Plan, Wanted
 from tests.acme.server import FakeCa
@@ -83,7 +82,7 @@ class World:
     ) -> AsyncIterator[Manager]:
         """A front door's manager over the store, as after a start."""
         settings = acme or self.acme()
-        async with aiohttp.ClientSession() as session:
+        async with open_session() as session:
             clients = [self.client_class(session, server, self.now) for server in settings.servers]
             clock = Clock(self.now, self.sleep)
             types = settings.challenges or ("http-01", "tls-alpn-01")

@@ -163,14 +163,14 @@ class AcmeClient:
                 self._remember(response.headers)
                 return _answer(response, url, content)
         except aiohttp.ClientConnectorCertificateError as error:
-            said = f"{host_of(url)}: its certificate is not trusted: {_reason(error.certificate_error)}"
+            said = f"{host_of(url)}: its certificate is not trusted: {reason_of(error.certificate_error)}"
             if self._ssl is True:
                 said += "; a private CA's is named by ca_file; a wrong clock here can be the reason, too"
             raise AcmeError(Kind.UNREACHABLE, said, of_the_ca=True) from error
         except TimeoutError as error:
             raise AcmeError(Kind.UNREACHABLE, f"{host_of(url)} does not answer in time", of_the_ca=True) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            said = f"{host_of(url)} cannot be reached: {_reason(error)}"
+            said = f"{host_of(url)} cannot be reached: {reason_of(error)}"
             raise AcmeError(Kind.UNREACHABLE, said, of_the_ca=True) from error
 
     def _remember(self, headers: Mapping[str, str]) -> None:
@@ -234,7 +234,7 @@ def _problem(answer: Answer) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The shortest text that says why, on one line."""
     text = getattr(error, "strerror", None) or getattr(error, "verify_message", None) or str(error)
     return " ".join(str(text or type(error).__name__).split())

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import aiohttp
 
 from lb.config.names import is_label, is_possible
-from lb.tls.acme.client import host_of
+from lb.tls.acme.client import host_of, reason_of
 from lb.tls.acme.errors import AcmeError, Kind
 from lb.tls.certificate import wildcard_of
 from lb.tls.gate import Gate
@@ -43,7 +43,7 @@ class Demand:
             ) as response:
                 status = response.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            reason = str(error) or "no answer in time"
+            reason = "no answer in time" if isinstance(error, TimeoutError) else reason_of(error)
             raise AcmeError(Kind.HERE, f"{name}: {host_of(self._url)} cannot be asked: {reason}") from error
         if status >= 500:
             raise AcmeError(Kind.HERE, f"{name}: {host_of(self._url)} answers {status} when asked")
