@@ -2,15 +2,21 @@
 #   make run    the demo on http://localhost:8080 and https://localhost:8443
 #   make test   linters, types, tests
 #   make bench  the benchmarks
+#   make test-latest, make test-lowest   the tests with the newest and the oldest versions that pyproject.toml allows
+#   make audit  known weaknesses of the versions in constraints.txt, where a feed of advisories can be reached
+#   make constraints   writes constraints.txt with the newest versions
 #   make install PYTHON=python3.14   takes another Python than the first suitable one, when there is no .venv yet
 
 .DEFAULT_GOAL := install
-.PHONY: install run test bench clean
+.PHONY: install run test pytest test-latest test-lowest audit constraints bench clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# The versions that are installed, for building too; an empty file means the newest.
+CONSTRAINTS := constraints.txt
+PIP_INSTALL = PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --constraint $(CONSTRAINTS)
 
 # Suitable: new enough, and able to make an environment with pip in it.
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
@@ -18,7 +24,7 @@ FIND_PYTHON = $(firstword $(foreach one,python3 python3.14 python3.13 python3.12
 	$(one) -c '$(SUITABLE)' 2>/dev/null && echo $(one))))
 
 # What decides whether the installed lb is still the one in this tree; other .py files are used in place.
-SOURCES := pyproject.toml setup.py $(shell find lb -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') \
+SOURCES := $(CONSTRAINTS) pyproject.toml setup.py $(shell find lb -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') \
 	$(wildcard $(patsubst %.pxd,%.py,$(shell find lb -name '*.pxd')))
 
 ASKED := $(LB_REQUIRE_COMPILED)
@@ -34,14 +40,55 @@ install: $(VENV)/installed
 run: install
 	@exec $(BIN)/lb demo
 
-test: export LB_REQUIRE_COMPILED = $(or $(ASKED),$(if $(CI),1),$(COMPILES))
 test: $(VENV)/installed-for-tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+	@$(MAKE) pytest
+
+pytest: export LB_REQUIRE_COMPILED = $(or $(ASKED),$(if $(CI),1),$(COMPILES))
+pytest: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest -n 3
 	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 3 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
 		$(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py)
+
+# In a copy of the tree, with its own environment, so that what is compiled there stays there. Linters and types are
+# for the versions in constraints.txt alone: each release of them has further opinions.
+test-latest: build/empty.txt
+test-lowest: build/lowest.txt
+test-latest: VERSIONS = build/empty.txt
+test-lowest: VERSIONS = build/lowest.txt
+test-latest test-lowest: test-%:
+	rm -rf build/$*
+	mkdir -p build/$*
+	tar -c --exclude=./build --exclude=./.venv --exclude=./.git --exclude=./certs/local --exclude='*.so' --exclude=__pycache__ \
+		. | tar -x -C build/$*
+	cp $(VERSIONS) build/$*/versions.txt
+	@$(MAKE) -C build/$* pytest CONSTRAINTS=versions.txt
+
+build/empty.txt:
+	@mkdir -p build
+	@touch $@
+
+build/lowest.txt: pyproject.toml | build/uv/bin/uv
+	build/uv/bin/uv pip compile -q --no-annotate --no-header --python build/uv/bin/python --resolution lowest-direct --extra test \
+		pyproject.toml --output-file $@
+
+constraints: | build/uv/bin/uv
+	build/uv/bin/uv pip compile -q --no-annotate --upgrade --python build/uv/bin/python --extra test pyproject.toml \
+		--custom-compile-command "make constraints" --output-file constraints.txt
+
+# Exit status 0 where no feed can be reached: the report is what is missing then.
+audit: | build/pip-audit/bin/pip-audit
+	@rm -f build/audit.json
+	@build/pip-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \
+		--format json --output build/audit.json; found=$$?; \
+	test -s build/audit.json || { echo "No feed of advisories can be reached: nothing was audited." >&2; exit 0; }; \
+	exit $$found
+
+build/uv/bin/uv build/pip-audit/bin/pip-audit: build/%: | $(BIN)/python
+	@$(BIN)/python -m venv build/$(firstword $(subst /, ,$*))
+	@build/$(firstword $(subst /, ,$*))/bin/pip install -qq $(notdir $*)
 
 bench: install
 	$(BIN)/python -m benchmarks
@@ -61,11 +108,11 @@ $(BIN)/python:
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	@echo "installing lb into $(VENV); compiling takes a few minutes"
-	@$(PIP) install --editable .
+	@$(PIP_INSTALL) --editable .
 	@touch $@
 
 # At once where nothing is installed yet: each installation compiles.
 $(VENV)/installed-for-tests: $(SOURCES) | $(BIN)/python
 	@echo "installing lb and what its tests need into $(VENV); compiling takes a few minutes"
-	@$(PIP) install --editable '.[test]'
+	@$(PIP_INSTALL) --editable '.[test]'
 	@touch $(VENV)/installed $@
