@@ -89,25 +89,30 @@ class Peer(ABC):
         Raises PeerError.
         """
         directory.mkdir(parents=True, exist_ok=True)
-        http_port, https_port = free_ports(2)
-        launch = self.prepare(setup, directory, http_port, https_port)
-        output = directory / "output.log"
-        child = spawn((*under, *launch.command), core=PROXY_CORE, log=output, env=launch.env)
-        try:
-            for scheme, port in (("http", http_port), ("https", https_port)):
-                _wait_answering(self.name, child, scheme, port, output)
-            yield Target(child, http_port, https_port)
-        finally:
-            end(child)
+        with held_ports(2) as (http_port, https_port):
+            launch = self.prepare(setup, directory, http_port, https_port)
+            output = directory / "output.log"
+            child = spawn((*under, *launch.command), core=PROXY_CORE, log=output, env=launch.env)
+            try:
+                for scheme, port in (("http", http_port), ("https", https_port)):
+                    _wait_answering(self.name, child, scheme, port, output)
+                yield Target(child, http_port, https_port)
+            finally:
+                end(child)
 
 
-def free_ports(count: int) -> tuple[int, ...]:
-    """Ports on 127.0.0.1 that nobody listened on a moment ago, each a different one."""
+@contextmanager
+def held_ports(count: int) -> Iterator[tuple[int, ...]]:
+    """Ports of 127.0.0.1 that the system gives to nobody else until the block ends: bound, and not listened on.
+
+    A proxy that sets SO_REUSEADDR, as all do, can listen there nevertheless.
+    """
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
         for sock in sockets:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind(("127.0.0.1", 0))
-        return tuple(int(sock.getsockname()[1]) for sock in sockets)
+        yield tuple(int(sock.getsockname()[1]) for sock in sockets)
 
 
 def first_line(command: tuple[str, ...]) -> str:

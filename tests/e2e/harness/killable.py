@@ -31,8 +31,8 @@ class Killable:
     """The standard library's server on one port: GET is answered with 200, POST with 501. Use it in a `with`."""
 
     def __init__(self) -> None:
-        with reserve() as sock:
-            self._port: int = sock.getsockname()[1]
+        self._held = reserve()  # nobody else is given the port while it is down
+        self._port: int = self._held.getsockname()[1]
         self.address = f"127.0.0.1:{self._port}"
         self.start()
 
@@ -63,3 +63,4 @@ class Killable:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.kill()
+        self._held.close()

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import trustme
 
+from tests.e2e.harness.ports import accepts, held_ports, unused_udp_port, with_another_try
 from tests.e2e.harness.waiting import wait_for
 
+_QUESTION = b"lb\1\0\0\1\0\0\0\0\0\0\7example\0\0\1\0\1"  # the address of "example" (RFC 1035 section 4.1)
 _PROGRAMS = ("pebble", "pebble-challtestsrv")
 
 
@@ -58,14 +60,6 @@ def is_missing() -> list[str]:
     return missing
 
 
-def free_port(kind: int = socket.SOCK_STREAM) -> int:
-    """A port that nobody had a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running_pebble(
     directory: Path, *, nonce_rejects: int = 20, binding: tuple[str, str] | None = None
@@ -79,44 +73,64 @@ def running_pebble(
     authority.cert_pem.write_to_path(ca_file)
     leaf.cert_chain_pems[0].write_to_path(cert)
     leaf.private_key_pem.write_to_path(key)
-    dns, dns_management = free_port(socket.SOCK_DGRAM), free_port()
-    port, management, http, tls = (free_port() for _ in range(4))
-    config = directory / "pebble.json"
-    settings = {
-        "listenAddress": f"127.0.0.1:{port}",
-        "managementListenAddress": f"127.0.0.1:{management}",
-        "certificate": str(cert),
-        "privateKey": str(key),
-        "httpPort": http,
-        "tlsPort": tls,
-        "ocspResponderURL": "",
-        "externalAccountBindingRequired": binding is not None,
-        "externalAccountMACKeys": dict([binding] if binding else ()),
-    }
-    config.write_text(json.dumps({"pebble": settings}))
-    off = ("-http01", "", "-https01", "", "-tlsalpn01", "")
-    servers = ("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{dns_management}", "-defaultIPv6", "")
-    log = directory / "pebble.log"
-    environ = os.environ | {
-        "PEBBLE_VA_NOSLEEP": "1",
-        "PEBBLE_WFE_NONCEREJECT": str(nonce_rejects),
-        "PEBBLE_AUTHZREUSE": "0",
-    }
-    with (
-        server_process(("pebble-challtestsrv", *off, *servers), directory / "dns.log", os.environ),
-        server_process(("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, environ),
-    ):
-        pebble = Pebble(
-            f"https://127.0.0.1:{port}/dir",
-            ca_file,
-            http,
-            tls,
-            f"https://127.0.0.1:{management}",
-            f"http://127.0.0.1:{dns_management}",
-            log,
-        )
-        wait_for(lambda: accepts(port) and accepts(management) and accepts(dns_management), "pebble to listen")
-        yield pebble
+    with held_ports(4) as ports, with_another_try(lambda: _names(directory)) as (dns, dns_management):
+        port, management, http, tls = ports
+        config = directory / "pebble.json"
+        settings = {
+            "listenAddress": f"127.0.0.1:{port}",
+            "managementListenAddress": f"127.0.0.1:{management}",
+            "certificate": str(cert),
+            "privateKey": str(key),
+            "httpPort": http,
+            "tlsPort": tls,
+            "ocspResponderURL": "",
+            "externalAccountBindingRequired": binding is not None,
+            "externalAccountMACKeys": dict([binding] if binding else ()),
+        }
+        config.write_text(json.dumps({"pebble": settings}))
+        log = directory / "pebble.log"
+        environ = os.environ | {
+            "PEBBLE_VA_NOSLEEP": "1",
+            "PEBBLE_WFE_NONCEREJECT": str(nonce_rejects),
+            "PEBBLE_AUTHZREUSE": "0",
+        }
+        with server_process(
+            ("pebble", "-config", str(config), "-dnsserver", f"127.0.0.1:{dns}", "-strict"), log, environ
+        ):
+            pebble = Pebble(
+                f"https://127.0.0.1:{port}/dir",
+                ca_file,
+                http,
+                tls,
+                f"https://127.0.0.1:{management}",
+                f"http://127.0.0.1:{dns_management}",
+                log,
+            )
+            wait_for(lambda: accepts(port) and accepts(management), "pebble to listen")
+            yield pebble
+
+
+@contextmanager
+def _names(directory: Path) -> Iterator[tuple[int, int]]:
+    """A name server for which every name is this machine: its port and that of its management."""
+    dns = unused_udp_port()
+    with held_ports(1) as (management,):
+        off = ("-http01", "", "-https01", "", "-tlsalpn01", "", "-defaultIPv6", "")
+        at = ("-dns01", f"127.0.0.1:{dns}", "-management", f"127.0.0.1:{management}")
+        with server_process(("pebble-challtestsrv", *off, *at), directory / "dns.log", os.environ):
+            wait_for(lambda: accepts(management) and _knows_a_name(dns), "the name server to answer", 5)
+            yield dns, management
+
+
+def _knows_a_name(port: int) -> bool:
+    with socket.socket(type=socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.5)
+        asking.connect(("127.0.0.1", port))
+        try:
+            asking.send(_QUESTION)
+            return asking.recv(512)[:2] == _QUESTION[:2]
+        except OSError:
+            return False
 
 
 @contextmanager
@@ -135,8 +149,3 @@ def server_process(command: Sequence[str | Path], log: Path, environ: Mapping[st
                 process.wait(5)
             process.kill()
             process.wait()
-
-
-def accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0

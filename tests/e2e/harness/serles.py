@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.e2e.harness.pebble import accepts, free_port, server_process
+from tests.e2e.harness.pebble import server_process
+from tests.e2e.harness.ports import accepts, held_ports
 from tests.e2e.harness.waiting import wait_for
 
 _APP = Path(__file__).parents[1] / "apps"
@@ -48,11 +49,12 @@ def running_serles(directory: Path) -> Iterator[Serles]:
         "backend = serles_ca:Backend\n"
         "subjectNameTemplate = CN={SAN[0]}\n"
     )
-    port, http, root = free_port(), free_port(), directory / "root.pem"
-    environ = {name: text for name, text in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
-    environ |= {"CONFIG": str(config), "HTTP_PORT": str(http), "ROOT_FILE": str(root)}
-    gunicorn = Path(shutil.which("serles") or "").parent / "gunicorn"
-    command = (gunicorn, "--threads", "8", "--bind", f"127.0.0.1:{port}", "--chdir", _APP, "serles:create_app()")
-    with server_process(command, directory / "serles.log", environ):
-        wait_for(lambda: accepts(port) and root.exists(), "serles to listen", 30)
-        yield Serles(f"http://127.0.0.1:{port}/directory", http, root)
+    root = directory / "root.pem"
+    with held_ports(2) as (port, http):
+        environ = {name: text for name, text in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+        environ |= {"CONFIG": str(config), "HTTP_PORT": str(http), "ROOT_FILE": str(root)}
+        gunicorn = Path(shutil.which("serles") or "").parent / "gunicorn"
+        command = (gunicorn, "--threads", "8", "--bind", f"127.0.0.1:{port}", "--chdir", _APP, "serles:create_app()")
+        with server_process(command, directory / "serles.log", environ):
+            wait_for(lambda: accepts(port) and root.exists(), "serles to listen", 30)
+            yield Serles(f"http://127.0.0.1:{port}/directory", http, root)

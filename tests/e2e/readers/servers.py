@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.harness.door import command_environment
-from tests.e2e.harness.instance import reserve
+from tests.e2e.harness.ports import accepts, held_ports
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 
 _PYTHON = sys.executable
@@ -80,12 +79,11 @@ def readers(directory: Path) -> Iterator[dict[str, int]]:
                 if os.environ.get("CI"):
                     pytest.fail(f"not installed: {command[0]}")
                 continue
-            with reserve() as sock:
-                ports[name] = sock.getsockname()[1]
+            (ports[name],) = stack.enter_context(held_ports(1))
             _configure(name, directory, ports[name], ports["aiohttp"])
             stack.enter_context(_running(name, command, directory, ports[name]))
         for name, port in ports.items():
-            wait_for(lambda port=port: _accepts(port), name, 30)  # type: ignore[misc]
+            wait_for(lambda port=port: accepts(port), name, 30)  # type: ignore[misc]
         yield ports
 
 
@@ -114,8 +112,3 @@ def _running(name: str, command: tuple[str, ...], directory: Path, port: int) ->
             process.wait(PATIENCE)
         process.kill()
         process.wait()
-
-
-def _accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
