@@ -41,6 +41,7 @@ ONLY_IN = {
         "control/certificates.py",
         "tls/acme/client.py",
         "tls/acme/demand.py",
+        "tls/acme/session.py",
         "cli/demo_app.py",
         "cli/bench_client.py",
     ),

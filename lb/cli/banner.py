@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
-from lb.cli.build import fallbacks
+from lb.cli.fallbacks import warnings
 from lb.config.model import App, Config
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.control.service import Service
@@ -62,5 +62,5 @@ def _domains(name: str, app: App, shared_domain: str | None) -> Iterator[tuple[s
 
 
 def _notes(info: Mapping[str, str]) -> Iterator[str]:
-    for text in fallbacks(info):
-        yield click.style(f"note: running without {text}", fg="yellow")
+    for text in warnings(info):
+        yield click.style(f"note: {text}", fg="yellow")

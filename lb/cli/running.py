@@ -15,8 +15,9 @@ from typing import NoReturn
 import click
 
 from lb.cli.banner import banner
-from lb.cli.build import describe_build, fallbacks
+from lb.cli.build import describe_build
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
+from lb.cli.fallbacks import fallbacks
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.errors import StartError

@@ -12,6 +12,7 @@ import click
 
 from lb.cli.asking import ask, file_argument
 from lb.cli.exits import FAILED, fail
+from lb.cli.fallbacks import warnings
 from lb.control.words import duration
 
 _PATIENCE = 10.0  # seconds
@@ -40,6 +41,8 @@ def describe(answer: dict[str, Any], now: float) -> Iterator[str]:
     build = f"lb {answer['version']}, {answer['engine']} engine"
     state = click.style(answer["state"], bold=True)
     yield f"{state} for {duration(answer['uptime'])} (process {answer['supervisor']}, {build})"
+    for text in warnings(answer):
+        yield click.style(f"warning: {text}", fg="yellow")
     for url in answer["listeners"]:
         yield f"listening on {url}"
     yield "workers"

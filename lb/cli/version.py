@@ -5,10 +5,14 @@ from __future__ import annotations
 import click
 
 from lb.cli.build import describe_build
+from lb.cli.fallbacks import warnings
 
 
 @click.command()
 def version() -> None:
     """Say the version, and the engine, event loop, TLS library and Python that it runs on."""
-    for name, value in describe_build().items():
-        click.echo(f"{name:<10} {value}")
+    build = describe_build()
+    for name, value in build.items():
+        click.echo(f"{name:<14} {value}")
+    for text in warnings(build):
+        click.echo(click.style(f"warning: {text}", fg="yellow"), err=True)

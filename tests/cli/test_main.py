@@ -81,11 +81,19 @@ def test_a_missing_file_is_exit_code_78(tmp_path: Path) -> None:  # spec: R5
 def test_version_says_what_it_runs_on() -> None:
     code, output = invoke("version")
     assert code == 0
-    values = dict(line.split(maxsplit=1) for line in output.splitlines())
+    values = dict(line.split(maxsplit=1) for line in output.splitlines() if not line.startswith("warning: "))
     assert values["version"] == __version__
     assert values["engine"] in ("compiled", "python")
     assert values["python"].endswith(".".join(map(str, sys.version_info[:3])))
-    assert set(values) == {"version", "engine", "loop", "transport", "tls", "python", "openssl"}
+    assert set(values) == {"version", "engine", "loop", "transport", "tls", "python", "openssl", "openssl_access"}
+    assert values["openssl_access"] == "full"
+
+
+def test_version_warns_of_an_openssl_that_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lb.cli.build.reach", lambda: None)
+    code, output = invoke("version")
+    assert code == 0
+    assert "warning: this Python's OpenSSL cannot be reached: the keys of session tickets stay the same" in output
 
 
 def test_a_fallback_is_an_error_where_the_compiled_engine_is_required(monkeypatch: pytest.MonkeyPatch) -> None:

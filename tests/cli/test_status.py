@@ -47,6 +47,16 @@ def test_in_words() -> None:
     ]
 
 
+def test_what_is_less_than_it_could_be() -> None:
+    lesser = {"engine": "python", "loop": "asyncio", "openssl_access": "none"}
+    lines = list(describe({**ANSWER, **lesser}, 1120.0))
+    assert [line.partition(": ")[2].partition(":")[0] for line in lines if "warning" in line] == [
+        "running without the compiled engine",
+        "running without uvloop",
+        "this Python's OpenSSL cannot be reached",
+    ]
+
+
 def test_instances_that_get_no_requests() -> None:
     def one(state: str, address: str | None = None, error: str | None = None) -> dict[str, object]:
         return {"state": state, "address": address, "since": 1000, "error": error}
