@@ -65,7 +65,7 @@ def _url(text: str, noun: str, *, anywhere: bool = False) -> str:
         raise BadValueError(f"{quoted(text)} is not {noun}")
     if parts.scheme == "http" and not anywhere and not _is_here(host):
         raise BadValueError(f"{quoted(text)} is not safe to ask", f"write https://{text.partition('://')[2]}")
-    return text
+    return str(text)
 
 
 def _is_here(host: str) -> bool:

@@ -17,8 +17,9 @@ from lb.config.choices import all_of, any_of, nearest
 from lb.config.foreign import FOREIGN_KEYS
 from lb.config.model import Config
 from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
+from lb.config.redaction import shows
 from lb.config.tree import Blank
-from lb.config.units import BadValueError, Plain, describe
+from lb.config.units import BadValueError, Expanded, Plain, describe
 
 _LIKE_ENOUGH_ELSEWHERE = 0.9  # a key is looked for in other sections only when it is nearly spelled like one there
 
@@ -41,9 +42,19 @@ def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
     if path[-1:] == ("[key]",):
         message, hint = _bad_value(error)
         return origin.key_problem(path[:-1], message, hint)
-    message, hint = _bad_value(error)
+    message, hint = _without_variables(value, *_bad_value(error))
     name = origin.name(path)
     return origin.problem(path, f"{name}: {message}" if name else message, hint)
+
+
+def _without_variables(value: object, message: str, hint: str) -> tuple[str, str]:
+    """The same words where they tell nothing of what a variable holds, else others."""
+    if not isinstance(value, Expanded):
+        return message, hint
+    message = message.replace(quoted(value.strip()), quoted(value))
+    if shows(message.replace(value.written, ""), value):
+        message = f"the value of {quoted(value)} is not possible here"
+    return message, "look at what the variable holds" if shows(hint, value) else hint
 
 
 def _about_empty(path: KeyPath, origin: Origin) -> str:

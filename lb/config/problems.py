@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lb.config.redaction import Redaction
+
 # Where YAML ends a line; str.splitlines() knows more breaks than YAML does.
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _WIDEST = 120  # columns of a line that are shown around the offending text
@@ -82,6 +84,7 @@ class Source:
     name: str
     lines: tuple[str, ...]
     numbered: bool = True
+    redaction: Redaction = field(default_factory=Redaction, compare=False)
 
     @classmethod
     def of(cls, name: str, text: str) -> Source:
@@ -99,8 +102,9 @@ class Source:
 
     def problem(self, span: Span, message: str, hint: str = "", level: Level = "error") -> Problem:
         line, column = (span.line + 1, span.column + 1) if self.numbered else (0, 0)
-        picture = _picture(self.line(span.line), span)
-        return Problem(printable(self.name), line, column, printable(message), picture, printable(hint), level)
+        picture = _picture(self.redaction.line(self.lines, span.line), span)
+        message, hint = (printable(self.redaction.text(text)) for text in (message, hint))
+        return Problem(printable(self.name), line, column, message, picture, hint, level)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +147,8 @@ class Origin:
 
 
 def quoted(value: object) -> str:
-    """`value` in double quotes for a message, not endless."""
-    text = str(value)
+    """`value` in double quotes for a message, not endless; one that a variable holds as the file has it: `${NAME}`."""
+    text = str(getattr(value, "written", value))
     return f'"{text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"}"'
 
 

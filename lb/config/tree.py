@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from lb.config.problems import KeyPath, Origin, Place, Problem, Source, Span, quoted
-from lb.config.units import Plain
+from lb.config.units import Expanded, Plain
 from lb.config.variables import expand, has_reference
 
 DEEPEST = 20  # levels, aliases followed; the file's own keys need six
@@ -115,8 +115,8 @@ class Reader:
             self._report(Span(node.span.line, column, column + len(written)), message, hint)
 
         # Quotes around a variable only keep YAML from reading its braces: what comes out of it counts as unquoted.
-        text = expand(node.text, self._environ, report)
-        return Blank.REPORTED if text is None else Plain(text)
+        text = expand(node.text, self._environ, report, self.origin.source.redaction.learn)
+        return Blank.REPORTED if text is None else Expanded.of(text, node.text)
 
     def _report(self, span: Span, message: str, hint: str = "") -> None:
         self.problems.append(self.origin.source.problem(span, message, hint))

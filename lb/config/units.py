@@ -52,6 +52,18 @@ class Plain(str):
     __slots__ = ()
 
 
+class Expanded(Plain):
+    """What came out of variables; `written` is what stands in the file: messages show nothing else."""
+
+    written: str
+
+    @classmethod
+    def of(cls, text: str, written: str) -> Expanded:
+        expanded = cls(text)
+        expanded.written = written
+        return expanded
+
+
 class BadValueError(ValueError):
     """A value that cannot be what its key asks for: `message` for an operator, `hint` for how to mend it."""
 

@@ -17,6 +17,7 @@ _REFERENCE = re.compile(
     r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|\$\{(?P<rest>[^}]*)\}?"
 )
 
+Learn = Callable[[str, str], None]  # a variable's name and its value
 Report = Callable[[str, str, str], None]  # the reference as written, message, hint
 
 
@@ -24,8 +25,11 @@ def has_reference(text: str) -> bool:
     return "${" in text
 
 
-def expand(text: str, environ: Mapping[str, str], report: Report) -> str | None:
-    """`text` with its references replaced; None when one cannot be, each such one told to `report`."""
+def expand(text: str, environ: Mapping[str, str], report: Report, learn: Learn) -> str | None:
+    """`text` with its references replaced; None when one cannot be, each such one told to `report`.
+
+    `learn` is told what each variable holds.
+    """
     failed = False
 
     def value_of(found: re.Match[str]) -> str:
@@ -47,6 +51,8 @@ def expand(text: str, environ: Mapping[str, str], report: Report) -> str | None:
         if value is None and default is None:
             failed = True
             report(written, f"the environment variable {name} is not set", _hint(name, environ))
+        if value:
+            learn(name, value)
         return value or default or ""
 
     expanded = _REFERENCE.sub(value_of, text)

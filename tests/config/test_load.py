@@ -390,4 +390,4 @@ class TestOneAppWithoutAFile:
 def test_a_variable_with_bytes_that_are_no_text_is_refused_like_any_other(key: str) -> None:
     # spec: R1; os.environ has such bytes as lone surrogates
     (problem,) = refused(SMALL.format(f'{key}: "${{ODD}}"').encode(), MappingProxyType({"ODD": "a\udcff"}))
-    assert '"a\N{REPLACEMENT CHARACTER}"' in problem.message
+    assert '"${ODD}"' in problem.message
