@@ -34,6 +34,7 @@ from lb.errors import ProxyError
 from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
 from lb.http.head import Limits, RequestHead, ResponseHead, origin_form, strip_request, strip_response
 from lb.http.known import Known
+from lb.http.lenient import mend_head
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
@@ -90,6 +91,22 @@ def _read_request(data: bytes | bytearray, start: int, end: int, limits: Limits)
 
 
 def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits) -> ResponseHead | None:
+    try:
+        return _read_strictly(data, start, end, limits)
+    except ProxyError as error:
+        return _mend(bytes(data[start : start + limits.total + 1]), limits, error)
+
+
+def _mend(data: bytes, limits: Limits, error: ProxyError) -> ResponseHead | None:
+    """The head that `data` begins with, read leniently; `error` is what is wrong with it."""
+    mended = mend_head(data, limits.total, error)
+    head = _read_strictly(mended.text, 0, mended.text.find(b"\r\n\r\n"), limits)
+    if head is not None:
+        head.length = mended.length
+    return head
+
+
+def _read_strictly(data: bytes | bytearray, start: int, end: int, limits: Limits) -> ResponseHead | None:
     found = _whole(_whole_response, data, start, end, limits)
     if found is None:
         return _response_by_lines(bytes(data[start : start + limits.line + limits.total + 4]), limits)
@@ -274,9 +291,13 @@ def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
     _check_framing(head, seen.hosts)
     if head.minor == 0 and seen.hosts == 0:
         head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+    if seen.padded:
+        head.kept += b"Content-Length: %d\r\n" % head.body_length
+    if seen.chain:
+        head.forwarded_for = b", ".join(seen.chain)
     head.keep_alive = seen.keeps_alive()
-    if not seen.upgrade or head.minor == 0:
-        head.upgrade = None
+    if head.minor == 1:
+        head.upgrade = seen.upgrades()
     if seen.nominated:
         strip_request(head, b",".join(seen.nominated))
     if not head.target.startswith(b"/"):
@@ -284,6 +305,8 @@ def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
             origin_form(head)
         elif head.method != b"OPTIONS":
             raise _bad("the request target * is for OPTIONS only")
+    if head.minor == 1 and not head.host:
+        raise _bad("Host is empty")
 
 
 def _check_framing(head: RequestHead, hosts: int) -> None:
@@ -314,8 +337,7 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
     if head.chunked and head.minor == 0:
         raise _garbled("Transfer-Encoding in an HTTP/1.0 response")
     head.keep_alive = seen.keeps_alive()
-    if not seen.upgrade:
-        head.upgrade = None
+    head.upgrade = seen.upgrades()
     if seen.nominated:
         strip_response(head, b",".join(seen.nominated))
     return head
