@@ -7,13 +7,18 @@ mended: mending it here does not mend it there. Refused are (sections of RFC 911
 - a name that is not a token, or anything between it and its colon (5.1: `Content-Length :` is a length to some);
 - a line that begins with a blank (5.2, obs-fold), and control characters in a value (RFC 9110 5.5);
 - two lengths (6.3): Content-Length twice, even the same; Content-Length beside Transfer-Encoding (CL.TE, TE.CL);
-- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing (CVE-2023-40225), or has over 18 digits;
+- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing (CVE-2023-40225), or has over 18 digits; one
+  with leading zeros goes on without them;
 - a Transfer-Encoding but the one word chunked, once (6.1; CVE-2019-18277, CVE-2022-32213), or in HTTP/1.0;
-- no Host or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas, percent-encoding, a path;
+- no Host, an empty one or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas,
+  percent-encoding, a path;
 - a target with blanks, control characters or `#` (3.2), or in absolute form with another authority than Host (3.2.2);
 - CONNECT: its answer has no body whatever its fields say (RFC 9110 9.3.6);
 - an expectation other than 100-continue, or two (RFC 9110 10.1.1); versions other than 1.0 and 1.1;
 - what is longer than `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
+
+An instance's head that is refused is rewritten, where RFC 9112 lets a recipient do that and nothing is in doubt, and
+read again (`lenient`).
 
 Passed over, four times at most, is an empty line before a request line (2.2). Left out of what goes on are hop-by-hop
 fields and those that Connection names (RFC 9110 7.6.1), whatever says who the client is (H3), spelt with `_` too
