@@ -11,9 +11,12 @@ cdef class Body:
     cdef public bytes trailers
     cdef public object limits
     cdef readonly Py_ssize_t at, used
-    cdef int state, digits
+    cdef readonly bint lenient
+    cdef int state, digits, extension
     cdef Py_ssize_t extensions
     cdef object section
     cdef Py_ssize_t read(self, char* data, Py_ssize_t size) except -1
     cdef Py_ssize_t _chunks(self, char* data, Py_ssize_t size) except -1
+    cdef int _extend(self, unsigned char byte) except -1
+    cdef int _count_extension(self) except -1
     cdef Py_ssize_t _trailer(self, char* p, char* end) except -1

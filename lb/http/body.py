@@ -1,22 +1,32 @@
 """Where a message's body ends, and what in its bytes is payload (RFC 9112 sections 6 and 7).
 
 A `Body` is fed what has been read and says how much of it belongs to the message. Chunked bodies are taken apart
-strictly: sizes are hex digits and nothing else, lines end with CR LF, extensions are dropped and their sum is
-bounded, trailers are field lines within the limits of heads. This file knows neither who sent the body nor where it
-goes; errors are named as a client's, and whoever reads an instance's body renames them. Its compiled twin is
-`body.pyx`.
+strictly: sizes are hex digits and nothing else, lines end with CR LF, extensions are what RFC 9112 7.1.1 says, are
+dropped and their sum is bounded, trailers are field lines within the limits of heads.
+
+Those of instances are read as leniently as can be done without doubt about what is meant (`lenient`, F7): sizes may
+have any number of zeros before them and blanks behind them, extensions may be anything without control characters, and
+each chunk may have so much of these; trailers may be folded, and have blanks before their colons. Lines end with CR LF
+there, too: that RFC 9112 2.2 lets a recipient take LF is for heads.
+
+This file knows neither who sent the body nor where it goes; errors are named as a client's, and whoever reads an
+instance's body renames them. Its compiled twin is `body.pyx`.
 """
 
 from __future__ import annotations
 
 from lb.errors import ProxyError
+from lb.http.chunk_extensions import AFTER_SIZE, BAD, CONTROL, END, STEPS, of_instance, of_request
 from lb.http.head import Limits, trailer_fields
+from lb.http.lenient import unfolded_section
 
 NONE, LENGTH, CHUNKED, CLOSE = range(4)
 
 _SIZE, _EXTENSION, _SIZE_LF, _DATA, _DATA_CR, _DATA_LF, _TRAILER = range(7)
 _HEX = {byte: int(chr(byte), 16) for byte in b"0123456789abcdefABCDEF"}
-_EXTENSIONS = 4096  # bytes of chunk extensions a message may cost us (CVE-2023-39326)
+_DIGITS = 15  # of a chunk's size
+# Bytes of chunk extensions that a request may cost us, or a chunk of a response (CVE-2023-39326).
+_EXTENSIONS = 4096
 _UNBOUNDED = 2**63 - 1
 
 
@@ -25,11 +35,12 @@ class Body:
 
     `kind` is how its end is told; `left` the bytes still to come (of the body, or of the chunk); `total` the payload
     so far, which may not pass `cap` (-1: unbounded); `done` that the end was seen; `trailers` the trailer lines that
-    may go on.
+    may go on. `lenient` is for what instances send.
     """
 
     __slots__ = (
         "_digits",
+        "_extension",
         "_extensions",
         "_section",
         "_state",
@@ -37,12 +48,13 @@ class Body:
         "done",
         "kind",
         "left",
+        "lenient",
         "limits",
         "total",
         "trailers",
     )
 
-    def __init__(self, kind: int, length: int, cap: int, limits: Limits) -> None:
+    def __init__(self, kind: int, length: int, cap: int, limits: Limits, lenient: bool = False) -> None:
         self.kind = kind
         self.left = length
         self.cap = cap if cap >= 0 else _UNBOUNDED
@@ -51,9 +63,11 @@ class Body:
         self.trailers: bytes | None = None
         if kind == CHUNKED:
             self.limits = limits
+            self.lenient = lenient
             self._state = _SIZE
             self._digits = 0
             self._extensions = 0
+            self._extension = 0  # where in its grammar
             self._section: bytearray | None = None
 
     def feed(self, data: bytes | bytearray, at: int = 0) -> tuple[bytes, int]:
@@ -107,14 +121,10 @@ class Body:
                 raise _bad("a chunk size does not end with CR LF")
             self._state = _DATA if self.left else _TRAILER
             self._digits = 0
+            if self.lenient:
+                self._extensions = 0
         elif state == _EXTENSION:
-            self._extensions += 1
-            if self._extensions > _EXTENSIONS:
-                raise _bad("the chunk extensions are too long")
-            if byte == 0x0D:
-                self._state = _SIZE_LF
-            elif (byte < 0x20 and byte != 0x09) or byte == 0x7F:
-                raise _bad("a chunk extension has a control character")
+            self._extend(byte)
         elif byte != (0x0D if state == _DATA_CR else 0x0A):
             raise _bad("a chunk is longer than its size")
         else:
@@ -123,14 +133,42 @@ class Body:
     def _size(self, byte: int) -> None:
         digit = _HEX.get(byte)
         if digit is not None:
+            if self.lenient and self.left == 0:
+                self._count_extension()
+                self._digits = 0
             self._digits += 1
-            if self._digits > 15:
+            if self._digits > _DIGITS:
                 raise _bad("a chunk size has too many digits")
             self.left = self.left * 16 + digit
-        elif self._digits == 0 or byte not in b"\r;":
+        elif self._digits == 0:
             raise _bad("a chunk size is not a number")
+        elif byte == 0x0D:
+            self._state = _SIZE_LF
+        elif byte == 0x3B:
+            self._state = _EXTENSION
+            self._extension = of_instance if self.lenient else of_request
+        elif self.lenient and byte in b" \t":
+            self._state = _EXTENSION
+            self._extension = AFTER_SIZE
         else:
-            self._state = _SIZE_LF if byte == 0x0D else _EXTENSION
+            raise _bad("a chunk size is not a number")
+
+    def _extend(self, byte: int) -> None:
+        self._count_extension()
+        step = STEPS[self._extension * 256 + byte]
+        if step == END:
+            self._state = _SIZE_LF
+        elif step == CONTROL:
+            raise _bad("a chunk extension has a control character")
+        elif step == BAD:
+            raise _bad("what follows a chunk size is not a chunk extension")
+        else:
+            self._extension = step
+
+    def _count_extension(self) -> None:
+        self._extensions += 1
+        if self._extensions > _EXTENSIONS:
+            raise _bad("the chunk extensions are too long")
 
     def _trailer(self, data: bytes | bytearray, at: int) -> int:
         """Collect lines up to the empty one, which ends the message; the number of bytes taken."""
@@ -142,7 +180,8 @@ class Body:
             self._section += data[at:end]
             at = end
             if self._section == b"\r\n" or self._section.endswith(b"\n\r\n"):
-                self.trailers = trailer_fields(bytes(self._section[:-2]), self.limits)
+                section = bytes(self._section[:-2])
+                self.trailers = trailer_fields(unfolded_section(section) if self.lenient else section, self.limits)
                 self.done = True
             elif data[end - 1] == 0x0A and not self._section.endswith(b"\r\n"):
                 raise _bad("a line does not end with CR LF")

@@ -4,11 +4,13 @@
 Chunks are taken apart in place: what is payload is moved together, so that what follows sees one span. Knows no socket.
 """
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from libc.string cimport memchr, memmove
 
 from lb.errors import ProxyError
+from lb.http import chunk_extensions
 from lb.http.head import trailer_fields
+from lb.http.lenient import unfolded_section
 
 cdef enum:
     SIZE = 0          # at the first digit of a chunk's size, or within the digits
@@ -19,8 +21,17 @@ cdef enum:
     DATA_LF = 5
     TRAILER = 6       # at the begin of a trailer line, or of the empty one
 
-cdef Py_ssize_t EXTENSIONS = 4096  # bytes of chunk extensions a message may cost us (CVE-2023-39326)
+cdef Py_ssize_t EXTENSIONS = 4096  # bytes of chunk extensions a request may cost us, or a chunk of a response (CVE-2023-39326)
 cdef Py_ssize_t UNBOUNDED = 0x7FFFFFFFFFFFFFFF
+
+cdef bytes _steps = chunk_extensions.STEPS
+cdef const unsigned char* STEPS = <const unsigned char*>PyBytes_AS_STRING(_steps)
+cdef int END = chunk_extensions.END
+cdef int CONTROL = chunk_extensions.CONTROL
+cdef int BAD = chunk_extensions.BAD
+cdef int OF_REQUEST = chunk_extensions.of_request
+cdef int OF_INSTANCE = chunk_extensions.of_instance
+cdef int AFTER_SIZE = chunk_extensions.AFTER_SIZE
 
 cdef inline int hex_digit(char c) noexcept:
     if c'0' <= c <= c'9':
@@ -37,11 +48,12 @@ cdef object _bad(str detail):
 
 
 cdef class Body:
-    def __init__(self, int kind, Py_ssize_t length, Py_ssize_t cap, limits):
+    def __init__(self, int kind, Py_ssize_t length, Py_ssize_t cap, limits, bint lenient=False):
         self.kind = kind
         self.left = length
         self.cap = cap if cap >= 0 else UNBOUNDED
         self.limits = limits
+        self.lenient = lenient
         self.done = kind == NONE or (kind == LENGTH and length == 0)
 
     cdef Py_ssize_t read(self, char* data, Py_ssize_t size) except -1:
@@ -91,6 +103,9 @@ cdef class Body:
             elif self.state == SIZE:
                 digit = hex_digit(p[0])
                 if digit >= 0:
+                    if self.left == 0 and self.lenient:
+                        self._count_extension()
+                        self.digits = 0
                     self.digits += 1
                     if self.digits > 15:
                         raise _bad("a chunk size has too many digits")
@@ -101,6 +116,10 @@ cdef class Body:
                     self.state = SIZE_LF
                 elif p[0] == c';':
                     self.state = EXTENSION
+                    self.extension = OF_INSTANCE if self.lenient else OF_REQUEST
+                elif self.lenient and (p[0] == c' ' or p[0] == 9):
+                    self.state = EXTENSION
+                    self.extension = AFTER_SIZE
                 else:
                     raise _bad("a chunk size is not a number")
                 p += 1
@@ -113,6 +132,8 @@ cdef class Body:
                 else:
                     self.state = DATA
                 self.digits = 0
+                if self.lenient:
+                    self.extensions = 0
             elif self.state == DATA_CR:
                 if p[0] != 13:
                     raise _bad("a chunk is longer than its size")
@@ -125,13 +146,7 @@ cdef class Body:
                 self.left = 0
                 self.state = SIZE
             elif self.state == EXTENSION:
-                self.extensions += 1
-                if self.extensions > EXTENSIONS:
-                    raise _bad("the chunk extensions are too long")
-                if p[0] == 13:
-                    self.state = SIZE_LF
-                elif (p[0] >= 0 and p[0] < 32 and p[0] != 9) or p[0] == 127:
-                    raise _bad("a chunk extension has a control character")
+                self._extend(<unsigned char>p[0])
                 p += 1
             else:
                 p += self._trailer(p, end)
@@ -142,6 +157,26 @@ cdef class Body:
             return 0
         self.at = first - data
         return out - first
+
+    cdef int _extend(self, unsigned char byte) except -1:
+        cdef int step
+        self._count_extension()
+        step = STEPS[self.extension * 256 + byte]
+        if step == END:
+            self.state = SIZE_LF
+        elif step == CONTROL:
+            raise _bad("a chunk extension has a control character")
+        elif step == BAD:
+            raise _bad("what follows a chunk size is not a chunk extension")
+        else:
+            self.extension = step
+        return 0
+
+    cdef int _count_extension(self) except -1:
+        self.extensions += 1
+        if self.extensions > EXTENSIONS:
+            raise _bad("the chunk extensions are too long")
+        return 0
 
     cdef Py_ssize_t _trailer(self, char* p, char* end) except -1:
         # Collects lines up to the empty one, which ends the message.
@@ -158,7 +193,8 @@ cdef class Body:
                 self.section += PyBytes_FromStringAndSize(p, nl + 1 - p)
                 p = nl + 1
                 if self.section == b"\r\n" or self.section.endswith(b"\n\r\n"):
-                    self.trailers = trailer_fields(bytes(self.section[: len(self.section) - 2]), self.limits)
+                    section = bytes(self.section[: len(self.section) - 2])
+                    self.trailers = trailer_fields(unfolded_section(section) if self.lenient else section, self.limits)
                     self.section = None
                     self.done = True
                     break

@@ -27,22 +27,29 @@ def cookie_value(kept: bytes, name: bytes) -> bytes | None:
 
 def without_cookie(kept: bytes, name: bytes) -> bytes:
     """A request's fields without the cookies of this name; the others stay as they are written."""
-    for start, end in reversed(list(_fields(kept, b"cookie"))):
+    pieces = []
+    at = 0
+    for start, end in _fields(kept, b"cookie"):
         pairs = kept[start:end].split(b";")
         others = b";".join(pair for pair in pairs if not _is_called(pair, name)).strip(b" \t")
         if not others:
-            kept = kept[: start - len(b"cookie:")] + kept[end + 2 :]
+            pieces.append(kept[at : start - len(b"cookie:")])
+            at = end + 2
         elif others != kept[start:end].strip(b" \t"):
-            kept = kept[:start] + b" " + others + kept[end:]
-    return kept
+            pieces += (kept[at:start], b" ", others)
+            at = end
+    return b"".join((*pieces, kept[at:])) if at else kept
 
 
 def without_set_cookie(kept: bytes, name: bytes) -> bytes:
     """A response's fields without those that set a cookie of this name."""
-    for start, end in reversed(list(_fields(kept, b"set-cookie"))):
+    pieces = []
+    at = 0
+    for start, end in _fields(kept, b"set-cookie"):
         if _is_called(kept[start:end], name):
-            kept = kept[: start - len(b"set-cookie:")] + kept[end + 2 :]
-    return kept
+            pieces.append(kept[at : start - len(b"set-cookie:")])
+            at = end + 2
+    return b"".join((*pieces, kept[at:])) if at else kept
 
 
 def _is_called(pair: bytes, name: bytes) -> bool:

@@ -3,16 +3,37 @@
 # whether the field goes on.
 
 cdef struct Seen:
-    # What the fields have said so far, besides what the head itself says. `nominated` are the fields that Connection names.
+    # What the fields have said so far, besides what the head itself says. `padded`: Content-Length has leading zeros.
     Py_ssize_t hosts
-    bint coded, close, stay, upgrade
+    bint coded, close, stay, upgrade, padded
 
-cdef bytes nominated = None
+# Lines of fields that may have many: what Connection names, and what came behind the first X-Forwarded-For and Upgrade. They are
+# joined once, at the end: one by one, a thousand of them would cost a millisecond.
+cdef list several = None  # of (kind, value)
+
+cdef enum:
+    NOMINATED = 0
+    CHAIN = 1
+    PROTOCOL = 2
+
+
+cdef int gather(int kind, bytes value) except -1:
+    global several
+    if several is None:
+        several = []
+    several.append((kind, value))
+    return 0
+
+
+cdef bytes gathered(int kind, bytes first):
+    # All lines of a kind as one list, behind what the first one said.
+    parts = [] if first is None else [first]
+    parts += [value for one, value in several if one == kind]
+    return b", ".join(parts) if parts else None
 
 
 cdef int read_connection(const char* p, Py_ssize_t n, Seen* seen) except -1:
     # Reads one Connection value; kept if it names fields that are to be dropped (RFC 9110 7.6.1).
-    global nominated
     cdef const char* end = p + n
     cdef const char* word
     cdef Py_ssize_t size
@@ -40,7 +61,7 @@ cdef int read_connection(const char* p, Py_ssize_t n, Seen* seen) except -1:
         else:
             names = True
     if names:
-        nominated = text(value, n) if nominated is None else nominated + b"," + text(value, n)
+        gather(NOMINATED, text(value, n))
     return 0
 
 
@@ -55,16 +76,19 @@ cdef int read_coding(const char* v, Py_ssize_t m, Seen* seen, str malformed) exc
     return 0
 
 
-cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Py_ssize_t too_long, str malformed) except -1:
+cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Seen* seen, str malformed) except -1:
+    # Leading zeros do not go on as they are written: some read such a number as octal.
     cdef Py_ssize_t length
+    cdef Py_ssize_t zeros = 0
     if before >= 0:
         raise ProxyError(malformed, "Content-Length is given twice")
-    length = number(v, m)
-    if length == -2:
-        length = too_long
-    if length < 0:
+    while zeros < m - 1 and v[zeros] == c'0':
+        zeros += 1
+    length = number(v + zeros, m - zeros)
+    if length == -1:
         raise ProxyError(malformed, "Content-Length is not a number")
-    return length
+    seen.padded = zeros > 0
+    return length if length >= 0 else TOO_LONG
 
 
 cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
@@ -92,6 +116,7 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
             head.agent_size = m
     elif n == 6:
         if same(p, b"accept", 6):
+            head.accept_again = head.accept_at > 0
             head.accept_at = v - r.start + r.shift
             head.accept_size = m
         elif same(p, b"expect", 6):
@@ -105,18 +130,26 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
             head.referer_at = v - r.start + r.shift
             head.referer_size = m
         elif same(p, b"upgrade", 7):
-            head.upgrade = text(v, m) if head.upgrade is None else head.upgrade + b", " + text(v, m)
+            if head.upgrade is None:
+                head.upgrade = text(v, m)
+            else:
+                gather(PROTOCOL, text(v, m))
             return False
     elif n == 15:
         if same(p, b"accept-encoding", 15):
+            head.encoding_again = head.encoding_at > 0
             head.encoding_at = v - r.start + r.shift
             head.encoding_size = m
         elif same(p, b"x-forwarded-for", 15):
-            head.forwarded_for = text(v, m) if head.forwarded_for is None else head.forwarded_for + b", " + text(v, m)
+            if head.forwarded_for is None:
+                head.forwarded_for = text(v, m)
+            else:
+                gather(CHAIN, text(v, m))
             return False
     elif n == 14:
         if same(p, b"content-length", 14):
-            head.body_length = read_length(v, m, head.body_length, TOO_LONG, "http_request_error")
+            head.body_length = read_length(v, m, head.body_length, seen, "http_request_error")
+            return not seen.padded
     elif n == 17:
         if same(p, b"transfer-encoding", 17):
             read_coding(v, m, seen, "http_request_error")
@@ -127,7 +160,15 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
             head.forwarded_proto = text(v, m)
             return False
     elif n == 2:
+        if same(p, b"if", 2):
+            read_condition(v, m, head)
         return not same(p, b"te", 2)
+    elif n == 8:
+        if same(p, b"if-match", 8) or same(p, b"if-range", 8):
+            read_condition(v, m, head)
+    elif n == 13:
+        if same(p, b"if-none-match", 13):
+            read_condition(v, m, head)
     elif n == 3:
         if same(p, b"via", 3):
             head.passes += _passes(text(v, m))
@@ -153,6 +194,12 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
     return not (n >= 12 and (p[0] | 32) == c'x' and same(p, b"x-forwarded-", 12))
 
 
+cdef int read_condition(const char* v, Py_ssize_t m, RequestHead head) except -1:
+    if MARK in text(v, m):
+        head.tagged = True
+    return 0
+
+
 cdef int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1:
     # Whether the field goes on.
     cdef char* p = r.name
@@ -161,7 +208,9 @@ cdef int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1
     cdef Py_ssize_t m = r.value_size
     if n == 14:
         if same(p, b"content-length", 14):
-            head.body_length = read_length(v, m, head.body_length, -1, "http_protocol_error")
+            head.body_length = read_length(v, m, head.body_length, seen, "http_protocol_error")
+            if seen.padded or head.body_length == TOO_LONG:
+                raise _garbled("Content-Length has too many digits")
     elif n == 12:
         if same(p, b"content-type", 12):
             head.type_at = v - r.start + r.shift
@@ -175,14 +224,18 @@ cdef int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1
             read_connection(v, m, seen)
             return False
         if same(p, b"keep-alive", 10):
-            head.keep_alive_for = _keep_alive_timeout(text(v, m))
+            if head.keep_alive_for < 0:
+                head.keep_alive_for = _keep_alive_timeout(text(v, m))
             return False
     elif n == 4:
         if same(p, b"date", 4):
             head.dated = True
     elif n == 7:
         if same(p, b"upgrade", 7):
-            head.upgrade = text(v, m)
+            if head.upgrade is None:
+                head.upgrade = text(v, m)
+            else:
+                gather(PROTOCOL, text(v, m))
             return False
     elif n == 13:
         if same(p, b"cache-control", 13):

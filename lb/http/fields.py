@@ -11,17 +11,16 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from lb.errors import ProxyError
-from lb.http.head import RequestHead, ResponseHead, is_disguised
+from lb.http.etags import MARK
+from lb.http.head import RequestHead, ResponseHead, is_authority, is_disguised
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
-_authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]{0,18}))?").fullmatch
 _is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
 
 _OPTIONS = frozenset((b"keep-alive", b"close", b"upgrade", b"te", b""))  # of Connection: they name no fields
 _DIGITS = 18  # of a length: what has more does not fit in 64 bits
 _TOO_LONG = 1 << 62  # a length beyond every limit
-_LAST_PORT = 65535
 _TIMEOUT_DIGITS = 6
 _SPELLINGS = 1000  # names as they were written that are known again at once
 _LONGEST_SPELLING = 64
@@ -30,13 +29,16 @@ _LONGEST_SPELLING = 64
 class Seen(Generic[_Head]):
     """What the fields have said so far, besides what the head itself says."""
 
-    __slots__ = ("close", "head", "hosts", "nominated", "stay", "upgrade")
+    __slots__ = ("chain", "close", "head", "hosts", "nominated", "padded", "protocols", "stay", "upgrade")
 
     def __init__(self, head: _Head) -> None:
         self.head: _Head = head
         self.hosts = 0
-        self.close = self.stay = self.upgrade = False
+        self.close = self.stay = self.upgrade = self.padded = False
+        # Of fields that may have many lines: what Connection names, X-Forwarded-For, Upgrade.
         self.nominated: list[bytes] = []
+        self.chain: list[bytes] = []
+        self.protocols: list[bytes] = []
 
     def connection(self, value: bytes) -> bool:
         """Read one Connection value; what it names beyond the known options is to be dropped (RFC 9110 7.6.1)."""
@@ -52,13 +54,21 @@ class Seen(Generic[_Head]):
         return not self.close and (self.stay or self.head.minor == 1)
 
     def length(self, value: bytes, malformed: str) -> bool:
-        """Read a Content-Length; `malformed` is the cause for what cannot be one."""
+        """Read a Content-Length; `malformed` is the cause for what cannot be one. One with leading zeros does not go on
+        as it is written: some read it as octal.
+        """
         if self.head.body_length >= 0:
             raise ProxyError(malformed, "Content-Length is given twice")
-        if not value.isdigit() or len(value) > _DIGITS:
+        if not value.isdigit():
             raise ProxyError(malformed, "Content-Length is not a number")
-        self.head.body_length = int(value)
-        return True
+        digits = value.lstrip(b"0") or b"0"
+        self.padded = len(digits) < len(value)
+        self.head.body_length = int(digits) if len(digits) <= _DIGITS else _TOO_LONG
+        return not self.padded
+
+    def upgrades(self) -> bytes | None:
+        """The protocols of all Upgrade lines, where Connection names the field."""
+        return b", ".join(self.protocols) if self.upgrade and self.protocols else None
 
 
 # Requests
@@ -70,10 +80,8 @@ def _drop(_seen: Seen[_Head], _value: bytes, _at: int) -> bool:
 
 def _host(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
     seen.hosts += 1
-    if value:
-        match = _authority(value)
-        if match is None or (match[1] and int(match[1]) > _LAST_PORT):
-            raise ProxyError("http_request_error", "Host is not a host and port")
+    if value and not is_authority(value):
+        raise ProxyError("http_request_error", "Host is not a host and port")
     seen.head.host = value
     return True
 
@@ -88,11 +96,13 @@ def _user_agent(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
 
 
 def _accept(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+    seen.head.accept_again = seen.head.accept_at > 0
     seen.head.accept_at, seen.head.accept_size = at, len(value)
     return True
 
 
 def _accept_encoding(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+    seen.head.encoding_again = seen.head.encoding_at > 0
     seen.head.encoding_at, seen.head.encoding_size = at, len(value)
     return True
 
@@ -111,13 +121,13 @@ def _expect(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
     return True
 
 
-def _upgrade(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
-    seen.head.upgrade = value if seen.head.upgrade is None else seen.head.upgrade + b", " + value
+def _upgrade(seen: Seen[_Head], value: bytes, _at: int) -> bool:
+    seen.protocols.append(value)
     return False
 
 
 def _forwarded_for(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
-    seen.head.forwarded_for = value if seen.head.forwarded_for is None else seen.head.forwarded_for + b", " + value
+    seen.chain.append(value)
     return False
 
 
@@ -127,9 +137,6 @@ def _forwarded_proto(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
 
 
 def _content_length(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
-    if seen.head.body_length < 0 and value.isdigit() and len(value) > _DIGITS:
-        seen.head.body_length = _TOO_LONG
-        return True
     return seen.length(value, "http_request_error")
 
 
@@ -153,6 +160,11 @@ def _range(seen: Seen[RequestHead], _value: bytes, _at: int) -> bool:
     return True
 
 
+def _condition(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+    seen.head.tagged = seen.head.tagged or MARK in value
+    return True
+
+
 def _request_id(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
     if seen.head.request_id is not None or not _is_request_id(value):
         return False
@@ -170,6 +182,10 @@ _REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
     b"expect": _expect,
     b"forwarded": _drop,
     b"host": _host,
+    b"if": _condition,
+    b"if-match": _condition,
+    b"if-none-match": _condition,
+    b"if-range": _condition,
     b"keep-alive": _drop,
     b"proxy": _drop,
     b"proxy-authenticate": _drop,
@@ -194,7 +210,9 @@ _REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
 
 
 def _status_length(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
-    return seen.length(value, "http_protocol_error")
+    if seen.length(value, "http_protocol_error") and seen.head.body_length < _TOO_LONG:
+        return True  # else one that is to be rewritten (see `lenient`)
+    raise ProxyError("http_protocol_error", "Content-Length has too many digits")
 
 
 def _response_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
@@ -210,7 +228,8 @@ def _content_type(seen: Seen[ResponseHead], value: bytes, at: int) -> bool:
 
 
 def _keep_alive(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
-    seen.head.keep_alive_for = -1
+    if seen.head.keep_alive_for >= 0:
+        return False
     for part in value.split(b","):
         name, _, seconds = part.partition(b"=")
         seconds = seconds.strip()
@@ -223,11 +242,6 @@ def _keep_alive(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
 def _date(seen: Seen[ResponseHead], _value: bytes, _at: int) -> bool:
     seen.head.dated = True
     return True
-
-
-def _response_upgrade(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
-    seen.head.upgrade = value
-    return False
 
 
 def _cache_control(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
@@ -259,7 +273,7 @@ _RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
     b"proxy-connection": _drop,
     b"te": _drop,
     b"transfer-encoding": _response_encoding,
-    b"upgrade": _response_upgrade,
+    b"upgrade": _upgrade,
 }
 
 

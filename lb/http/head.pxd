@@ -9,7 +9,8 @@ cdef class RequestHead:
     cdef public bytes method, target, host, kept, upgrade, forwarded_for, forwarded_proto, request_id
     cdef public Py_ssize_t length, body_length, passes
     cdef public int minor
-    cdef public bint chunked, keep_alive, expect, ranged, odd_path
+    cdef public bint chunked, keep_alive, expect, ranged, odd_path, tagged
+    cdef public bint accept_again, encoding_again
     cdef public Py_ssize_t accept_at, accept_size, encoding_at, encoding_size
     cdef public Py_ssize_t agent_at, agent_size, referer_at, referer_size
     @cython.locals(kept=cython.p_char)

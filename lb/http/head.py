@@ -8,7 +8,14 @@ compiled.
 
 from __future__ import annotations
 
+import re
+
 from lb.errors import ProxyError
+
+_authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]{0,18}))?").fullmatch
+_LAST_PORT = 65535
+_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}  # RFC 9110 4.2: with it, without it and with none is the same
+_LONGEST_LIST = 8192  # bytes of a list on several lines: what is longer says nothing
 
 # Fields that Connection may not remove (H4): framing, authority, credentials, and what we say about the client.
 _PROTECTED = frozenset(
@@ -79,16 +86,19 @@ class RequestHead:
 
     `length` is the head's size on the wire; `body_length` is -1 where no Content-Length was given; `passes` counts
     the Via entries that this program left; `odd_path` says that the path has a spelling that wants a second look
-    (percent, backslash, double slash, slash and dot).
+    (percent, backslash, double slash, slash and dot). `accept_again` and `encoding_again` say that Accept and
+    Accept-Encoding have several lines; `tagged` that a condition names an entity tag of ours (see `etags`).
     """
 
     __slots__ = (
+        "accept_again",
         "accept_at",
         "accept_size",
         "agent_at",
         "agent_size",
         "body_length",
         "chunked",
+        "encoding_again",
         "encoding_at",
         "encoding_size",
         "expect",
@@ -106,6 +116,7 @@ class RequestHead:
         "referer_at",
         "referer_size",
         "request_id",
+        "tagged",
         "target",
         "upgrade",
     )
@@ -128,16 +139,21 @@ class RequestHead:
         self.expect = False
         self.ranged = False
         self.odd_path = False
+        self.accept_again = self.encoding_again = self.tagged = False
         self.accept_at = self.accept_size = 0
         self.encoding_at = self.encoding_size = 0
         self.agent_at = self.agent_size = 0
         self.referer_at = self.referer_size = 0
 
     def accept(self) -> bytes:
+        if self.accept_again:
+            return list_value(self.kept, b"accept")
         kept = self.kept
         return kept[self.accept_at : self.accept_at + self.accept_size]
 
     def accept_encoding(self) -> bytes:
+        if self.encoding_again:
+            return list_value(self.kept, b"accept-encoding")
         kept = self.kept
         return kept[self.encoding_at : self.encoding_at + self.encoding_size]
 
@@ -207,6 +223,12 @@ def field_name(line: bytes) -> bytes:
     return line.partition(b":")[0].lower()
 
 
+def list_value(kept: bytes, name: bytes) -> bytes:
+    """A list that has several lines, as the one that it is (RFC 9110 5.3); nothing where it is too long."""
+    value = b",".join(line[len(name) + 1 :] for line in kept.split(b"\r\n")[1:] if field_name(line) == name)
+    return value if len(value) <= _LONGEST_LIST else b""
+
+
 CONTENT_LENGTH = frozenset((b"content-length",))
 """For `without_fields`, where a response may not have a length."""
 
@@ -226,6 +248,10 @@ def strip_nominated(kept: bytes, nominated: bytes) -> bytes:
 def strip_request(head: RequestHead, nominated: bytes) -> None:
     """Take the fields that Connection named out of a request, and find again what the head knows the place of."""
     head.kept = strip_nominated(head.kept, nominated)
+    _find_places(head)
+
+
+def _find_places(head: RequestHead) -> None:
     head.accept_at, head.accept_size = _place(head.kept, b"accept")
     head.encoding_at, head.encoding_size = _place(head.kept, b"accept-encoding")
     head.agent_at, head.agent_size = _place(head.kept, b"user-agent")
@@ -249,27 +275,49 @@ def _place(kept: bytes, name: bytes) -> tuple[int, int]:
     return 0, 0
 
 
+def is_authority(value: bytes) -> bool:
+    """Whether this is a host with or without a port: no userinfo, no percent-encoding."""
+    match = _authority(value)
+    return match is not None and not (match[1] and int(match[1]) > _LAST_PORT)
+
+
 def origin_form(head: RequestHead) -> None:
-    """Turn an absolute-form target into origin-form; its authority has to be the one that Host names (RFC 9112
-    3.2.2).
+    """Turn an absolute-form target into origin-form, or that of OPTIONS without a path into `*` (RFC 9112 3.2.4).
+
+    Its authority has to be the one that Host names, where Host names one (3.2.2).
     """
     target = head.target
     scheme, separator, rest = target.partition(b"://")
-    if not separator or scheme.lower() not in (b"http", b"https"):
+    scheme = scheme.lower()
+    if not separator or scheme not in _DEFAULT_PORTS:
         raise ProxyError("http_request_error", "the request target is neither a path nor a URL")
     cut = min((at for at in (rest.find(b"/"), rest.find(b"?")) if at >= 0), default=len(rest))
     authority, path = rest[:cut], rest[cut:]
-    if not authority or authority.lower() != head.host.lower():
+    if not is_authority(authority):
+        raise ProxyError("http_request_error", "the request target names no host")
+    if head.host and _plain_authority(authority, scheme) != _plain_authority(head.host, scheme):
         raise ProxyError("http_request_error", "the request target and Host name two authorities")
-    head.target = path if path.startswith(b"/") else b"/" + path
-    shift = len(head.target) - len(target)
+    if not path and head.method == b"OPTIONS":
+        head.target = b"*"
+    else:
+        head.target = path if path.startswith(b"/") else b"/" + path
     start = len(head.method) + 1
     head.kept = head.kept[:start] + head.target + head.kept[start + len(target) :]
-    head.accept_at += shift
-    head.encoding_at += shift
-    head.agent_at += shift
-    head.referer_at += shift
+    if not head.host:
+        head.host = authority
+        head.kept = without_fields(head.kept, _HOST) + b"Host: " + authority + b"\r\n"
+    _find_places(head)
     head.odd_path = True  # one long look is cheaper than being right about what was skipped
+
+
+_HOST = frozenset((b"host",))
+
+
+def _plain_authority(authority: bytes, scheme: bytes) -> bytes:
+    """An authority as all are written that mean the same: lower case, without final dot and default port."""
+    name = authority.lower().removesuffix(b":" + _DEFAULT_PORTS[scheme]).removesuffix(b":")
+    host, colon, port = (name, b"", b"") if name.endswith(b"]") or b":" not in name else name.rpartition(b":")
+    return host.removesuffix(b".") + colon + port
 
 
 def trailer_fields(section: bytes, limits: Limits) -> bytes:

@@ -65,11 +65,6 @@ def is_compressible(content_type: bytes, types: frozenset[bytes]) -> bool:
     return content_type.partition(b";")[0].strip().lower() in types
 
 
-def weaken_etag(value: bytes) -> bytes:
-    """The weak form of an entity tag, for a body that is no longer the same byte for byte (RFC 9110 section 8.8.1)."""
-    return value if value.startswith(b"W/") else b"W/" + value
-
-
 def _weighted(value: bytes) -> list[tuple[bytes, int]]:
     """Names of a list in lower case with their weights in thousandths, except those with an unreadable weight."""
     items = []

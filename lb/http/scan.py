@@ -7,13 +7,18 @@ mended: mending it here does not mend it there. Refused are (sections of RFC 911
 - a name that is not a token, or anything between it and its colon (5.1: `Content-Length :` is a length to some);
 - a line that begins with a blank (5.2, obs-fold), and control characters in a value (RFC 9110 5.5);
 - two lengths (6.3): Content-Length twice, even the same; Content-Length beside Transfer-Encoding (CL.TE, TE.CL);
-- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing (CVE-2023-40225), or has over 18 digits;
+- a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing (CVE-2023-40225), or has over 18 digits; one
+  with leading zeros goes on without them;
 - a Transfer-Encoding but the one word chunked, once (6.1; CVE-2019-18277, CVE-2022-32213), or in HTTP/1.0;
-- no Host or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas, percent-encoding, a path;
+- no Host, an empty one or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas,
+  percent-encoding, a path;
 - a target with blanks, control characters or `#` (3.2), or in absolute form with another authority than Host (3.2.2);
 - CONNECT: its answer has no body whatever its fields say (RFC 9110 9.3.6);
 - an expectation other than 100-continue, or two (RFC 9110 10.1.1); versions other than 1.0 and 1.1;
 - what is longer than `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
+
+An instance's head that is refused is rewritten, where RFC 9112 lets a recipient do that and nothing is in doubt, and
+read again (`lenient`).
 
 Passed over, four times at most, is an empty line before a request line (2.2). Left out of what goes on are hop-by-hop
 fields and those that Connection names (RFC 9110 7.6.1), whatever says who the client is (H3), spelt with `_` too
@@ -34,6 +39,7 @@ from lb.errors import ProxyError
 from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
 from lb.http.head import Limits, RequestHead, ResponseHead, origin_form, strip_request, strip_response
 from lb.http.known import Known
+from lb.http.lenient import mend_head
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
@@ -90,6 +96,22 @@ def _read_request(data: bytes | bytearray, start: int, end: int, limits: Limits)
 
 
 def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits) -> ResponseHead | None:
+    try:
+        return _read_strictly(data, start, end, limits)
+    except ProxyError as error:
+        return _mend(bytes(data[start : start + limits.total + 1]), limits, error)
+
+
+def _mend(data: bytes, limits: Limits, error: ProxyError) -> ResponseHead | None:
+    """The head that `data` begins with, read leniently; `error` is what is wrong with it."""
+    mended = mend_head(data, limits.total, error)
+    head = _read_strictly(mended.text, 0, mended.text.find(b"\r\n\r\n"), limits)
+    if head is not None:
+        head.length = mended.length
+    return head
+
+
+def _read_strictly(data: bytes | bytearray, start: int, end: int, limits: Limits) -> ResponseHead | None:
     found = _whole(_whole_response, data, start, end, limits)
     if found is None:
         return _response_by_lines(bytes(data[start : start + limits.line + limits.total + 4]), limits)
@@ -274,9 +296,13 @@ def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
     _check_framing(head, seen.hosts)
     if head.minor == 0 and seen.hosts == 0:
         head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+    if seen.padded:
+        head.kept += b"Content-Length: %d\r\n" % head.body_length
+    if seen.chain:
+        head.forwarded_for = b", ".join(seen.chain)
     head.keep_alive = seen.keeps_alive()
-    if not seen.upgrade or head.minor == 0:
-        head.upgrade = None
+    if head.minor == 1:
+        head.upgrade = seen.upgrades()
     if seen.nominated:
         strip_request(head, b",".join(seen.nominated))
     if not head.target.startswith(b"/"):
@@ -284,6 +310,8 @@ def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
             origin_form(head)
         elif head.method != b"OPTIONS":
             raise _bad("the request target * is for OPTIONS only")
+    if head.minor == 1 and not head.host:
+        raise _bad("Host is empty")
 
 
 def _check_framing(head: RequestHead, hosts: int) -> None:
@@ -314,8 +342,7 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
     if head.chunked and head.minor == 0:
         raise _garbled("Transfer-Encoding in an HTTP/1.0 response")
     head.keep_alive = seen.keeps_alive()
-    if not seen.upgrade:
-        head.upgrade = None
+    head.upgrade = seen.upgrades()
     if seen.nominated:
         strip_response(head, b",".join(seen.nominated))
     return head

@@ -12,7 +12,9 @@ from libc.string cimport memchr, memcpy, memset
 from .head cimport Limits, RequestHead, ResponseHead
 
 from lb.errors import ProxyError
+from lb.http.etags import MARK
 from lb.http.head import is_disguised, origin_form, strip_request, strip_response
+from lb.http.lenient import mend_head
 
 cdef Py_ssize_t TOO_LONG = 1 << 62  # a length beyond every limit
 
@@ -157,7 +159,7 @@ cdef inline void leave_out(Reader* r) noexcept:
 
 
 cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
-    global nominated
+    global several
     cdef Reader r
     cdef Seen seen
     cdef char* line = data
@@ -175,7 +177,7 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
         return None
     version = scratch + (r.at - 3 - line)
     memset(&seen, 0, sizeof(Seen))
-    nominated = None
+    several = None
     while True:
         found = next_field(&r, "request_header_too_large", "http_request_error")
         if found != FIELD:
@@ -262,13 +264,15 @@ cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
             raise _bad("Transfer-Encoding in an HTTP/1.0 request")
         if seen.hosts == 0:
             head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+    if seen.padded:
+        head.kept += b"Content-Length: %d\r\n" % head.body_length
     head.keep_alive = keeps_alive(seen, head.minor)
     if seen.coded and head.body_length >= 0:
         raise _bad("both Content-Length and Transfer-Encoding are given")
+    if several is not None:
+        _conclude_lists(head)
     if not seen.upgrade or head.minor == 0:
         head.upgrade = None
-    if nominated is not None:
-        strip_request(head, nominated)
     if head.host is None:
         head.host = b""
     if PyBytes_AS_STRING(head.target)[0] != c'/':
@@ -277,6 +281,17 @@ cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
                 raise _bad("the request target * is for OPTIONS only")
         else:
             origin_form(head)
+    if head.minor == 1 and PyBytes_GET_SIZE(head.host) == 0:
+        raise _bad("Host is empty")
+    return 0
+
+
+cdef int _conclude_lists(RequestHead head) except -1:
+    cdef bytes nominated = gathered(NOMINATED, None)
+    head.upgrade = gathered(PROTOCOL, head.upgrade)
+    head.forwarded_for = gathered(CHAIN, head.forwarded_for)
+    if nominated is not None:
+        strip_request(head, nominated)
     return 0
 
 
@@ -284,7 +299,24 @@ cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
 
 
 cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
-    global nominated
+    try:
+        return _read_strictly(data, size, limits)
+    except ProxyError as error:
+        return _mend(text(data, size if size <= limits.total else limits.total + 1), limits, error)
+
+
+cdef ResponseHead _mend(bytes data, Limits limits, error):
+    # The head that `data` begins with, read leniently; `error` is what is wrong with it.
+    mended = mend_head(data, limits.total, error)
+    cdef bytes strict = mended.text
+    cdef ResponseHead head = _read_strictly(PyBytes_AS_STRING(strict), PyBytes_GET_SIZE(strict), limits)
+    if head is not None:
+        head.length = mended.length
+    return head
+
+
+cdef ResponseHead _read_strictly(char* data, Py_ssize_t size, Limits limits):
+    global several
     cdef Reader r
     cdef Seen seen
     cdef int found
@@ -297,7 +329,7 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
         return None
     r.longest = limits.total  # instances may send long lines
     memset(&seen, 0, sizeof(Seen))
-    nominated = None
+    several = None
     while True:
         found = next_field(&r, "http_response_header_section_size", "http_protocol_error")
         if found != FIELD:
@@ -315,11 +347,19 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
     if seen.coded and head.minor == 0:
         raise _garbled("Transfer-Encoding in an HTTP/1.0 response")
     head.keep_alive = keeps_alive(&seen, head.minor)
+    if several is not None:
+        _conclude_response_lists(head)
     if not seen.upgrade:
         head.upgrade = None
+    return head
+
+
+cdef int _conclude_response_lists(ResponseHead head) except -1:
+    cdef bytes nominated = gathered(NOMINATED, None)
+    head.upgrade = gathered(PROTOCOL, head.upgrade)
     if nominated is not None:
         strip_response(head, nominated)
-    return head
+    return 0
 
 
 cdef ResponseHead _status_line(Reader* r):

@@ -1,14 +1,25 @@
 """A response's fields when its body gets a content coding on the way (C2). Pure; works on the kept part of a head.
 
-Lines are found in a lower-case copy and cut out of the original: on the path of every compressed response, splitting
-and joining the head costs more than the system calls.
+Lines are found in a lower-case copy or by a regular expression and cut out of the original: on the path of every
+compressed response, splitting and joining the head costs more than the system calls.
 """
 
 from __future__ import annotations
 
-from lb.http.negotiate import weaken_etag
+import re
 
-_OF_THE_OTHER_BODY = (b"\r\ncontent-length:", b"\r\naccept-ranges:", b"\r\ncontent-encoding:")
+from lb.http.etags import with_suffix
+
+# Of the body as it was: its length and coding, ranges of it, and digests of its bytes (RFC 9530, RFC 1864, and those of
+# object stores and repositories). What names the bytes before any coding (Unencoded-Digest) is true still.
+_DIGESTS = (
+    rb"content-(?:digest|md5)|repr-digest|digest|x-amz-checksum-[^:\r]*|x-checksum-[^:\r]*|oc-checksum|x-goog-hash|"
+    rb"x-ms-content-crc64|x-(?:oss|cos)-hash-crc64ecma"
+)
+_of_the_other_body = re.compile(
+    rb"\r\n(?:content-(?:length|encoding)|accept-ranges|" + _DIGESTS + rb"):[^\r]*", re.IGNORECASE
+)
+_digest_line = re.compile(rb"^(?:" + _DIGESTS + rb"):[^\r]*\r\n", re.IGNORECASE | re.MULTILINE)
 
 
 def varied(kept: bytes) -> bytes:
@@ -25,17 +36,12 @@ def varied(kept: bytes) -> bytes:
 
 
 def encoded(kept: bytes, coding: bytes) -> bytes:
-    """The head of the same response with its body in this coding: a strong ETag weak, length and ranges gone."""
-    lower = kept.lower()
-    for name in _OF_THE_OTHER_BODY:
-        at = lower.find(name)
-        while at >= 0:
-            end = lower.index(b"\r\n", at + 2)
-            kept = kept[:at] + kept[end:]
-            lower = lower[:at] + lower[end:]
-            at = lower.find(name, at)
-    at = lower.find(b"\r\netag:")
-    if at >= 0:
-        end = lower.index(b"\r\n", at + 7)
-        kept = kept[: at + 7] + b" " + weaken_etag(kept[at + 7 : end].strip()) + kept[end:]
-    return kept + b"Content-Encoding: " + coding + b"\r\n"
+    """The head of the same response with its body in this coding: with an ETag of its own, without length, ranges and
+    digests.
+    """
+    return with_suffix(_of_the_other_body.sub(b"", kept), coding) + b"Content-Encoding: " + coding + b"\r\n"
+
+
+def without_digests(trailers: bytes) -> bytes:
+    """The trailer lines of a body that is encoded on the way."""
+    return _digest_line.sub(b"", trailers) if trailers else trailers

@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.http.body import CHUNKED, CLOSE, LENGTH, NONE, Body
+from lb.http.etags import clients_tag
 from lb.http.head import CONTENT_LENGTH, Limits, RequestHead, ResponseHead, without_fields
 from lb.http.negotiate import choose_encoding, is_compressible
-from lb.http.transform import encoded, varied
+from lb.http.transform import encoded, varied, without_digests
 from lb.proxy.compress import Encoder, compress_whole, new_encoder
 from lb.routing.route import Compression
 
@@ -65,7 +66,7 @@ class Answer:
             self.done = True
             return NONE
         if response.chunked:
-            self._chunks = Body(CHUNKED, 0, -1, limits)
+            self._chunks = Body(CHUNKED, 0, -1, limits, True)
             return CHUNKED
         if response.body_length >= 0:
             self._left = response.body_length
@@ -89,6 +90,8 @@ class Answer:
             and head.minor == 1
         ):
             kept = self._encode(kept, upstream, compression)
+        if head.tagged and response.status in (304, 412) and self._coding is None and self._encoder is None:
+            kept = varied(clients_tag(kept, head, () if compression is None else compression.codings))
         if head.minor == 1 and (kind in (CHUNKED, CLOSE) or self._encoder is not None):
             kept += b"Transfer-Encoding: chunked\r\n"
             self._chunking = True
@@ -140,7 +143,9 @@ class Answer:
 
     def _trailers(self) -> bytes:
         """The field lines behind a chunked body."""
-        return b"" if self._chunks is None else self._chunks.trailers or b""
+        if self._chunks is None or not self._chunks.trailers:
+            return b""
+        return self._chunks.trailers if self._encoder is None else without_digests(self._chunks.trailers)
 
     def end(self, client: Client) -> None:
         """The instance has closed its connection, which ends a body of kind CLOSE."""
@@ -160,12 +165,12 @@ class Answer:
         ):
             return kept
         kept = varied(kept)
-        if self.kind == NONE:
-            return kept  # the head alone stays as it is, but caches keep it for GET, too (RFC 9110 12.5.5)
         coding = choose_encoding(self._head.accept_encoding(), compression.codings)
         if coding is None:
             return kept
         kept = encoded(kept, coding)
+        if self.kind == NONE:
+            return kept  # HEAD: what GET would get, but for a length that only compressing would tell (RFC 9110 8.6)
         size = response.body_length
         if self.kind == LENGTH and (size <= _COLLECTED or size <= upstream.have):
             self._coding = coding

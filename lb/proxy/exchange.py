@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError, as_instance_fault, connecting_cause
 from lb.http.body import CLOSE
+from lb.http.etags import apps_conditions
 from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, RequestHead, ResponseHead, without_fields
 from lb.http.reply import Reply, error_reply, render
@@ -257,7 +258,9 @@ class Exchange(Conversation):
         self.phase = FORWARDING
         self.attempts += 1
         cookie = self.route.environment.cookie
-        kept = head.kept if cookie is None else cookie.taken_from(head.kept)
+        kept = apps_conditions(head) if head.tagged else head.kept
+        if cookie is not None:
+            kept = cookie.taken_from(kept)
         fields = client.forwarded(self.route, head)
         if self.route.client_auth is not None:
             fields += client.client_certificate

@@ -65,7 +65,8 @@ def https_redirect(route: Route, snapshot: Snapshot, head: RequestHead, secure: 
     the CDN that it came from, where that is trusted (T3).
     """
     if route.cdn and snapshot.trusts(address):
-        if head.forwarded_proto is None or head.forwarded_proto.partition(b",")[0].strip().lower() != b"http":
+        # The CDN's own word is the last one: of one that appends, the first is its client's.
+        if head.forwarded_proto is None or head.forwarded_proto.rpartition(b",")[2].strip().lower() != b"http":
             return None
         return redirect_to_https(head.method, head.host, head.target, None)
     if secure:
@@ -75,6 +76,8 @@ def https_redirect(route: Route, snapshot: Snapshot, head: RequestHead, secure: 
 
 def redirect_to_https(method: bytes, host: bytes, target: bytes, port: int | None) -> Reply:
     """The same host, path and query over HTTPS (T2): 301 for GET and HEAD, 308 for the rest; `port` is None for 443."""
+    if target == b"*":
+        target = b""  # what OPTIONS * means, as a URL (RFC 9112 3.2.4)
     name = host_name(host)
     authority = b"[%b]" % name if b":" in name else name
     if port is not None and port != 443:

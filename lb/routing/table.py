@@ -42,7 +42,9 @@ class Table:
     def _look_up(self, name: bytes) -> Route | None:
         route = self._exact.get(name)
         if route is None and self._wildcard:
-            route = self._wildcard.get(name.partition(b".")[2])
+            label, _, parent = name.partition(b".")
+            if label:
+                route = self._wildcard.get(parent)
         return route if route is not None else self._any
 
 

@@ -73,6 +73,10 @@ def _answers(request: Request) -> bytes:
         "/vary-all": ok(TEXT, text, "Vary: *"),
         "/ranges": ok(TEXT, text, "Accept-Ranges: bytes"),
         "/digest": ok(TEXT, text, "Content-MD5: abc"),
+        "/digests": (
+            f"HTTP/1.1 200 OK\r\n{text}\r\nRepr-Digest: sha-256=:abc:\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+            + chunked(TEXT, trailers=["Content-Digest: sha-256=:abc:", "X-Sum: 1", "x-amz-checksum-crc32: abc"])
+        ),
         "/error": ok(TEXT, text, status="500 Internal Server Error"),
         "/events": ok(b"data: x\n\n" * 100, "Content-Type: text/event-stream"),
         "/304": b'HTTP/1.1 304 Not Modified\r\nETag: "abc"\r\nVary: Cookie\r\n\r\n',
@@ -187,12 +191,26 @@ def test_responses_without_body_stay_as_they_are(door: FrontDoor, path: str) -> 
     assert response.all("etag") in ([], [b'"abc"'], [b'W/"abc"'])
 
 
-def test_head_stays_as_it_is(door: FrontDoor) -> None:
-    # spec: C2
-    response = door.ask(message("HEAD /text", f"Accept-Encoding: {ALL}"))
-    assert response.body == b""
-    assert not response.has("content-encoding")
-    assert response.one("content-length") == str(len(TEXT)).encode()
+@pytest.mark.parametrize("accepted", [ALL, "br", "identity", "gzip;q=0"])
+@pytest.mark.parametrize(
+    "path", ["/text", "/strong", "/weak", "/digest", "/chunked", "/tiny", "/png", "/encoded", "/error"]
+)
+def test_head_says_what_get_would_but_for_a_length_that_compressing_would_tell(
+    door: FrontDoor, path: str, accepted: str
+) -> None:
+    # spec: C2; RFC 9110 sections 8.6 and 9.3.2
+    with door.connect() as client:
+        head, got = (
+            client.ask(message(f"{method} {path}", f"Accept-Encoding: {accepted}")) for method in ("HEAD", "GET")
+        )
+        again = client.ask(get("/tiny"))
+    assert (head.status, head.body, again.body) == (got.status, b"", b"tiny")
+    for name in ("content-encoding", "content-type", "vary", "etag", "accept-ranges", "content-md5"):
+        assert head.all(name) == got.all(name), name
+    if head.has("content-encoding") and path != "/encoded":
+        assert not head.has("content-length")
+    else:
+        assert head.all("content-length") == got.all("content-length")
 
 
 @pytest.mark.parametrize("accepted", [ALL, "identity"])
@@ -207,11 +225,44 @@ def test_head_varies_as_get_does(door: FrontDoor, path: str, accepted: str) -> N
     assert head.body == b""
 
 
-@pytest.mark.parametrize("path", ["/strong", "/weak"])
-def test_a_strong_etag_becomes_weak(door: FrontDoor, path: str) -> None:
+def test_each_coding_has_a_tag_of_its_own(door: FrontDoor) -> None:
     # spec: C2
-    assert door.ask(get(path, "Accept-Encoding: gzip")).one("etag") == b'W/"abc"'
-    assert door.ask(get("/strong")).one("etag") == b'"abc"'
+    tags = {
+        door.ask(get("/strong", f"Accept-Encoding: {one}")).one("etag") for one in ("gzip", "br", "zstd", "identity")
+    }
+    assert tags == {b'"abc-lb-gzip"', b'"abc-lb-br"', b'"abc-lb-zstd"', b'"abc"'}
+    assert door.ask(get("/weak", "Accept-Encoding: gzip")).one("etag") == b'W/"abc"'
+
+
+@pytest.mark.parametrize("accepted", [("gzip", "deflate"), ("identity;q=0.5", "gzip"), ("br;q=0, gzip", "zstd;q=0")])
+def test_a_list_on_several_lines_is_one(door: FrontDoor, accepted: tuple[str, ...]) -> None:
+    # spec: C2; RFC 9110 section 5.3
+    response = door.ask(get("/text", *[f"Accept-Encoding: {line}" for line in accepted]))
+    assert response.one("content-encoding") == b"gzip"
+    assert decoded(response) == TEXT
+
+
+def test_the_form_of_an_error_by_a_list_on_several_lines(door: FrontDoor) -> None:
+    # spec: E2
+    response = door.ask(get("/", "Accept: application/json", "Accept: image/png", host="nobody.example"))
+    assert response.one("content-type") == b"application/json"
+
+
+@pytest.mark.parametrize("coding", ["gzip", "br", "zstd"])
+def test_digests_of_the_plain_bytes_do_not_survive(door: FrontDoor, coding: str) -> None:
+    # spec: C2; RFC 9530 section 2
+    plain = door.ask(get("/digests"))
+    assert plain.one("repr-digest") == b"sha-256=:abc:"
+    assert plain.trailers == (
+        (b"Content-Digest", b"sha-256=:abc:"),
+        (b"X-Sum", b"1"),
+        (b"x-amz-checksum-crc32", b"abc"),
+    )
+    response = door.ask(get("/digests", f"Accept-Encoding: {coding}"))
+    assert decoded(response) == plain.body
+    assert not response.has("repr-digest")
+    assert response.trailers == ((b"X-Sum", b"1"),)
+    assert not door.ask(get("/digest", f"Accept-Encoding: {coding}")).has("content-md5")
 
 
 @pytest.mark.parametrize(

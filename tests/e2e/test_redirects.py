@@ -45,6 +45,13 @@ def test_the_redirect_names_the_https_port_and_not_the_one_that_was_asked(secure
     assert location.rstrip("/").replace("com.:", "com:") == f"https://forced.example.com:{secure.door.https}"
 
 
+@pytest.mark.parametrize("line", ["OPTIONS *", "OPTIONS http://forced.example.com"])
+def test_what_is_asked_of_the_server_is_redirected_to_the_server(secure: Secure, line: str) -> None:
+    # spec: T2; RFC 9112 section 3.2.4
+    response = secure.door.ask(message(line, host="forced.example.com"))
+    assert (response.status, response.one("location")) == (308, b"https://forced.example.com:%d" % secure.door.https)
+
+
 def test_over_https_there_is_no_redirect(secure: Secure) -> None:
     # spec: T2
     with secure.connect("forced.example.com") as client:
@@ -72,6 +79,9 @@ def test_a_redirect_stays_on_its_host_and_in_one_line(secure: Secure, target: st
         ("X-Forwarded-Proto: https", 200),
         ("X-Other: 1", 200),
         ("X-Forwarded-Proto: HTTPS", 200),
+        ("X-Forwarded-Proto: http, https", 200),  # of a CDN that appends, the last is its own
+        ("X-Forwarded-Proto: https,http", 301),
+        ("X-Forwarded-Proto: https\r\nX-Forwarded-Proto: http", 301),
     ],
 )
 def test_the_trusted_cdn_decides_about_the_redirect(secure: Secure, said: str, status: int) -> None:

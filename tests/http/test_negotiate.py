@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lb.http.negotiate import choose_encoding, choose_error_form, is_compressible, weaken_etag
+from lb.http.negotiate import choose_encoding, choose_error_form, is_compressible
 
 OFFERED = (b"zstd", b"br", b"gzip")
 
@@ -115,15 +115,6 @@ def test_compressible_types(content_type: bytes, expected: bool) -> None:
     types = frozenset({b"text/html", b"application/json"})
     assert is_compressible(content_type, types) is expected
     assert not is_compressible(content_type, frozenset())
-
-
-# spec: C2
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [(b'"abc"', b'W/"abc"'), (b'W/"abc"', b'W/"abc"'), (b'""', b'W/""'), (b"unquoted", b"W/unquoted")],
-)
-def test_entity_tags_become_weak(value: bytes, expected: bytes) -> None:
-    assert weaken_etag(value) == expected
 
 
 _fragments = st.lists(

@@ -117,7 +117,13 @@ REQUESTS: dict[str, tuple[bytes, dict[str, Any]]] = {
         _with(b"X-Forwardedfor: 1", b"Xforwarded-for: 1", b"Hosts: b", b"Hos: b", b"Tea: 1"),
         {"kept": _KEPT + b"X-Forwardedfor: 1\r\nXforwarded-for: 1\r\nHosts: b\r\nHos: b\r\nTea: 1\r\n"},
     ),
-    "a length": (_with(b"Content-Length: \t007 "), {"body_length": 7, "kept": _KEPT + b"Content-Length: \t007 \r\n"}),
+    "a length": (_with(b"Content-Length: \t7 "), {"body_length": 7, "kept": _KEPT + b"Content-Length: \t7 \r\n"}),
+    "leading zeros do not go on": (
+        _with(b"Content-Length: 010", b"A: b"),
+        {"body_length": 10, "kept": _KEPT + b"A: b\r\nContent-Length: 10\r\n"},
+    ),
+    "zeros alone": (_with(b"Content-Length: 00"), {"body_length": 0, "kept": _KEPT + b"Content-Length: 0\r\n"}),
+    "leading zeros without measure": (_with(b"Content-Length: " + b"0" * 40 + b"5"), {"body_length": 5}),
     "the longest length": (_with(b"Content-Length: 999999999999999999"), {"body_length": 10**18 - 1}),
     "a longer one": (_with(b"Content-Length: 18446744073709551616"), {"body_length": 1 << 62}),
     "chunks": (_with(b"Transfer-Encoding: Chunked"), {"chunked": True, "body_length": -1, "kept": _KEPT}),
@@ -152,7 +158,7 @@ REQUESTS: dict[str, tuple[bytes, dict[str, Any]]] = {
     "asterisk form": (b"OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n", {"target": b"*", "odd_path": False}),
     "bytes beyond ASCII in a target": (b"GET /\xc3\xa9 HTTP/1.1\r\nHost: a\r\n\r\n", {"target": b"/\xc3\xa9"}),
     "hosts": (b"GET / HTTP/1.1\r\nHost: [::1]:65535\r\n\r\n", {"host": b"[::1]:65535"}),
-    "an empty host": (b"GET / HTTP/1.1\r\nHost: \r\n\r\n", {"host": b""}),
+    "an empty host of HTTP/1.0": (b"GET / HTTP/1.0\r\nHost: \r\n\r\n", {"host": b""}),
     "any method": (b"M-SEARCH /a HTTP/1.1\r\nHost: a\r\n\r\n", {"method": b"M-SEARCH"}),
 }
 
@@ -228,6 +234,8 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "no colon": (_with(b"X"), BAD),
     "attack 23: two hosts": (_with(b"Host: a"), BAD),
     "no host": (b"GET / HTTP/1.1\r\n\r\n", BAD),
+    "an empty host": (b"GET / HTTP/1.1\r\nHost: \r\n\r\n", BAD),
+    "an empty host for all": (b"OPTIONS * HTTP/1.1\r\nHost:\r\n\r\n", BAD),
     **{
         f"attack 23: host {host!r}": (b"GET / HTTP/1.1\r\nHost: " + host + b"\r\n\r\n", BAD)
         for host in (
@@ -398,17 +406,14 @@ def test_responses(name: str) -> None:
 # spec: F5
 REFUSED_RESPONSES: dict[str, tuple[bytes, str]] = {
     "attack 27: two lengths": (_answer(b"Content-Length: 5", b"Content-Length: 6"), GARBLED),
-    "the same length twice": (_answer(b"Content-Length: 5", b"Content-Length: 5"), GARBLED),
     "a length and chunks": (_answer(b"Content-Length: 5", b"Transfer-Encoding: chunked"), GARBLED),
     "a length that is none": (_answer(b"Content-Length: 5a"), GARBLED),
-    "a length of nineteen digits": (_answer(b"Content-Length: 0000000000000000005"), GARBLED),
+    "a length of nineteen digits": (_answer(b"Content-Length: 1000000000000000005"), GARBLED),
     "another coding": (_answer(b"Transfer-Encoding: gzip, chunked"), GARBLED),
     "chunks in HTTP/1.0": (b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", GARBLED),
     "attack 26: NUL": (_answer(b"X: a\x00"), GARBLED),
     "attack 26: bare CR": (_answer(b"X: a\rSet-Cookie: b"), GARBLED),
     "attack 26: bare LF": (_answer(b"X: a\nSet-Cookie: b"), GARBLED),
-    "obs-fold": (_answer(b"X: a", b" b"), GARBLED),
-    "blank before the colon": (_answer(b"X : a"), GARBLED),
     "no colon": (_answer(b"X"), GARBLED),
     "another protocol": (b"SSH-2.0-x\r\n", GARBLED),
     "HTTP/2": (b"HTTP/2 200\r\n\r\n", GARBLED),

@@ -35,6 +35,8 @@ def table(*names: str) -> tuple[Table, dict[Route | None, str | None]]:
         (b"one.apps.example.com", "*.apps.example.com"),
         (b"a.shop.example.com", None),  # a wildcard stands for one label
         (b"example.com", None),
+        (b".example.com", None),  # and one label it has to be
+        (b".apps.example.com:80", None),
         (b"shop.example.com..", None),
         (b"*.example.com", "*.example.com"),
         (b"com", None),

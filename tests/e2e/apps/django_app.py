@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.urls import path
+from django.views.decorators.http import condition
 
 settings.configure(
     SECRET_KEY="for tests only",
@@ -53,5 +54,30 @@ def cookies(request: HttpRequest) -> HttpResponse:
     return response
 
 
-urlpatterns = [path("", show), path("upload", upload), path("stream", stream), path("cookies", cookies)]
+class Document:
+    """What all clients edit; its tag is its version."""
+
+    version = 1
+    text = "lorem ipsum " * 100
+
+
+def _tag(request: HttpRequest) -> str:
+    return f'"v{Document.version}"'
+
+
+def document(request: HttpRequest) -> HttpResponse:
+    if request.method == "PUT":
+        Document.version += 1
+        Document.text = request.body.decode()
+        return HttpResponse(status=204, headers={"ETag": f'"v{Document.version}"'})
+    return HttpResponse(Document.text, content_type="text/plain")
+
+
+urlpatterns = [
+    path("", show),
+    path("document", condition(etag_func=_tag)(document)),
+    path("upload", upload),
+    path("stream", stream),
+    path("cookies", cookies),
+]
 app = get_wsgi_application()
