@@ -324,6 +324,7 @@ class Engine:
             values[_PLACE["tls_waiting"]] += self.held.waiting
             values[_PLACE["tls_held_total"]] += self.held.total
             values[_PLACE["tls_refused_total"]] += self.held.refused
+            values[_PLACE["tls_unknown_total"]] += self.held.unknown
             values[_PLACE["tls_timed_out_total"]] += self.held.timed_out
         for cause, count in self._errors.items():
             values[_PLACE["error_" + cause]] += count

@@ -249,7 +249,6 @@ class Wire(Unread):
         room = self._most
         if self.greedy or (self._portion < room and (self._dear or self.poller.crowd > _CROWD)):
             room = self._portion
-        began = 0.0 if self._memory is None else self.poller.tick()
         try:
             data = self._sock.recv(room)
         except (BlockingIOError, InterruptedError):
@@ -257,31 +256,44 @@ class Wire(Unread):
         except OSError:
             self._finish()
             return
-        n = len(data)
         if self._memory is not None:
-            data = self._decrypt(self._memory, data)
-            if self._is_barren(n, data):
-                self._finish()
-                return
-        elif not n:
+            self._take_cipher(self._memory, data, len(data) == room)
+        elif data:
+            self._take(data, len(data) == room, 0.0)
+        else:
             self._hear_end()
-        if data:
-            if self.have:
-                self._add(data)
-            else:
-                self._data = data
-                self._at = 0
-                self.have = len(data)
-            if n == room:
-                self._handle_much(began)
-            else:
-                self._dear = False
-                self._handle()
-        elif n == room:
-            self._take_less_or_more(self.poller.tick() - began)
         if self._eof and self._state < CLOSING:
             self._do_not_hear()
             self.ended()
+
+    def _take(self, data: bytes, is_full: bool, began: float) -> None:
+        if self.have:
+            self._add(data)
+        else:
+            self._data = data
+            self._at = 0
+            self.have = len(data)
+        if is_full:
+            self._handle_much(began)
+        else:
+            self._dear = False
+            self._handle()
+
+    def _take_cipher(self, memory: MemoryTls, cipher: bytes, is_full: bool) -> None:
+        began = self.poller.tick()
+        data = self._decrypt(memory, cipher)
+        if data:
+            self._barren = 0
+            self._take(data, is_full, began)
+            return
+        self._barren += len(cipher)
+        if self._barren > (_GREETINGS if self._state == HANDSHAKE else _BARREN):
+            if self._state != CLOSED:
+                self._finish()
+        elif is_full:
+            self._take_less_or_more(self.poller.tick() - began)
+        else:
+            self._dear = False
 
     def _hear_end(self) -> None:
         if self._broken:  # a reset of which the failed write was told: no orderly end
@@ -305,11 +317,6 @@ class Wire(Unread):
         self._state = OPEN
         self.unsecured()
         return False
-
-    def _is_barren(self, n: int, data: bytes) -> bool:
-        """Whether too many bytes of TLS have come without one of data; `n` have come now, and gave `data`."""
-        self._barren = 0 if data else self._barren + n
-        return self._state != CLOSED and self._barren > (_GREETINGS if self._state == HANDSHAKE else _BARREN)
 
     def _handle_much(self, began: float) -> None:
         """There is more than was read, or decrypted since `began`."""
@@ -475,9 +482,7 @@ class Wire(Unread):
     def send(self, data: bytes) -> None:
         """Send; nothing happens on a connection that is over."""
         state = self._state
-        if (
-            (state != OPEN and (state >= LINGERING or state == HANDSHAKE or self._parted)) or self._broken or not data
-        ):
+        if (state != OPEN and (state >= LINGERING or state == HANDSHAKE or self._parted)) or self._broken or not data:
             return
         if self._memory is not None:
             try:
