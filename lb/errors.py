@@ -41,6 +41,12 @@ _TABLE = (
         "misdirected_request", 421, "The requested host is not covered by the certificate of this connection.", _CLIENT
     ),
     Cause("request_header_too_large", 431, "The request's header fields are larger than this server allows.", _CLIENT),
+    Cause(
+        "plain_http_on_https_port",
+        400,
+        "This port speaks HTTPS, and the request came in plain HTTP.",
+        "The client has to use an https:// URL.",
+    ),
     Cause("method_not_supported", 501, "The request method cannot be served by a reverse proxy.", _CLIENT),
     Cause("http_version_not_supported", 505, "The HTTP version of the request is not supported.", _CLIENT),
     # What the front door decided.

@@ -28,6 +28,7 @@ _SIZES = {
     "slow_readers": 500,
     "connect_and_leave": 100,
     "dropped_handshakes": 50,
+    "key_updates": 50,
 }
 _SIZE = 5000
 _SECONDS = 10.0

@@ -13,8 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from benchmarks.hostile.attacker import Attack, Tally, Target, connect, drain, send
+from benchmarks.hostile.records import Conversation
 
 _STEP = 0.02  # seconds between two looks of an attack that drips
+_KEY_UPDATES = 6000  # of one connection: more than the front door bears
 _UNBOUND = b"GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n"
 
 
@@ -210,6 +212,32 @@ def stalled_handshakes(target: Target, size: int, tally: Tally) -> None:
     _wait(socks, tally)
 
 
+def key_updates(target: Target, size: int, tally: Tally) -> None:
+    """Key updates of TLS 1.3, as fast as they are taken: work for the server, and not a byte of data."""
+    rest: dict[socket.socket, bytes] = {}
+    for _ in range(size):
+        client = Conversation(target.https, target.host, ssl.TLSVersion.TLSv1_3)
+        client.sock.setblocking(False)
+        rest[client.sock] = client.key_updates(_KEY_UPDATES)
+    tally.add(connections=size)
+    tally.ready.set()
+    while tally.running() and rest:
+        for sock in list(rest):
+            try:
+                count = sock.send(rest[sock])
+            except BlockingIOError:
+                continue
+            except OSError:
+                count = len(rest[sock])
+                tally.add(lost=1)
+            tally.add(sent=count)
+            rest[sock] = rest[sock][count:]
+            if not rest[sock]:
+                del rest[sock]
+                sock.close()
+    _wait(list(rest), tally)
+
+
 ATTACKS: dict[str, Attack] = {
     attack.__name__: attack
     for attack in (
@@ -229,5 +257,6 @@ ATTACKS: dict[str, Attack] = {
         connect_and_leave,
         dropped_handshakes,
         stalled_handshakes,
+        key_updates,
     )
 }

@@ -32,6 +32,8 @@ cdef class Client(Wire):
     cpdef _begin(self, RequestHead head)
     @cython.locals(exchange=Conversation)
     cpdef _refuse(self, object error)
+    @cython.locals(exchange=Conversation)
+    cpdef _refuse_cleartext(self, RequestHead head)
     cpdef arm(self)
     cpdef done(self, bint keep_alive, bint unread)
     cpdef bint is_between_requests(self, double now)
@@ -48,3 +50,5 @@ cdef class ClientListener(Listener):
     cdef bytes scheme
     cdef object tls
     cpdef accepted(self, int fd, bytes address, int _port)
+    @cython.locals(engine=Engine)
+    cpdef _admit(self, Client client)

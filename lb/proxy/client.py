@@ -273,6 +273,11 @@ class Client(Wire):
             self.engine.resumed += 1
         self.arm()
 
+    def unsecured(self) -> None:
+        # Whoever typed http:// is told so (`_begin`); `_established` stays False, and nothing is served.
+        self.scheme = b"http"
+        self.secure = False
+
     def received(self) -> None:
         exchange = self.exchange
         if exchange is None:
@@ -357,7 +362,7 @@ class Client(Wire):
             try:
                 head = self.scan_request(self.engine.snapshot.limits)
             except ProxyError as error:
-                self._refuse(error)
+                self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
                 break
             if head is None:
                 if self.leaving:
@@ -380,9 +385,18 @@ class Client(Wire):
         if self._silent:
             self._silent = False
             self.engine.room.spoke(self)
+            if not self._established:
+                self._refuse_cleartext(head)
+                return
         self.deadline = NEVER
         self.exchange = exchange = Exchange(self.engine, self, head)
         exchange.start()
+
+    def _refuse_cleartext(self, head: RequestHead) -> None:
+        """Answer a request that came in plain HTTP where TLS is spoken: with its URL, as far as that can be told."""
+        url = f"use https://{head.host.decode('latin-1')}/" if head.host else ""
+        self.exchange = exchange = Exchange(self.engine, self, head)
+        exchange.fail(ProxyError("plain_http_on_https_port", url))
 
     def shake_hands(self, contexts: Terminator) -> None:
         """Speak TLS, beginning with a handshake, which has a time of its own."""
@@ -421,9 +435,19 @@ class ClientListener(Listener):
 
     def accepted(self, fd: int, address: bytes, _port: int) -> None:
         engine = self.engine
-        snapshot = engine.snapshot
         client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
-        client.attach(engine.poller, fd)
+        try:
+            client.attach(engine.poller, fd)
+            self._admit(client)
+        except Exception as error:  # noqa: BLE001 - neither this one nor the next may be left half made
+            engine.broken(client, error)
+
+    def _admit(self, client: Client) -> None:
+        """Count it, and begin with it: with what the configuration allows it, or with telling it that there is no
+        room.
+        """
+        engine = self.engine
+        snapshot = engine.snapshot
         crowded = engine.open_connections >= snapshot.max_connections
         engine.opened(client)
         if not client.may_connect():

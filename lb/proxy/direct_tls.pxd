@@ -1,6 +1,10 @@
 cdef extern from "openssl.h":
     ctypedef struct SSL:
         pass
+    ctypedef struct lb_pipe:
+        int cut, dry, hung_up, parting, last_size
+        Py_ssize_t allowance, barren
+        char* last
 
 cdef enum:
     DONE = 0      # there was no reason to stop
@@ -12,13 +16,17 @@ cdef enum:
 
 cdef class DirectTls:
     cdef SSL* ssl
+    cdef lb_pipe* pipe
     cdef object side
     cdef int wants
 
-    cdef int handshake(self) except -1
-    cdef Py_ssize_t receive(self, char* base, Py_ssize_t room) except -1
+    cdef int handshake(self, bint hung_up) except -1
+    cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1
+    cdef int _begin(self, Py_ssize_t allowance, bint hung_up) noexcept
+    cdef bint is_cut(self) noexcept
+    cdef Py_ssize_t barren(self) noexcept
     cdef Py_ssize_t send(self, char* data, Py_ssize_t size) except -1
-    cdef int shutdown(self) except -1
+    cdef bytes shutdown(self)
     cdef bint resumed(self)
     cdef int _reason(self, int result) noexcept
 

@@ -12,7 +12,7 @@ import ssl
 cdef extern from "openssl.h":
     int lb_openssl_load(const char*)
     SSL* lb_ssl_of(object, object)
-    int lb_SSL_set_fd(SSL*, int)
+    lb_pipe* lb_join(SSL*, int)
     int lb_SSL_do_handshake(SSL*)
     int lb_SSL_read(SSL*, void*, int)
     int lb_SSL_write(SSL*, const void*, int)
@@ -27,30 +27,43 @@ cdef extern from "openssl.h":
 
 DEF LEAST = 1024  # bytes of room for which it is worth to ask for another record
 DEF RECORDS = 64  # taken at once: a record of one byte costs as much as one of a thousand
+DEF WHOLE = 16640  # bytes of the socket in which there is a whole record: more is not read for what may be no data at all
+
+_nowhere = ssl.MemoryBIO()  # an SSLObject wants BIOs; `lb_join` replaces them at once
+
+
+def _layout_holds():
+    # Tried on a connection made for that purpose, before one that matters: `lb.tls.openssl` does the same for what it asks.
+    side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_bio(_nowhere, _nowhere, server_side=True)
+    raw = getattr(side, "_sslobj", None)
+    return raw is not None and lb_ssl_of(raw, side.context) != NULL
+
 
 DIRECT = bool(getattr(_ssl, "__file__", None) and os.environ.get("LB_TLS") != "memory"
-              and lb_openssl_load(os.fsencode(_ssl.__file__)))
+              and lb_openssl_load(os.fsencode(_ssl.__file__)) and _layout_holds())
 """Whether that works here."""
-
-_nowhere = ssl.MemoryBIO()  # an SSLObject wants BIOs; set_fd replaces them at once
 
 
 cdef DirectTls terminate(object contexts, int fd):
     # The side that terminates TLS on this socket, or None where that has to be done in memory.
     cdef DirectTls made
     cdef SSL* found
+    cdef lb_pipe* pipe
     if not DIRECT:
         return None
     side = contexts.wrap(_nowhere, _nowhere)
     found = lb_ssl_of(side._sslobj, side.context)
     if found == NULL:
         return None
-    lb_SSL_set_fd(found, fd)
+    pipe = lb_join(found, fd)
+    if pipe == NULL:
+        raise MemoryError
     lb_SSL_set_read_ahead(found, 1)  # a record costs one read instead of two
     lb_SSL_ctrl(found, LB_SSL_CTRL_MODE, LB_SSL_MODE_ENABLE_PARTIAL_WRITE | LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER
                 | LB_SSL_MODE_RELEASE_BUFFERS, NULL)
     made = DirectTls.__new__(DirectTls)
     made.ssl = found
+    made.pipe = pipe
     made.side = side
     return made
 
@@ -58,31 +71,49 @@ cdef DirectTls terminate(object contexts, int fd):
 cdef class DirectTls:
     """`side` is the `ssl.SSLObject`, which owns the connection's state; `wants` is why the last call stopped."""
 
-    cdef int handshake(self) except -1:
-        # Whether it is done.
+    cdef int handshake(self, bint hung_up) except -1:
+        # Whether it is done; what one call reads is bounded.
         cdef int result
+        self._begin(WHOLE, hung_up)
         lb_ERR_clear_error()
         result = lb_SSL_do_handshake(self.ssl)
         self.wants = DONE if result == 1 else self._reason(result)
         lb_ERR_clear_error()
         return result == 1
 
-    cdef Py_ssize_t receive(self, char* base, Py_ssize_t room) except -1:
-        # As much as there is, and room for it, unless that is many small records.
+    cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1:
+        # As much as there is, and room for it, unless that is many small records, or records without data.
         cdef Py_ssize_t total = 0
         cdef int n, records
         self.wants = DONE
+        self._begin(room, hung_up)
         lb_ERR_clear_error()
         for records in range(RECORDS):
             if room - total < LEAST:
                 break
+            self.pipe.allowance = min(room - total, WHOLE)
             n = lb_SSL_read(self.ssl, base + total, <int>(room - total))
             if n <= 0:
                 self.wants = self._reason(n)
                 lb_ERR_clear_error()
                 break
             total += n
+            self.pipe.barren = 0
         return total
+
+    cdef int _begin(self, Py_ssize_t allowance, bint hung_up) noexcept:
+        self.pipe.allowance = allowance
+        self.pipe.hung_up = hung_up
+        self.pipe.dry = self.pipe.cut = False
+        return 0
+
+    cdef bint is_cut(self) noexcept:
+        # Whether the last call stopped because it had read enough: there is more.
+        return self.wants == BYTES and self.pipe.cut
+
+    cdef Py_ssize_t barren(self) noexcept:
+        # Bytes that have come since the last one of data.
+        return self.pipe.barren
 
     cdef Py_ssize_t send(self, char* data, Py_ssize_t size) except -1:
         # As much as the socket takes.
@@ -99,11 +130,13 @@ cdef class DirectTls:
             total += n
         return total
 
-    cdef int shutdown(self) except -1:
-        # Say that no more is to come.
+    cdef bytes shutdown(self):
+        # Say that no more is to come; what is returned of that the socket did not take.
+        self.pipe.parting = True
+        lb_ERR_clear_error()
         lb_SSL_shutdown(self.ssl)
         lb_ERR_clear_error()
-        return 0
+        return self.pipe.last[:self.pipe.last_size]
 
     cdef bint resumed(self):
         return lb_SSL_session_reused(self.ssl) != 0

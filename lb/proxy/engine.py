@@ -120,8 +120,8 @@ class Engine:
         self._id_next = int.from_bytes(os.urandom(3), "big")
         self._id_head: bytes | None = None  # all but the last three digits, of which a table is cheaper than a format
         self._second = -1
-        self.poller = Poller(loop, self._broken)
-        self.deadlines = Deadlines(self.poller.tick(), self._broken)
+        self.poller = Poller(loop, self.broken)
+        self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._watch: Watch | None = None
         self._tick()
@@ -141,15 +141,17 @@ class Engine:
 
     def opened(self, client: Wire) -> None:
         """A client's connection was accepted."""
+        self._clients.add(client)
         self.open_connections += 1
         self.connections_total += 1
-        self._clients.add(client)
         self.room.came(client, self.poller.now)  # type: ignore[arg-type]
 
     def gone(self, client: Wire) -> None:
         """A client's connection has ended."""
+        if client not in self._clients:
+            return  # it ended before it was counted
+        self._clients.remove(client)
         self.open_connections -= 1
-        self._clients.discard(client)
         self.room.spoke(client)  # type: ignore[arg-type]
         self.deadlines.forget(client)
 
@@ -195,7 +197,7 @@ class Engine:
             try:
                 exchange.forward()
             except Exception as error:  # noqa: BLE001 - a fault of one exchange must not cost the others theirs
-                self._broken(exchange.client, error)
+                self.broken(exchange.client, error)
                 return
             if at < len(waiting) and waiting[at] is exchange:
                 if not exchange.is_choosy():
@@ -322,6 +324,7 @@ class Engine:
             values[_PLACE["tls_waiting"]] += self.held.waiting
             values[_PLACE["tls_held_total"]] += self.held.total
             values[_PLACE["tls_refused_total"]] += self.held.refused
+            values[_PLACE["tls_unknown_total"]] += self.held.unknown
             values[_PLACE["tls_timed_out_total"]] += self.held.timed_out
         for cause, count in self._errors.items():
             values[_PLACE["error_" + cause]] += count
@@ -369,7 +372,7 @@ class Engine:
             pattern = "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
             self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
 
-    def _broken(self, watched: object, error: Exception) -> None:
+    def broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is told."""
         self._loop.call_exception_handler(
             {"message": "a connection was ended by an error", "exception": error, "protocol": watched}

@@ -57,6 +57,8 @@ class Held:
         """Handshakes that have waited."""
         self.refused = 0
         """Handshakes that were refused: their names get no certificate, or they may not wait."""
+        self.unknown = 0
+        """Handshakes that were refused because no certificate covers their names, and none is on demand."""
         self.timed_out = 0
         """Handshakes whose certificates did not come in time; who knows their time counts them."""
         self.on_miss: Callable[[str], None] = lambda _: None

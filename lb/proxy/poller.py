@@ -78,17 +78,16 @@ class Poller:
 
     def add_reader(self, fd: int, callback: Callable[[], None]) -> None:
         """Call this whenever there is something to read; it must not raise. Raises OSError."""
-        self._readers[fd] = callback
         if self._epoll is None:
             self.loop.add_reader(fd, self._call, callback)
         elif fd in self._writers:
             self._epoll.modify(fd, _READ | _WRITE)
         else:
             self._epoll.register(fd, _READ)
+        self._readers[fd] = callback  # last: what the system refused must not be found under the number again
 
     def add_writer(self, fd: int, callback: Callable[[], None]) -> None:
         """Call this whenever there is room to write; it must not raise. Raises OSError."""
-        self._writers[fd] = callback
         if self._epoll is None:
             self.loop.add_writer(fd, self._call, callback)
         elif fd in self._readers:
@@ -97,6 +96,7 @@ class Poller:
             self._epoll.modify(fd, _WRITE)
         else:
             self._epoll.register(fd, _WRITE)
+        self._writers[fd] = callback
 
     def remove_reader(self, fd: int) -> None:
         """The end of `add_reader`; before the descriptor is closed."""
@@ -125,9 +125,9 @@ class Poller:
         epoll nobody tells.
         """
         if self._epoll is not None:
-            self._breakers[fd] = callback
             if fd not in self._writers:
                 self._epoll.register(fd, 0)
+            self._breakers[fd] = callback
 
     def remove_breaker(self, fd: int) -> None:
         """The end of `add_breaker`, whether it was told or not; before a reader is added."""

@@ -11,13 +11,13 @@ cdef class Wire(Unread):
     cdef public bint greedy
     cdef readonly bint closed, full, on_hold, paused, resumed
     cdef int state
-    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear
+    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear, more, greeted, parted
     cdef char* out
     cdef Py_ssize_t out_at, out_end, out_size
     cdef DirectTls direct
     cdef object tls, memory
     cdef int held
-    cdef Py_ssize_t portion
+    cdef Py_ssize_t portion, barren
 
     cpdef attach(self, Poller poller, int fd)
     cpdef start_tls(self, contexts)
@@ -42,6 +42,7 @@ cdef class Wire(Unread):
     cpdef connect_failed(self, int error)
     cpdef suspended(self)
     cpdef handshaken(self)
+    cpdef unsecured(self)
     cpdef received(self)
     cpdef ended(self)
     cpdef drained(self)
@@ -53,6 +54,7 @@ cdef class Wire(Unread):
     cdef int _fill(self) except -1
     cdef int _take_less_or_more(self, double seconds) except -1
     cdef int _handshake(self) except -1
+    cdef int _greet(self) except -1
     cdef int _after_step(self) except -1
     cdef int _suspend(self) except -1
     cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3

@@ -42,6 +42,10 @@ _LARGE = 262144  # bytes read at once of a large body
 _MODEST = 32768  # bytes read at once from a client that should not send much: so much may have to be kept
 _FIRST = 8192  # the first piece from a client of whose bytes nobody knows what they cost, when that matters
 _LEAST = 2048
+# Bytes of TLS that may come without one of data: key updates, empty records; nobody needs so many. And the same for a
+# handshake, which may bring a chain of certificates.
+_BARREN = 65536
+_GREETINGS = 262144
 _CROWD = 8  # who want a turn, when nobody may take long over his
 # Seconds that a piece may take; one that takes longer is followed by smaller ones. The compiled twin does in a fifth of
 # them what is done here.
@@ -58,9 +62,11 @@ class Wire(Unread):
 
     # Derived classes must not name a slot of theirs like one of these.
     __slots__ = (
+        "_barren",
         "_broken",
         "_dear",
         "_eof",
+        "_greeted",
         "_heard",
         "_held",
         "_lingers",
@@ -69,6 +75,7 @@ class Wire(Unread):
         "_muted",
         "_out",
         "_outward",
+        "_parted",
         "_portion",
         "_queued",
         "_sock",
@@ -111,6 +118,8 @@ class Wire(Unread):
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
         self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
+        self._barren = 0
+        self._greeted = self._parted = False
         self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
 
     # Beginning
@@ -124,8 +133,9 @@ class Wire(Unread):
 
     def start_tls(self, contexts: Terminator) -> None:
         """Terminate TLS on this connection; nothing may be sent before `handshaken`."""
-        self._state = HANDSHAKE
+        # What raises here leaves a connection without TLS, which must not be taken for one in a handshake.
         self._memory = MemoryTls(contexts)
+        self._state = HANDSHAKE
 
     def connect(self, poller: Poller, family: int, address: str | tuple[str, int], _packed: bytes) -> int:
         """Connect: 0 when that is done, EINPROGRESS when it will be told, else the errno of the failure."""
@@ -148,13 +158,18 @@ class Wire(Unread):
                 sock.close()
                 return self._unconnected(error)
             self._state = CONNECTING
-            self._want_to_write()
-            return errno.EINPROGRESS
         except OSError as error:
             sock.close()
             return self._unconnected(error)
-        self._hear()
-        return 0
+        try:
+            if self._state != CONNECTING:
+                self._hear()
+                return 0
+            self._want_to_write()
+        except OSError as error:
+            sock.close()
+            return self._unconnected(error)
+        return errno.EINPROGRESS
 
     def _unconnected(self, error: OSError) -> int:
         self._state = CLOSED
@@ -229,8 +244,10 @@ class Wire(Unread):
 
     def _fill(self) -> None:
         """Read once, and let the bytes be handled."""
+        if self._state == HANDSHAKE and not self._greeted and not self._greet():
+            return
         room = self._most
-        if self.greedy or (self._portion < room and self.poller.crowd > _CROWD):
+        if self.greedy or (self._portion < room and (self._dear or self.poller.crowd > _CROWD)):
             room = self._portion
         try:
             data = self._sock.recv(room)
@@ -239,26 +256,44 @@ class Wire(Unread):
         except OSError:
             self._finish()
             return
-        n = len(data)
         if self._memory is not None:
-            data = self._decrypt(self._memory, data)
-        elif not n:
+            self._take_cipher(self._memory, data, len(data) == room)
+        elif data:
+            self._take(data, len(data) == room, 0.0)
+        else:
             self._hear_end()
-        if data:
-            if self.have:
-                self._add(data)
-            else:
-                self._data = data
-                self._at = 0
-                self.have = len(data)
-            if n == room:
-                self._handle_much()
-            else:
-                self._dear = False
-                self._handle()
         if self._eof and self._state < CLOSING:
             self._do_not_hear()
             self.ended()
+
+    def _take(self, data: bytes, is_full: bool, began: float) -> None:
+        if self.have:
+            self._add(data)
+        else:
+            self._data = data
+            self._at = 0
+            self.have = len(data)
+        if is_full:
+            self._handle_much(began)
+        else:
+            self._dear = False
+            self._handle()
+
+    def _take_cipher(self, memory: MemoryTls, cipher: bytes, is_full: bool) -> None:
+        began = self.poller.tick()
+        data = self._decrypt(memory, cipher)
+        if data:
+            self._barren = 0
+            self._take(data, is_full, began)
+            return
+        self._barren += len(cipher)
+        if self._barren > (_GREETINGS if self._state == HANDSHAKE else _BARREN):
+            if self._state != CLOSED:
+                self._finish()
+        elif is_full:
+            self._take_less_or_more(self.poller.tick() - began)
+        else:
+            self._dear = False
 
     def _hear_end(self) -> None:
         if self._broken:  # a reset of which the failed write was told: no orderly end
@@ -266,11 +301,28 @@ class Wire(Unread):
         else:
             self._eof = True
 
-    def _handle_much(self) -> None:
-        """There is more than was read."""
+    def _greet(self) -> bool:
+        """Look at the first byte: whether it may be TLS; False when nothing is there, or HTTP in plain text."""
+        try:
+            first = self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            self._finish()
+            return False
+        self._greeted = True
+        if not first.isalpha():  # TLS begins with no letter, a method with nothing else
+            return True
+        self._memory = None
+        self._state = OPEN
+        self.unsecured()
+        return False
+
+    def _handle_much(self, began: float) -> None:
+        """There is more than was read, or decrypted since `began`."""
         poller = self.poller
         if self.greedy or self._dear or poller.crowd > _CROWD:
-            began = poller.tick()
+            began = began or poller.tick()
             self._handle()
             self._take_less_or_more(poller.tick() - began)
         else:
@@ -299,6 +351,7 @@ class Wire(Unread):
         if memory.failed or memory.held:
             return b""
         if self._state == HANDSHAKE and memory.established:
+            self._barren = 0
             self._state = OPEN
             self.handshaken()
             if self._state != OPEN:
@@ -346,13 +399,13 @@ class Wire(Unread):
     def _hear(self) -> None:
         self._unmute()
         if not self._heard and not self._eof:
-            self._heard = True
             self.poller.add_reader(self._sock.fileno(), self._on_readable)
+            self._heard = True
 
     def _hear_of_a_break(self) -> None:
         if not self._outward and not self._muted:
-            self._muted = True
             self.poller.add_breaker(self._sock.fileno(), self._on_break)
+            self._muted = True
 
     def _on_break(self) -> None:
         try:
@@ -375,8 +428,8 @@ class Wire(Unread):
 
     def _want_to_write(self) -> None:
         if not self._writing:
-            self._writing = True
             self.poller.add_writer(self._sock.fileno(), self._on_writable)
+            self._writing = True
 
     def _stop_writing(self) -> None:
         if self._writing:
@@ -429,7 +482,7 @@ class Wire(Unread):
     def send(self, data: bytes) -> None:
         """Send; nothing happens on a connection that is over."""
         state = self._state
-        if (state != OPEN and (state >= LINGERING or state == HANDSHAKE)) or self._broken or not data:
+        if (state != OPEN and (state >= LINGERING or state == HANDSHAKE or self._parted)) or self._broken or not data:
             return
         if self._memory is not None:
             try:
@@ -444,7 +497,7 @@ class Wire(Unread):
         payload = source.take_ready()
         if len(payload) <= _JOINED or self._memory is not None or self._out:
             self.send(b"".join((prefix or b"", payload, suffix or b"")))
-        elif self._state < LINGERING and not self._broken:
+        elif self._state < LINGERING and not self._parted and not self._broken:
             self._send_pieces((prefix or b"", payload, suffix or b""))
 
     def _send_pieces(self, pieces: tuple[bytes, ...]) -> None:
@@ -585,9 +638,18 @@ class Wire(Unread):
 
     def _finish_close(self) -> None:
         if not self._broken and self._state not in (HANDSHAKE, CONNECTING):
-            with suppress(OSError):  # nobody waits for these last words
-                if self._memory is not None:
-                    self._sock.send(self._memory.shutdown())
+            if self._memory is not None:
+                # TLS's last word: what is left of it waits as any other bytes do.
+                last = self._memory.shutdown()
+                self._parted = True
+                self._memory = None
+                if last:
+                    self._write(last)
+                if self._out:
+                    self._state = CLOSING
+                    self._hear()
+                    return
+            with suppress(OSError):  # it may have been broken already
                 if self._lingers and not self._eof:
                     self._state = LINGERING
                     self._sock.shutdown(socket.SHUT_WR)
@@ -620,6 +682,10 @@ class Wire(Unread):
 
     def handshaken(self) -> None:
         """The TLS handshake is done: `secured` knows what was agreed."""
+
+    def unsecured(self) -> None:
+        """What comes where a TLS handshake was to be is HTTP in plain text; it is read as on any connection."""
+        self.abort()
 
     def received(self) -> None:
         """There are unread bytes."""

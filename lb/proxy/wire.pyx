@@ -10,7 +10,7 @@ from libc.stdlib cimport free, realloc
 from libc.string cimport memcpy, memmove
 from posix.unistd cimport close as close_fd
 
-from .direct_tls cimport BYTES, ENDED, FAILED, HELD, ROOM, terminate
+from .direct_tls cimport BYTES, DONE, ENDED, FAILED, HELD, ROOM, DirectTls, terminate
 from .poller cimport Poller
 from .unread cimport Unread
 
@@ -36,6 +36,8 @@ DEF LEAST = 2048
 DEF CROWD = 8        # who want a turn, when nobody may take long over his
 DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is followed by smaller ones
 DEF LONG_IN_A_CROWD = 0.0001
+DEF BARREN = 65536   # bytes of TLS that may come without one of data: key updates, empty records; nobody needs so many
+DEF GREETINGS = 262144  # the same for a handshake, which may bring a chain of certificates
 DEF SCRATCH = 131072
 
 cdef char scratch[SCRATCH]
@@ -65,13 +67,16 @@ cdef class Wire(Unread):
         poller.add(self, EPOLLIN | EPOLLRDHUP | EPOLLET)
 
     cpdef start_tls(self, contexts):
-        self.state = HANDSHAKE
-        self.direct = terminate(contexts, self.fd)
-        if self.direct is None:
-            self.memory = MemoryTls(contexts)
-            self.tls = self.memory.tls
+        # What raises here leaves a connection without TLS, which must not be taken for one in a handshake.
+        cdef DirectTls direct = terminate(contexts, self.fd)
+        if direct is None:
+            memory = MemoryTls(contexts)
+            self.tls = memory.tls
+            self.memory = memory
         else:
-            self.tls = self.direct.side
+            self.tls = direct.side
+            self.direct = direct
+        self.state = HANDSHAKE
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
@@ -175,7 +180,6 @@ cdef class Wire(Unread):
         # Reads once, lets the bytes be handled, and keeps what is left of them.
         cdef Py_ssize_t n, room
         cdef double began = 0.0
-        cdef bint crowded = self.poller.crowd > CROWD and self.memory is None
         cdef Py_ssize_t most = self.poller.buffer_size
         if self.state == HANDSHAKE and not self._handshake():
             return 0
@@ -194,19 +198,22 @@ cdef class Wire(Unread):
             self.readable = False
             return 0
         if not self.greedy:
-            most = MODEST if self.memory is None and not self.outward else 4 * MODEST
-        elif self.memory is None:
+            most = MODEST if not self.outward else 4 * MODEST
+        if self.greedy or self.dear or self.poller.crowd > CROWD:
             most = min(most, self.portion)
-        if crowded:
-            most = min(most, self.portion)
-        if crowded or self.greedy or self.dear:
             began = self.poller.tick()
+        if self.memory is not None:
+            # What an incomplete record left behind comes out with what is read now: at most a record more than that.
+            most = min(most, self.poller.buffer_size - 2 * SPARE)
+            room = most + 2 * SPARE
+        else:
+            room = most
         if self.have == 0:
             self.data = self.poller.buffer
-            room = most
         else:
             self.make_room(SPARE if self.memory is None else 4 * SPARE)
-            room = min(self.rest_size - self.have, most)
+            room = min(self.rest_size - self.have, room)
+        self.more = False
         n = self._receive(self.data + self.have, room)
         if n > 0:
             self.have += n
@@ -214,14 +221,15 @@ cdef class Wire(Unread):
             if self.state == CLOSED:
                 return 0
             self.keep()
-            if began:
-                if n < room:
-                    self.dear = False
-                else:
-                    self._take_less_or_more(self.poller.tick() - began)
-        elif n == -2:
+        elif n == -2 or self.barren > (GREETINGS if self.state == HANDSHAKE else BARREN):
             self._finalize()
             return 0
+        if not self.more:
+            self.dear = False
+        elif began:
+            self._take_less_or_more(self.poller.tick() - began)
+        elif n == 0:
+            self.dear = True  # what it sends is work, and no data
         if self.eof and self.state < CLOSING:
             self.readable = False
             self.ended()
@@ -241,16 +249,25 @@ cdef class Wire(Unread):
 
     cdef int _handshake(self) except -1:
         # 1 when bytes may be read, 0 when not yet or never.
+        if not self.greeted:
+            if not self._greet():
+                return 0
         if self.memory is not None:
             if self.memory.held:
                 self.memory.go_on()
                 self._after_step()
             return self.state == HANDSHAKE and not self.on_hold
-        if self.direct.handshake():
+        if self.direct is None:
+            return self._finalize()
+        if self.direct.handshake(self.hung_up):
             self.state = OPEN
             self.handshaken()
             return self.state == OPEN
-        if self.direct.wants == BYTES and not self.hung_up:
+        if self.direct.barren() > GREETINGS:
+            self._finalize()
+        elif self.direct.is_cut():
+            self._later()
+        elif self.direct.wants == BYTES and not self.hung_up:
             self.readable = False
         elif self.direct.wants == ROOM:
             self.readable = True
@@ -259,6 +276,26 @@ cdef class Wire(Unread):
             self._suspend()
         else:
             self._finalize()
+        return 0
+
+    cdef int _greet(self) except -1:
+        # Look at the first byte: 1 when it may be TLS; 0 when nothing is there yet, or HTTP in plain text.
+        cdef unsigned char byte
+        cdef Py_ssize_t n = recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT)
+        if n < 0 and (errno == EAGAIN or errno == EINTR) and not self.hung_up:
+            self.readable = errno == EINTR
+            if self.readable:
+                self._later()
+            return 0
+        self.greeted = True
+        if n != 1 or not 97 <= byte | 32 <= 122:  # TLS begins with no letter, a method with nothing else
+            return 1
+        self.direct = None
+        self.tls = self.memory = None
+        self.state = OPEN
+        self.unsecured()
+        if self.state != CLOSED:
+            self._later()
         return 0
 
     cdef int _after_step(self) except -1:
@@ -289,6 +326,7 @@ cdef class Wire(Unread):
         n = recv(self.fd, base, room, 0)
         if n > 0:
             # A short read emptied the socket; the next edge will tell. After a hang-up there is no next edge.
+            self.more = n == room
             if n < room and not self.hung_up:
                 self.readable = False
             return n
@@ -303,9 +341,12 @@ cdef class Wire(Unread):
         return -2
 
     cdef Py_ssize_t _receive_direct(self, char* base, Py_ssize_t room) except -3:
-        cdef Py_ssize_t n = self.direct.receive(base, room)
+        cdef Py_ssize_t n = self.direct.receive(base, room, self.hung_up)
         cdef int wants = self.direct.wants
-        if wants == BYTES:
+        self.barren = self.direct.barren()
+        if wants == DONE or self.direct.is_cut():
+            self.more = True
+        elif wants == BYTES:
             self.readable = False
             self.eof = self.hung_up  # the peer went without a close_notify
         elif wants == ROOM:
@@ -321,17 +362,18 @@ cdef class Wire(Unread):
     cdef Py_ssize_t _receive_memory(self, char* base, Py_ssize_t room) except -3:
         cdef Py_ssize_t n
         cdef bytes plain, cipher
-        # What an incomplete record left behind comes out with what is read now: at most a record more than that.
-        room -= 2 * SPARE
+        room -= 2 * SPARE  # see `_fill`
         n = recv(self.fd, base, room, 0)
         if n < 0:
             if errno == EAGAIN or errno == EINTR:
                 self.readable = errno == EINTR
                 return 0
             return -2
+        self.more = n == room
         if n < room and not self.hung_up:
             self.readable = False
         plain = self.memory.feed(PyBytes_FromStringAndSize(base, n))
+        self.barren = 0 if plain else self.barren + n
         cipher = self.memory.outgoing()
         if cipher:
             self._raw(cipher)
@@ -342,6 +384,7 @@ cdef class Wire(Unread):
             self._suspend()
             return 0
         if self.state == HANDSHAKE and self.memory.established:
+            self.barren = 0
             self.state = OPEN
             self.handshaken()
             if self.state != OPEN:
@@ -416,6 +459,8 @@ cdef class Wire(Unread):
     def _raw(self, bytes cipher):
         # Bytes of TLS that Python made: to the socket as they are.
         cdef Py_ssize_t n = 0
+        if not cipher:
+            return
         if self.out_end == self.out_at:
             n = send(self.fd, PyBytes_AS_STRING(cipher), PyBytes_GET_SIZE(cipher), MSG_NOSIGNAL)
             if n < 0:
@@ -431,7 +476,9 @@ cdef class Wire(Unread):
         cdef iovec parts[3]
         cdef int count = 0
         cdef Py_ssize_t sent = 0
-        if self.state == CLOSED or self.state == LINGERING or self.state == HANDSHAKE or self.broken or n1 + n2 + n3 == 0:
+        if self.state != OPEN and (self.state >= LINGERING or self.state == HANDSHAKE or self.parted):
+            return 0
+        if self.broken or n1 + n2 + n3 == 0:
             return 0
         if self.memory is not None:
             cipher = self.memory.encrypt(PyBytes_FromStringAndSize(one, n1) + PyBytes_FromStringAndSize(two, n2)
@@ -441,9 +488,12 @@ cdef class Wire(Unread):
         if self.out_end == self.out_at:
             if self.direct is not None:
                 if n1 + n2 + n3 <= SCRATCH and (n1 != 0) + (n2 != 0) + (n3 != 0) > 1:
-                    memcpy(scratch, one, n1)
-                    memcpy(scratch + n1, two, n2)
-                    memcpy(scratch + n1 + n2, three, n3)
+                    if n1:  # what is not there has no address, and memcpy wants one
+                        memcpy(scratch, one, n1)
+                    if n2:
+                        memcpy(scratch + n1, two, n2)
+                    if n3:
+                        memcpy(scratch + n1 + n2, three, n3)
                     one = scratch
                     n1 += n2 + n3
                     n2 = n3 = 0
@@ -605,10 +655,14 @@ cdef class Wire(Unread):
 
     cdef int _finish_close(self) except -1:
         if not self.broken and self.state != HANDSHAKE and self.state != CONNECTING:
-            if self.direct is not None:
-                self.direct.shutdown()
-            elif self.memory is not None:
-                self._raw(self.memory.shutdown())
+            if self.direct is not None or self.memory is not None:
+                self._raw(self.direct.shutdown() if self.direct is not None else self.memory.shutdown())
+                self.direct = None  # that was TLS's last word: what is left of it waits as any other bytes do
+                self.memory = None
+                self.parted = True
+                if self.out_end > self.out_at:
+                    self.state = CLOSING
+                    return 0
             if self.lingers and not self.eof:
                 self.state = LINGERING
                 shutdown(self.fd, SHUT_WR)
@@ -642,6 +696,9 @@ cdef class Wire(Unread):
 
     cpdef handshaken(self):
         pass
+
+    cpdef unsecured(self):
+        self.abort()
 
     cpdef received(self):
         pass

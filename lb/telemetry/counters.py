@@ -34,6 +34,7 @@ NAMES: tuple[str, ...] = (
     "tls_waiting",
     "tls_held_total",
     "tls_refused_total",
+    "tls_unknown_total",
     "tls_timed_out_total",
     "upstream_connects_total",
     "upstream_reused_total",

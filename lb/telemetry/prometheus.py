@@ -32,6 +32,12 @@ _SINGLE = (
         "TLS handshakes refused because their name gets no certificate on demand, or too many waited.",
     ),
     (
+        "tls_unknown_total",
+        "lb_tls_handshakes_unknown_name_total",
+        "counter",
+        "TLS handshakes refused because no certificate covers their server name.",
+    ),
+    (
         "tls_timed_out_total",
         "lb_tls_handshakes_timed_out_total",
         "counter",

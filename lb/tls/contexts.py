@@ -14,7 +14,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import ip_address
 from typing import Any
 from weakref import ref
 
@@ -26,11 +25,13 @@ from lb.tls.hello import ACME_ONLY, Hellos
 from lb.tls.late import LateContext
 from lb.tls.presented import Entry, Policy, Presented, present, refuse
 from lb.tls.proof import challenge_entry
+from lb.tls.server_name import is_address, is_name, server_name
 from lb.tls.settings import ServerConnection, new_context
 from lb.tls.tickets import Tickets
 
 log = logging.getLogger("lb.certificates")
 
+_UNKNOWN = "a TLS handshake for %s was refused: no certificate covers this name (`lb check` knows your domains)"
 _MOST_MADE = 10_000  # contexts that handshakes have made: 240 MB; of more, the one made longest ago goes
 
 
@@ -45,13 +46,15 @@ class Contexts:
         self.front = new_context()
         self.front.sni_callback = self._select
         self.tickets = Tickets(self.front)
-        self._hellos = Hellos(self.front, self._heard)
+        self._hellos = Hellos(self.front, self._heard, self.count_unknown)
         self._decided: Entry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
         self._made: deque[ref[LateContext]] = deque()  # contexts of this process, which others do not share
         self._is_short = False
         self.held = Held(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
         """Handshakes for names under the policy's `demanded` wildcards that have no certificate yet."""
+        # Each name once an hour, and all of them not too often: they come from anyone.
+        self._tells = Gate(pause=3600.0, rate=1 / 60, burst=5.0, most=1000).admits
         self.presented = Presented()
         self.switch(self.prepare(certificates, policy))
 
@@ -101,9 +104,14 @@ class Contexts:
             self._decided = challenge_entry(presented.policy.challenges, name)
         entry = self._decided or presented.find(name)
         if entry is None:
-            # Whoever validates is held by nobody: the certificate waits for him.
             name = self._demanded(name)
-            return name is not None and protocols != ACME_ONLY and self.held.may_hold(name, time.monotonic())
+            if name is None:
+                return False
+            if protocols == ACME_ONLY:
+                # Who validates is not held: its certificate would be here. A stranger brings up no name in this way.
+                self.held.refused += 1
+                return False
+            return self.held.may_hold(name, time.monotonic())
         if entry.client is not None:
             self._decided = entry
             self._hellos.ask_for_certificate(connection, entry.client.required, entry.session_context)
@@ -118,7 +126,7 @@ class Contexts:
             if found is not None and found.client is not None:
                 return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # its client was not asked for a certificate
         entry = found
-        if found is None and (name is None or _is_address(name)):
+        if found is None and (name is None or is_address(name)):
             entry = presented.first
         if entry is None or entry.late.context is None:
             return self._select_late(connection, name, entry, found is not None)
@@ -135,13 +143,27 @@ class Contexts:
             self._say_short(error)
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR
         if entry is None or made is None:
-            if name is not None and (name := self._demanded(name)) is not None:
-                self.held.mention(name, time.monotonic())  # where it could not be held, it may be there the next time
+            self._miss(name)
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         if is_named and made.client != entry.client:
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # as above
         _go_on(connection, made, is_named)
         return None
+
+    def _miss(self, name: str | None) -> None:
+        """There is no certificate for this name."""
+        wanted = None if name is None else self._demanded(name)
+        if wanted is not None and self._hellos.can_listen:
+            return  # the client hello was heard: it was asked for there, or may not be, and is counted
+        if wanted is not None:
+            self.held.mention(wanted, time.monotonic())  # nobody can be held here; it may be there the next time
+        self.count_unknown()
+        if name is not None and is_name(name := server_name(name)) and self._tells(name, time.monotonic()):
+            log.warning(_UNKNOWN, name)
+
+    def count_unknown(self) -> None:
+        """A handshake was refused because its server name has no certificate, or cannot be one."""
+        self.held.unknown += 1
 
     def _make(self, entry: Entry | None, name: str | None) -> Entry | None:
         """The entry, with the context that its first handshake needs; another one where OpenSSL refuses its
@@ -154,7 +176,7 @@ class Contexts:
                 if not self._refuse(entry.late, error):
                     return None
                 presented = self.presented
-                entry = presented.first if name is None or _is_address(name) else presented.find(name)
+                entry = presented.first if name is None or is_address(name) else presented.find(name)
             else:
                 self._keep(entry.late)
                 break
@@ -188,7 +210,7 @@ class Contexts:
         demanded = self.presented.policy.demanded
         if not demanded:
             return None
-        name = name.lower().removesuffix(".")
+        name = server_name(name)
         return name if wildcard_of(name) in demanded else None
 
 
@@ -201,12 +223,3 @@ def _go_on(connection: ssl.SSLSocket | ssl.SSLObject, entry: Entry, is_named: bo
         connection.certificate = entry.certificate  # type: ignore[union-attr]  # a ServerConnection
         if entry.client is not None:
             connection.client_auth = entry.client.domain.encode()  # type: ignore[union-attr]
-
-
-def _is_address(name: str) -> bool:
-    """Whether a client gives an address for a name, which RFC 6066 section 3 forbids and scanners do: it names none."""
-    try:
-        ip_address(name)
-    except ValueError:
-        return False
-    return True

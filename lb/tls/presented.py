@@ -16,6 +16,7 @@ from lb.config.model import CertificateFiles
 from lb.tls.authority import Authority, ClientAuth, ClientAuths, load_authority
 from lb.tls.certificate import Certificate, TlsError, TlsProblem, utc_now, wildcard_of
 from lb.tls.late import LateContext
+from lb.tls.server_name import server_name
 from lb.tls.settings import certificate_context
 from lb.tls.shelf import Shelf
 
@@ -71,8 +72,8 @@ class Presented:
     shelf: Shelf = field(default_factory=Shelf)
 
     def find(self, name: str) -> Entry | None:
-        """What is presented for a server name in any case, exact before wildcard; None if no certificate covers it."""
-        return _find(self.by_name, name.lower().removesuffix("."))
+        """What is presented for a server name as it was sent, exact before wildcard; None if nothing covers it."""
+        return _find(self.by_name, server_name(name))
 
     def without(self, refused: Collection[Certificate]) -> Presented:
         """The same when OpenSSL has refused some of its certificates: others take their places where there are any."""

@@ -12,6 +12,7 @@ import asyncio
 import logging
 import signal
 import socket
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ from lb.worker.logbook import Logbook, line_of
 from lb.worker.loop import new_loop
 from lb.worker.report import EVERY, Report
 from lb.worker.tuning import calm_garbage_collector, raise_descriptor_limit
+from lb.worker.unraisable import Unraisable
 
 log = logging.getLogger("lb.worker")
 
@@ -63,6 +65,7 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
     Expects SIGTERM and SIGUSR1 blocked, and unblocks them when it can act on them.
     """
     raise_descriptor_limit()
+    sys.unraisablehook = Unraisable(assignment.contexts.count_unknown)
     loop = new_loop()
     worker = _Worker(loop, assignment, line)
     try:

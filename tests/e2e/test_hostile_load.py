@@ -53,6 +53,7 @@ _BOUNDS = {
     "connect_and_leave": Bound(50, 16),
     "dropped_handshakes": Bound(40, 100),
     "stalled_handshakes": Bound(200, 120),
+    "key_updates": Bound(40, 100),
 }
 _SHARED = 6 << 20  # bytes that a worker may grow by whatever comes: buffers for all, pools, fragments
 

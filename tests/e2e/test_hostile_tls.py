@@ -1,16 +1,33 @@
-"""What a client may ask of TLS and does not get: another handshake on the same connection, and data before the first.
+"""What a client may ask of TLS and does not get: another handshake on the same connection, data before the first, and a
+worker's time for records that carry none.
 
-OpenSSL's own client does the asking.
+OpenSSL's own client does the asking, or `benchmarks.hostile.records`.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
+import socket
+import ssl
 import subprocess
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
+import pytest
+
+from benchmarks.hostile.records import Conversation
+from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST, get
+from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.hello import client_hello
+from tests.e2e.harness.instance import Instance
+from tests.e2e.harness.scripts import echo
 from tests.e2e.harness.secure import Secure
+from tests.e2e.harness.waiting import PATIENCE, wait_for
 
 # spec: T4; attack 34
 
@@ -48,3 +65,108 @@ def test_no_data_is_taken_before_the_handshake(secure: Secure, tmp_path: Path) -
     again = _ask(secure, "-tls1_3", "-sess_in", str(session), "-early_data", str(early), said=b"Q\n")
     assert "Early data was not sent" in again  # the session says that none would be taken
     assert all(request.target != b"/early" for request in secure.instance.requests)
+
+
+_FLOOD = 100_000  # records: a second of one core and more, for whoever reads them all in one go
+
+
+@pytest.fixture(scope="module", params=["direct", "memory"])
+def door(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority
+) -> Iterator[FrontDoor]:
+    """One worker, with either way to OpenSSL."""
+    with Instance(echo()) as instance:
+        listen = {"http": "127.0.0.1:0", "https": "127.0.0.1:0"}
+        config = configure(instance.address, listen=listen, tls=tls_config(authority.issue(HOST)))
+        env = {"LB_TLS": "memory"} if request.param == "memory" else {}
+        with FrontDoor(config, tmp_path_factory.mktemp("records"), env=env) as opened:
+            yield opened
+
+
+class Witness(threading.Thread):
+    """One request after the other; `slowest` is how long the slowest took, in seconds."""
+
+    def __init__(self, door: FrontDoor) -> None:
+        super().__init__()
+        self._door = door
+        self._stopped = threading.Event()
+        self.slowest = 0.0
+        self.count = 0
+
+    def run(self) -> None:
+        with self._door.connect() as client:
+            while not self._stopped.wait(0.005):
+                began = time.monotonic()
+                assert client.ask(get()).status == 200
+                self.slowest = max(self.slowest, time.monotonic() - began)
+                self.count += 1
+
+    def __enter__(self) -> Self:
+        self.start()
+        wait_for(lambda: self.count > 5, "the first requests")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        before = self.count
+        wait_for(lambda: self.count > before + 5 or not self.is_alive(), "the last requests")
+        self._stopped.set()
+        self.join()
+
+
+@pytest.mark.parametrize("kind", ["key updates", "hellos"])
+def test_records_without_data_cost_only_their_own_turns(door: FrontDoor, kind: str) -> None:
+    floods = []
+    for _ in range(2):
+        if kind == "key updates":
+            client = Conversation(door.https, HOST, ssl.TLSVersion.TLSv1_3)
+            floods.append((client, client.key_updates(_FLOOD)))
+        else:
+            client = Conversation(door.https, HOST, ssl.TLSVersion.TLSv1_2)
+            floods.append((client, client.hellos(_FLOOD)))
+    with Witness(door) as witness:
+        threads = [threading.Thread(target=_send, args=(client.sock, data)) for client, data in floods]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()  # all of it was taken, or the connection was ended
+    for client, _ in floods:
+        assert _is_ended(client.sock), "nobody needs so many: the connection ends"
+    assert witness.slowest < 0.2
+
+
+def _send(sock: socket.socket, data: bytes) -> None:
+    with contextlib.suppress(ConnectionError):
+        sock.sendall(data)
+
+
+def _is_ended(sock: socket.socket) -> bool:
+    with sock:
+        try:
+            while sock.recv(65536):
+                pass
+        except ConnectionError:
+            pass
+        except TimeoutError:
+            return False
+        return True
+
+
+def test_a_few_records_without_data_are_borne(door: FrontDoor) -> None:
+    client = Conversation(door.https, HOST, ssl.TLSVersion.TLSv1_3)
+    with client.sock:
+        for _ in range(3):
+            client.sock.sendall(client.key_updates(1000) + client.records(get()))
+            assert wait_for(client.read, "the answer behind them").startswith(b"HTTP/1.1 200 ")
+
+
+# spec: E3
+@pytest.mark.parametrize("name", [b"\xff\xfe" * 100, "\N{GREEK SMALL LETTER ALPHA}.example".encode(), b"a" * 5000])
+def test_names_that_are_no_names_leave_no_line(secure: Secure, name: bytes) -> None:
+    before = len(secure.door.stderr)
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", secure.door.https), PATIENCE) as sock:
+            sock.sendall(client_hello(name))
+            assert sock.recv(100)[:1] == b"\x15", "an alert"
+    with secure.connect() as client:
+        assert client.ask(get()).status == 200
+    assert secure.door.stderr[before:] == []

@@ -19,7 +19,9 @@ import pytest
 from tests.e2e.harness.ca import Demanded, demanded
 from tests.e2e.harness.client import get
 from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.hello import client_hello
 from tests.e2e.harness.instance import Instance
+from tests.e2e.harness.process import children
 from tests.e2e.harness.scripts import Echo, echo
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 from tests.e2e.test_health import admin
@@ -165,6 +167,7 @@ def test_who_waits_and_what_becomes_of_it_is_counted(there: Demanded, tmp_path: 
         wait_for(lambda: figures(opened)["waiting"] == 1, "the one that waits")
         assert is_refusal(slow.outcome())
         expected = {"total": 1, "waiting": 0, "held_total": 3, "refused_total": 2, "timed_out_total": 1}
+        expected |= {"unknown_name_total": 0}
         wait_for(lambda: figures(opened) == expected, "the figures of what became of them")
 
 
@@ -211,6 +214,40 @@ def test_one_client_brings_up_few_names(there: Demanded, tmp_path: Path) -> None
         for number in range(30):
             assert is_refusal(Shake(opened, f"n{number}.example.com").outcome())
         assert 10 <= len(there.asked) <= 15
+
+
+def test_names_that_are_too_long_are_refused_and_nobody_dies(there: Demanded, tmp_path: Path) -> None:
+    with door(there, tmp_path, workers=1) as opened:
+        before = children(opened.pid)
+        for number in range(20):
+            name = f"{number:05}".encode() + b"a" * 62_000 + b".example.com"
+            assert _answer(opened, client_hello(name))[-2:] == bytes((2, ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME))
+        assert Shake(opened, "a.example.com").outcome() == 200
+        assert children(opened.pid) == before
+    assert there.asked == ["a.example.com"]
+
+
+def test_the_challenges_protocol_is_no_way_round_that(there: Demanded, tmp_path: Path) -> None:
+    # attack: a client that validates is not held, and so was not counted
+    there.allowed = lambda _: False
+    with door(there, tmp_path) as opened:
+        for number in range(60):
+            _answer(opened, client_hello(b"n%d.example.com" % number, protocol=b"acme-tls/1"))
+        assert is_refusal(Shake(opened, "b.example.com").outcome())
+    assert there.asked == ["b.example.com"]
+
+
+def _answer(opened: FrontDoor, data: bytes) -> bytes:
+    """All that the front door says to these bytes."""
+    with socket.create_connection(("127.0.0.1", opened.https), PATIENCE) as sock:
+        sock.sendall(data)
+        said = b""
+        try:
+            while piece := sock.recv(4096):
+                said += piece
+        except ConnectionResetError:
+            pass
+        return said
 
 
 def test_who_waits_makes_no_room_for_others(there: Demanded, tmp_path: Path) -> None:

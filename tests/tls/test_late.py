@@ -159,7 +159,7 @@ def test_where_nothing_else_covers_the_name_there_is_the_alert(
         with pytest.raises(ssl.SSLError) as caught:
             shake(contexts, client_context(), name)
         assert caught.value.reason == "TLSV1_UNRECOGNIZED_NAME"
-    assert len(said.messages) == 1
+    assert sum("OpenSSL refuses it" in message for message in said.messages) == 1
 
 
 # spec: T5, D5
