@@ -27,7 +27,6 @@ CONFIGURATION = Path(__file__).with_name("demo.yaml")
 _SHOWN_AS = Path("config/demo.yaml")  # where the same file is in the project's tree
 _CERTIFICATES = Path("certs")  # the directory that the configuration names
 _DOMAINS = ("demo.localhost", "stg-demo.localhost")
-_DRAIN_LIMIT = 3.0  # seconds: an open event stream must not hold up Ctrl-C
 _STOP_PATIENCE = 3.0  # seconds that an instance gets to end
 
 
@@ -62,7 +61,7 @@ def demo(http: str | None, https: str | None) -> None:
     _load(environ)  # a wrong address is refused before anything is started
     _make_certificate()
     with _instances() as ports:
-        stopping = Stopping(frozenset({SIGINT, SIGTERM, SIGHUP}), _DRAIN_LIMIT)
+        stopping = Stopping(frozenset({SIGINT, SIGTERM, SIGHUP}))
         status = serve_config(_load(environ | ports), stopping, more=_what_to_try)
     raise click.exceptions.Exit(status)
 
