@@ -50,6 +50,8 @@ class _LazyGroup(Group):
                 sys.stdout.flush()
         except OutputError as error:
             self._give_up(error.reason, FAILED)
+        finally:
+            standard_streams.give_up()
 
     @staticmethod
     def _give_up(reason: str, code: int) -> NoReturn:

@@ -166,7 +166,7 @@ class Supervisor:
     def refusal(self) -> str:
         """Why there can be no upgrade at present, or ""."""
         if self._board.draining:
-            return "the service is draining: it is being stopped"
+            return "the service is being stopped"
         if not self._announced:
             return "the service is still starting"
         return "a reload is under way" if self.reload.running else ""
