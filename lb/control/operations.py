@@ -67,6 +67,11 @@ class Operations:
         """Whether a successor is on its way: nothing else may change then."""
         return self._upgrade is not None
 
+    @property
+    def successor(self) -> int:
+        """The process that is to succeed this one; 0 if there is none."""
+        return self._upgrade.pid if self._upgrade is not None else 0
+
     def upgrade(self, reply: Reply = lambda _: None) -> None:
         """Start a successor; `reply` is told how it went."""
         if reason := self._refusal():

@@ -29,6 +29,7 @@ from lb.control.ending import Ending
 from lb.control.errands import Errands
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
+from lb.control.orphans import adopts_orphans, reap_orphans
 from lb.control.plans import NoPlans, Outcome, Plans
 from lb.control.reload import Reload
 from lb.control.watchdog import Watchdog
@@ -92,6 +93,7 @@ class Supervisor:
         self._errands = Errands(self._forget)
         self.send = self._errands.send
         self._wakeup, self._signalled = socket.socketpair()
+        self._adopts_orphans = adopts_orphans()
 
     def run(self) -> int:
         """The exit status: 0 after a drain in which every worker ended well, else 1."""
@@ -104,6 +106,8 @@ class Supervisor:
                 self._errands.reap()
                 if self._operations is not None:
                     self._operations.child_ended()
+                if self._adopts_orphans:
+                    reap_orphans(self._own_processes())
                 self._meet_deadlines()
                 if self._board.draining and self._drained():
                     if self._operations is not None:
@@ -322,6 +326,11 @@ class Supervisor:
             status = child.reap()
             if status is not None:
                 self._died(child, status)
+
+    def _own_processes(self) -> set[int]:
+        """Those whose end is asked about where they were started."""
+        others = set() if self._operations is None else {self._operations.successor}
+        return {child.pid for child in self.children} | self._errands.pids | others
 
     def _died(self, child: Child, status: int) -> None:
         now = time.monotonic()

@@ -166,6 +166,7 @@ def test_what_a_killed_service_left_is_in_nobodys_way(tmp_path: Path) -> None:
     # spec: R2
     first = FrontDoor(configure("127.0.0.1:1", workers=2), tmp_path)
     os.kill(first.pid, signal.SIGKILL)  # its workers drain, and must not keep its place
+    first.process.wait(20)
     with FrontDoor(configure("127.0.0.1:1"), tmp_path) as door:
         asked = json.loads(run_lb("status", str(tmp_path / "lb.yaml"), "--json").stdout)
         assert asked["supervisor"] == door.pid
