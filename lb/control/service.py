@@ -19,6 +19,7 @@ from lb.config.model import Config
 from lb.control import counted
 from lb.control.board import MOST_SLOTS, Board
 from lb.control.change import NextEdition
+from lb.control.child import Role
 from lb.control.edition import (
     Edition,
     Ground,
@@ -107,7 +108,11 @@ class Service:
             operations,
             plans=self,
             ending=self._ending,
+            replaced=self._count_restart,
         ).run()
+
+    def _count_restart(self, role: Role) -> None:
+        self._ground.slab.count(f"restarts_{role.place.split()[0]}")
 
     def _limits(self) -> Limits:
         return Limits(self.config.timeouts.drain, self.config.timeouts.retire)
