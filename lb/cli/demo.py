@@ -18,7 +18,7 @@ import click
 from lb.cli.exits import FAILED, fail
 from lb.cli.running import refuse, serve_config
 from lb.config.load import load_file
-from lb.config.model import Config, Listen
+from lb.config.model import Config, Listen, ListenAddress
 from lb.config.problems import ConfigErrors
 from lb.control.service import Service
 from lb.control.supervisor import Stopping
@@ -97,13 +97,11 @@ def _on_ipv6_too(config: Config) -> Config:
             sock.bind(("::1", 0))
     except OSError:
         return config
-    listen = Listen(
-        **{
-            scheme: [str(one) for one in addresses] + [f"[::1]:{one.port}" for one in addresses]
-            for scheme, addresses in (("http", config.listen.http), ("https", config.listen.https))
-        }
+    http, https = (
+        (*bound, *(ListenAddress(host="::1", port=one.port) for one in bound))
+        for bound in (config.listen.http, config.listen.https)
     )
-    return config.model_copy(update={"listen": listen})
+    return config.model_copy(update={"listen": Listen(http=http, https=https)})
 
 
 def _load(environ: Mapping[str, str]) -> Config:
