@@ -14,6 +14,8 @@ from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, FileFinder,
 from pathlib import Path
 from types import ModuleType
 
+_MOST_SHOWN = 3  # modules that were not built
+
 
 class SourcesOnly:
     """Finds the modules of one package as `.py` files, whatever else is beside them."""
@@ -37,17 +39,48 @@ class SourcesOnly:
         return None
 
 
+class EngineError(ImportError):
+    """The engine that is wanted cannot be used; `wrong_usage`: there is no engine of that name."""
+
+    def __init__(self, reason: str, *, wrong_usage: bool = False) -> None:
+        super().__init__(reason)
+        self.wrong_usage = wrong_usage
+
+
+class RefuseAll:
+    """Lets no module of a package be imported, but for those that can say why."""
+
+    def __init__(self, package: str, error: EngineError) -> None:
+        self._prefix = package + "."
+        self._exempt = (f"{package}.__main__.", f"{package}.cli.")
+        self._error = error
+
+    def find_spec(self, fullname: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> None:
+        if fullname.startswith(self._prefix) and not f"{fullname}.".startswith(self._exempt):
+            raise self._error
+
+
+def refuse_modules(package: str, error: EngineError) -> None:
+    """Raise this error wherever a module of `package` is imported, save those of its command line."""
+    sys.meta_path.insert(0, RefuseAll(package, error))
+
+
 def choose_engine(package: str, directory: Path) -> None:
-    """Let the modules of `package` in `directory` be those of one engine. Raises ImportError, as told above."""
+    """Let the modules of `package` in `directory` be those of one engine. Raises EngineError, as told above."""
     wanted = os.environ.get("LB_ENGINE", "")
     if wanted not in ("", "compiled", "python"):
-        raise ImportError(f"LB_ENGINE is {wanted!r}; it can be compiled or python")
+        raise EngineError(f'LB_ENGINE is "{wanted}"; it can be "compiled" or "python"', wrong_usage=True)
     if wanted != "python":
         missing = not_compiled(directory)
         if not missing:
             return
         if wanted == "compiled" or os.environ.get("LB_REQUIRE_COMPILED") == "1":
-            raise ImportError(f"the compiled engine is wanted, but {', '.join(missing)} of {package} was not built")
+            variable = "LB_ENGINE=compiled" if wanted == "compiled" else "LB_REQUIRE_COMPILED=1"
+            shown = ", ".join(missing[:_MOST_SHOWN]) + (", …" if len(missing) > _MOST_SHOWN else "")
+            raise EngineError(
+                f"{variable} is set, but this installation has no compiled engine ({len(missing)} modules were not "
+                f"built: {shown}). Install {package} again with a C compiler and Python's headers, or unset {variable}"
+            )
     sys.meta_path.insert(0, SourcesOnly(package))
 
 

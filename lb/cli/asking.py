@@ -6,17 +6,20 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from lb.cli.exits import FAILED, fail
+from lb.cli.exits import FAILED, USAGE, fail
 from lb.config.problems import printable
 from lb.control.commands import Answer
-from lb.control.rendezvous import meet, user_elsewhere
+from lb.control.rendezvous import connected, meet, services, user_elsewhere, users_elsewhere
 
 _CHUNK = 65536
 
-file_argument = click.argument("file", type=click.Path(path_type=Path))
+_QUICK = 5.0  # seconds for a service to say which file it serves
+
+file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
 def ask(file: Path, command: str, patience: float) -> Answer:
@@ -33,18 +36,55 @@ def ask(file: Path, command: str, patience: float) -> Answer:
     if connection is None and (user := user_elsewhere(file)) is not None:
         fail(f"the service of {shown} is user {user}'s: do this as that user (sudo -u '#{user}')", FAILED)
     if connection is None:
-        fail(f"nothing serves {shown} at present that this user could ask; `lb serve {shown}` does", FAILED)
+        fail(f"{shown} is not running, or belongs to another user; `lb serve {shown}` starts it", FAILED)
+    return _asked(connection, f"the service of {shown}", command, patience)
+
+
+def the_file(file: Path | None, command: str) -> Path:
+    """`file`, or the one whose service is the only one that runs; ends the command when there is no such service."""
+    if file is not None:
+        return file
+    files = [found for path in services(os.environ) if (found := _file_of(path)) is not None]
+    if len(files) != 1:
+        _refuse_to_choose(files, command)
+    return files[0]
+
+
+def _refuse_to_choose(files: list[Path], command: str) -> NoReturn:
+    if files:
+        commands = ", ".join(f"`lb {command} {printable(str(one))}`" for one in files)
+        fail(f"{len(files)} services run: name the file of one: {commands}", USAGE)
+    if users := users_elsewhere():
+        names = " and ".join(f"user {user}" for user in users)
+        how = f"do this as that user (sudo -u '#{users[0]}')"
+        fail(f"no service of this user runs, but one of {names} does: {how}", FAILED)
+    fail("no service runs that was started with a configuration file; `lb serve FILE` starts one", FAILED)
+
+
+def _file_of(path: Path) -> Path | None:
+    """The file that the service with this socket serves; None if it has ended meanwhile, or belongs to another user."""
+    try:
+        connection = connected(path)
+    except PermissionError:
+        return None
+    if connection is None:
+        return None
+    answer = _asked(connection, f"the service at {path}", "status", _QUICK)
+    return Path(answer["file"]) if answer.get("file") else None
+
+
+def _asked(connection: socket.socket, whom: str, command: str, patience: float) -> Answer:
     with connection:
         connection.settimeout(patience)
         try:
             connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             line = _read_line(connection)
         except TimeoutError:
-            fail(f"the service of {shown} has not answered for {patience:.0f} s", FAILED)
+            fail(f"{whom} has not answered for {patience:.0f} s", FAILED)
         except OSError as error:
-            fail(f"the service of {shown} cannot be asked: {error.strerror}", FAILED)
+            fail(f"{whom} cannot be asked: {error.strerror}", FAILED)
     if not line:
-        fail(f"the service of {shown} ended before it answered", FAILED)
+        fail(f"{whom} ended before it answered", FAILED)
     answer: Answer = json.loads(line)
     return answer
 

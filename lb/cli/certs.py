@@ -14,6 +14,7 @@ import click
 
 from lb.cli import certs_words as words
 from lb.cli.exits import FAILED, fail
+from lb.cli.group import Group
 from lb.cli.store_options import Place, open_place, store_options
 from lb.cli.trust import trust, untrust
 from lb.config.model import CertificateFiles
@@ -28,7 +29,7 @@ from lb.tls.listed import Listing, Row
 _QUIET = 120.0  # seconds without a sign of a front door on the store
 
 
-@click.group()
+@click.group(cls=Group)
 def certs() -> None:
     """Look at certificates, ask for renewals, trust the local authority."""
 

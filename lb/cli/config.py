@@ -7,10 +7,11 @@ from importlib.resources import files
 
 import click
 
+from lb.cli.group import Group
 from lb.config.schema import config_schema
 
 
-@click.group()
+@click.group(cls=Group)
 def config() -> None:
     """Print an example of the configuration file, or its JSON Schema."""
 

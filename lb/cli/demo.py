@@ -1,15 +1,16 @@
-"""`lb demo`: a whole service on localhost, with three small app instances and a certificate of its own."""
+"""`lb demo`: a whole service on localhost, with three small app instances and a certificate of the local authority."""
 
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGHUP, SIGINT, SIGTERM
+from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, signal
 from typing import IO
 
 import click
@@ -17,17 +18,15 @@ import click
 from lb.cli.exits import FAILED, fail
 from lb.cli.running import refuse, serve_config
 from lb.config.load import load_file
-from lb.config.model import Config
+from lb.config.model import Config, Listen, ListenAddress
 from lb.config.problems import ConfigErrors
 from lb.control.service import Service
 from lb.control.supervisor import Stopping
-from lb.tls.local import ensure_certificate
+from lb.tls.local_ca import LocalCa
 
 CONFIGURATION = Path(__file__).with_name("demo.yaml")
 _SHOWN_AS = Path("config/demo.yaml")  # where the same file is in the project's tree
-_CERTIFICATES = Path("certs")  # the directory that the configuration names
-_DOMAINS = ("demo.localhost", "stg-demo.localhost")
-_DRAIN_LIMIT = 3.0  # seconds: an open event stream must not hold up Ctrl-C
+_SIGNALS = frozenset({SIGINT, SIGTERM, SIGHUP})
 _STOP_PATIENCE = 3.0  # seconds that an instance gets to end
 
 
@@ -54,17 +53,55 @@ _INSTANCES = (
 def demo(http: str | None, https: str | None) -> None:
     """Serve a small app on http://localhost:8080 and https://localhost:8443. Ctrl-C ends it.
 
-    It has two production instances and a staging one, and shows what an app behind lb receives. A certificate for
-    localhost is made in certs/ if there is none. The configuration is config/demo.yaml.
+    It has two production instances and a staging one, and shows what an app behind lb receives. Its certificate is the
+    local authority's, which is made in certs/ if there is none; `lb certs trust` lets this machine trust it. The
+    configuration is config/demo.yaml.
     """
     asked = {"LB_DEMO_HTTP": http, "LB_DEMO_HTTPS": https}
     environ = os.environ | {name: value for name, value in asked.items() if value}
-    _load(environ)  # a wrong address is refused before anything is started
-    _make_certificate()
-    with _instances() as ports:
-        stopping = Stopping(frozenset({SIGINT, SIGTERM, SIGHUP}), _DRAIN_LIMIT)
-        status = serve_config(_load(environ | ports), stopping, more=_what_to_try)
-    raise click.exceptions.Exit(status)
+    config = _load(environ)  # a wrong address is refused before anything is started
+    _make_authority(config)
+    with suppress(_Stopped), _stopped_by_signals(), _instances() as ports:
+        config = _load(environ | ports)
+        if not http and not https:
+            config = _on_ipv6_too(config)
+        status = serve_config(config, Stopping(_SIGNALS), more=_what_to_try)
+        raise click.exceptions.Exit(status)
+
+
+class _Stopped(BaseException):
+    """A signal has ended the demo before it served."""
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Until the service handles them, a signal ends the demo as an exception does, which ends the instances, too."""
+
+    def stop(_number: int, _frame: object) -> None:
+        for number in _SIGNALS:
+            signal(number, SIG_IGN)  # one is enough
+        raise _Stopped
+
+    before = {number: signal(number, stop) for number in _SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal(number, handler)
+
+
+def _on_ipv6_too(config: Config) -> Config:
+    """The same ports on [::1], which `localhost` may also mean, where this machine has that address."""
+    try:
+        with socket.socket(socket.AF_INET6) as sock:
+            sock.bind(("::1", 0))
+    except OSError:
+        return config
+    http, https = (
+        (*bound, *(ListenAddress(host="::1", port=one.port) for one in bound))
+        for bound in (config.listen.http, config.listen.https)
+    )
+    return config.model_copy(update={"listen": Listen(http=http, https=https)})
 
 
 def _load(environ: Mapping[str, str]) -> Config:
@@ -74,14 +111,12 @@ def _load(environ: Mapping[str, str]) -> Config:
         refuse(errors)
 
 
-def _make_certificate() -> None:
+def _make_authority(config: Config) -> None:
     try:
-        ensure_certificate(_CERTIFICATES, _DOMAINS)
+        LocalCa(config.tls.store).ensure_root()
     except OSError as error:
-        fail(
-            f"no certificate can be made in {_CERTIFICATES.resolve()}: {error.strerror}; start it in a folder of yours",
-            FAILED,
-        )
+        directory = config.tls.store.resolve()
+        fail(f"no certificate can be made in {directory}: {error.strerror}; start it in a folder of yours", FAILED)
 
 
 @contextmanager
@@ -130,8 +165,8 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 def _what_to_try(service: Service) -> list[str]:
     """The part of the banner that a visitor needs."""
     ports = {one.scheme: one.port for one in service.bound}
-    cacert = f"--cacert {_CERTIFICATES / 'localhost.pem'}"
-    lines = ["", "try in a browser (HTTPS asks once, since the certificate signs itself):"]
+    root = LocalCa(service.config.tls.store).root
+    lines = ["", "try in a browser (HTTPS warns until this machine trusts the local authority: lb certs trust):"]
     for host, environment in (("localhost", "production"), ("stg-demo.localhost", "staging")):
         urls = f"http://{host}:{ports['http']}/", f"https://{host}:{ports['https']}/"
         lines.append(f"  {urls[0]:<34} {urls[1]:<35} {environment}")
@@ -139,7 +174,7 @@ def _what_to_try(service: Service) -> list[str]:
     for host, environment in (("demo.localhost", "production"), ("stg-demo.localhost", "staging")):
         lines.append(f"  curl -H 'Host: {host}' http://127.0.0.1:{ports['http']}/json   # {environment}")
         to = f"--connect-to {host}:443:127.0.0.1:{ports['https']}"
-        lines.append(f"  curl {cacert} {to} https://{host}/json   # {environment}")
+        lines.append(f"  curl --cacert {root} {to} https://{host}/json   # {environment}")
     lines.append(f"the configuration, to copy: {_shown()}")
     lines.append("Ctrl-C ends it")
     return [*lines, ""]

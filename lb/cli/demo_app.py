@@ -22,7 +22,7 @@ from string import Template
 
 from aiohttp import WSMsgType, web
 
-_STDIN = 0
+_STDIN, _STDOUT = 0, 1
 _LONGEST_WAIT = 300.0  # seconds, of /slow
 _TICK = 1.0  # seconds between two server-sent events
 _CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
@@ -148,7 +148,8 @@ async def _serve(port: int, name: str, environment: str) -> None:
     await runner.setup()
     sock = _bind(port)
     await web.SockSite(runner, sock).start()
-    print(f"listening on {sock.getsockname()[1]}", flush=True)  # noqa: T201  the parent reads it
+    with suppress(OSError):  # the parent reads it, if it is still there; stdin tells whether it is
+        os.write(_STDOUT, f"listening on {sock.getsockname()[1]}\n".encode())
     await ended.wait()
     await runner.cleanup()
 

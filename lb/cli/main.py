@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import click
 
-from lb import __version__
+from lb import __version__, engine_problem
+from lb.cli import standard_streams
+from lb.cli.exits import FAILED, USAGE
+from lb.cli.group import Group
+from lb.cli.standard_streams import OutputError
 
 
 class _Subcommand(NamedTuple):
@@ -26,11 +32,35 @@ _SUBCOMMANDS = {
     "certs": _Subcommand("lb.cli.certs", "Look at certificates, ask for renewals, trust the local authority."),
     "config": _Subcommand("lb.cli.config", "Print an example of the configuration file, or its JSON Schema."),
     "bench": _Subcommand("lb.cli.bench", "Load a front door and say how fast it answers."),
+    "help": _Subcommand("lb.cli.help", "Show this, or the help of one command."),
     "version": _Subcommand("lb.cli.version", "Say the version and what it runs on."),
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Runs the command; whatever becomes of its output, it ends in words."""
+        standard_streams.prepare()
+        if engine_problem is not None:
+            self._give_up(str(engine_problem), USAGE if engine_problem.wrong_usage else FAILED)
+        try:
+            try:
+                return super().main(*arguments, **options)
+            finally:
+                sys.stdout.flush()
+        except OutputError as error:
+            self._give_up(error.reason, FAILED)
+        finally:
+            standard_streams.give_up()
+
+    @staticmethod
+    def _give_up(reason: str, code: int) -> NoReturn:
+        with suppress(OSError):
+            if reason:
+                click.echo(f"lb: {reason}", err=True)
+        standard_streams.give_up()
+        sys.exit(code)
+
     def list_commands(self, _: click.Context) -> list[str]:
         return list(_SUBCOMMANDS)
 

@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -42,13 +43,13 @@ def serve_config(
     _log_to_stderr()
     service = _prepare(config, file, contexts)
     for line in (*banner(service), *more(service)):
+        _say(line)
+    return service.run(partial(_say, "ready"), stopping, source)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # a full disk, or a reader that has gone: that is no reason not to serve
         click.echo(line, err=True)
-    return service.run(_say_ready, stopping, source)
-
-
-def _say_ready() -> None:
-    with suppress(OSError):  # whoever read stderr has gone; that is no reason to stop serving
-        click.echo("ready", err=True)
 
 
 def _prepare(config: Config, file: Path | None, contexts: Contexts | None) -> Service:
@@ -73,7 +74,7 @@ def refuse(errors: ConfigErrors, code: int = BAD_CONFIGURATION) -> NoReturn:
 def show_problems(problems: Iterable[Problem]) -> None:
     """On stderr, each with its place."""
     for problem in problems:
-        click.echo(str(problem), err=True)
+        _say(str(problem))
 
 
 class _Lines(logging.Formatter):

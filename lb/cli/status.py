@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from lb.cli.asking import ask, file_argument
+from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import FAILED, fail
 from lb.cli.fallbacks import warnings
 from lb.control.words import duration
+from lb.proxy.remaining import Share, in_words, total
 
 _PATIENCE = 10.0  # seconds
 
@@ -21,11 +22,13 @@ _PATIENCE = 10.0  # seconds
 @click.command()
 @file_argument
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
-def status(file: Path, *, as_json: bool) -> None:
+def status(file: Path | None, *, as_json: bool) -> None:
     """Say what the service that serves FILE is doing: workers, listeners, apps.
 
-    Exit code 1 when nothing serves FILE.
+    FILE may be left out where one service runs. Exit code 1 when nothing serves FILE, 2 when several services run and
+    none is named.
     """
+    file = the_file(file, "status")
     answer = ask(file, "status", _PATIENCE)
     if not answer.pop("ok"):
         fail(answer["error"], FAILED)
@@ -40,14 +43,19 @@ def describe(answer: dict[str, Any], now: float) -> Iterator[str]:
     """The lines for people; `now` is in seconds since the epoch."""
     build = f"lb {answer['version']}, {answer['engine']} engine"
     state = click.style(answer["state"], bold=True)
-    yield f"{state} for {duration(answer['uptime'])} (process {answer['supervisor']}, {build})"
+    if "drain_seconds_left" in answer:
+        left = duration(answer["drain_seconds_left"])
+        yield f"{state}, for {left} at most (process {answer['supervisor']}, {build})"
+        yield f"waiting for {in_words(total(_open(answer['workers']))) or 'its processes to end'}"
+    else:
+        yield f"{state} for {duration(answer['uptime'])} (process {answer['supervisor']}, {build})"
     for text in warnings(answer):
         yield click.style(f"warning: {text}", fg="yellow")
     for url in answer["listeners"]:
         yield f"listening on {url}"
     yield "workers"
     for worker in answer["workers"]:
-        yield f"  {worker['slot'] + 1}  {_worker(worker, now)}"
+        yield f"  {worker['slot'] + 1}  {_worker(worker, now, ends='drain_seconds_left' in answer)}"
     for name, app in answer["apps"].items():
         yield f"app {click.style(name, bold=True)}: {', '.join(app['domains'])}"
         for kind in ("production", "staging"):
@@ -68,10 +76,19 @@ def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
                 yield f"    {where} is {state} for {duration(now - one['since'])}: {one['error'] or 'not asked yet'}"
 
 
-def _worker(worker: dict[str, Any], now: float) -> str:
+def _worker(worker: dict[str, Any], now: float, *, ends: bool) -> str:
+    """`ends`: the whole service does."""
     times = worker["restarts"]
     restarts = f", replaced {times} time{'s' if times > 1 else ''}" if times else ""
     if not worker["pid"]:
-        return f"waits for its next start{restarts}"
-    doing = "serves" if worker["ready"] else "starts"
+        return "has ended" if ends else f"waits for its next start{restarts}"
+    if ends or worker.get("retiring"):
+        doing = f"{'drains' if ends else 'retires'}, still open: {in_words(_open([worker])) or 'nothing'}"
+    else:
+        doing = "serves" if worker["ready"] else "starts"
     return f"process {worker['pid']} {doing}, {duration(now - worker['since'])}{restarts}"
+
+
+def _open(workers: list[dict[str, Any]]) -> list[Share]:
+    """What workers that end still have open, as far as they are known to have something."""
+    return [Share(**share) for worker in workers for share in worker.get("open", ())]

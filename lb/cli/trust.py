@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import click
 
 from lb.cli.exits import FAILED, fail
 from lb.cli.store_options import open_place, store_options
-from lb.cli.trust_stores import Root, StoreError, TrustStore, find_stores
+from lb.cli.trust_stores import Root, StoreError, TrustStore, find_stores, unreached
 from lb.tls.local_ca import LocalCa
 
 
@@ -26,10 +27,14 @@ def trust(config: Path | None, store: Path | None) -> None:
     except OSError as error:
         fail(f"the authority cannot be made: {error}", FAILED)
     stores = list(find_stores(Path.home()))
-    _do(stores, lambda one: one.trust(root), "trusted now by", "trusted already by")
+    failed = _do(stores, lambda one: one.trust(root), "trusted now by", "trusted already by")
+    for one in unreached(stores, os.environ):
+        click.echo(f"not reached: {one}")
     click.echo("programs with a list of their own, such as Python's requests and httpx, take the system's with")
     click.echo("  export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=$SSL_CERT_FILE")
     click.echo(f"any other program: the authority is {root.path}")
+    if failed:
+        raise click.exceptions.Exit(FAILED)
 
 
 @click.command()
@@ -40,11 +45,13 @@ def untrust(config: Path | None, store: Path | None) -> None:
     if not authority.root.is_file():
         fail(f"there is no local authority: {authority.root} does not exist", FAILED)
     root = Root(authority.root)
-    _do(list(find_stores(Path.home())), lambda one: one.untrust(root), "not trusted any more by", "was not trusted by")
+    stores = list(find_stores(Path.home()))
+    if _do(stores, lambda one: one.untrust(root), "not trusted any more by", "was not trusted by"):
+        raise click.exceptions.Exit(FAILED)
 
 
-def _do(stores: Iterable[TrustStore], action: Callable[[TrustStore], bool], done: str, unneeded: str) -> None:
-    """To every list, whatever happens with another; exit code 1 if one could not be changed."""
+def _do(stores: Iterable[TrustStore], action: Callable[[TrustStore], bool], done: str, unneeded: str) -> bool:
+    """To every list, whatever happens with another; whether one could not be changed."""
     failed = False
     for store in stores:
         try:
@@ -52,5 +59,4 @@ def _do(stores: Iterable[TrustStore], action: Callable[[TrustStore], bool], done
         except StoreError as error:
             click.echo(f"lb: {store.title}: {error}", err=True)
             failed = True
-    if failed:
-        raise click.exceptions.Exit(FAILED)
+    return failed

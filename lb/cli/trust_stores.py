@@ -7,9 +7,10 @@ Everything is named after the authority's fingerprint, so that what is taken awa
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -147,25 +148,67 @@ _SYSTEMS = (
         Path("/etc/pki/trust/anchors"), "pem", ("update-ca-certificates",), ("update-ca-certificates", "--fresh")
     ),
 )
+# Under the home: profiles of Firefox, and what Chromium and its kin share, at its old and its new place; the
+# same again for those that snap and Flatpak confine.
 _DATABASES = (
     ".pki/nssdb",
+    ".local/share/pki/nssdb",
     ".mozilla/firefox/*",
+    ".config/mozilla/firefox/*",
     "snap/firefox/common/.mozilla/firefox/*",
-    "snap/chromium/current/.pki/nssdb",
-    ".var/app/org.mozilla.firefox/.mozilla/firefox/*",
+    "snap/firefox/common/.config/mozilla/firefox/*",
+    "snap/*/current/.pki/nssdb",
+    "snap/*/current/.local/share/pki/nssdb",
+    ".var/app/*/.mozilla/firefox/*",
+    ".var/app/*/config/mozilla/firefox/*",
+    ".var/app/*/.pki/nssdb",
+    ".var/app/*/data/pki/nssdb",
 )
+_CHROMIUMS = (
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "brave-browser",
+    "microsoft-edge",
+    "vivaldi",
+)
+_BROWSERS = (("Chromium", _CHROMIUMS), ("Firefox", ("firefox", "firefox-esr")))
 
 
 def find_stores(home: Path, systems: Sequence[SystemStore] = _SYSTEMS) -> Iterator[TrustStore]:
-    """The lists that there are on this machine, for this user."""
+    """The lists that there are on this machine, for the user with this home."""
     for system in systems:
         if system.directory.is_dir() and shutil.which(system.refresh[0]) is not None:
             yield system
             break
-    for pattern in _DATABASES:
-        for directory in sorted(home.glob(pattern)):
-            if (directory / "cert9.db").is_file():
-                yield NssStore(directory)
+    found = (directory for pattern in _DATABASES for directory in sorted(home.glob(pattern)))
+    for directory in dict.fromkeys((*found, *_of_data_home())):
+        if (directory / "cert9.db").is_file():
+            yield NssStore(directory)
+
+
+def _of_data_home() -> Iterator[Path]:
+    if directory := os.environ.get("XDG_DATA_HOME"):
+        yield Path(directory) / "pki" / "nssdb"
+
+
+def unreached(stores: Iterable[TrustStore], environ: Mapping[str, str]) -> Iterator[str]:
+    """What is on this machine and has none of these `stores`, with the way to reach it."""
+    stores = list(stores)
+    if not any(isinstance(store, SystemStore) for store in stores):
+        yield "the system: this program does not know where it keeps its list of authorities"
+    names = {_browser_of(store) for store in stores if isinstance(store, NssStore)}
+    for browser, commands in _BROWSERS:
+        command = next((one for one in commands if shutil.which(one, path=environ.get("PATH"))), None)
+        if command is not None and browser not in names:
+            yield f"{browser} ({command}): it has made no list yet; start it once, then run this command again"
+    if user := environ.get("SUDO_USER"):
+        yield f"the browsers of {user}: run this command again as {user}, without sudo"
+
+
+def _browser_of(store: NssStore) -> str:
+    return "Chromium" if store.directory.name == "nssdb" else "Firefox"
 
 
 def _run(command: Sequence[str]) -> None:

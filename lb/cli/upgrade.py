@@ -6,19 +6,21 @@ from pathlib import Path
 
 import click
 
-from lb.cli.asking import ask, file_argument
+from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.control.upgrade import PATIENCE
 
 
 @click.command()
 @file_argument
-def upgrade(file: Path) -> None:
+def upgrade(file: Path | None) -> None:
     """Replace the service that serves FILE by the program as it is installed now.
 
-    The new one takes over the listening sockets; the old one finishes what it has begun, and ends. When the new one
-    cannot serve, the old one goes on: exit code 78 if it refused the configuration, else 1.
+    FILE may be left out where one service runs. The new process takes over the listening sockets; the old one finishes
+    what it has begun, and ends. When the new one cannot serve, the old one goes on: exit code 78 if the new one refused
+    the configuration, else 1.
     """
+    file = the_file(file, "upgrade")
     answer = ask(file, "upgrade", PATIENCE + 10)
     if answer["ok"]:
         click.echo(f"process {answer['successor']} serves now; process {answer['predecessor']} ends what it has begun")

@@ -210,7 +210,7 @@ class Limits(Section):
 
 
 class Timeouts(Section):
-    """How long to wait, in seconds. What still moves is never cut."""
+    """How long to wait, in seconds. What still moves is never cut, save by `drain` and `retire`."""
 
     connect: Seconds = Field(default=60.0, description="For a connection to an instance; beyond it 504.")
     response: Seconds = Field(default=60.0, description="For an instance to begin its response; beyond it 504.")
@@ -218,6 +218,15 @@ class Timeouts(Section):
     handshake: Seconds = Field(default=10.0, description="For a TLS handshake, from the connection's first moment.")
     head: Seconds = Field(default=60.0, description="For a request's head, from its first byte; beyond it 408.")
     idle: Seconds = Field(default=75.0, description="A client's connection without a request is kept open so long.")
+    drain: Seconds = Field(
+        default=30.0,
+        description="For a stop: running requests finish; what is still open then, streams included, is closed.",
+    )
+    retire: SecondsOrOff = Field(
+        default=None,
+        description="For a worker that a reload retires, and for the predecessor of an upgrade, to finish what is "
+        "open; then it is closed. off: it stays open for as long as it lives.",
+    )
 
 
 class Compression(Section):

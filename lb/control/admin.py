@@ -25,7 +25,7 @@ from lb.routing.health import HealthTable
 from lb.routing.watched import names_of
 from lb.telemetry.counters import Slab
 from lb.telemetry.loads import Loads
-from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads
+from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads, render_start
 from lb.tls.shelf import Shelf
 from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Channel
@@ -133,6 +133,7 @@ def make_app(assignment: AdminAssignment) -> web.Application:
 
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)
+        body += render_start(board.started)
         body += render_health(serving(assignment.config, assignment.table))
         names = names_of(assignment.config)
         loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])

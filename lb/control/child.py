@@ -132,6 +132,6 @@ def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None])
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except OSError:
-                status = status or 1
+            except OSError:  # what is said on stderr may be lost, and the work is done all the same
+                status = status or int(stream is sys.stdout)
         os._exit(status)

@@ -71,6 +71,11 @@ class Errands:
         return partial(_call_off, messenger)
 
     @property
+    def pids(self) -> set[int]:
+        """The processes that are on their way."""
+        return {one.child.pid for one in self._messengers}
+
+    @property
     def due(self) -> float | None:
         """When `expire` has something to do, in seconds of the monotonic clock."""
         return min((one.due for one in self._messengers if not one.over), default=None)

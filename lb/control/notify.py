@@ -41,8 +41,9 @@ class Notifier:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={now}", _status(status))
 
-    def stopping(self, status: str) -> None:
-        self._send("STOPPING=1", _status(status))
+    def stopping(self, status: str, patience: float) -> None:
+        """The service ends within `patience` seconds; the manager is asked to wait for that long."""
+        self._send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}", _status(status))
 
     def status(self, status: str) -> None:
         self._send(_status(status))

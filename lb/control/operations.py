@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Protocol
 
 from lb.control.commands import Answer, Commands, Reply
-from lb.control.origin import Origin
+from lb.control.origin import RELEASE, Origin
 from lb.control.plans import Outcome
 from lb.control.succession import Legacy
 from lb.control.upgrade import Upgrade
@@ -34,6 +34,9 @@ class Supervised(Protocol):
     def retire(self, successor: int) -> None:
         """Process `successor` serves the same sockets: finish what has begun, and end."""
 
+    def release(self, place: str, done: Callable[[], None]) -> None:
+        """End the assistant in this place; `done` is called when it has gone. Only for a service that drains."""
+
 
 class Operations:
     """`describe` gives the service's status, `bequeath` what a successor is handed. Commands are taken where `origin`
@@ -46,6 +49,7 @@ class Operations:
         self._origin = origin
         self._commands: Commands | None = None
         self._upgrade: Upgrade | None = None
+        self._drains = False
 
     def begin(self, selector: selectors.BaseSelector, service: Supervised) -> None:
         """From now on it acts for `service`, in its `selector`; everything else here comes after that."""
@@ -62,6 +66,11 @@ class Operations:
     def upgrading(self) -> bool:
         """Whether a successor is on its way: nothing else may change then."""
         return self._upgrade is not None
+
+    @property
+    def successor(self) -> int:
+        """The process that is to succeed this one; 0 if there is none."""
+        return self._upgrade.pid if self._upgrade is not None else 0
 
     def upgrade(self, reply: Reply = lambda _: None) -> None:
         """Start a successor; `reply` is told how it went."""
@@ -109,8 +118,17 @@ class Operations:
         if self._upgrade is not None:
             self._upgrade.look()
 
+    def drain(self) -> None:
+        """The service ends: it still says how that goes, but whoever starts next on the same file finds the place
+        free.
+        """
+        if self._upgrade is not None:
+            self._upgrade.give_up("the service was stopped meanwhile")
+        self._drains = True
+        self._origin.step_back()
+
     def end(self) -> None:
-        """The service ends: whoever starts next on the same file finds the place free."""
+        """It has ended, or somebody else is the service of this file."""
         if self._upgrade is not None:
             self._upgrade.give_up("the service was stopped meanwhile")
         if self._commands is not None:
@@ -137,6 +155,10 @@ class Operations:
             self._service.change(lambda outcome: reply({"ok": outcome.ok, **asdict(outcome)}))
         elif command == "upgrade":
             self.upgrade(reply)
+        elif command == RELEASE and self._drains:
+            self._service.release("admin", lambda: reply({"ok": True}))
+        elif command == RELEASE:
+            reply({"ok": False, "error": "this service is not draining"})
         else:
             reply({"ok": False, "error": f"this lb knows no command {command!r}"})
 

@@ -6,17 +6,23 @@ may have passed sockets; and a predecessor hands over its sockets, and its place
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lb.control.activation import Inherited, from_systemd
-from lb.control.rendezvous import Meeting, open_meeting
+from lb.control.rendezvous import Meeting, meet_draining, open_meeting
 from lb.control.succession import Succession, from_predecessor
 
 log = logging.getLogger("lb.control")
+
+RELEASE = "release admin"
+"""The command by which a service that starts asks one of the same file that drains for its admin address."""
+_PATIENCE = 5.0  # seconds for that
 
 
 @dataclass(slots=True)
@@ -43,6 +49,11 @@ class Origin:
         if self.meeting is not None:
             self.meeting.leave()
 
+    def step_back(self) -> None:
+        """The service drains: commands still reach it, unless another one serves the file."""
+        if self.meeting is not None:
+            self.meeting = self.meeting.step_back()
+
     def succeed(self) -> None:
         """The service serves: a predecessor, if there is one, retires."""
         if self.succession is None:
@@ -67,6 +78,21 @@ def find_origin(file: Path | None, environ: MutableMapping[str, str]) -> Origin:
     if succession is not None:
         return Origin(file, succession.listening, succession.admin, None, succession)
     return Origin(file, passed, passed, _open_meeting(file, environ), None)
+
+
+def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
+    """Has a service of `file` that is draining give up its admin address, if there is one. Whether that helped is seen
+    when the address is bound.
+    """
+    if file is None:
+        return
+    with suppress(OSError):
+        connection = meet_draining(file, environ)
+        if connection is not None:
+            with connection:
+                connection.settimeout(_PATIENCE)
+                connection.sendall(json.dumps({"command": RELEASE}).encode() + b"\n")
+                connection.recv(1)
 
 
 def _open_meeting(file: Path | None, environ: Mapping[str, str], *, succeed: bool = False) -> Meeting | None:

@@ -99,7 +99,7 @@ class Reload:
         While one is running this asks for another one behind it, however often it is called.
         """
         if self._ended:
-            done(Outcome(("the service is ending",)))
+            done(Outcome(("the service is being stopped",)))
             return
         self._asked.append(done)
         self._again = True
@@ -152,15 +152,15 @@ class Reload:
         self._again = False
         if self._state is _State.READING:
             self._call_off()
-            self._failed(Outcome(("the service is ending",)))
+            self._failed(Outcome(("the service is being stopped",)))
         elif self._state is _State.PREPARING:
-            self._give_up("the service is ending")
+            self._give_up("the service is being stopped")
         elif self._state is _State.SWITCHING:
             self._awaited.clear()
             self._advance()
         asked, self._asked = self._asked, []
         for done in asked:
-            done(Outcome(("the service is ending",)))
+            done(Outcome(("the service is being stopped",)))
 
     def forget(self, newborn: Role) -> None:
         """In a child that was just forked: close what is the parent's, and not its own."""

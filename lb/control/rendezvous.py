@@ -13,9 +13,9 @@ import re
 import socket
 import stat
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -24,7 +24,9 @@ from lb.control.errors import StartError
 _QUEUE = 16  # connections that may wait to be accepted
 _SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
 _PATIENCE = 5.0  # seconds to connect
-_OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old)")  # what `_name` makes
+_OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old|end)")  # what `_name` makes
+_SERVING = ".sock"
+_DRAINING = ".end"  # a service that drains has this ending instead, so that the next one may have the name
 _SYSTEM = Path("/run/lb")  # what RuntimeDirectory=lb makes, for those who call from outside of the unit
 _PLACES_OF_USERS = ("tmp/lb-*", "run/user/*/lb")
 
@@ -36,6 +38,19 @@ class Meeting:
     listener: socket.socket
     paths: tuple[Path, ...]
     identity: tuple[int, int]
+
+    def step_back(self) -> Meeting:
+        """Be found only where nobody else serves the file: what drains makes room for the next service."""
+        behind = tuple(path.with_suffix(_DRAINING) for path in self.paths)
+        with suppress(OSError), _locked(self.paths[0].parent):
+            if _identity(self.paths[0]) == self.identity:
+                self.paths[0].rename(behind[0])
+                for path, alias in zip(self.paths[1:], behind[1:], strict=True):
+                    path.unlink(missing_ok=True)
+                    alias.unlink(missing_ok=True)
+                    alias.symlink_to(behind[0].name)
+                return replace(self, paths=behind)
+        return self
 
     def leave(self) -> None:
         """Be found no more. Names that somebody else, a successor, has taken meanwhile stay his."""
@@ -72,15 +87,54 @@ def open_meeting(file: Path, environ: Mapping[str, str], *, succeed: bool = Fals
 
 
 def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
-    """A connection to the supervisor that serves `file`; None when there is none.
+    """A connection to the supervisor that serves `file`, or drains where none does; None when there is none.
 
     Raises PermissionError when it is another user's.
     """
+    sock = _met(_names(file), environ)
+    return sock if sock is not None else meet_draining(file, environ)
+
+
+def meet_draining(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
+    """A connection to a supervisor that served `file` and drains; None when there is none. Raises PermissionError."""
+    return _met([Path(name).with_suffix(_DRAINING).name for name in _names(file)], environ)
+
+
+def _met(names: Iterable[str], environ: Mapping[str, str]) -> socket.socket | None:
     for directory in _directories(environ):
-        for name in _names(file):
+        for name in names:
             if (sock := _connected(directory / name)) is not None:
                 return sock
     return None
+
+
+def services(environ: Mapping[str, str]) -> list[Path]:
+    """The sockets of all services that commands of this user reach: of those that serve or, if none does, of those
+    that drain.
+    """
+    found: dict[str, list[Path]] = {_SERVING: [], _DRAINING: []}
+    for directory in dict.fromkeys(path.resolve() for path in _directories(environ)):
+        with suppress(OSError):
+            for path in sorted(directory.iterdir()):
+                if path.suffix in found and _OURS.fullmatch(path.name) and not path.is_symlink() and _holder(path):
+                    found[path.suffix].append(path)
+    return found[_SERVING] or found[_DRAINING]
+
+
+def connected(path: Path) -> socket.socket | None:
+    """A connection to the supervisor whose socket this is. Raises PermissionError when it is another user's."""
+    return _connected(path)
+
+
+def users_elsewhere() -> list[int]:
+    """The users whose services run where commands of this user do not look, as far as he may see that."""
+    users: set[int] = set()
+    for places in _PLACES_OF_USERS:
+        for path in Path("/").glob(f"{places}/*{_SERVING}"):
+            with suppress(OSError):
+                if _OURS.fullmatch(path.name) and _holder(path):
+                    users.add(path.lstat().st_uid)
+    return sorted(users)
 
 
 def user_elsewhere(file: Path) -> int | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 from collections.abc import Callable, Collection, Mapping, MutableMapping
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from lb.config.model import Config
 from lb.control import counted
 from lb.control.board import MOST_SLOTS, Board
 from lb.control.change import NextEdition
+from lb.control.child import Role
 from lb.control.edition import (
     Edition,
     Ground,
@@ -26,15 +28,16 @@ from lb.control.edition import (
     compile_first,
     try_access_log,
 )
+from lb.control.ending import Ending, Limits
 from lb.control.errors import StartError
 from lb.control.health.handover import write_down
 from lb.control.health.names import look_up_first, look_up_new
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
-from lb.control.origin import Origin, find_origin
+from lb.control.origin import Origin, find_origin, release_admin
 from lb.control.plans import Reading
 from lb.control.sockets import Bound, bind_all
-from lb.control.status import Status, describe
+from lb.control.status import Status, add_ending, describe
 from lb.control.succession import Legacy
 from lb.control.supervisor import Stopping, Supervisor
 from lb.routing.clients import Clients
@@ -62,6 +65,7 @@ class Service:
         self._edition = edition
         self._origin = origin
         self._source: Source | None = None
+        self._ending = Ending(self._limits)
 
     @property
     def info(self) -> Mapping[str, str]:
@@ -95,10 +99,29 @@ class Service:
         roles = self._edition.roles(self._ground)
         notifier = Notifier(os.environ)
         operations = Operations(self._describe, self._bequeath, self._origin)
-        return Supervisor(roles, self.board, announce_ready, stopping, notifier, operations, plans=self).run()
+        return Supervisor(
+            roles,
+            self.board,
+            announce_ready,
+            stopping,
+            notifier,
+            operations,
+            plans=self,
+            ending=self._ending,
+            replaced=self._count_restart,
+        ).run()
+
+    def _count_restart(self, role: Role) -> None:
+        self._ground.slab.count(f"restarts_{role.place.split()[0]}")
+
+    def _limits(self) -> Limits:
+        return Limits(self.config.timeouts.drain, self.config.timeouts.retire)
 
     def _describe(self) -> Status:
-        return describe(self.info, self.board, self._edition.urls, self.config, self._ground.table)
+        status = describe(self.info, self.board, self._edition.urls, self.config, self._ground.table)
+        file = self._origin.file
+        named = {} if file is None else {"file": os.path.abspath(file)}  # noqa: PTH100  `absolute` leaves ".." in it
+        return {**add_ending(status, self._ending, time.monotonic()), **named}
 
     def _bequeath(self) -> Legacy:
         listening, admin = (
@@ -164,6 +187,8 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: 
     sources = sources_of(contexts, config)
     contexts.switch(present(contexts, config, sources))
     bound = bind_all(addresses_of(config), workers, origin.listening)
+    if config.admin is not None and origin.succession is None:
+        release_admin(origin.file, os.environ)
     admin = bind_all(admin_addresses_of(config), 1, origin.admin)
     table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
     known = origin.succession.health if origin.succession is not None else {}

@@ -12,7 +12,9 @@ from typing import Any
 
 from lb.config.model import App, Config, Environment
 from lb.control.board import Board
+from lb.control.ending import Ending
 from lb.control.health.report import Report, report
+from lb.proxy.remaining import Share
 from lb.routing.health import HealthTable
 
 Status = dict[str, Any]
@@ -41,6 +43,18 @@ def describe(
         "workers": [asdict(worker) for worker in board.workers()],
         "apps": {name: _app(app, name, health) for name, app in config.apps.items()},
     }
+
+
+def add_ending(status: Status, ending: Ending, now: float) -> Status:
+    """What only the supervisor knows: how long a drain may still take, and what is open in workers that end."""
+    workers = [{**worker, "open": _shares(ending.open_in(worker["pid"]))} for worker in status["workers"]]
+    left = ending.seconds_left(now)
+    drain = {} if left is None else {"drain_seconds_left": round(left, 1)}
+    return {**status, **drain, "workers": workers}
+
+
+def _shares(shares: Iterable[Share]) -> list[Status]:
+    return [share._asdict() for share in shares]
 
 
 def _app(app: App, name: str, health: Report) -> Status:

@@ -25,9 +25,11 @@ from setproctitle import setproctitle
 from lb.control import next_start
 from lb.control.board import Board
 from lb.control.child import Child, Role
+from lb.control.ending import Ending
 from lb.control.errands import Errands
 from lb.control.notify import Notifier
 from lb.control.operations import Operations
+from lb.control.orphans import adopts_orphans, reap_orphans
 from lb.control.plans import NoPlans, Outcome, Plans
 from lb.control.reload import Reload
 from lb.control.watchdog import Watchdog
@@ -44,18 +46,16 @@ _CHUNK = 4096
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """How the service ends: on which signals, and after how many seconds a drain becomes a stop (None: it takes its
-    time).
-    """
+    """On which signals the service ends."""
 
     signals: frozenset[signal.Signals] = frozenset({signal.SIGTERM, signal.SIGINT})
-    drain_limit: float | None = None
 
 
 class Supervisor:
     """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves, and `notifier`
     tells the service manager about that and what follows. `operations` are what else may be asked of it, `plans` is
-    where `reload` gets changed configurations from.
+    where `reload` gets changed configurations from, `ending` knows how long workers may take to end; `replaced` is told
+    of each child whose place is filled again after its death.
     """
 
     def __init__(  # noqa: PLR0913  children, and everybody who has a say
@@ -69,6 +69,8 @@ class Supervisor:
         *,
         plans: Plans | None = None,
         watchdog: Watchdog | None = None,
+        ending: Ending | None = None,
+        replaced: Callable[[Role], None] = lambda _: None,
     ) -> None:
         self.children = [Child(role) for role in roles]
         self._board = board
@@ -78,17 +80,20 @@ class Supervisor:
         self._operations = operations
         self._plans = plans or NoPlans()
         self._watchdog = watchdog or Watchdog()
+        self._ending = ending or Ending()
+        self._replaced = replaced
         self.reload = Reload(self._plans, self, self._notifier)
         self._announced = False
         self._retiring = False
         self._drains_since = 0.0
-        self._stop_at: float | None = None  # a drain that lasts until then becomes a stop
+        self._released: list[tuple[Child, Callable[[], None]]] = []  # who waits for the end of an assistant
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
         self._status = 0
         self._selector = selectors.DefaultSelector()
         self._errands = Errands(self._forget)
         self.send = self._errands.send
         self._wakeup, self._signalled = socket.socketpair()
+        self._adopts_orphans = adopts_orphans()
 
     def run(self) -> int:
         """The exit status: 0 after a drain in which every worker ended well, else 1."""
@@ -101,8 +106,12 @@ class Supervisor:
                 self._errands.reap()
                 if self._operations is not None:
                     self._operations.child_ended()
+                if self._adopts_orphans:
+                    reap_orphans(self._own_processes())
                 self._meet_deadlines()
                 if self._board.draining and self._drained():
+                    if self._operations is not None:
+                        self._operations.end()
                     return self._status
 
     # Signals
@@ -148,7 +157,12 @@ class Supervisor:
             self._status = 1
             self._stop()
         else:
-            log.info("%s: draining: running requests finish, new ones are refused; once more stops at once", name)
+            log.info(
+                "%s: draining: running requests finish within %s (timeouts.drain), new ones are refused; "
+                "once more stops at once",
+                name,
+                lifetime(self._ending.drain_limit),
+            )
             self._drain()
 
     # What operations ask
@@ -156,7 +170,7 @@ class Supervisor:
     def refusal(self) -> str:
         """Why there can be no upgrade at present, or ""."""
         if self._board.draining:
-            return "the service is ending"
+            return "the service is being stopped"
         if not self._announced:
             return "the service is still starting"
         return "a reload is under way" if self.reload.running else ""
@@ -176,9 +190,26 @@ class Supervisor:
         self._retiring = True
         self._notifier.main_process(successor)
         self._begin_end()
+        if self._operations is not None:
+            self._operations.end()
         for child in self.children:
             if child.role.slot is None or not (child.retiring or child.say("retire")):
                 child.send_signal(signal.SIGTERM)
+            elif not child.retiring:
+                self._ending.retire(child, time.monotonic())
+
+    def release(self, place: str, done: Callable[[], None]) -> None:
+        """End the assistant in this place, and give up what it listens on, for the service that comes next; only while
+        draining. `done` is called when it has gone.
+        """
+        assistant = next((child for child in self.children if child.pid and child.role.place == place), None)
+        if assistant is None or assistant.role.slot is not None:
+            done()
+            return
+        self._released.append((assistant, done))
+        for sock in assistant.role.sockets:
+            sock.close()
+        assistant.send_signal(signal.SIGTERM)
 
     # Children
 
@@ -247,6 +278,8 @@ class Supervisor:
             self._tell("certificates", "missing", message.rest)
         elif message.verb == "denied":
             self._tell("worker", "denied", message.rest)
+        elif message.verb == "open":
+            self._ending.heard(child, message.rest)
         else:
             self.reload.heard(child, message)
 
@@ -283,6 +316,8 @@ class Supervisor:
         child.retiring, child.due = True, None
         if child.role.slot is None or not child.say("retire", "accepting"):
             child.send_signal(signal.SIGTERM)
+        elif child.pid:
+            self._ending.retire(child, time.monotonic())
         if not child.pid:
             self.children.remove(child)
 
@@ -292,6 +327,11 @@ class Supervisor:
             if status is not None:
                 self._died(child, status)
 
+    def _own_processes(self) -> set[int]:
+        """Those whose end is asked about where they were started."""
+        others = set() if self._operations is None else {self._operations.successor}
+        return {child.pid for child in self.children} | self._errands.pids | others
+
     def _died(self, child: Child, status: int) -> None:
         now = time.monotonic()
         pid, lived = child.pid, now - child.started
@@ -300,6 +340,7 @@ class Supervisor:
         if child.role.slot is not None:
             self._board.clear(child.role.slot)
         self.reload.died(child)
+        self._ending.gone(pid)
         child.vacate()
         if child.retiring:
             self.children.remove(child)
@@ -308,12 +349,16 @@ class Supervisor:
                 log.warning("%s (pid %d) %s while stopping", child.role.title, pid, death_in_words(status))
                 if child.role.slot is not None:
                     self._status = 1  # an assistant has nothing that a client could miss
+            for waiting in [one for one in self._released if one[0] is child]:
+                self._released.remove(waiting)
+                waiting[1]()
             return
         if child.retiring:
             if child.role.slot is not None or status:
                 how = death_in_words(status) if status else "has finished what had begun in it, and ended"
                 log.info("%s (pid %d), which had retired, %s", child.role.title, pid, how)
             return
+        self._replaced(child.role)
         next_start.after_death(child, now, lived)
         log.error(
             "%s (pid %d) %s. It had lived for %s; %s",
@@ -341,20 +386,19 @@ class Supervisor:
     def _drain(self) -> None:
         self._retiring = False
         self._drains_since = time.monotonic()
-        self._notifier.stopping("draining: running requests finish")
+        self._notifier.stopping("draining: running requests finish", self._ending.drain_limit + _GRACE)
         self._begin_end()
-        for child in self.children:
-            if child.role.slot is not None:
-                child.send_signal(signal.SIGTERM)
-        if self._stopping.drain_limit is not None:
-            self._stop_at = time.monotonic() + self._stopping.drain_limit
+        if self._operations is not None:
+            self._operations.drain()
+        workers = [child for child in self.children if child.role.slot is not None and child.pid]
+        for child in workers:
+            child.send_signal(signal.SIGTERM)
+        self._ending.drain(workers, self._drains_since)
 
     def _begin_end(self) -> None:
         """No place is filled again, nothing is changed any more, and nobody is accepted."""
         self._board.drain()
         self.reload.end()
-        if self._operations is not None:
-            self._operations.end()
         for child in self.children:
             child.due = None
             if child.role.slot is not None:
@@ -384,8 +428,8 @@ class Supervisor:
     def _timeout(self) -> float:
         """Seconds until the next thing is due."""
         due = [child.due for child in self.children if child.due is not None]
-        others = (self._notifier, self.reload, self._watchdog, self._errands, self._operations)
-        dates = (self._stop_at, self._kill_at, *(one.due for one in others if one is not None))
+        others = (self._notifier, self.reload, self._watchdog, self._errands, self._operations, self._ending)
+        dates = (self._kill_at, *(one.due for one in others if one is not None))
         due += [at for at in dates if at is not None]
         return max(0.0, min(due) - time.monotonic())
 
@@ -397,9 +441,8 @@ class Supervisor:
         self.reload.expire(now)
         self._errands.expire(now)
         self._watchdog.look(self.children, now, busy=self.reload.keeps_busy)
-        if self._stop_at is not None and self._stop_at <= now:
-            self._stop_at = None
-            log.info("draining took longer than %.0f s: stopping", self._stopping.drain_limit)
+        if self._ending.look(self.children, now) and self._kill_at is None:
+            log.warning("draining took longer than %s: stopping", lifetime(self._ending.drain_limit))
             self._stop()
         if self._kill_at is not None and self._kill_at <= now:
             self._kill_at = now + _GRACE

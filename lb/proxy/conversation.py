@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
+from lb.proxy.remaining import REQUEST
 
 if TYPE_CHECKING:
     from lb.proxy.upstream import Upstream
@@ -24,6 +25,13 @@ class Conversation:
 
     def fail(self, error: ProxyError) -> None:
         """End it with this error."""
+
+    def cut(self) -> None:
+        """End it now, in as orderly a way as there is: the service, or this worker, must not wait for it any longer."""
+
+    def describe(self) -> tuple[str, bytes, bytes]:
+        """What it is, as a kind of `remaining`, its app and its environment; the latter are empty if not known yet."""
+        return REQUEST, b"", b""
 
     # Told by the client's connection
 

@@ -19,6 +19,7 @@ from lb.proxy.deadlines import Deadlines
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
+from lb.proxy.remaining import CONNECTION, Share, count_shares
 from lb.proxy.room import Room
 from lb.proxy.wire import Wire
 from lb.routing.clients import Clients
@@ -282,6 +283,21 @@ class Engine:
         self._hold_nobody()
         for client in list(self._clients):
             client.drain()  # type: ignore[attr-defined]
+
+    def remaining(self) -> list[Share]:
+        """What is open: so many of each kind and app."""
+        return count_shares(
+            (CONNECTION, b"", b"") if client.exchange is None else client.exchange.describe()  # type: ignore[attr-defined]
+            for client in self._clients
+        )
+
+    def cut(self) -> None:
+        """End all that is open, in an orderly way: what was sent to a client so far still arrives."""
+        for client in list(self._clients):
+            if client.exchange is not None:  # type: ignore[attr-defined]  # all of them are Clients
+                client.exchange.cut()  # type: ignore[attr-defined]
+            else:
+                client.close()
 
     def _hold_nobody(self) -> None:
         """Who waits for a certificate comes again, and finds whoever is here then."""

@@ -21,6 +21,7 @@ from lb.proxy.admission import admit, find_route, origin
 from lb.proxy.answer import Answer
 from lb.proxy.conversation import Conversation
 from lb.proxy.pool import take_idle
+from lb.proxy.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
 from lb.proxy.submission import Submission
 from lb.proxy.tunnel import Tunnel
 from lb.proxy.upstream import Upstream
@@ -624,6 +625,36 @@ class Exchange(Conversation):
             return
         accept = self.head.accept() if self.head is not None else b""
         self.reply(error_reply(error.cause, accept, self.identity(), error.detail, error.retry_after))
+
+    def cut(self) -> None:
+        """End it because the service ends: with a reply if none has begun, else where the client can see that the rest
+        is missing: in a chunked response the last chunk, in one of known length some bytes.
+        """
+        if self.phase == DONE:
+            return
+        if not self.head_out:
+            self.fail(ProxyError("proxy_stopped"))
+            return
+        self.cause = "proxy_stopped"
+        self._leave_instance(False)
+        if self.answer is not None and self.answer.ends_by_close():
+            self.client.abort()  # which ends in `client_gone`; an orderly end would look like the response's
+        else:
+            self.finish(False)
+
+    def describe(self) -> tuple[str, bytes, bytes]:
+        route = self.route
+        if route is None:
+            return REQUEST, b"", b""
+        if self.request is not None and not self.request.done:
+            kind = UPLOAD
+        elif self.response is None:
+            kind = REQUEST
+        elif self.response.content_type().partition(b";")[0].strip().lower() == b"text/event-stream":
+            kind = EVENT_STREAM
+        else:
+            kind = DOWNLOAD
+        return kind, route.environment.app, route.environment.name
 
     def reply(self, reply: Reply) -> None:
         """Answer with a reply of our own."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lb.errors import ProxyError
 from lb.proxy.conversation import Conversation
 from lb.proxy.deadlines import NEVER
+from lb.proxy.remaining import TUNNEL, WEBSOCKET
 
 if TYPE_CHECKING:
     from lb.proxy.exchange import Exchange
@@ -46,6 +47,21 @@ class Tunnel(Conversation):
 
     def fail(self, error: ProxyError) -> None:
         self.exchange.fail(error)
+
+    def cut(self) -> None:
+        """End it because the service ends: what was said so far still arrives on either side."""
+        upstream = self.upstream
+        upstream.exchange = None
+        upstream.close()
+        self._watch_upstream()
+        self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
+        self.exchange.cause = "proxy_stopped"
+        self.exchange.end_tunnel()
+
+    def describe(self) -> tuple[str, bytes, bytes]:
+        environment = self.exchange.route.environment
+        is_websocket = (self.exchange.head.upgrade or b"").lower() == b"websocket"
+        return WEBSOCKET if is_websocket else TUNNEL, environment.app, environment.name
 
     def _watch_upstream(self) -> None:
         """Let it have the time in which something must move (L3)."""

@@ -46,6 +46,7 @@ def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int
     snapshot.head = config.timeouts.head
     snapshot.idle = config.timeouts.idle
     snapshot.handshake = config.timeouts.handshake
+    snapshot.drain = config.timeouts.drain
     snapshot.client_connections = config.limits.client_connections or 0
     snapshot.client_pace = _pace(config.limits)
     snapshot.max_connections = -(-config.limits.connections // workers)

@@ -14,7 +14,8 @@ class Snapshot:
     if nowhere.
 
     `max_connections`, `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a
-    certificate, each for `hold`) are a worker's share of the bounds of L5.
+    certificate, each for `hold`) are a worker's share of the bounds of L5. `drain` is how long a worker without a
+    supervisor finishes what is open; where there is one, it says when that is over.
     `client_pace` and `client_connections` hold for one client over all workers; None and 0 where there is no bound.
     """
 
@@ -23,6 +24,7 @@ class Snapshot:
         "client_connections",
         "client_pace",
         "connect",
+        "drain",
         "handshake",
         "head",
         "hold",
@@ -48,6 +50,7 @@ class Snapshot:
         self.idle = 75.0
         self.handshake = 10.0
         self.hold = 30.0
+        self.drain = 30.0
         self.client_pace: Pace | None = None
         self.client_connections = 0
         self.max_connections = 20000

@@ -1,6 +1,7 @@
 """Counters of all workers in one piece of shared memory: one row a worker slot, one 64-bit cell a name.
 
-There are rows for more workers than there are: their number changes while the memory stays what it is.
+There are rows for more workers than there are: their number changes while the memory stays what it is. The first row is
+the parent's own, for what no worker could count.
 
 This file knows names, rows and cells. It does not know when a counter moves: a worker counts in a list of its own and
 stores the whole row now and then. The memory is mapped by the parent before it forks, so a row outlives the worker that
@@ -17,6 +18,9 @@ from collections.abc import Sequence
 
 from lb.errors import CAUSES
 from lb.telemetry.earlier import Earlier, column_sums
+
+PROCESSES = ("worker", "health", "certificates", "admin")
+"""Kinds of processes that a service consists of, beside the one that looks after them."""
 
 NAMES: tuple[str, ...] = (
     "requests_total",
@@ -41,6 +45,7 @@ NAMES: tuple[str, ...] = (
     "retries_total",
     "retries_refused_total",
     "log_lines_dropped_total",
+    *(f"restarts_{process}" for process in PROCESSES),
     *(f"error_{code}" for code in CAUSES),
 )
 INDEX: dict[str, int] = {name: place for place, name in enumerate(NAMES)}
@@ -85,19 +90,24 @@ class Slab:
         self._slots = slots
         self.memory = memory
         self.earlier = earlier or Earlier()
-        size = (1 + slots * len(NAMES)) * _CELL
+        size = (1 + (1 + slots) * len(NAMES)) * _CELL
         if memory >= 0:
             os.ftruncate(memory, size)
         # The views keep the mapping alive; it goes with the last process that has it. The first cell says how many
         # rows were ever asked for: the others are all zero, and cost nothing while nobody looks at them.
         self._cells = memoryview(mmap.mmap(memory, size)).cast("q")
+        self._cells[0] = 1
+
+    def count(self, name: str) -> None:
+        """One more of these. Only for the process that made the slab."""
+        self._cells[1 + INDEX[name]] += 1
 
     def row(self, slot: int) -> Row:
         """The row of a slot, counted from 0; IndexError if there is no such slot."""
         if not 0 <= slot < self._slots:
             raise IndexError(f"slot {slot} of {self._slots}")
-        self._cells[0] = max(self._cells[0], slot + 1)
-        first = 1 + slot * len(NAMES)
+        self._cells[0] = max(self._cells[0], slot + 2)
+        first = 1 + (1 + slot) * len(NAMES)
         return Row(self._cells[first : first + len(NAMES)])
 
     def total(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from lb.errors import CAUSES
+from lb.telemetry.counters import PROCESSES
 from lb.telemetry.loads import Load, Name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -70,6 +71,12 @@ _CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 def render(totals: Mapping[str, int], info: Mapping[str, str]) -> bytes:
     """The page: `totals` by the names of `lb.telemetry.counters.NAMES`, `info` as the labels of `lb_info`."""
     return "".join(_lines(totals, info)).encode()
+
+
+def render_start(started: int) -> bytes:
+    """When the service started, in seconds since the epoch: it changes when the whole service was restarted."""
+    header = _header("lb_start_time_seconds", "gauge", "When the service started, in seconds since the epoch.")
+    return f"{header}lb_start_time_seconds {started}\n".encode()
 
 
 def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
@@ -174,6 +181,9 @@ def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:
     yield _header("lb_errors_total", "counter", "Requests that failed, by cause.")
     for code in CAUSES:
         yield f'lb_errors_total{{cause="{code}"}} {totals["error_" + code]}\n'
+    yield _header("lb_process_restarts_total", "counter", "Processes that ended unasked and were replaced, by kind.")
+    for process in PROCESSES:
+        yield f'lb_process_restarts_total{{process="{process}"}} {totals["restarts_" + process]}\n'
 
 
 def _header(metric: str, kind: str, text: str) -> str:

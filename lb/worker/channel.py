@@ -5,9 +5,10 @@ beside the bytes and not at a place in them. `Line` is either end; it never wait
 event loop. What is said:
 
     child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
-                          denied NAME
+                          denied NAME · open SHARES
     supervisor → child    ping · prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
-                          missing NAME · missing · denied NAME · retire · retire accepting · stop
+                          missing NAME · missing · denied NAME · retire · retire accepting · finish ·
+                          stop
 
 What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
 asking anybody in intervals whether its parent still lives.

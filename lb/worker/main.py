@@ -3,7 +3,8 @@
 It knows signals, the channel to the supervisor and the engine's few methods; it does not know HTTP. Life: serving →
 draining (SIGTERM, or the supervisor's death) → gone. What is left of draining is skipped at a word of the supervisor's,
 not at a second SIGTERM: who sends it to all processes of a service makes two of one. Only an orphan obeys that. Where
-others serve the same sockets it retires instead: the same, in no hurry.
+others serve the same sockets it retires instead: the same, in no hurry. Meanwhile it tells the supervisor what is still
+open, and closes it when it is told that the time for it is over; an orphan goes by the configuration's.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import partial
 
 from lb.config.model import AccessLog as AccessLogSettings
 from lb.proxy.engine import Engine
+from lb.proxy.remaining import dump
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
@@ -39,6 +41,9 @@ from lb.worker.unraisable import Unraisable
 log = logging.getLogger("lb.worker")
 
 _LOOK = 0.02  # seconds between two looks at whether a drain is over
+_TELL = 0.5  # and between two at what is still open
+ENDING = 1.0
+"""Seconds that clients get to take what was still queued for them when the time to drain is over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
 class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
-        self._draining = self._is_orphan = False
+        self._draining = self._is_orphan = self._is_ending = False
+        self._told: str | None = None  # what was open when the supervisor was told of it last
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
         clients = assignment.clients
@@ -128,6 +134,8 @@ class _Worker:
     def _heard(self, message: Message) -> None:
         if message.verb == "stop":
             self._loop.stop()
+        elif message.verb == "finish":
+            self._finish()
         elif self._draining:
             message.drop()  # nothing begins here any more
         elif message.verb == "retire":
@@ -150,6 +158,7 @@ class _Worker:
         log.error("the supervisor is gone: draining")
         if not self._draining:
             self._drain()
+        self._loop.call_later(self._engine.snapshot.drain, self._finish)
 
     def _retire(self, *, accepting: bool) -> None:
         """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried.
@@ -160,13 +169,33 @@ class _Worker:
             self._engine.stop_listening()
         self._engine.step_aside()
         self._listeners.close()
-        self._look_if_drained()
+        self._watch_the_end()
 
     def _drain(self) -> None:
         self._draining = True
         self._engine.drain()
         self._listeners.close()
-        self._look_if_drained()
+        self._watch_the_end()
+
+    def _finish(self) -> None:
+        """The time to drain, or to retire, is over: close what is open, and end when that has arrived, or soon."""
+        if not self._is_ending:
+            self._is_ending = True
+            self._engine.cut()
+            self._loop.call_later(ENDING, self._loop.stop)
+
+    def _watch_the_end(self) -> None:
+        if self._told is None:  # a worker that retires may still be told to drain
+            self._told = ""
+            self._tell_what_is_open()
+            self._look_if_drained()
+
+    def _tell_what_is_open(self) -> None:
+        self._loop.call_later(_TELL, self._tell_what_is_open)
+        text = dump(self._engine.remaining())
+        if text != self._told:
+            self._told = text
+            self._channel.say("open", text)
 
     def _look_if_drained(self) -> None:
         if self._engine.open_connections:

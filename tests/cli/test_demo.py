@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from lb.cli.demo import CONFIGURATION
+from lb.cli.demo import CONFIGURATION, _on_ipv6_too
+from lb.config.load import load_file
 from tests.control.running import Running
 from tests.e2e.harness import process
 from tests.e2e.harness.client import Client, get, post
@@ -45,23 +46,58 @@ def instances(running: Running, host: str) -> list[tuple[str, str]]:
 
 def test_each_name_reaches_its_environment(tmp_path: Path) -> None:  # spec: D1, F1
     with demo(tmp_path) as running:
-        for host in ("localhost", "demo.localhost"):
+        for host in ("localhost", "127.0.0.1", "demo.localhost"):
             assert set(instances(running, host)) == {("one", "production"), ("two", "production")}
         assert set(instances(running, "stg-demo.localhost")) == {("three", "staging")}
 
 
-def test_https_is_served_with_a_certificate_made_once(tmp_path: Path) -> None:
-    certificate = tmp_path / "certs" / "localhost.pem"
+def test_https_is_served_with_a_certificate_of_the_local_authority(tmp_path: Path) -> None:
+    root = tmp_path / "certs" / "local" / "root.pem"  # what `lb certs trust` takes here
     for _ in range(2):
         with demo(tmp_path) as running:
-            made = certificate.read_bytes()
-            assert (tmp_path / "certs" / "localhost.key").stat().st_mode & 0o777 == 0o600
-            trust = ssl.create_default_context(cafile=certificate)
-            for host in ("localhost", "demo.localhost", "stg-demo.localhost"):
+            made = root.read_bytes()
+            trust = ssl.create_default_context(cafile=root)
+            for host in ("localhost", "127.0.0.1", "demo.localhost", "stg-demo.localhost"):
                 with Client(("127.0.0.1", port(running, "https")), tls=trust, name=host) as client:
                     fields = dict(json.loads(client.ask(get("/json", host=host)).body)["fields"])
                     assert fields["X-Forwarded-Proto"] == "https"  # spec: H1
-    assert certificate.read_bytes() == made
+    assert root.read_bytes() == made
+
+
+def test_localhost_may_be_an_ipv6_address() -> None:
+    config = load_file(CONFIGURATION, {"LB_DEMO_HTTP": "127.0.0.1:8080", "LB_DEMO_HTTPS": "127.0.0.1:8443"}).config
+    listen = _on_ipv6_too(config).listen
+    if socket.has_ipv6 and Path("/proc/net/if_inet6").read_text():
+        assert [str(one) for one in listen.http] == ["127.0.0.1:8080", "[::1]:8080"]
+        assert [str(one) for one in listen.https] == ["127.0.0.1:8443", "[::1]:8443"]
+    else:
+        assert listen == config.listen
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_it_starts(tmp_path: Path, number: signal.Signals) -> None:
+    with Running("lb", "demo", *_ANY, cwd=tmp_path) as running:
+        started = wait_for(lambda: apps(running), "an instance to be started")
+        os.killpg(running.pid, number)
+        assert running.wait_end() == 0
+        assert "Traceback" not in running.stderr
+        wait_for(lambda: not any(map(process.is_alive, started)), "the instances to be gone")
+
+
+def test_killed_while_it_starts(tmp_path: Path) -> None:
+    with Running("lb", "demo", *_ANY, cwd=tmp_path) as running:
+        started = wait_for(lambda: apps(running), "an instance to be started")
+        os.kill(running.pid, signal.SIGKILL)
+        wait_for(lambda: not any(map(process.is_alive, started)), "the instances to be gone")
+        running.wait_end()
+        assert "Traceback" not in running.stderr
+
+
+def apps(running: Running) -> list[int]:
+    """All three instances, once they run Python; no matter how far they have come."""
+    assert running.process.poll() is None, running.stderr
+    found = [pid for pid in running.children if b"lb.cli.demo_app" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    return found if len(found) == 3 else []
 
 
 def test_the_page_and_the_upload(tmp_path: Path) -> None:

@@ -66,6 +66,32 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:  # spec: R5
     assert output.strip()
 
 
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["statsu"], 'There is no command "statsu". Did you mean status?'),
+        (["relaod", "lb.yaml"], "Did you mean reload?"),
+        (["xyz"], "The commands are serve, demo, check,"),
+        (["certs", "lst"], "Did you mean list?"),
+        (["config", "exmaple"], "Did you mean example?"),
+        (["help", "srve"], "Did you mean serve?"),
+        (["help", "serve", "now"], '"lb serve" has no commands of its own.'),
+        (["serve", "--htp", ":80"], "--http"),
+        (["status", "--jsno"], "--json"),
+    ],
+    ids=str,
+)
+def test_a_mistyped_word_gets_the_nearest_one(arguments: list[str], meant: str) -> None:  # spec: R5
+    code, output = invoke(*arguments)
+    assert code == 2
+    assert meant in output
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["certs"], ["certs", "list"], ["help"]], ids=" ".join)
+def test_help_is_a_command_too(arguments: list[str]) -> None:
+    assert invoke("help", *arguments) == invoke(*arguments, "--help")
+
+
 def test_a_bad_configuration_is_exit_code_78_with_its_place(tmp_path: Path) -> None:  # spec: R1, R5
     file = tmp_path / "lb.yaml"
     file.write_text("listen: {http: 127.0.0.1:0}\nworkerz: 2\napps: {}\n")

@@ -91,5 +91,5 @@ def test_nothing_runs(tmp_path: Path, command: str) -> None:
     file.touch()
     ended = run_lb(command, str(file))
     assert ended.returncode == 1
-    assert "nothing serves" in ended.stderr
+    assert "is not running, or belongs to another user" in ended.stderr
     assert "lb serve" in ended.stderr

@@ -189,6 +189,13 @@ def test_counters_outlive_a_worker(tmp_path: Path) -> None:  # spec: R3
         [worker] = json.loads(admin(door, "/status")[1])["workers"]
         assert worker["restarts"] == 1
         assert worker["pid"] != victim
+        assert 'lb_process_restarts_total{process="worker"} 1\n' in admin(door, "/metrics")[1]
+        config = configure(instance.address, admin=f"127.0.0.1:{door.port('admin')}", workers=2)
+        assert door.reload(config)  # spec: O2
+        assert 'lb_process_restarts_total{process="worker"} 1\n' in admin(door, "/metrics")[1]
+        [assistant] = [pid for pid in door.workers if process.title(pid) == "lb: admin"]
+        os.kill(assistant, signal.SIGKILL)
+        wait_for(lambda: 'lb_process_restarts_total{process="admin"} 1\n' in metrics(door), "its restart to be counted")
 
 
 def admin(door: FrontDoor, path: str) -> tuple[int, str]:
@@ -199,6 +206,14 @@ def admin(door: FrontDoor, path: str) -> tuple[int, str]:
     except HTTPError as error:
         with error:
             return error.code, error.read().decode()
+
+
+def metrics(door: FrontDoor) -> str:
+    """What the admin server says, "" while it is being replaced."""
+    try:
+        return admin(door, "/metrics")[1]
+    except OSError:
+        return ""
 
 
 def requests_total(door: FrontDoor) -> float:

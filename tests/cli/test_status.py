@@ -7,7 +7,12 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+from click.testing import CliRunner, Result
+
+from lb.cli.main import main
 from lb.cli.status import describe
+from lb.control import rendezvous
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.waiting import wait_for
 
@@ -101,25 +106,77 @@ def test_of_nothing(tmp_path: Path) -> None:
     file.touch()
     ended = run_lb("status", str(file))
     assert (ended.returncode, ended.stdout) == (1, "")
-    assert ended.stderr == f"lb: nothing serves {file} at present that this user could ask; `lb serve {file}` does\n"
+    assert ended.stderr == f"lb: {file} is not running, or belongs to another user; `lb serve {file}` starts it\n"
 
 
-def test_a_second_service_of_one_file_is_refused_until_the_first_drains(tmp_path: Path) -> None:
+def test_a_second_service_of_one_file_is_refused(tmp_path: Path) -> None:
     # spec: R2
     with FrontDoor(configure("127.0.0.1:1"), tmp_path) as door:
         ended = run_lb("serve", str(tmp_path / "lb.yaml"))
         assert ended.returncode == 1
         assert f"is already being served by process {door.pid}" in ended.stderr
-        with door.connect():
-            door.signal(signal.SIGTERM)
-            wait_for(lambda: run_lb("status", str(tmp_path / "lb.yaml")).returncode == 1, "the place to be free")
-        assert door.wait_end() == 0
+
+
+def test_a_drain_in_words() -> None:
+    open_there = [
+        {"kind": "WebSocket", "app": "api", "environment": "production", "connections": 2},
+        {"kind": "download", "app": "api", "environment": "staging", "connections": 1},
+    ]
+    workers = [{**ANSWER["workers"][0], "open": open_there}, ANSWER["workers"][2]]  # type: ignore[index]
+    answer = {**ANSWER, "state": "draining", "drain_seconds_left": 26.4, "workers": workers}
+    assert list(describe(answer, 1120.0))[:6] == [
+        "\x1b[1mdraining\x1b[0m, for 26 s at most (process 100, lb 1.2, compiled engine)",
+        "waiting for 2 WebSockets (api); 1 download (api, staging)",
+        "listening on http://127.0.0.1:80",
+        "listening on https://[::]:443",
+        "workers",
+        "  1  process 101 drains, still open: 2 WebSockets (api); 1 download (api, staging), 2 min",
+    ]
+    assert list(describe(answer, 1120.0))[6] == "  3  has ended"
+
+
+def the_only_places(monkeypatch: pytest.MonkeyPatch, *directories: Path) -> None:
+    """Commands look for services in these directories and nowhere else."""
+    for directory in directories:
+        directory.mkdir(mode=0o700, exist_ok=True)
+    monkeypatch.setattr(rendezvous, "_directories", lambda _: directories)
+    monkeypatch.setattr(rendezvous, "_PLACES_OF_USERS", ())
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(main, list(arguments), prog_name="lb")
+
+
+@pytest.mark.parametrize("command", ["status", "reload"])
+def test_the_only_service_needs_no_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    runtime, others = tmp_path / "run", tmp_path / "others"
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    runtime.mkdir(mode=0o700)
+    the_only_places(monkeypatch, runtime / "lb", others)
+    nothing = invoke(command)
+    assert nothing.exit_code == 1
+    assert (
+        "lb: no service runs that was started with a configuration file; `lb serve FILE` starts one" in nothing.output
+    )
+    env = {"XDG_RUNTIME_DIR": str(runtime)}
+    with FrontDoor(configure("127.0.0.1:1"), tmp_path / "a", env=env) as first:
+        one = invoke(command)
+        assert one.exit_code == 0, one.output
+        assert (f"process {first.pid}" if command == "status" else str(first.file)) in one.output
+        with FrontDoor(configure("127.0.0.1:1"), tmp_path / "b", env=env) as second:
+            several = invoke(command)
+            assert several.exit_code == 2
+            for door in (first, second):
+                assert f"`lb {command} {door.file}`" in several.output
+            assert "2 services run" in several.output
 
 
 def test_what_a_killed_service_left_is_in_nobodys_way(tmp_path: Path) -> None:
     # spec: R2
     first = FrontDoor(configure("127.0.0.1:1", workers=2), tmp_path)
     os.kill(first.pid, signal.SIGKILL)  # its workers drain, and must not keep its place
+    first.process.wait(20)
     with FrontDoor(configure("127.0.0.1:1"), tmp_path) as door:
         asked = json.loads(run_lb("status", str(tmp_path / "lb.yaml"), "--json").stdout)
         assert asked["supervisor"] == door.pid

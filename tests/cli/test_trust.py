@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from lb.cli import trust as trust_module
 from lb.cli.trust import trust, untrust
-from lb.cli.trust_stores import NssStore, Root, StoreError, SystemStore, find_stores
+from lb.cli.trust_stores import NssStore, Root, StoreError, SystemStore, find_stores, unreached
 from lb.tls.local_ca import LocalCa
 from tests.benchmarks.tools import need
 
@@ -67,6 +67,48 @@ def test_the_browsers_databases(root: Root, tmp_path: Path) -> None:
     assert "C,," in listed.stdout
     assert store.untrust(root)
     assert not store.untrust(root)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".pki/nssdb",
+        ".local/share/pki/nssdb",  # Chromium's since 2025, unless the former is there
+        ".config/mozilla/firefox/abc.default",
+        "snap/chromium/current/.local/share/pki/nssdb",
+        ".var/app/org.chromium.Chromium/data/pki/nssdb",
+        ".var/app/org.mozilla.firefox/.mozilla/firefox/abc.default",
+    ],
+)
+def test_every_place_of_a_browser_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME", raising=False)
+    (tmp_path / place).mkdir(parents=True)
+    (tmp_path / place / "cert9.db").touch()
+    assert list(find_stores(tmp_path, ())) == [NssStore(tmp_path / place)]
+
+
+def test_a_data_directory_elsewhere_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    (tmp_path / "data/pki/nssdb").mkdir(parents=True)
+    (tmp_path / "data/pki/nssdb/cert9.db").touch()
+    assert list(find_stores(tmp_path / "home", ())) == [NssStore(tmp_path / "data/pki/nssdb")]
+
+
+def test_what_is_not_reached_is_said(tmp_path: Path) -> None:
+    for name in ("chromium", "firefox"):
+        (tmp_path / name).touch(mode=0o755)
+    system = SystemStore(tmp_path, "crt", ("true",), ("true",))
+    environ = {"PATH": str(tmp_path), "SUDO_USER": "alice"}
+    assert list(unreached([system, NssStore(tmp_path / ".mozilla/firefox/a")], environ)) == [
+        "Chromium (chromium): it has made no list yet; start it once, then run this command again",
+        "the browsers of alice: run this command again as alice, without sudo",
+    ]
+    assert list(unreached([system], {"PATH": "/nowhere"})) == []
+    assert [one.partition(":")[0] for one in unreached([], {"PATH": str(tmp_path)})] == [
+        "the system",
+        "Chromium (chromium)",
+        "Firefox (firefox)",
+    ]
 
 
 def test_what_has_no_database_is_no_browser(tmp_path: Path) -> None:

@@ -64,7 +64,8 @@ def test_defaults_of_the_reference_are_those_of_the_model() -> None:
         written = ROWS[f"limits.{key}"].strip("`")
         assert written == "none" if default is None else parse_size(written) == default, key
     for key in Timeouts.model_fields:
-        assert parse_duration(ROWS[f"timeouts.{key}"].strip("`")) == getattr(Timeouts(), key), key
+        written = ROWS[f"timeouts.{key}"].strip("`")
+        assert (None if written == "off" else parse_duration(written)) == getattr(Timeouts(), key), key
 
 
 def test_examples_of_the_reference() -> None:

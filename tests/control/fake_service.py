@@ -19,8 +19,9 @@ from functools import partial
 
 from lb.control.board import Board
 from lb.control.child import Role
+from lb.control.ending import Ending, Limits
 from lb.control.notify import Notifier
-from lb.control.supervisor import Stopping, Supervisor
+from lb.control.supervisor import Supervisor
 from lb.control.watchdog import Watchdog
 from lb.worker.channel import Channel
 
@@ -106,11 +107,11 @@ def main() -> None:
     roles = [Role(f"worker {slot + 1}/{slots}", partial(work, slot), (sockets[slot],), slot) for slot in range(slots)]
     if "assistant" in kind:
         roles.append(Role("assistant", assist, (), None))
-    stopping = Stopping(drain_limit=0.1) if kind == "limited" else Stopping()
+    ending = Ending(lambda: Limits(drain=0.1)) if kind == "limited" else None
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
     announce = partial(print, "ready", file=sys.stderr, flush=True)
     watchdog = Watchdog(0.5) if kind == "watched" else None
-    supervisor = Supervisor(roles, board, announce, stopping, Notifier(os.environ), watchdog=watchdog)
+    supervisor = Supervisor(roles, board, announce, None, Notifier(os.environ), watchdog=watchdog, ending=ending)
     sys.exit(supervisor.run())
 
 

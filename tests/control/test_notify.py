@@ -68,11 +68,11 @@ def test_every_message(manager: Manager) -> None:
     assert before <= int(heard["MONOTONIC_USEC"]) <= time.monotonic_ns() // 1000
     notifier.status("a line\nMAINPID=1")  # a line break must not begin a field of its own
     assert manager.hear() == {"STATUS": "a line MAINPID=1"}
-    notifier.stopping("draining")
-    assert manager.hear() == {"STOPPING": "1", "STATUS": "draining"}
+    notifier.stopping("draining", 32.5)
+    assert manager.hear() == {"STOPPING": "1", "EXTEND_TIMEOUT_USEC": "32500000", "STATUS": "draining"}
     notifier.main_process(4711)
     assert manager.hear() == {"MAINPID": "4711"}
-    notifier.stopping("not the service any more")
+    notifier.stopping("not the service any more", 1.0)
     assert manager.heard_nothing()
 
 

@@ -23,6 +23,7 @@ class Service:
         self.reason = ""
         self.outcome = Outcome()
         self.retired: list[int] = []
+        self.released: list[str] = []
 
     def refusal(self) -> str:
         return self.reason
@@ -32,6 +33,10 @@ class Service:
 
     def retire(self, successor: int) -> None:
         self.retired.append(successor)
+
+    def release(self, place: str, done: Callable[[], None]) -> None:
+        self.released.append(place)
+        done()
 
 
 @pytest.fixture

@@ -322,7 +322,7 @@ def test_the_end_of_the_service_calls_the_reader_off(stage: Stage) -> None:
     stage.request()
     stage.reload.end()
     assert stage.called_off == [stage.errand]
-    assert stage.outcomes == [Outcome(("the service is ending",))] * 2
+    assert stage.outcomes == [Outcome(("the service is being stopped",))] * 2
     assert stage.made == []
 
 
@@ -481,7 +481,7 @@ def test_the_end_of_the_service_ends_it(stage: Stage, switching: bool) -> None:
     assert stage.change.told[-1] == ("finished" if switching else "given up")
     assert [outcome.ok for outcome in stage.outcomes] == [switching, False]
     stage.request()
-    assert stage.outcomes[-1] == Outcome(("the service is ending",))
+    assert stage.outcomes[-1] == Outcome(("the service is being stopped",))
     assert len(stage.made) == 1
 
 

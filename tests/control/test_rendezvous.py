@@ -243,3 +243,39 @@ def test_the_other_side_is_known(environ: dict[str, str], tmp_path: Path) -> Non
     sock.close()
     meeting.leave()
     assert isinstance(meeting.listener, socket.socket)
+
+
+def test_what_drains_makes_room_and_is_found_until_somebody_serves(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # spec: L6, R2
+    monkeypatch.setattr(rendezvous, "_directories", lambda _: [Path(environ["XDG_RUNTIME_DIR"]) / "lb"])
+    file, link = tmp_path / "shop.yaml", tmp_path / "link.yaml"
+    file.touch()
+    link.symlink_to(file)
+    first = open_meeting(link, environ)
+    drains = first.step_back()
+    for name in (file, link):
+        assert listens(name, environ, drains)
+    assert [path.suffix for path in rendezvous.services(environ)] == [".end"]
+    second = open_meeting(link, environ)
+    for name in (file, link):
+        assert listens(name, environ, second)
+    assert [path.suffix for path in rendezvous.services(environ)] == [".sock"]
+    assert second.step_back().listener is second.listener  # whose turn it is to be found, now
+    drains.leave()
+    assert listens(file, environ, second)
+    assert first.step_back() is first  # the name is not its own any more
+    second.step_back().leave()
+    assert not met(file, environ)
+
+
+def listens(file: Path, environ: dict[str, str], meeting: Meeting) -> bool:
+    """Whether commands about `file` reach this one."""
+    sock = meet(file, environ)
+    assert sock is not None
+    with sock:
+        meeting.listener.settimeout(5)
+        connection, _ = meeting.listener.accept()
+        connection.close()
+    return True

@@ -142,7 +142,7 @@ def test_a_drain_with_a_limit_is_cut_and_ends_in_time() -> None:
             connection.sendall(b"hold\n")
             assert connection.recv(5) == b"held\n"
             running.signal(signal.SIGINT)
-            running.wait_line("draining took longer")
+            running.wait_line("draining took longer than 0.1 s: stopping")
             running.wait_end()
 
 

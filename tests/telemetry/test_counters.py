@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from lb.errors import CAUSES
-from lb.telemetry.counters import GAUGES, INDEX, NAMES, Slab
+from lb.telemetry.counters import GAUGES, INDEX, NAMES, PROCESSES, Slab
 
 OPEN = INDEX["connections_open"]
 
@@ -47,6 +47,19 @@ def test_totals_are_sums_over_slots() -> None:
     assert slab.total() == {name: 1001 + 2 * place for place, name in enumerate(NAMES)}
     slab.row(0).store(numbered(0))
     assert slab.total()["requests_total"] == 1000
+
+
+# spec: R3, O2
+def test_what_the_parent_counts_is_part_of_the_totals() -> None:
+    slab = Slab(2)
+    for process in PROCESSES:
+        slab.count(f"restarts_{process}")
+    slab.count("restarts_worker")
+    slab.row(0).store(numbered(0))
+    slab.row(0).load()
+    total = slab.total()
+    assert total["restarts_worker"] == 2 + INDEX["restarts_worker"]
+    assert total["restarts_admin"] == 1 + INDEX["restarts_admin"]
 
 
 # spec: R3

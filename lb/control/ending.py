@@ -1,0 +1,141 @@
+"""How workers end: how long they may take, what they still wait for, and what is said about that meanwhile.
+
+A stop (`timeouts.drain`) hurries all of them; a worker that a reload has retired, and those of an upgrade's
+predecessor, have `timeouts.retire`, which may be for ever. When the time is over they are told to close what is open.
+This file knows workers by their process ids, words and a clock; that a place is not filled again is the supervisor's
+business.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from lb.control.child import Child
+from lb.control.words import duration
+from lb.proxy import remaining
+from lb.proxy.remaining import Share
+from lb.worker.main import ENDING
+
+log = logging.getLogger("lb.control")
+
+_OFTEN = 10.0  # seconds between two lines about a drain
+_RARELY = 3600.0  # and about workers that retire, which may take days
+
+
+class Limits(NamedTuple):
+    """Seconds that a drain may take, and workers that retire; None: as long as they like."""
+
+    drain: float = 30.0
+    retire: float | None = None
+
+
+@dataclass(slots=True)
+class _Leaving:
+    """`told`: it was told to close what is open."""
+
+    since: float
+    told: bool = False
+    open: list[Share] = field(default_factory=list)
+
+
+class Ending:
+    """`limits` are those of the configuration in effect. Times are seconds of the monotonic clock."""
+
+    def __init__(self, limits: Callable[[], Limits] = Limits) -> None:
+        self._limits = limits
+        self._leaving: dict[int, _Leaving] = {}
+        self._drains_since: float | None = None
+        self._is_over = False
+        self._next_line = 0.0
+
+    @property
+    def drain_limit(self) -> float:
+        return self._limits().drain
+
+    # What the supervisor tells
+
+    def drain(self, workers: Iterable[Child], now: float) -> None:
+        """All workers have been told to drain."""
+        self._drains_since = now
+        self._next_line = now + _OFTEN
+        for child in workers:
+            self._leaving[child.pid] = _Leaving(now, open=self.open_in(child.pid))
+
+    def retire(self, child: Child, now: float) -> None:
+        """A worker has been told to retire."""
+        if not self._leaving:
+            self._next_line = now + _RARELY
+        self._leaving[child.pid] = _Leaving(now)
+
+    def heard(self, child: Child, text: str) -> None:
+        """What is open in this worker."""
+        if child.pid in self._leaving:
+            self._leaving[child.pid].open = remaining.load(text)
+
+    def gone(self, pid: int) -> None:
+        """A worker has ended."""
+        self._leaving.pop(pid, None)
+
+    # Time
+
+    @property
+    def due(self) -> float | None:
+        """When `look` has something to do."""
+        dates = [self._closes_at(one) for one in self._leaving.values() if not one.told]
+        if self._leaving:
+            dates.append(self._next_line)
+        if self._drains_since is not None and not self._is_over:
+            dates.append(self._drains_since + self.drain_limit)
+        return min((at for at in dates if at is not None), default=None)
+
+    def look(self, children: Iterable[Child], now: float) -> bool:
+        """Says and closes what is due. True, once, when a drain has taken longer than it may."""
+        for child in children:
+            one = self._leaving.get(child.pid)
+            if one is not None and not one.told and (at := self._closes_at(one)) is not None and at <= now:
+                one.told = True
+                self._close(child, one)
+        if self._leaving and self._next_line <= now:
+            self._next_line = now + (_RARELY if self._drains_since is None else _OFTEN)
+            self._say(now)
+        if self._drains_since is None or self._is_over or now < self._drains_since + self.drain_limit:
+            return False
+        self._is_over = True
+        return True
+
+    def _closes_at(self, one: _Leaving) -> float | None:
+        """When this worker is told to close what is open: so early that it has closed it in time."""
+        limit = self._limits().retire if self._drains_since is None else self.drain_limit
+        return None if limit is None else one.since + limit - min(ENDING, limit / 4)
+
+    def _close(self, child: Child, one: _Leaving) -> None:
+        key = "retire" if self._drains_since is None else "drain"
+        if what := remaining.in_words(one.open):
+            log.warning("%s (pid %d): timeouts.%s is over: closing %s", child.role.title, child.pid, key, what)
+        child.say("finish")
+
+    def _say(self, now: float) -> None:
+        what = self.in_words() or "workers to end"
+        if self._drains_since is None:
+            log.info("%d retired workers still serve %s", len(self._leaving), what)
+        else:
+            left = duration(max(0.0, self._drains_since + self.drain_limit - now))
+            log.info("draining: waiting for %s; %s left (timeouts.drain)", what, left)
+
+    # What is asked
+
+    def open_in(self, pid: int) -> list[Share]:
+        """What was open in this worker when it told last."""
+        one = self._leaving.get(pid)
+        return [] if one is None else one.open
+
+    def in_words(self) -> str:
+        """What all of them wait for; "" if that is nothing, or not known yet."""
+        return remaining.in_words(remaining.total(share for one in self._leaving.values() for share in one.open))
+
+    def seconds_left(self, now: float) -> float | None:
+        """Of a drain; None while there is none."""
+        return None if self._drains_since is None else max(0.0, self._drains_since + self.drain_limit - now)
