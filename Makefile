@@ -2,10 +2,11 @@
 #   make run    the demo on http://localhost:8080 and https://localhost:8443
 #   make test   linters, types, tests
 #   make bench  the benchmarks
+#   make sanitize SECONDS=60   hostile clients and instances against a build with ASan and UBSan
 #   make install PYTHON=python3.14   takes another Python than the first suitable one, when there is no .venv yet
 
 .DEFAULT_GOAL := install
-.PHONY: install run test bench clean
+.PHONY: install run test bench sanitize clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -45,6 +46,22 @@ test: $(VENV)/installed-for-tests
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Built into a directory of its own: the modules that are in use here stay what they are.
+SANITIZED := build/sanitized
+SANITIZERS := -fsanitize=address,undefined
+SECONDS ?= 60
+
+sanitize: $(SANITIZED)/built
+	$(BIN)/python -m benchmarks.sanitized $(SANITIZED)/lib --seconds $(SECONDS)
+
+$(SANITIZED)/built: $(SOURCES) | $(VENV)/installed-for-tests
+	@echo "compiling lb with sanitizers takes several minutes"
+	@mkdir -p $(SANITIZED)/lib
+	tar -c --exclude='*.so' --exclude='*.c' --exclude=__pycache__ lb | tar -x -C $(SANITIZED)/lib
+	CFLAGS="$(SANITIZERS) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZERS)" LB_REQUIRE_COMPILED=1 \
+		$(BIN)/python setup.py -q build_ext --force --build-lib $(SANITIZED)/lib --build-temp $(SANITIZED)/objects
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
