@@ -4,11 +4,12 @@
 #   make bench  the benchmarks
 #   make test-latest, make test-lowest   the tests with the newest and the oldest versions that pyproject.toml allows
 #   make audit  known weaknesses of the versions in constraints.txt, where a feed of advisories can be reached
+#   make sanitize SECONDS=60   hostile clients and instances against a build with ASan and UBSan
 #   make constraints   writes constraints.txt with the newest versions
 #   make install PYTHON=python3.14   takes another Python than the first suitable one, when there is no .venv yet
 
 .DEFAULT_GOAL := install
-.PHONY: install run test pytest test-latest test-lowest audit constraints bench clean
+.PHONY: install run test pytest test-latest test-lowest audit constraints bench sanitize clean
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -92,6 +93,22 @@ build/uv/bin/uv build/pip-audit/bin/pip-audit: build/%: | $(BIN)/python
 
 bench: install
 	$(BIN)/python -m benchmarks
+
+# Built into a directory of its own: the modules that are in use here stay what they are.
+SANITIZED := build/sanitized
+SANITIZERS := -fsanitize=address,undefined
+SECONDS ?= 60
+
+sanitize: $(SANITIZED)/built
+	$(BIN)/python -m benchmarks.sanitized $(SANITIZED)/lib --seconds $(SECONDS)
+
+$(SANITIZED)/built: $(SOURCES) | $(VENV)/installed-for-tests
+	@echo "compiling lb with sanitizers takes several minutes"
+	@mkdir -p $(SANITIZED)/lib
+	tar -c --exclude='*.so' --exclude='*.c' --exclude=__pycache__ lb | tar -x -C $(SANITIZED)/lib
+	CFLAGS="$(SANITIZERS) -fno-omit-frame-pointer" LDFLAGS="$(SANITIZERS)" LB_REQUIRE_COMPILED=1 \
+		$(BIN)/python setup.py -q build_ext --force --build-lib $(SANITIZED)/lib --build-temp $(SANITIZED)/objects
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,6 +19,7 @@ from lb.tls.acme.store import Store
 from lb.tls.listed import Row
 from lb.tls.local_ca import SPARE
 
+_MISSING = "HTTPS fails: add one to tls.certificates, import one (lb certs import), or set tls.acme"
 _HEADS = ("NAME", "EXPIRES", "SOURCE", "NEXT")
 
 
@@ -80,6 +81,8 @@ def why_not_renewed(row: Row) -> str:
         return f"it is one of the configuration's files: replace {row.path} and its key, lb sees that by itself"
     if row.kind == "local":
         return "the local authority makes it anew by itself, in time"
+    if row.kind == "none":
+        return f"there is none; {_MISSING}"
     if row.kind == "acme":
         return "no front door has worked on it yet: it is ordered as soon as lb serves the configuration"
     return "it is in the store, and no bound domain has it renewed; import another one with lb certs import"
@@ -102,6 +105,8 @@ def _title(row: Row) -> str:
 
 
 def _expiry(row: Row, now: float) -> str:
+    if row.kind == "none":
+        return "no certificate"
     if row.held is None:
         return "no certificate yet" if row.path is None or not row.path.exists() else "cannot be read"
     ends = row.held.not_after
@@ -113,7 +118,7 @@ def _expiry(row: Row, now: float) -> str:
 def _source(row: Row) -> str:
     if row.plan is not None and row.plan["ca"]:
         return f"ACME, {urlsplit(row.plan['ca']).netloc}"
-    words = {"acme": "ACME", "store": "the store", "file": "a file", "local": "the local authority"}
+    words = {"none": "", "acme": "ACME", "store": "the store", "file": "a file", "local": "the local authority"}
     return words[row.kind]
 
 
@@ -126,6 +131,8 @@ def _next(row: Row, now: float) -> str:
         at = plan["next_attempt"]
         word = "attempt" if plan["failures"] or row.held is None else "renewal"
         return "" if at is None else f"{word} {_relative(at, now)}"
+    if row.kind == "none":
+        return _MISSING
     if row.kind == "local":
         return "made anew " + _relative(row.held.not_after - SPARE, now) if row.held else "made when lb serves it"
     if row.kind == "acme":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     config, origin = loaded.config, loaded.origin
     may_have_stored = bool(config.listen.https) and (config.tls.store / "certificates").is_dir()
     if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
-        return _about_nothing(loaded)
+        return _about_nothing(loaded) or _about_uncovered(loaded, lambda _: False)
     # cryptography takes long to import, and plain HTTP needs none
     from lb.tls.acme.wanted import make_plan  # noqa: PLC0415  cryptography takes long to import
     from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import
@@ -88,16 +89,40 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     if stored:
         warnings.append(origin.key_problem(("tls",), _about_stored(stored), _RENEW, "warning"))
     elif not presented.by_name:
-        warnings += _about_nothing(loaded)
+        return warnings + (_about_nothing(loaded) or _about_uncovered(loaded, lambda _: False))
     names = {name for certificate in stored for name in certificate.names}
-    for app, settings in config.apps.items():
-        for index, domain in enumerate(settings.domains):
-            covered = presented.find(domain.name) is not None or not names.isdisjoint(_covering(domain.name))
-            if domain.force_https and not covered and not is_local(domain.name):
-                message = f"{domain.name} redirects to HTTPS, but no certificate covers it"
-                where = ("apps", app, "domains", index, "force_https")
-                hint = "add a certificate for it to tls.certificates"
-                warnings.append(origin.problem(where, message, hint, "warning"))
+    return warnings + _about_uncovered(loaded, lambda name: presented.find(name) is not None or _has(names, name))
+
+
+def _has(names: AbstractSet[str], name: str) -> bool:
+    return not names.isdisjoint(_covering(name))
+
+
+def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[Problem]:
+    """Domains whose handshakes are going to fail."""
+    config, origin = loaded.config, loaded.origin
+    if not config.listen.https:
+        return []
+    from lb.tls.acme.wanted import lacking  # noqa: PLC0415  plain HTTP needs nothing of it
+
+    missing = lacking(config, is_covered)
+    places = {
+        domain.name: (("apps", app, "domains", index), domain.force_https)
+        for app, settings in config.apps.items()
+        for index, domain in enumerate(settings.domains)
+    }
+    warnings = []
+    for name in missing[:_MOST_SAID]:
+        where, is_forced = places.get(name, (("shared_domain",), False))
+        if is_forced:
+            message = f"{name} redirects to HTTPS, but no certificate covers it"
+            where = (*where, "force_https")
+        else:
+            message = f"no certificate covers {name}: HTTPS fails for it"
+        warnings.append(origin.problem(where, message, _ADD, "warning"))
+    if len(missing) > _MOST_SAID:
+        message = f"no certificate covers {len(missing) - _MOST_SAID} more domains (lb certs list --config names them)"
+        warnings.append(origin.key_problem(("tls",), message, _ADD, "warning"))
     return warnings
 
 
@@ -109,6 +134,7 @@ def _covering(name: str) -> tuple[str, str]:
 
 
 _MOST_SAID = 10  # files of a store that cannot be used: whoever mends them asks again
+_ADD = "add one for it to tls.certificates, put one into the store (lb certs import), or set tls.acme"
 _REPLACE = "replace it with lb certs import, or remove it"
 _RENEW = "set tls.acme to have them renewed, or import new ones in time (lb certs import)"
 

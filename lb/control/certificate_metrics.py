@@ -44,7 +44,8 @@ class CertificateMetrics:
             try:
                 stamp = self._listing.stamp()
                 if stamp is None or stamp != self._stamp:
-                    self._said = render_certificates([_figures(row) for row in self._listing.rows()])
+                    rows = [row for row in self._listing.rows() if row.kind != "none"]
+                    self._said = render_certificates([_figures(row) for row in rows])
                     self._stamp = stamp
             except OSError:
                 return b""

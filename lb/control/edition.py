@@ -21,6 +21,7 @@ from lb.control.child import Role
 from lb.control.errors import StartError
 from lb.control.health.main import HealthAssignment, run_health
 from lb.control.health.names import unfound
+from lb.control.keep_alive import look_after_clients
 from lb.control.sockets import Bound
 from lb.control.upkeep import run_upkeep
 from lb.routing.clients import Clients
@@ -74,6 +75,9 @@ class Edition:
     def __post_init__(self) -> None:
         # Asked for when the sockets may be closed: while draining, and in children.
         object.__setattr__(self, "urls", tuple(one.url for one in self.bound))
+        for one in self.bound:
+            for sock in one.sockets:
+                look_after_clients(sock, self.config.timeouts.read)
 
     def roles(self, ground: Ground) -> list[Role]:
         """The places of this edition."""

@@ -132,11 +132,15 @@ cdef class DirectTls:
 
     cdef bytes shutdown(self):
         # Say that no more is to come; what is returned of that the socket did not take.
+        cdef bytes rest
         self.pipe.parting = True
         lb_ERR_clear_error()
         lb_SSL_shutdown(self.ssl)
         lb_ERR_clear_error()
-        return self.pipe.last[:self.pipe.last_size]
+        self.pipe.parting = False
+        rest = self.pipe.last[:self.pipe.last_size]
+        self.pipe.last_size = 0
+        return rest
 
     cdef bint resumed(self):
         return lb_SSL_session_reused(self.ssl) != 0

@@ -68,4 +68,5 @@ cdef class Wire(Unread):
     cdef int _break(self) except -1
     cdef int _last_words(self) except -1
     cdef int _finish_close(self) except -1
+    cdef int _part(self) except -1
     cdef int _finalize(self) except -1

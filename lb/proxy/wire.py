@@ -51,6 +51,12 @@ _CROWD = 8  # who want a turn, when nobody may take long over his
 # them what is done here.
 _LONG = 0.005
 _LONG_IN_A_CROWD = 0.001
+# After 45 s of silence the system asks an instance whether it is there, every 15 s, three times.
+_PROBING = tuple(
+    (getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+)
 _JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
 
 
@@ -152,6 +158,10 @@ class Wire(Unread):
             sock.setblocking(False)
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # An instance that is gone without a word ends its idle tunnels, too. (Clients: `control.keep_alive`.)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in _PROBING:
+                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
             sock.connect(address)
         except BlockingIOError as error:
             if error.errno != errno.EINPROGRESS:  # a Unix socket's queue is full
@@ -639,12 +649,8 @@ class Wire(Unread):
     def _finish_close(self) -> None:
         if not self._broken and self._state not in (HANDSHAKE, CONNECTING):
             if self._memory is not None:
-                # TLS's last word: what is left of it waits as any other bytes do.
-                last = self._memory.shutdown()
-                self._parted = True
+                self._part(self._memory)
                 self._memory = None
-                if last:
-                    self._write(last)
                 if self._out:
                     self._state = CLOSING
                     self._hear()
@@ -657,6 +663,14 @@ class Wire(Unread):
             self._hear()
         else:
             self._finish()
+
+    def _part(self, memory: MemoryTls) -> None:
+        """TLS's last word; what the socket does not take of it waits as any other bytes do."""
+        if not self._parted:
+            self._parted = True
+            last = memory.shutdown()
+            if last:
+                self._write(last)
 
     def _finish(self) -> None:
         self._state = CLOSED

@@ -38,6 +38,9 @@ DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is f
 DEF LONG_IN_A_CROWD = 0.0001
 DEF BARREN = 65536   # bytes of TLS that may come without one of data: key updates, empty records; nobody needs so many
 DEF GREETINGS = 262144  # the same for a handshake, which may bring a chain of certificates
+DEF PROBED_AFTER = 45  # seconds of silence after which the system asks an instance whether it is there
+DEF PROBED_EVERY = 15  # seconds between two such questions
+DEF PROBES = 3         # of which none is answered before the connection is broken
 DEF SCRATCH = 131072
 
 cdef char scratch[SCRATCH]
@@ -80,6 +83,7 @@ cdef class Wire(Unread):
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
+        cdef int idle = PROBED_AFTER, interval = PROBED_EVERY, probes = PROBES
         cdef int error = 0
         if poller is None or packed is None:
             raise TypeError("no poller, or no address")
@@ -93,6 +97,11 @@ cdef class Wire(Unread):
             return errno
         if family != AF_UNIX:
             setsockopt(self.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
+            # An instance that is gone without a word ends its idle tunnels, too. (Clients: see `control.keep_alive`.)
+            setsockopt(self.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one))
+            setsockopt(self.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle))
+            setsockopt(self.fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval))
+            setsockopt(self.fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof(probes))
         if connect(self.fd, <const sockaddr*>PyBytes_AS_STRING(packed), <unsigned int>PyBytes_GET_SIZE(packed)) < 0:
             error = errno
             if error != EINPROGRESS:
@@ -572,7 +581,7 @@ cdef class Wire(Unread):
 
     cdef int _flush(self) except -1:
         cdef Py_ssize_t n
-        if self.direct is not None and self.state != HANDSHAKE:
+        if self.direct is not None and self.state != HANDSHAKE and not self.parted:
             n = self._write(self.out + self.out_at, self.out_end - self.out_at)
             if self.broken:
                 return 0
@@ -656,10 +665,9 @@ cdef class Wire(Unread):
     cdef int _finish_close(self) except -1:
         if not self.broken and self.state != HANDSHAKE and self.state != CONNECTING:
             if self.direct is not None or self.memory is not None:
-                self._raw(self.direct.shutdown() if self.direct is not None else self.memory.shutdown())
-                self.direct = None  # that was TLS's last word: what is left of it waits as any other bytes do
+                self._part()
+                self.direct = None
                 self.memory = None
-                self.parted = True
                 if self.out_end > self.out_at:
                     self.state = CLOSING
                     return 0
@@ -668,6 +676,13 @@ cdef class Wire(Unread):
                 shutdown(self.fd, SHUT_WR)
                 return 0
         return self._finalize()
+
+    cdef int _part(self) except -1:
+        # TLS's last word; what the socket does not take of it waits as any other bytes do.
+        if not self.parted:
+            self.parted = True
+            self._raw(self.direct.shutdown() if self.direct is not None else self.memory.shutdown())
+        return 0
 
     cdef int _finalize(self) except -1:
         self.state = CLOSED

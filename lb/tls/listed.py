@@ -14,13 +14,13 @@ from typing import Any, Literal
 from lb.config.model import Config
 from lb.tls.acme.held import Held, HeldFiles
 from lb.tls.acme.store import Store, unstem
-from lb.tls.acme.wanted import make_plan
+from lb.tls.acme.wanted import lacking, make_plan
 from lb.tls.certificate import wildcard_of
 from lb.tls.local_ca import LocalCa
 from lb.tls.sources import LocalSource
 from lb.tls.stamp import is_settled, stamp_of
 
-Kind = Literal["acme", "store", "file", "local"]
+Kind = Literal["acme", "store", "file", "local", "none"]
 
 Read = Callable[[str, str | None], Held | None]
 """What HeldFiles.read does."""
@@ -29,7 +29,8 @@ Read = Callable[[str, str | None], Held | None]
 @dataclass(frozen=True, slots=True)
 class Row:
     """One certificate. `plan` is what the front door at work intends, None if it intends nothing; `names` are those
-    that it covers, or is to cover. Without `held` there is none at `path`, or none that can be read.
+    that it covers, or is to cover. Without `held` there is none at `path`, or none that can be read. The kind "none" is
+    a domain of the configuration that no certificate covers, and for which none will come by itself.
     """
 
     name: str
@@ -97,11 +98,17 @@ class Listing:
             yield Row(names[0] if names else str(path), names, "local", path if path.exists() else None, held)
 
     def _lacking(self, known: set[str]) -> Iterator[Row]:
-        """What ACME will be asked for as soon as the configuration is served."""
-        if self._config is None or self._config.tls.acme is None:
+        """What ACME will be asked for as soon as the configuration is served, and what nobody will."""
+        if self._config is None:
             return
-        for wanted in make_plan(self._config, lambda name: name in known or wildcard_of(name) in known).wanted:
+
+        def is_known(name: str) -> bool:
+            return name in known or wildcard_of(name) in known
+
+        for wanted in make_plan(self._config, is_known).wanted:
             yield Row(wanted.name, wanted.names, "acme", None, None)
+        for name in lacking(self._config, is_known):
+            yield Row(name, (name,), "none", None, None)
 
 
 def _names(held: Held | None, *more: str) -> tuple[str, ...]:

@@ -227,3 +227,23 @@ def test_by_configuration(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["certs", "list", "--config", str(config)])
     assert result.exit_code == 0, result.output
     assert "a file  read again when it is replaced" in result.output
+
+
+# spec: E3
+def test_a_domain_that_no_certificate_covers_is_listed(tmp_path: Path) -> None:
+    files = issue(trustme.CA(), tmp_path, NAME, "*.example.net")
+    file = tmp_path / "lb.yaml"
+    file.write_text(
+        f"listen: {{https: 127.0.0.1:8443}}\n"
+        f"tls: {{store: {tmp_path / 'store'}, certificates: [{{cert: {files.cert}, key: {files.key}}}]}}\n"
+        f"apps: {{shop: {{domains: [{NAME}, a.example.net, localhost, mis.example.com],"
+        f" production: {{instances: 127.0.0.1:3000}}}}}}\n"
+    )
+    result = CliRunner().invoke(main, ["certs", "list", "--config", str(file)])
+    assert result.exit_code == 0, result.output
+    lines = [" ".join(line.split()) for line in result.output.splitlines()[1:]]
+    assert {line.split()[0] for line in lines} == {"mis.example.com", "*.example.net", "localhost"}
+    assert lines[0].startswith("mis.example.com no certificate HTTPS fails: add one to tls.certificates")
+    renewed = CliRunner().invoke(main, ["certs", "renew", "mis.example.com", "--config", str(file)])
+    assert renewed.exit_code == 1
+    assert "there is none; HTTPS fails" in renewed.output

@@ -122,8 +122,26 @@ class TestCertificates:
         domains = "{name: localhost, force_https: true}, {name: shop.example.com, force_https: true}, other.example"
         result = run(self.with_tls((pair.cert, pair.key), domains=domains))
         assert result.exit_code == 0
+        heads = [line for line in result.stderr.splitlines() if not line.startswith(" ")]
+        assert heads[0].endswith("warning: shop.example.com redirects to HTTPS, but no certificate covers it")
+        assert heads[1].endswith("warning: no certificate covers other.example: HTTPS fails for it")
+        assert len(heads) == 2
+
+    # spec: E3
+    def test_names_that_no_certificate_covers(self, folder: Path) -> None:
+        pair = ensure_certificate(folder, ["localhost"])
+        result = run(self.with_tls((pair.cert, pair.key), domains="localhost, a.test, 10.0.0.1, '*.example.com'"))
         (head,) = (line for line in result.stderr.splitlines() if not line.startswith(" "))
-        assert head.endswith("warning: shop.example.com redirects to HTTPS, but no certificate covers it")
+        assert head.endswith("warning: no certificate covers *.example.com: HTTPS fails for it")
+        assert "lb certs import" in result.stderr
+        many = ", ".join(f"n{number}.example.com" for number in range(30))
+        heads = [
+            line
+            for line in run(self.with_tls((pair.cert, pair.key), domains=many)).stderr.splitlines()
+            if not line.startswith(" ")
+        ]
+        assert len(heads) == 11
+        assert any("20 more domains (lb certs list --config names them)" in head for head in heads)
 
 
 def test_schema_is_printed() -> None:

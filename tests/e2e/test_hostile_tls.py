@@ -21,13 +21,16 @@ import pytest
 
 from benchmarks.hostile.records import Conversation
 from tests.e2e.harness.certificates import Authority, tls_config
-from tests.e2e.harness.client import HOST, get
+from tests.e2e.harness.client import HOST, Client, get
 from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.expect import assert_error, assert_logged
 from tests.e2e.harness.hello import client_hello
 from tests.e2e.harness.instance import Instance
 from tests.e2e.harness.scripts import echo
 from tests.e2e.harness.secure import Secure
 from tests.e2e.harness.waiting import PATIENCE, wait_for
+from tests.e2e.test_health import admin
+from tests.e2e.test_on_demand import context
 
 # spec: T4; attack 34
 
@@ -70,17 +73,23 @@ def test_no_data_is_taken_before_the_handshake(secure: Secure, tmp_path: Path) -
 _FLOOD = 100_000  # records: a second of one core and more, for whoever reads them all in one go
 
 
+@pytest.fixture(scope="module")
+def instance() -> Iterator[Instance]:
+    with Instance(echo()) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module", params=["direct", "memory"])
 def door(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, authority: Authority, instance: Instance
 ) -> Iterator[FrontDoor]:
     """One worker, with either way to OpenSSL."""
-    with Instance(echo()) as instance:
-        listen = {"http": "127.0.0.1:0", "https": "127.0.0.1:0"}
-        config = configure(instance.address, listen=listen, tls=tls_config(authority.issue(HOST)))
-        env = {"LB_TLS": "memory"} if request.param == "memory" else {}
-        with FrontDoor(config, tmp_path_factory.mktemp("records"), env=env) as opened:
-            yield opened
+    listen = {"http": "127.0.0.1:0", "https": "127.0.0.1:0"}
+    tls = tls_config(authority.issue(HOST))
+    config = configure(instance.address, listen=listen, tls=tls, admin="127.0.0.1:0")
+    env = {"LB_TLS": "memory"} if request.param == "memory" else {}
+    with FrontDoor(config, tmp_path_factory.mktemp("records"), env=env) as opened:
+        yield opened
 
 
 class Witness(threading.Thread):
@@ -170,3 +179,46 @@ def test_names_that_are_no_names_leave_no_line(secure: Secure, name: bytes) -> N
     with secure.connect() as client:
         assert client.ask(get()).status == 200
     assert secure.door.stderr[before:] == []
+
+
+# spec: E1 E2 E3
+def test_plain_http_on_the_port_of_https_is_told_so(door: FrontDoor, instance: Instance) -> None:
+    served = len(instance.requests)
+    for said in (get("/typed"), get("/again", "Connection: keep-alive"), b"get http\r\n\r\n", b"A" * 100_000):
+        with Client(("127.0.0.1", door.https)) as client:
+            client.send_quietly(said)
+            response = client.response()
+            assert_error(response, 400, "plain_http_on_https_port")
+            assert b"This port speaks HTTPS" in response.body
+            assert (f"https://{HOST}/".encode() in response.body) == (HOST.encode() in said)
+            assert client.rest() == b""
+    assert len(instance.requests) == served
+    assert_logged(door, 400, "plain_http_on_https_port", target="/typed", host=HOST, scheme="http")
+    metrics = admin(door, "/metrics").decode()
+    found = re.search(r'lb_errors_total\{cause="plain_http_on_https_port"\} ([0-9]+)', metrics)
+    assert found is not None
+
+
+def test_that_takes_nothing_from_those_who_speak_tls(door: FrontDoor) -> None:
+    with Client(("127.0.0.1", door.https)) as dripping, Client(("127.0.0.1", door.https)) as silent:
+        dripping.send(b"GET / HT")
+        with door.connect_tls(context()) as client:
+            assert client.ask(get()).status == 200
+        assert silent.is_open()
+        dripping.send(b"TP/1.1\r\nHost: a\r\n\r\n")
+        assert dripping.response().status == 400
+
+
+# spec: D2
+def test_a_server_name_with_a_port_is_served(door: FrontDoor) -> None:
+    with door.connect_tls(context(), f"{HOST}:{door.https}") as client:
+        assert client.ask(get(host=f"{HOST}:{door.https}")).status == 200
+
+
+# spec: E3
+def test_a_handshake_for_a_name_without_a_certificate_leaves_a_trace(door: FrontDoor) -> None:
+    with pytest.raises(ssl.SSLError, match=r"(?i)unrecognized.name"), door.connect_tls(context(), "mis.example.com"):
+        pass
+    wait_for(lambda: any("mis.example.com" in line for line in door.stderr), "a line that names it")
+    counted = r"^lb_tls_handshakes_unknown_name_total [1-9]"
+    wait_for(lambda: re.search(counted, admin(door, "/metrics").decode(), re.MULTILINE), "the count")

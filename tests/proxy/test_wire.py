@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import os
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -538,3 +539,28 @@ def test_none_does_not_end_the_process() -> None:
     ):
         with contextlib.suppress(TypeError, AttributeError):
             method(*arguments)
+
+
+# spec: F4
+async def test_an_instance_that_is_gone_without_a_word_is_asked_after(on: Bench) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = server.getsockname()
+        wire = Noting()
+        wire.connect(on.poller, socket.AF_INET, address, pack_address(socket.AF_INET, address))
+        accepted, ours = server.accept()
+        with accepted, _descriptor_of(ours) as sock:
+            assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+            options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+            assert [sock.getsockopt(socket.IPPROTO_TCP, option) for option in options] == [45, 15, 3]
+        wire.abort()
+
+
+def _descriptor_of(address: tuple[str, int]) -> socket.socket:
+    """Another descriptor of the socket of this process that is bound to this address."""
+    for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - a descriptor that is gone meanwhile is no path
+        with contextlib.suppress(OSError):
+            sock = socket.socket(fileno=os.dup(int(name)))
+            if sock.family == socket.AF_INET and sock.getsockname() == address:
+                return sock
+            sock.close()
+    raise AssertionError(f"no socket is bound to {address}")

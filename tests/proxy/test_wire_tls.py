@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import socket
 import ssl
 from collections.abc import AsyncIterator
@@ -16,7 +17,7 @@ import pytest
 from lb.proxy.wire import DIRECT
 from lb.tls.contexts import Contexts
 from lb.tls.local import ensure_certificate
-from tests.proxy.wires import PATIENCE, Bench, Noting, bench, turns
+from tests.proxy.wires import PATIENCE, Bench, Noting, bench, connected, read_all, turns
 
 BLOCK = bytes(range(256)) * 64  # 16 KiB, the plain text of a whole record
 
@@ -175,10 +176,51 @@ async def test_what_is_no_handshake_ends_the_connection(on: Bench, contexts: Con
     wire.send(b"never in plain text")
     sock.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     await wire.wait_for("lost")
-    assert wire.events == ["lost"]
+    assert wire.events == ["unsecured", "lost"]
     with contextlib.suppress(ConnectionResetError):  # from 3.2 on OpenSSL leaves what follows five bytes unread
         assert b"never" not in sock.recv(1000)
     sock.close()
+
+
+async def test_http_in_plain_text_is_told_of_and_is_read(on: Bench, contexts: Contexts) -> None:
+    wire, sock = on.pair(socket.AF_INET, unsecured=lambda _: None)
+    wire.start_tls(contexts)
+    await turns(5)
+    sock.send(b"GET / HTTP/1.1\r\n")
+    await wire.wait_for("received")
+    assert wire.events == ["unsecured", "received"]
+    assert wire.take(wire.have) == b"GET / HTTP/1.1\r\n"
+    assert wire.secured is None
+    wire.send(b"in words")
+    assert sock.recv(100) == b"in words"
+    wire.abort()
+    sock.close()
+
+
+@pytest.mark.parametrize("way", ["direct", "memory"])
+async def test_the_last_word_waits_for_room(
+    on: Bench, contexts: Contexts, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # spec: T4; without close_notify a client must take what it has for cut off
+    if way == "memory" and DIRECT:
+        monkeypatch.setattr(importlib.import_module("lb.proxy.direct_tls"), "DIRECT", False)
+    ours, theirs = connected()
+    with ours.dup() as filling:
+        wire = on.wire(ours)
+        wire.start_tls(contexts)
+        peer = Peer(theirs)
+        await peer.shake_hands()
+        await wire.wait_for("handshaken")
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                filling.send(b"x")
+    wire.close()
+    wire.send(b"never in plain text")
+    assert not wire.closed
+    said = await read_all(theirs)
+    assert said[-24:-19] == bytes((23, 3, 3, 0, 19)), "encrypted as all records are"
+    await wire.wait_for("lost")
+    theirs.close()
 
 
 async def test_a_client_that_leaves_within_the_handshake(on: Bench, contexts: Contexts, tmp_path: Path) -> None:

@@ -52,6 +52,11 @@ class Noting(Wire):
     def handshaken(self) -> None:
         self._note("handshaken")
 
+    def unsecured(self) -> None:
+        self._note("unsecured")
+        if "unsecured" not in self.on:
+            super().unsecured()
+
     def received(self) -> None:
         self._note("received")
 
@@ -88,17 +93,23 @@ class Bench:
 
     def pair(self, family: int = socket.AF_UNIX, **on: Callable[[Noting], object]) -> tuple[Noting, socket.socket]:
         """A Wire and its peer."""
-        ours, theirs = socket.socketpair(family) if family == socket.AF_UNIX else _connected()
-        ours.setblocking(False)
+        ours, theirs = socket.socketpair(family) if family == socket.AF_UNIX else connected()
         theirs.setblocking(False)
+        return self.wire(ours, **on), theirs
+
+    def wire(self, ours: socket.socket, **on: Callable[[Noting], object]) -> Noting:
+        """A Wire on this socket."""
+        ours.setblocking(False)
         wire = Noting(**on)
         wire.attach(self.poller, ours.detach())
-        return wire, theirs
+        return wire
 
 
-def _connected() -> tuple[socket.socket, socket.socket]:
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Both ends of a TCP connection."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         theirs = socket.create_connection(server.getsockname())
+        theirs.setblocking(False)
         return server.accept()[0], theirs
 
 

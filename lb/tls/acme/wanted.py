@@ -54,6 +54,19 @@ def make_plan(config: Config, is_covered: Callable[[str], bool]) -> Plan:
     return Plan(tuple(Wanted(group[0], tuple(group)) for group in groups), tuple(warnings))
 
 
+def lacking(config: Config, is_covered: Callable[[str], bool]) -> tuple[str, ...]:
+    """The bound names for which there is no certificate, and none will come by itself; `is_covered` as above."""
+    if not config.listen.https:
+        return ()
+    coming = {name for wanted in make_plan(config, is_covered).wanted for name in wanted.names}
+    coming |= demand_wildcards(config)
+    return tuple(
+        name
+        for name in sorted(all_bound_names(config))
+        if not (is_local(name.removeprefix("*.")) or is_covered(name) or coming.intersection((name, _parent(name))))
+    )
+
+
 def bound_names(config: Config, app: str, settings: App) -> Iterator[str]:
     """The names that lead to an app, those under the shared domain included."""
     for domain in settings.domains:
@@ -102,7 +115,10 @@ def _is_possible(name: str, config: Config, acme: Acme, warnings: list[str]) -> 
     """Whether any of the CAs can give a certificate for the name; a warning says why not."""
     plain = name.removeprefix("*.")
     top = plain.rpartition(".")[2]
-    if is_local(plain) or top.isdecimal():
+    if is_local(plain):
+        return False
+    if top.isdecimal() or ":" in plain:
+        warnings.append(f"{name} gets no certificate: it is an address, and CAs are asked for names only")
         return False
     public = all(server.directory in DIRECTORIES.values() for server in acme.servers)
     if "_" in plain:
