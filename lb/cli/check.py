@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lb.cli.check_log import check_access_log
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
@@ -30,13 +31,27 @@ def check(context: click.Context, file: Path) -> None:
     """
     try:
         loaded = load_file(file, os.environ)
-        warnings = (*loaded.warnings, *check_certificates(loaded))
+        warnings = (*loaded.warnings, *_check_files(loaded))
     except ConfigErrors as failure:
         _print_problems((*failure.problems, *failure.warnings))
         click.echo(f"{printable(str(file))}: {_tally(failure.problems, failure.warnings)}", err=True)
         context.exit(BAD_CONFIGURATION)
     _print_problems(warnings)
     click.echo(f"{printable(str(file))} is fine: {summary(loaded.config)}")
+
+
+def _check_files(loaded: Loaded) -> list[Problem]:
+    """Warnings about the files that a configuration names. Raises ConfigErrors with all that are bad."""
+    problems = check_access_log(loaded)
+    errors = [problem for problem in problems if problem.level == "error"]
+    harmless = [problem for problem in problems if problem.level == "warning"]
+    try:
+        warnings = [*harmless, *check_certificates(loaded)]
+    except ConfigErrors as failure:
+        raise ConfigErrors((*errors, *failure.problems), (*failure.warnings, *harmless)) from None
+    if errors:
+        raise ConfigErrors(errors, (*loaded.warnings, *warnings))
+    return warnings
 
 
 def summary(config: Config) -> str:
