@@ -90,7 +90,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
         presented = present(config.tls.certificates, before, handshake_policy(config))
     except TlsError as error:
         paths = _places(config)
-        bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
+        bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path, paths)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
     warnings = [origin.key_problem(("tls", "certificates"), text, level="warning") for text in presented.warnings]
     if config.tls.acme is not None:
@@ -162,8 +162,12 @@ def _places(config: Config) -> dict[Path, KeyPath]:
     return paths
 
 
-def _about_missing(file: Path) -> str:
-    return "" if file.is_absolute() or file.exists() else f"it was looked for in the working directory, {Path.cwd()}"
+def _about_missing(file: Path, paths: dict[Path, KeyPath]) -> str:
+    if file.exists():
+        return ""
+    where = "" if file.is_absolute() else f"it was looked for in the working directory, {Path.cwd()}: "
+    instead = "" if paths[file][-1] == "client_ca" else ", or have lb obtain certificates (tls.acme)"
+    return f"{where}write the path of one that is there{instead}"
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:
