@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lb.cli.check_log import check_access_log
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
@@ -31,13 +32,27 @@ def check(context: click.Context, file: Path) -> None:
     """
     try:
         loaded = load_file(file, os.environ)
-        warnings = (*loaded.warnings, *check_certificates(loaded))
+        warnings = (*loaded.warnings, *_check_files(loaded))
     except ConfigErrors as failure:
         _print_problems((*failure.problems, *failure.warnings))
         click.echo(f"{printable(str(file))}: {_tally(failure.problems, failure.warnings)}", err=True)
         context.exit(BAD_CONFIGURATION)
     _print_problems(warnings)
     click.echo(f"{printable(str(file))} is fine: {summary(loaded.config)}")
+
+
+def _check_files(loaded: Loaded) -> list[Problem]:
+    """Warnings about the files that a configuration names. Raises ConfigErrors with all that are bad."""
+    problems = check_access_log(loaded)
+    errors = [problem for problem in problems if problem.level == "error"]
+    harmless = [problem for problem in problems if problem.level == "warning"]
+    try:
+        warnings = [*harmless, *check_certificates(loaded)]
+    except ConfigErrors as failure:
+        raise ConfigErrors((*errors, *failure.problems), (*failure.warnings, *harmless)) from None
+    if errors:
+        raise ConfigErrors(errors, (*loaded.warnings, *warnings))
+    return warnings
 
 
 def summary(config: Config) -> str:
@@ -76,7 +91,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
         presented = present(config.tls.certificates, before, handshake_policy(config))
     except TlsError as error:
         paths = _places(config)
-        bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path)) for file in error.problems]
+        bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path, paths)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
     warnings = [origin.key_problem(("tls", "certificates"), text, level="warning") for text in presented.warnings]
     if config.tls.acme is not None:
@@ -173,8 +188,12 @@ def _places(config: Config) -> dict[Path, KeyPath]:
     return paths
 
 
-def _about_missing(file: Path) -> str:
-    return "" if file.is_absolute() or file.exists() else f"it was looked for in the working directory, {Path.cwd()}"
+def _about_missing(file: Path, paths: dict[Path, KeyPath]) -> str:
+    if file.exists():
+        return ""
+    where = "" if file.is_absolute() else f"it was looked for in the working directory, {Path.cwd()}: "
+    instead = "" if paths[file][-1] == "client_ca" else ", or have lb obtain certificates (tls.acme)"
+    return f"{where}write the path of one that is there{instead}"
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:

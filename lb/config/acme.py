@@ -15,8 +15,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
-from lb.config.choices import any_of, nearest
+from lb.config.choices import any_of, nearest, snake_case
 from lb.config.fields import File, SecondsOrOff, Switch, Written, choice, count, one_or_more, or_none
+from lb.config.foreign import FOREIGN_WORDS
 from lb.config.problems import quoted
 from lb.config.section import Section
 from lb.config.units import BadValueError, describe
@@ -40,7 +41,7 @@ def _directory(value: object) -> str:
     if "://" not in value and (found := DIRECTORIES.get(value)) is not None:
         return found
     if "://" not in value:
-        near = nearest(value, DIRECTORIES)
+        near = FOREIGN_WORDS.get(snake_case(value)) or nearest(value, DIRECTORIES)
         mend = f": did you mean {quoted(near)}?" if near else ""
         raise BadValueError(f"{quoted(value)} is not an ACME directory{mend}", _DIRECTORY_FORMS)
     return _url(value, "an ACME directory")

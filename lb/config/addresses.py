@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lb.config.names import is_label
 from lb.config.problems import quoted
@@ -18,6 +18,13 @@ _HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*):(?P<port>[0-9]+)"
 _LONGEST_PORT = 65535
 _LONGEST_PATH = 107  # bytes of sun_path on Linux without the NUL behind it
 _UNIX = "unix:"
+_PORTS = f"ports go up to {_LONGEST_PORT}"
+_PRIVATE = frozenset({"private", "private_ranges", "loopback", "localhost", "local", "lan", "internal"})
+# As nginx, compose and Docker write a port, with what stands around it there.
+_LISTEN_WORDS = re.compile(
+    r"(?P<port>[0-9]+)(/tcp|:[0-9]+(/tcp)?|( (ssl|http2|quic|default_server|reuseport|backlog=[0-9]+))+);?"
+)
+_PORT_RANGE = re.compile(r"([^:\s]+):([0-9]+)-([0-9]+)")
 _LISTEN_FORMS = 'write 127.0.0.1:8080, "[::1]:8080", or ":8080" for every address'
 _INSTANCE_FORMS = 'write 127.0.0.1:3000, "[::1]:3000", a name and a port, or unix:/run/app.sock'
 _NETWORK_FORMS = "write an address or a network: 203.0.113.7, 203.0.113.0/24, 2001:db8::/32"
@@ -33,25 +40,39 @@ class HostPort(NamedTuple):
 def parse_listen(value: object) -> HostPort:
     """Where to listen: an IP address or nothing, and a port (0: the system picks)."""
     text = _text(value, "an address to listen on", _LISTEN_FORMS)
+    if text.isdecimal() and not _is_port(text):
+        raise BadValueError(f"{quoted(text)} is an impossible port", _PORTS)
     if text.isdecimal():
         raise BadValueError(
             f"{quoted(text)} lacks an address", f'write ":{text}" for every address, or 127.0.0.1:{text}'
         )
+    if text.startswith(_UNIX):
+        raise BadValueError(f"{quoted(text)} is a Unix socket", f"lb listens on TCP ports only: {_LISTEN_FORMS}")
+    if (found := _LISTEN_WORDS.fullmatch(text)) is not None and _is_port(found["port"]):
+        raise BadValueError(
+            f"{quoted(text)} is not an address to listen on", f'write ":{found["port"]}" for every address'
+        )
     if "/" in text:
-        raise BadValueError(f"{quoted(text)} is not an address to listen on", _LISTEN_FORMS)
+        host = text.partition("://")[2].strip("/")
+        hint = f'write "{host}"' if _HOST_AND_PORT.fullmatch(host) else _LISTEN_FORMS
+        raise BadValueError(f"{quoted(text)} is not an address to listen on", hint)
     host, port = _split(text, "an address to listen on", _LISTEN_FORMS)
     if not host:
         return HostPort("", port)
     address = _ip(host)
     if address is None:
         hint = f"write 127.0.0.1:{port}" if host == "localhost" else _LISTEN_FORMS.replace("8080", str(port))
+        if host == "*":
+            hint = f'write ":{port}" for every address'
         raise BadValueError(f"{quoted(text)} does not begin with an IP address", hint)
     return HostPort(address, port)
 
 
 def parse_instance(value: object) -> tuple[str, int, str]:
     """Where an instance is: (host, port, ""), or ("", 0, path) for a Unix socket."""
-    text = _text(value, "an instance's address", _INSTANCE_FORMS)
+    forms = "write it as one text: 127.0.0.1:3000" if isinstance(value, dict) else _INSTANCE_FORMS
+    text = _text(value, "an instance's address", forms)
+    _refuse_lookalikes(text)
     if text.startswith(_UNIX):
         return "", 0, _socket_path(text)
     if text.isdecimal():
@@ -89,10 +110,49 @@ def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Networ
     try:
         meant = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        raise BadValueError(f"{quoted(text)} is not a network", _NETWORK_FORMS) from None
+        raise BadValueError(f"{quoted(text)} is not a network", _about_network(text)) from None
     address = text.partition("/")[0]
     hint = f"write {meant} for the whole network, or {address} for the one address"
     raise BadValueError(f"{quoted(text)} is an address inside a network", hint)
+
+
+def _refuse_lookalikes(text: str) -> None:
+    """What is often written where an instance's address is wanted, each with what to write instead."""
+    words = re.split(r"[\s,;]+", text)
+    if len(words) > 1 and all(map(_HOST_AND_PORT.fullmatch, words)):
+        hint = f"write each as an item of its own: [{', '.join(words)}]"
+        raise BadValueError(f"{quoted(text)} is more than one address", hint)
+    if len(words) > 1 and _HOST_AND_PORT.fullmatch(words[0]):
+        raise BadValueError(f"{quoted(text)} is more than an address", f"write {words[0]}: instances have no options")
+    if (found := _PORT_RANGE.fullmatch(text)) is not None:
+        hint = f"write each as an item of its own: [{found[1]}:{found[2]}, …, {found[1]}:{found[3]}]"
+        raise BadValueError(f"{quoted(text)} has a range of ports", hint)
+    if text.startswith("*:"):
+        raise BadValueError(f"{quoted(text)} lacks an address", f"write 127.0.0.1{text[1:]}")
+    if is_label(text.lower()) and not text.isdecimal():
+        hint = f"write the port that the app listens on behind it: {text.lower()}:8000"
+        raise BadValueError(f"{quoted(text)} lacks a port", hint)
+
+
+def _about_network(text: str) -> str:
+    first, dash, last = text.partition("-")
+    if dash:
+        try:
+            ends: Any = ipaddress.ip_address(first.strip()), ipaddress.ip_address(last.strip())
+            networks = list(ipaddress.summarize_address_range(*ends))
+        except (ValueError, TypeError):
+            return _NETWORK_FORMS
+        shown = ", ".join(map(str, networks[:4]))
+        return f"write {shown}" if len(networks) == 1 else f"write [{shown}{', …' if len(networks) > 4 else ''}]"
+    if text.lower() in _PRIVATE:
+        return "write [127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]"
+    if text.isalpha():
+        return "list the networks that the CDN publishes, such as 203.0.113.0/24"
+    return _NETWORK_FORMS
+
+
+def _is_port(text: str) -> bool:
+    return len(text.lstrip("0")) <= len(str(_LONGEST_PORT)) and int(text) <= _LONGEST_PORT
 
 
 def is_ip(host: str) -> bool:
@@ -114,8 +174,8 @@ def _split(text: str, noun: str, forms: str) -> HostPort:
             raise BadValueError(f"{quoted(text)} lacks a port", f"write {bracketed}")
         raise BadValueError(f"{quoted(text)} is not {noun}", forms)
     host, port = found["host"], found["port"]
-    if len(port.lstrip("0")) > len(str(_LONGEST_PORT)) or int(port) > _LONGEST_PORT:
-        raise BadValueError(f"{quoted(text)} has an impossible port", f"ports go up to {_LONGEST_PORT}")
+    if not _is_port(port):
+        raise BadValueError(f"{quoted(text)} has an impossible port", _PORTS)
     if host.startswith("["):
         host = host[1:-1]
         if ":" not in host or _ip(host) is None:

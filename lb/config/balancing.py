@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from lb.config.choices import any_of, nearest, parse_choice
-from lb.config.foreign import FOREIGN_BALANCES
+from lb.config.foreign import ABSENT_BALANCES, FOREIGN_BALANCES
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
 
@@ -30,6 +30,8 @@ _LONGEST_SHARE = 12  # characters
 def parse_balance(value: object) -> str:
     """The name of a way to balance; others' names lead to ours."""
     word = re.split(r"[\s(]", value.strip(), maxsplit=1)[0] if isinstance(value, str) else ""
+    if absent := ABSENT_BALANCES.get(word.lower().replace("-", "_")):
+        raise BadValueError(f"{quoted(value)} is not known here", absent)
     if value not in BALANCES and (ours := FOREIGN_BALANCES.get(word.lower().replace("-", "_"))):
         raise BadValueError(f"{quoted(value)} is not known here", f"here this is {ours}")
     return parse_choice(value, BALANCES)

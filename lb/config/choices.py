@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
+from lb.config.foreign import FOREIGN_WORDS
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe, is_off
 
 
+def snake_case(word: str) -> str:
+    """`word` as the keys here are written: accessLog and access-log are access_log."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word[:80]).lower().replace("-", "_").replace(" ", "_")
+
+
 def nearest(word: str, options: Iterable[str], likeness: float = 0.6) -> str | None:
     """The option that `word` most probably means: case, hyphens and a missing plural do not matter."""
-    meant = word[:80].lower().replace("-", "_").replace(" ", "_")
-    near = difflib.get_close_matches(meant, list(options), n=1, cutoff=likeness)
+    near = difflib.get_close_matches(snake_case(word), list(options), n=1, cutoff=likeness)
     return near[0] if near else None
 
 
@@ -39,6 +45,7 @@ def parse_choice(value: object, options: tuple[str, ...]) -> str:
         raise BadValueError(f"{describe(value)} is not one of {any_of(options)}")
     if value in options:
         return str(value)
-    near = nearest(value, options)
+    ours = FOREIGN_WORDS.get(snake_case(value))
+    near = ours if ours in options else nearest(value, options)
     mend = f": did you mean {quoted(near)}?" if near else ""
     raise BadValueError(f"{quoted(value)} is not known here{mend}", f"use {any_of(options)}")

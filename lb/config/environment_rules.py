@@ -38,6 +38,15 @@ def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.problem(here, message, "remove one of the two")
 
 
+def _sockets_are_found_from_anywhere(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        for index, instance in enumerate(environment.instances):
+            if instance.path and not instance.path.startswith("/"):
+                message = f"{quoted(instance.text)} is relative, and is looked for in the directory that lb starts in"
+                hint = f"write the whole path, such as unix:/run/{instance.path.rpartition('/')[2]}"
+                yield scene.origin.problem((*path, "instances", index), message, hint, "warning")
+
+
 def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
     listeners = list(scene.listeners())
     for path, environment in scene.environments():
@@ -106,6 +115,7 @@ def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
 ENVIRONMENT_RULES = (
     _balancing_is_used,
     _instances_are_distinct,
+    _sockets_are_found_from_anywhere,
     _instances_are_not_listeners,
     _health_ports_are_possible,
     _checks_are_made,

@@ -6,6 +6,7 @@ units.py, names.py or addresses.py.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, get_args
@@ -13,14 +14,18 @@ from typing import Any, get_args
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
-from lb.config.choices import all_of, any_of, nearest
-from lb.config.foreign import FOREIGN_KEYS
+from lb.config.absent import ABSENT_KEYS
+from lb.config.choices import all_of, any_of, nearest, snake_case
+from lb.config.foreign import FOREIGN_IN, FOREIGN_KEYS, SHAPES
 from lb.config.model import Config
 from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
 from lb.config.redaction import shows
 from lb.config.tree import Blank
 from lb.config.units import BadValueError, Expanded, Plain, describe
 
+_APPS = "write a name for each app: {shop: {domains: …, production: …}}"
+_MOST_KEYS = 12  # of a section that are named one by one
+_LIKE_ENOUGH = 0.7
 _LIKE_ENOUGH_ELSEWHERE = 0.9  # a key is looked for in other sections only when it is nearly spelled like one there
 
 
@@ -72,9 +77,8 @@ def _bad_value(error: ErrorDetails) -> tuple[str, str]:
         return raised.message, raised.hint
     if kind in {"model_type", "dict_type", "model_attributes_type"}:
         section = _section(tuple(error["loc"]))
-        keys = all_of(section.model_fields) if kind == "model_type" else "a name for each app"
-        hint = _about_space(error["input"]) or f"the keys are {keys}"
-        return f"keys and values are expected here, not {value}", hint
+        shape = SHAPES.get(section.__name__, f"the keys are {_keys_of(section)}") if kind == "model_type" else _APPS
+        return f"keys and values are expected here, not {value}", _about_space(error["input"]) or shape
     if kind == "string_type":
         return f"text is expected here, not {value}", ""
     return f"{value} is not possible here", ""
@@ -91,7 +95,7 @@ def _missing_key(path: KeyPath, origin: Origin) -> Problem:
     *around, key = path
     parent = tuple(around)
     where = dotted(parent)
-    hint = f"the keys are {all_of(_section(parent).model_fields)}"
+    hint = f"the keys are {_keys_of(_section(parent))}"
     return origin.problem(parent, f"{where} lacks the key {quoted(key)}", hint)
 
 
@@ -100,14 +104,31 @@ def _unknown_key(path: KeyPath) -> tuple[str, str]:
     *around, last = path
     key, section = str(last), _section(tuple(around))
     where = f" in {dotted(tuple(around))}" if around else ""
-    if foreign := FOREIGN_KEYS.get(key.lower().replace("-", "_")):
+    word = snake_case(key)
+    if hint := FOREIGN_IN.get(section.__name__, {}).get(word):
+        return f"unknown key {quoted(key)}{where}", hint
+    if near := nearest(key, section.model_fields, _LIKE_ENOUGH_ELSEWHERE):
+        return f"unknown key {quoted(key)}{where}: did you mean {quoted(near)}?", ""
+    if foreign := FOREIGN_KEYS.get(word):
         return f"unknown key {quoted(key)}{where}", f"here this is {foreign}"
-    if near := nearest(key, section.model_fields):
+    if absent := ABSENT_KEYS.get(word):
+        return f"unknown key {quoted(key)}{where}", absent
+    if near := nearest(key, section.model_fields, _LIKE_ENOUGH):
         return f"unknown key {quoted(key)}{where}: did you mean {quoted(near)}?", ""
     everywhere = _all_keys()
     if near := nearest(key, everywhere, _LIKE_ENOUGH_ELSEWHERE):
         return f"unknown key {quoted(key)}{where}", f"{quoted(near)} belongs {any_of(everywhere[near])}"
-    return f"unknown key {quoted(key)}{where}", f"the keys here are {all_of(section.model_fields)}"
+    return f"unknown key {quoted(key)}{where}", f"the keys here are {_keys_of(section)}"
+
+
+def _keys_of(section: type[BaseModel]) -> str:
+    """The keys of a section, not endless: of many, those that begin alike are named together."""
+    keys = list(section.model_fields)
+    if len(keys) <= _MOST_KEYS:
+        return all_of(keys)
+    starts = Counter(key.partition("_")[0] for key in keys)
+    shown = dict.fromkeys(f"{start}_*" if starts[start := key.partition("_")[0]] > 1 else key for key in keys)
+    return f"{all_of(shown)}; `lb config example` shows each"
 
 
 def _section(path: KeyPath) -> type[BaseModel]:

@@ -180,17 +180,29 @@ def _health_uri(value: object) -> str:
     if "://" in value:
         raise BadValueError(f"{quoted(value)} is a URL, not a path", "write what follows the host: /health")
     if not value.startswith("/") or not value.isascii() or not value.isprintable() or set(" #") & set(value):
-        raise BadValueError(f"{quoted(value)} is not a path that can be asked for", _URI_FORMS)
+        word = value.rpartition(" ")[2]
+        hint = f"write {word}" if word.startswith("/") and " " in value else _URI_FORMS
+        raise BadValueError(f"{quoted(value)} is not a path that can be asked for", hint)
     return str(value)
 
 
 def _one_status(value: object) -> str:
     text = str(value).lower() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
     if _STATUS.fullmatch(text) is None:
-        raise BadValueError(f"{describe(value)} is not a status", "write a status or a class of them: 200, 2xx")
+        raise BadValueError(f"{describe(value)} is not a status", _about_status(text))
     return text
 
 
+def _about_status(text: str) -> str:
+    if (found := _STATUSES.match(text)) is not None:
+        first, last = int(found[1][0]), int((found[2] or found[1])[0])
+        if found[2] and first < last:
+            return f"write a list of classes: [{', '.join(f'{one}xx' for one in range(first, last + 1))}]"
+        return f"write {found[1]}"
+    return "write a status or a class of them: 200, 2xx"
+
+
+_STATUSES = re.compile(r"([1-5](?:[0-9]{2}|xx))(?: ?- ?([1-5](?:[0-9]{2}|xx))$| [a-z ]*$)", re.ASCII)
 _MOST_WORKERS = 1024
 _URI_FORMS = "write a path, with a query if need be: /health, /health?full=1"
 _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)", re.ASCII)

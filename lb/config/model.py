@@ -142,8 +142,10 @@ def _access_log(value: object) -> object:
     """`access_log: combined` is short for `access_log: {format: combined}`, and off may be said in any way."""
     if units.is_off(value):
         return {"format": "off"}
-    if isinstance(value, str) and "/" in value:
+    if isinstance(value, str) and set("/.") & set(value):
         raise units.BadValueError(f"{quoted(value)} is a path", f"write {{path: {value}}}")
+    if value in ("stdout", "-"):
+        raise units.BadValueError(f"{quoted(value)} is not a format", 'write {path: "-"} for standard output')
     return {"format": value} if isinstance(value, str) else value
 
 

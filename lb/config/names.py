@@ -121,7 +121,7 @@ def _refuse_lookalikes(text: str) -> None:
             f"{shown} has a port",
             f'write "{text.partition(":")[0]}": a domain is served on every port that is listened on',
         ),
-        (len(text.split()) > 1, f"{shown} is more than one name", "write each as an item of its own"),
+        (len(re.split(r"[\s,;]+", text)) > 1, f"{shown} is more than one name", "write each as an item of its own"),
         (
             "*" in text.removeprefix("*."),
             f"{shown} is not a wildcard that can be bound",

@@ -116,6 +116,7 @@ class Origin:
 
     def place(self, path: KeyPath) -> Place:
         """The place of `path`, or of the nearest thing around it that is written down."""
+        path = self._written(path)
         for length in range(len(path), -1, -1):
             if (place := self.places.get(path[:length])) is not None:
                 return place
@@ -129,9 +130,20 @@ class Origin:
         """
         if not self.source.numbered:
             return ""
+        path = self._written(path)
         while path and path not in self.places:
             path = path[:-1]
         return dotted(path)
+
+    def _written(self, path: KeyPath) -> KeyPath:
+        """`path` without the indexes of lists that are written as one item alone."""
+        if path in self.places:
+            return path
+        written: KeyPath = ()
+        for part in path:
+            if part != 0 or isinstance(part, str) or (*written, part) in self.places:
+                written = (*written, part)
+        return written
 
     def where(self, path: KeyPath) -> str:
         """A phrase for the place of `path`: `on line 12`."""

@@ -18,6 +18,7 @@ from lb.config.problems import KeyPath, Problem, dotted, quoted
 from lb.config.scene import EVERY_ADDRESS, Scene
 from lb.config.units import show_size
 
+_STREAMS = frozenset({"stdout", "stderr", "console", "syslog"})
 _ENVIRONMENTS = ("production", "staging")
 # Names under these are the operator's own, so a wildcard over all of them surprises nobody.
 _PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "home", "intranet"})
@@ -43,6 +44,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _cdn_redirects,
         _cdn_is_trusted,
         _wildcards_are_narrow,
+        _log_is_a_file,
         _admin_is_private,
     )
     return [problem for rule in rules for problem in rule(scene)]
@@ -287,6 +289,14 @@ def _wildcards_are_narrow(scene: Scene) -> Iterator[Problem]:
             message = f"{quoted(domain.name)} stands for every domain directly under .{top}"
             hint = f'write "*.example.{top}" for the names under one domain'
             yield scene.origin.problem(path, message, hint, "warning")
+
+
+def _log_is_a_file(scene: Scene) -> Iterator[Problem]:
+    path = scene.config.access_log.path
+    if path in _STREAMS:
+        message = f"access_log.path: {quoted(path)} is a file of that name in the directory that lb is started in"
+        hint = "write /dev/stderr" if path == "stderr" else f'write "-" for standard output, or ./{path} for the file'
+        yield scene.origin.problem(("access_log", "path"), message, hint, "warning")
 
 
 def _admin_is_private(scene: Scene) -> Iterator[Problem]:

@@ -43,7 +43,10 @@ _LONGEST_NUMBER = 30  # digits; more is no amount of anything
 _LARGEST_SIZE = 1 << 50  # 1 PiB: well inside a C integer of 64 bits
 _LARGEST_RATE = 1_000_000
 _LONGEST_DURATION = 30 * 86400.0  # seconds
-_NO_ZERO = "a timeout cannot be switched off: write a long one, such as 24h"
+_NO_ZERO = "it cannot be switched off: write a long one, such as 24h"
+_NO_BOUND = re.compile(r"unlimited|none|no|never|infinity|infinite|inf|max|off|false|disabled?|-1", re.IGNORECASE)
+_WORDED_DURATION = re.compile(r"([0-9]+) ?(ms|milli|s|m|h|d)[a-z]*", re.IGNORECASE | re.ASCII)
+_WORDED_RATE = re.compile(r"([0-9]+) ?(?:r|req|requests?)? ?(?:/|per|p)? ?(s|m|h)?[a-z]*", re.IGNORECASE | re.ASCII)
 
 
 class Plain(str):
@@ -88,6 +91,8 @@ def parse_size(value: object, least: int = 1, most: int = _LARGEST_SIZE) -> int:
     found = _SIZE.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
         hint = "write a number of bytes, or one with a unit: 8K, 100M, 2G"
+        if _NO_BOUND.fullmatch(text):
+            hint = "there is always a limit: write a large size, such as 1T"
         raise BadValueError(f"{describe(value)} is not a size", hint)
     size = Decimal(found[1]) * _BYTES[(found[2] or "").lower()]
     if size != int(size) and not found[2]:
@@ -121,7 +126,7 @@ def parse_duration(
     text = _number_text(value)
     found = _DURATION.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
-        raise BadValueError(f"{describe(value)} is not a duration", "write one number and its unit: 500ms, 60s, 2m, 1h")
+        raise BadValueError(f"{describe(value)} is not a duration", _about_duration(text))
     seconds = float(Decimal(found[1]) * _SECONDS[found[2] or ""])
     if seconds == 0:
         raise BadValueError("0 is not a time to wait", instead_of_zero)
@@ -146,9 +151,9 @@ def parse_rate(value: object) -> tuple[int, float]:
     text = value.strip() if isinstance(value, str) else ""
     found = _RATE.fullmatch(text)
     if found is None or len(text) > _LONGEST_NUMBER:
-        raise BadValueError(
-            f"{describe(value)} is not a rate", "write requests and a unit of time: 100/s, 600/m, 1000/h"
-        )
+        meant = _WORDED_RATE.fullmatch(str(value).strip()[:_LONGEST_NUMBER])
+        hint = f"write {meant[1]}/{(meant[2] or 's').lower()}" if meant else "write requests and a unit of time"
+        raise BadValueError(f"{describe(value)} is not a rate", f"{hint}: 100/s, 600/m, 1000/h" if not meant else hint)
     requests = int(found[1])
     if not requests:
         raise BadValueError(f"{quoted(text)} lets nobody in", "remove the key to have no bound")
@@ -198,6 +203,15 @@ def is_off(value: object) -> bool:
 def is_on(value: object) -> bool:
     """Whether `value` is a way to say "on"."""
     return value is True or (isinstance(value, str) and _SWITCHES.get(value.lower()) is True)
+
+
+def _about_duration(text: str) -> str:
+    if _NO_BOUND.fullmatch(text):
+        return _NO_ZERO
+    if (found := _WORDED_DURATION.fullmatch(text[:_LONGEST_NUMBER])) is not None:
+        unit = found[2].lower()
+        return f"write {found[1]}{'ms' if unit == 'milli' else unit}"
+    return "write one number and its unit: 500ms, 60s, 2m, 1h"
 
 
 def _number_text(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -142,6 +143,52 @@ class TestCertificates:
         ]
         assert len(heads) == 11
         assert any("20 more domains (lb certs list --config names them)" in head for head in heads)
+
+
+@pytest.mark.usefixtures("folder")
+class TestAccessLog:
+    """The access log's file is found to be impossible before it is needed."""
+
+    # spec: R1 R5
+
+    def said(self, path: str) -> Result:
+        return run(GOOD + f"access_log: {{path: {path}}}\n")
+
+    def test_a_directory_that_is_not_there(self, folder: Path) -> None:
+        result = self.said("/no/such/access.log")
+        assert result.exit_code == 78
+        column = len("access_log: {path: ") + 1
+        line = len(GOOD.splitlines()) + 1
+        assert result.stderr.startswith(
+            f'lb.yaml:{line}:{column}: error: access_log.path: the directory "/no/such" does not exist\n'
+        )
+        assert "    hint: make it: mkdir -p /no/such\n" in result.stderr
+        assert f"it was looked for in the working directory, {folder}" in self.said("logs/access.log").stderr
+
+    def test_what_is_no_directory_or_no_file(self) -> None:
+        Path("file").touch()
+        assert 'the directory "file" is not a directory' in self.said("file/access.log").stderr
+        result = self.said(".")
+        assert result.exit_code == 78
+        assert '"." is a directory' in result.stderr
+
+    def test_one_that_this_user_may_not_write_is_a_warning(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("os.access", lambda _, mode: not mode & os.W_OK)  # root may write everything
+        result = self.said("access.log")
+        assert result.exit_code == 0
+        assert f'warning: access_log.path: user {os.getuid()} may not write "."' in result.stderr
+
+    def test_good(self) -> None:
+        for path in ("access.log", "/dev/null", '"-"'):
+            assert self.said(path).stderr == ""
+        assert not Path("access.log").exists()
+
+    def test_it_is_said_together_with_bad_certificates(self) -> None:
+        text = GOOD.replace("listen: {", "tls: {certificates: {cert: a.pem, key: a.key}}\nlisten: {https: ':443', ", 1)
+        result = run(text + "access_log: {path: no/access.log}\n")
+        assert result.exit_code == 78
+        assert "a.pem: No such file" in result.stderr
+        assert 'the directory "no" does not exist' in result.stderr
 
 
 def test_schema_is_printed() -> None:

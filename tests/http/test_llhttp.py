@@ -66,6 +66,10 @@ WIDER = {
         b"BREW / HTTP/1.1\r\n" + _HOST,
         "has a list of methods; to a proxy any token is one (RFC 9110 9.1)",
     ),
+    "Expected space after method": (
+        b"GETx / HTTP/1.1\r\n" + _HOST,
+        "has a list of methods; one that begins with one of them is a method, too",
+    ),
     "Expected HTTP/2 Connection Preface": (
         b"PRI / HTTP/1.1\r\n" + _HOST,
         "sees HTTP/2 in the method, we in the version",

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import zlib
 from collections.abc import Callable
+from random import Random
 from typing import Any, Protocol
 
 import brotli
@@ -76,7 +77,7 @@ DECODERS: dict[bytes, Callable[[], Any]] = {b"gzip": GzipDecoder, b"zstd": ZstdD
 _pieces = st.one_of(
     st.binary(max_size=200),
     st.tuples(st.binary(min_size=1, max_size=50), st.integers(1, 6000)).map(lambda pair: pair[0] * pair[1]),
-    st.tuples(st.randoms(use_true_random=False), st.integers(0, 200_000)).map(lambda pair: pair[0].randbytes(pair[1])),
+    st.tuples(st.integers(0, 1 << 32), st.integers(0, 200_000)).map(lambda pair: Random(pair[0]).randbytes(pair[1])),
 )
 
 

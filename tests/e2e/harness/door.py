@@ -45,6 +45,7 @@ def configure(*instances: str, domains: tuple[Any, ...] = (HOST,), **top: Any) -
 def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment for `python -m lb`: the tree under test importable, and the engine that this run is about."""
     environ = dict(os.environ)
+    environ.pop("PYTEST_CURRENT_TEST", None)  # it is as long as a test's parameters, and no message is
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environ.get("PYTHONPATH", "")]))
     environ["PYTHONUNBUFFERED"] = "1"
     if engine := environ.get("LB_TEST_ENGINE"):

@@ -1,0 +1,106 @@
+"""What the files of other programs have and this one does not → what to do instead. Words, nothing else.
+
+Keys that have another name here are in foreign.py.
+"""
+
+from __future__ import annotations
+
+_FILES = "lb serves no files: let the app serve them (WhiteNoise in Django, StaticFiles in Starlette), or a CDN"
+_PATHS = "lb routes by domain: an app gets every path of its domains"
+_REWRITES = "lb does not change paths: the app gets them as the client sent them"
+_REQUEST_FIELDS = "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent"
+_FIELDS = "lb sets no fields of responses: set them in the app"
+_PASSWORDS = "lb asks for no passwords: let the app do it, or ask for client certificates with client_ca on the domain"
+_FIREWALL = "lb refuses no addresses: let a firewall do it; limits.client_rate bounds what one client may ask for"
+_CACHE = "lb keeps no responses: let a CDN do it, or the app"
+_PROCESSES = "lb starts no apps: start yours with systemd or in a container, and name its address in instances"
+_REDIRECTS = "lb redirects HTTP to HTTPS only (force_https: true on the domain): let the app redirect"
+_PAGES = "lb makes its own error pages: for others, let the app answer"
+_PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
+_HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
+_TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
+_SPLIT = "one file is one configuration: write everything into it"
+_HEADINGS = "remove it: its keys stand at the top of the file here"
+_KERNEL = "remove it: lb does this by itself"
+_LOGS = "remove it: lb writes what goes wrong to standard error"
+_SECRETS = "remove it: lb sends none"
+_USER = "remove it: lb serves as the user that starts it (User= in its systemd unit)"
+_PID = "remove it: lb reload, lb status and lb upgrade find the service by its file"
+_SOURCES = "lb is told by its file alone: change it, and run lb reload"
+
+_GROUPS = {
+    _FILES: (
+        "static statics staticfiles static_files static_dir static_url public public_dir root webroot "
+        "document_root documentroot index autoindex alias try_files file_server browse files media assets "
+        "templates php_fastcgi fastcgi_pass uwsgi_pass"
+    ),
+    _PATHS: (
+        "location locations route routes path paths path_prefix path_rules pathprefix handle handle_path rule "
+        "rules matcher matchers url_map use_backend acl prefix base_path context_path"
+    ),
+    _REWRITES: ("rewrite rewrites uri strip_prefix strip_path stripprefix replace_path add_prefix http_request"),
+    _REQUEST_FIELDS: (
+        "proxy_set_header proxy_pass_request_headers header_up request_headers forwarded preserve_host "
+        "pass_host_header x_forwarded_for forwardfor"
+    ),
+    _FIELDS: (
+        "add_header header headers header_down response_headers custom_headers more_set_headers cors hsts "
+        "access_control security_headers expires charset http_response csp"
+    ),
+    _PASSWORDS: (
+        "auth auth_basic auth_basic_user_file auth_request basic_auth basicauth forward_auth htpasswd users "
+        "user_list userlist oauth oidc password passwords jwt"
+    ),
+    _FIREWALL: (
+        "allow deny whitelist blacklist allowlist denylist ip_allow_list ip_white_list ipallowlist "
+        "ipwhitelist remote_ip block waf geoip fail2ban"
+    ),
+    _CACHE: "cache caching proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_key",
+    _PROCESSES: (
+        "command cmd run exec entrypoint build image dockerfile env environment env_file env_vars "
+        "environment_vars volumes depends_on restart replicas scale dynos dyno workers_per_app processes "
+        "procfile formation buildpack buildpacks addons config_vars stack release python wsgi asgi wsgi_file "
+        "module working_dir workdir virtualenv venv deploy container docker autoscale memory cpu"
+    ),
+    _REDIRECTS: "return redir redirects redirect_to www www_redirect redirect_www redirect_regex",
+    _PAGES: ("error_page error_pages errors errorfile errorfiles custom_errors handle_errors maintenance respond"),
+    _PROTOCOL: (
+        "http2 http_2 h2 http3 h3 quic proxy_http_version http_version protocol protocols alpn grpc grpc_pass "
+        "websocket websockets ws"
+    ),
+    _HTTP: "stream tcp udp mode tcp_services mail",
+    _TLS: (
+        "ssl_protocols ssl_ciphers ssl_prefer_server_ciphers ssl_session_cache ssl_session_timeout "
+        "ssl_session_tickets ssl_dhparam ssl_stapling ssl_stapling_verify min_version max_version tls_version "
+        "ciphers cipher_suites ssl_default_bind_ciphers ssl_default_bind_options curves"
+    ),
+    _SPLIT: "include includes import imports conf_dir extends",
+    _HEADINGS: ("events global defaults general settings config configuration lb loadbalancer_config server_block"),
+    _KERNEL: (
+        "sendfile tcp_nopush tcp_nodelay multi_accept use accept_mutex worker_rlimit_nofile server_tokens "
+        "keepalive proxy_buffering proxy_buffers proxy_buffer_size types_hash_max_size "
+        "server_names_hash_bucket_size underscores_in_headers reset_timedout_connection tune ulimit backlog "
+        "reuseport"
+    ),
+    _LOGS: "error_log log_level loglevel debug verbose logging",
+    _SECRETS: "telemetry anonymous_usage check_new_version sentry_dsn",
+    _USER: "user group uid gid chroot",
+    _PID: "pid pidfile pid_file",
+    "remove it: lb stays in the foreground, where systemd or a container looks after it": (
+        "daemon daemonize background"
+    ),
+    _SOURCES: "providers provider docker_socket consul etcd kubernetes watch",
+    "remove it: a service needs no version of the file": "version api_version apiversion kind metadata",
+    "remove it: every instance gets requests, and one that fails is passed over": ("backup standby fallback_instances"),
+    "remove it: what no instance accepted is tried on another one; retry_budget bounds how often": (
+        "retries retry proxy_next_upstream max_retries lb_try_duration lb_try_interval option_redispatch retry_on"
+    ),
+    "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
+    "remove it: the system's resolver is asked, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
+    "bind the names to an app, apps.<name>.domains: a name that is not bound gets 404": (
+        "default_server default_backend catch_all default_app server_aliases"
+    ),
+}
+
+ABSENT_KEYS = {word: hint for hint, words in _GROUPS.items() for word in words.split()}
+"""A key of another program → the hint for it, a whole sentence."""
