@@ -17,12 +17,15 @@ cdef enum:
     PROTOCOL = 2
 
 
-cdef int gather(int kind, bytes value) except -1:
+cdef bytes gather(int kind, bytes first, const char* v, Py_ssize_t m):
+    # Notes one more line of a kind, unless it is the first; that is given.
     global several
+    if first is None:
+        return text(v, m)
     if several is None:
         several = []
-    several.append((kind, value))
-    return 0
+    several.append((kind, text(v, m)))
+    return first
 
 
 cdef bytes gathered(int kind, bytes first):
@@ -61,7 +64,7 @@ cdef int read_connection(const char* p, Py_ssize_t n, Seen* seen) except -1:
         else:
             names = True
     if names:
-        gather(NOMINATED, text(value, n))
+        gather(NOMINATED, b"", value, n)
     return 0
 
 
@@ -91,7 +94,7 @@ cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Seen
     return length if length >= 0 else TOO_LONG
 
 
-cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
+cdef inline int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
     # Whether the field goes on.
     cdef char* p = r.name
     cdef char* v = r.value
@@ -130,10 +133,7 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
             head.referer_at = v - r.start + r.shift
             head.referer_size = m
         elif same(p, b"upgrade", 7):
-            if head.upgrade is None:
-                head.upgrade = text(v, m)
-            else:
-                gather(PROTOCOL, text(v, m))
+            head.upgrade = gather(PROTOCOL, head.upgrade, v, m)
             return False
     elif n == 15:
         if same(p, b"accept-encoding", 15):
@@ -141,10 +141,7 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
             head.encoding_at = v - r.start + r.shift
             head.encoding_size = m
         elif same(p, b"x-forwarded-for", 15):
-            if head.forwarded_for is None:
-                head.forwarded_for = text(v, m)
-            else:
-                gather(CHAIN, text(v, m))
+            head.forwarded_for = gather(CHAIN, head.forwarded_for, v, m)
             return False
     elif n == 14:
         if same(p, b"content-length", 14):
@@ -159,16 +156,10 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
         if same(p, b"x-forwarded-proto", 17):
             head.forwarded_proto = text(v, m)
             return False
-    elif n == 2:
-        if same(p, b"if", 2):
-            read_condition(v, m, head)
-        return not same(p, b"te", 2)
-    elif n == 8:
-        if same(p, b"if-match", 8) or same(p, b"if-range", 8):
-            read_condition(v, m, head)
-    elif n == 13:
-        if same(p, b"if-none-match", 13):
-            read_condition(v, m, head)
+    elif n == 2 and same(p, b"te", 2):
+        return False
+    elif n == 2 or n == 8 or n == 13:
+        read_condition(p, n, v, m, head)
     elif n == 3:
         if same(p, b"via", 3):
             head.passes += _passes(text(v, m))
@@ -194,13 +185,19 @@ cdef int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
     return not (n >= 12 and (p[0] | 32) == c'x' and same(p, b"x-forwarded-", 12))
 
 
-cdef int read_condition(const char* v, Py_ssize_t m, RequestHead head) except -1:
-    if MARK in text(v, m):
+cdef int read_condition(const char* p, Py_ssize_t n, const char* v, Py_ssize_t m, RequestHead head) except -1:
+    # If, If-Match, If-Range and If-None-Match: is a tag of ours in it?
+    cdef bint one
+    if n == 8:
+        one = same(p, b"if-match", 8) or same(p, b"if-range", 8)
+    else:
+        one = same(p, b"if-none-match", n)  # all of it, or "if" alone
+    if one and MARK in text(v, m):
         head.tagged = True
     return 0
 
 
-cdef int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1:
+cdef inline int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1:
     # Whether the field goes on.
     cdef char* p = r.name
     cdef char* v = r.value
@@ -232,10 +229,7 @@ cdef int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1
             head.dated = True
     elif n == 7:
         if same(p, b"upgrade", 7):
-            if head.upgrade is None:
-                head.upgrade = text(v, m)
-            else:
-                gather(PROTOCOL, text(v, m))
+            head.upgrade = gather(PROTOCOL, head.upgrade, v, m)
             return False
     elif n == 13:
         if same(p, b"cache-control", 13):

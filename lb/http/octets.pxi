@@ -5,6 +5,11 @@ cdef extern from "strings.h":
 
 cdef extern from *:
     """
+    /* What is inline here is called for each field, from one place; left to itself, gcc finds it too large for that. */
+    #if defined(__GNUC__)
+    #undef CYTHON_INLINE
+    #define CYTHON_INLINE inline __attribute__((always_inline))
+    #endif
     static inline int lb_odd_word(const char *p) {
         /* eight bytes at once: is one below 0x20 or 0x7f?  (a false alarm costs a second look, never a pass) */
         unsigned long long w;

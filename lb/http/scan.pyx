@@ -299,18 +299,21 @@ cdef int _conclude_lists(RequestHead head) except -1:
 
 
 cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
-    try:
-        return _read_strictly(data, size, limits)
-    except ProxyError as error:
-        return _mend(text(data, size if size <= limits.total else limits.total + 1), limits, error)
-
-
-cdef ResponseHead _mend(bytes data, Limits limits, error):
-    # The head that `data` begins with, read leniently; `error` is what is wrong with it.
-    mended = mend_head(data, limits.total, error)
-    cdef bytes strict = mended.text
-    cdef ResponseHead head = _read_strictly(PyBytes_AS_STRING(strict), PyBytes_GET_SIZE(strict), limits)
-    if head is not None:
+    cdef bytes text_of_it
+    cdef ResponseHead head
+    mended = None
+    while True:
+        try:
+            head = _read_strictly(data, size, limits)
+            break
+        except ProxyError as error:
+            if mended is not None:
+                raise
+            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits.total, error)
+            text_of_it = mended.text
+            data = PyBytes_AS_STRING(text_of_it)
+            size = PyBytes_GET_SIZE(text_of_it)
+    if mended is not None and head is not None:
         head.length = mended.length
     return head
 
