@@ -101,7 +101,10 @@ cdef class DirectTls:
 
     cdef int shutdown(self) except -1:
         # Say that no more is to come.
-        lb_SSL_shutdown(self.ssl)
+        cdef int result
+        lb_ERR_clear_error()
+        result = lb_SSL_shutdown(self.ssl)
+        self.wants = DONE if result >= 0 else self._reason(result)
         lb_ERR_clear_error()
         return 0
 

@@ -16,6 +16,7 @@ from email.utils import formatdate
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
+from lb.proxy.flush_timer import FlushTimer
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
@@ -68,6 +69,7 @@ class Engine:
         "date_line",
         "deadlines",
         "draining",
+        "flushes",
         "handshakes",
         "held",
         "hurried",
@@ -121,6 +123,7 @@ class Engine:
         self._id_head: bytes | None = None  # all but the last three digits, of which a table is cheaper than a format
         self._second = -1
         self.poller = Poller(loop, self._broken)
+        self.flushes = FlushTimer(loop, self._broken)
         self.deadlines = Deadlines(self.poller.tick(), self._broken)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._watch: Watch | None = None

@@ -20,6 +20,7 @@ import errno
 import fcntl
 import socket
 import ssl
+import struct
 import sys
 import termios
 from contextlib import suppress
@@ -47,19 +48,22 @@ _CROWD = 8  # who want a turn, when nobody may take long over his
 # them what is done here.
 _LONG = 0.005
 _LONG_IN_A_CROWD = 0.001
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes resets
 _JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
 
 
 class Wire(Unread):
     """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
-    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over;
-    `greedy` is for others to say: that much is to be read at once.
+    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over,
+    `heard` when the last bytes came that were thrown away; `greedy` is for others to say: that much is to be read at
+    once.
     """
 
     # Derived classes must not name a slot of theirs like one of these.
     __slots__ = (
         "_broken",
         "_dear",
+        "_ending",
         "_eof",
         "_heard",
         "_held",
@@ -79,6 +83,7 @@ class Wire(Unread):
         "due",
         "full",
         "greedy",
+        "heard",
         "on_hold",
         "paused",
         "poller",
@@ -99,7 +104,7 @@ class Wire(Unread):
 
     def __init__(self) -> None:
         super().__init__()
-        self.deadline = self.due = 0.0
+        self.deadline = self.due = self.heard = 0.0
         self.slot = -1
         self._held = 0
         self.greedy = False
@@ -111,6 +116,7 @@ class Wire(Unread):
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
         self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
+        self._ending = False  # `end` was called
         self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
 
     # Beginning
@@ -257,14 +263,19 @@ class Wire(Unread):
                 self._dear = False
                 self._handle()
         if self._eof and self._state < CLOSING:
-            self._do_not_hear()
-            self.ended()
+            self._tell_end()
 
     def _hear_end(self) -> None:
         if self._broken:  # a reset of which the failed write was told: no orderly end
             self._finish()
         else:
             self._eof = True
+
+    def _tell_end(self) -> None:
+        self._do_not_hear()
+        self.ended()
+        if self._state == OPEN and not self._muted:
+            self._hear_of_a_break()  # it has shut its side, and may be gone later
 
     def _handle_much(self) -> None:
         """There is more than was read."""
@@ -340,23 +351,27 @@ class Wire(Unread):
         elif n == 0:
             self._eof = True
             self._do_not_hear()
+        else:
+            self.heard = self.poller.now
 
     # What the loop is asked to tell
 
     def _hear(self) -> None:
+        if self._eof:
+            return
         self._unmute()
-        if not self._heard and not self._eof:
+        if not self._heard:
             self._heard = True
             self.poller.add_reader(self._sock.fileno(), self._on_readable)
 
     def _hear_of_a_break(self) -> None:
-        if not self._outward and not self._muted:
+        if (self._eof or not self._outward) and not self._muted:
             self._muted = True
             self.poller.add_breaker(self._sock.fileno(), self._on_break)
 
     def _on_break(self) -> None:
         try:
-            if self.on_hold:
+            if self.on_hold or (self._eof and self._state == OPEN):
                 self._finish()
             elif self.paused and self._state == OPEN:
                 self.severed()
@@ -502,6 +517,8 @@ class Wire(Unread):
             self._finish_close()
             if self.closed:
                 return
+        elif self._ending and not out:
+            self._shut()
         if len(out) <= _LOW:
             self.full = False
         self.drained()
@@ -545,8 +562,17 @@ class Wire(Unread):
         return self._state >= CLOSING
 
     def end(self) -> None:
-        """No more bytes from us; theirs still come (the half-close of a tunnel)."""
-        if self._state == OPEN and self._memory is None and not self._out:
+        """No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel)."""
+        if self._state == OPEN and not self._ending and not self._broken:
+            self._ending = True
+            if self._memory is not None:
+                # The socket stays open for what the peer's next records ask of us.
+                self._write(self._memory.shutdown())
+            elif not self._out:
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._memory is None:
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_WR)
 
@@ -570,6 +596,13 @@ class Wire(Unread):
         if self._state != CLOSED:
             self._finish()
 
+    def reset(self) -> None:
+        """As `abort`, and the peer is told that this is no orderly end."""
+        if self._state != CLOSED:
+            with suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self._finish()
+
     def go_on(self) -> None:
         """Go on with a handshake that is held, in the next round."""
         if self.on_hold and not self.closed:
@@ -586,7 +619,7 @@ class Wire(Unread):
     def _finish_close(self) -> None:
         if not self._broken and self._state not in (HANDSHAKE, CONNECTING):
             with suppress(OSError):  # nobody waits for these last words
-                if self._memory is not None:
+                if self._memory is not None and not self._ending:
                     self._sock.send(self._memory.shutdown())
                 if self._lingers and not self._eof:
                     self._state = LINGERING

@@ -27,6 +27,10 @@ cdef enum:
     LINGERING = 4    # our side is shut; what comes is thrown away, so that our last reply is not lost to a reset
     CLOSED = 5
 
+cdef enum:
+    ASKED = 1        # `end` was called, and the backlog still has to go
+    SHUT = 2         # our side is shut
+
 DEF HIGH = 65536     # bytes of backlog at which the other side is asked to wait
 DEF LOW = 16384
 DEF SPARE = 16384    # what a rest has room for beyond itself
@@ -149,10 +153,13 @@ cdef class Wire(Unread):
                     if self.state == CLOSED:
                         return 0
         else:
-            if events & EPOLLOUT and self.out_end > self.out_at:
-                self._flush()
-                if self.state == CLOSED:
-                    return 0
+            if events & EPOLLOUT:
+                if self.out_end > self.out_at:
+                    self._flush()
+                    if self.state == CLOSED:
+                        return 0
+                elif self.ending == ASKED:
+                    self._finish_end()
             if self.retries and events & EPOLLOUT:
                 self.retries = False
                 self.readable = True
@@ -160,6 +167,8 @@ cdef class Wire(Unread):
                 self.readable = True
                 if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
                     self.hung_up = True
+                    if self.eof and self.state == OPEN and events & (EPOLLHUP | EPOLLERR):
+                        return self._finalize()  # it had shut its side, and is gone now
                 if events & EPOLLERR and self.paused and not self.outward and self.state == OPEN:
                     self.severed()
                     if self.state == CLOSED:
@@ -182,6 +191,7 @@ cdef class Wire(Unread):
         if self.state >= CLOSING:
             n = recv(self.fd, self.poller.buffer, self.poller.buffer_size, 0)
             if n > 0:
+                self.heard = self.poller.now
                 self._later()
             elif n < 0 and (errno == EAGAIN or errno == EINTR):
                 self.readable = errno == EINTR
@@ -541,6 +551,8 @@ cdef class Wire(Unread):
             self._finish_close()
             if self.state == CLOSED:
                 return 0
+        elif self.ending == ASKED and self.out_end == 0:
+            self._finish_end()
         if self.out_end - self.out_at <= LOW:
             self.full = False
         if n:
@@ -570,9 +582,29 @@ cdef class Wire(Unread):
         return self._finalize()
 
     cpdef end(self):
-        # No more bytes from us; theirs still come (the half-close of a tunnel).
-        if self.state == OPEN and self.direct is None and self.memory is None and self.out_end == self.out_at:
+        # No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel).
+        if self.state == OPEN and self.ending == 0:
+            self.ending = ASKED
+            if self.out_end == self.out_at or self.memory is not None:
+                self._finish_end()
+
+    cdef int _finish_end(self) except -1:
+        # Over TLS a close_notify says it: the socket stays open for what the peer's next records ask of us.
+        if self.broken:
+            return 0
+        if self.memory is not None:
+            self.ending = SHUT
+            self._raw(self.memory.shutdown())
+        elif self.direct is not None:
+            self.direct.shutdown()
+            if self.direct.wants == ROOM:
+                self._want_out()
+            else:
+                self.ending = SHUT
+        else:
+            self.ending = SHUT
             shutdown(self.fd, SHUT_WR)
+        return 0
 
     cpdef close(self):
         if self.state >= CLOSING:
@@ -592,6 +624,15 @@ cdef class Wire(Unread):
         if self.state != CLOSED:
             self._finalize()
 
+    cpdef reset(self):
+        # As `abort`, and the peer is told that this is no orderly end.
+        cdef linger at_once
+        if self.state != CLOSED:
+            at_once.l_onoff = 1
+            at_once.l_linger = 0
+            setsockopt(self.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once))
+            self._finalize()
+
     cpdef go_on(self):
         if self.on_hold and not self.closed:
             self.on_hold = False
@@ -605,7 +646,9 @@ cdef class Wire(Unread):
 
     cdef int _finish_close(self) except -1:
         if not self.broken and self.state != HANDSHAKE and self.state != CONNECTING:
-            if self.direct is not None:
+            if self.ending == SHUT:
+                pass  # it was said
+            elif self.direct is not None:
                 self.direct.shutdown()
             elif self.memory is not None:
                 self._raw(self.memory.shutdown())
