@@ -647,6 +647,7 @@ class Exchange(Conversation):
             and self.attempts < _ATTEMPTS
             and not self.upgrading
             and (self.request is None or self.request.repeatable())
+            and not self.client.leaving
         ):
             return False
         environment = self.route.environment

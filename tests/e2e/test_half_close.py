@@ -282,26 +282,3 @@ def test_requests_in_a_row_are_all_answered(stage: OpenStage) -> None:
         client.send(b"".join(get(f"/{number}", host=on.host) for number in range(50)))
         client.half_close()
         assert [response.body for response in client.responses()] == [b"/%d" % number for number in range(50)]
-
-
-def test_a_request_of_a_client_that_shut_its_side_is_sent_again(tmp_path: Path) -> None:
-    # spec: F2: it waits for its answer like any other
-    def dies(peer: Peer) -> None:
-        peer.request()
-        threading.Event().wait(0.5)
-
-    def answers(peer: Peer) -> None:
-        while True:
-            peer.request()
-            peer.send(ok(b"second"))
-
-    with (
-        Instance(dies) as first,
-        Instance(answers) as second,
-        FrontDoor(configure(first.address, second.address), tmp_path) as door,
-    ):
-        for _ in range(2):
-            with door.connect() as client:
-                client.send(get("/again"))
-                client.half_close()
-                assert client.response().body == b"second"
