@@ -314,6 +314,7 @@ class Exchange(Conversation):
     def request_data(self) -> None:
         """The client has sent more: of the body, or already of its next request."""
         if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
+            self.expecting = False  # it does not wait any more
             try:
                 self._send_body(b"")
             except ProxyError as error:
@@ -428,6 +429,7 @@ class Exchange(Conversation):
         response = self.response
         status = response.status
         self._judge(status)
+        self.expecting = False
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
         answer = Answer(head, response, self.snapshot.limits)
