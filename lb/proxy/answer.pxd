@@ -19,7 +19,7 @@ cdef class Answer:
     cdef RequestHead _head
     cdef ResponseHead _response
     cdef object _encoder
-    cdef public bint waiting
+    cdef public bint waiting, lagging
     cdef bytes _coding, _text
     cdef bint _chunking
     cpdef int _framing(self, Limits limits) except -1
@@ -37,4 +37,6 @@ cdef class Answer:
     cpdef _relay_whole(self, bytes prefix, Upstream upstream, Client client)
     @cython.locals(size=Py_ssize_t)
     cpdef bytes _encode(self, bytes kept, Upstream upstream, compression)
-    cpdef _relay_encoded(self, bytes prefix, Upstream upstream, Client client)
+    cpdef flush(self, Upstream upstream, Client client)
+    cpdef bint is_between_chunks(self)
+    cpdef _relay_encoded(self, bytes prefix, Upstream upstream, Client client, bint flushing)

@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     from lb.proxy.client import Client
     from lb.proxy.upstream import Upstream
 
-# Bytes of a body of known length that are waited for, to be compressed as a whole: one write with its length told, and
-# an instance that breaks off can still be answered for. An encoder for a stream would hold as much memory.
+# Bytes of a body of known length that are waited for, for a moment, to be compressed as a whole: one write with its
+# length told, and an instance that breaks off can still be answered for. An encoder for a stream would hold as much
+# memory.
 _COLLECTED = 131072
 
 
 class Answer:
     """One final response. `kind` is how the instance tells the end of the body, and `done` that it was seen; `sent`
-    counts the body's bytes as the client gets them; `waiting` says that nothing goes to the client before all of the
-    body has come.
+    counts the body's bytes as the client gets them; `waiting` says that nothing has gone to the client yet, since all
+    of the body may be about to come; `lagging` that something is kept back that `flush` sends on.
     """
 
     __slots__ = (
@@ -43,6 +44,7 @@ class Answer:
         "_text",
         "done",
         "kind",
+        "lagging",
         "sent",
         "waiting",
     )
@@ -53,7 +55,7 @@ class Answer:
         self._encoder: Encoder | None = None
         self._coding: bytes | None = None  # of a body that is compressed as a whole
         self._text = b""  # and its head
-        self._chunking = self.waiting = self.done = False
+        self._chunking = self.waiting = self.lagging = self.done = False
         self._chunks: Body | None = None  # takes a chunked body apart
         self._left = self.sent = 0  # to come of a body of known length
         self.kind = self._framing(limits)
@@ -111,7 +113,7 @@ class Answer:
         if self._coding is not None:
             self._relay_whole(prefix, upstream, client)
         elif self._encoder is not None:
-            self._relay_encoded(prefix, upstream, client)
+            self._relay_encoded(prefix, upstream, client, False)
         elif self._chunking:
             size = self._read(upstream)
             self.sent += size
@@ -174,7 +176,7 @@ class Answer:
         size = response.body_length
         if self.kind == LENGTH and (size <= _COLLECTED or size <= upstream.have):
             self._coding = coding
-            self.waiting = size > upstream.have
+            self.waiting = self.lagging = size > upstream.have
         else:
             self._encoder = new_encoder(coding)
         return kept
@@ -189,16 +191,23 @@ class Answer:
         whole = compress_whole(self._coding, upstream.view(size))  # type: ignore[arg-type]  # asked before
         upstream.drop(size)
         self.done = True
-        self.waiting = False
+        self.waiting = self.lagging = False
         self.sent = len(whole)
         client.send(b"%bContent-Length: %d\r\n\r\n%b" % (self._text, len(whole), whole))
 
-    def _relay_encoded(self, prefix: bytes, upstream: Upstream, client: Client) -> None:
+    def _relay_encoded(self, prefix: bytes, upstream: Upstream, client: Client, flushing: bool) -> None:
         encoder: Encoder = self._encoder  # type: ignore[assignment]  # asked before
         self._read(upstream)
         piece = encoder.compress(upstream.take_ready())
-        # What the instance flushed reaches the client now (C3); a body of known length is not flushed by pieces.
-        piece += encoder.finish() if self.done else encoder.flush() if self.kind != LENGTH else b""
+        # What the instance flushed reaches the client now, or in a moment where it is likely that more follows (C3).
+        if self.done:
+            piece += encoder.finish()
+            self.lagging = False
+        elif self.kind == LENGTH and not flushing:
+            self.lagging = True
+        else:
+            piece += encoder.flush()
+            self.lagging = False
         self.sent += len(piece)
         if piece:
             prefix += b"%x\r\n" % len(piece) + piece + b"\r\n"
@@ -206,3 +215,19 @@ class Answer:
             prefix += b"0\r\n" + self._trailers() + b"\r\n"
         if prefix:
             client.send(prefix)
+
+    def flush(self, upstream: Upstream, client: Client) -> None:
+        """Send on what was kept back: the rest of the body takes its time."""
+        prefix = b""
+        if self._coding is not None:
+            self._encoder = new_encoder(self._coding)
+            self._coding = None
+            self._chunking = True
+            self.waiting = False
+            prefix = self._text + b"Transfer-Encoding: chunked\r\n\r\n"
+            self._text = b""
+        self._relay_encoded(prefix, upstream, client, True)
+
+    def is_between_chunks(self) -> bool:
+        """Whether the next thing that the client is to read is the size of a chunk."""
+        return self._chunking and not self.done

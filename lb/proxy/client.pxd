@@ -9,7 +9,7 @@ from .engine cimport Engine
 from .listener cimport Listener
 from .wire cimport Wire
 
-cdef double NEVER, PATIENCE, _LINGER, _GRACE
+cdef double NEVER, PATIENCE, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
 cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
 cdef class Client(Wire):
@@ -21,6 +21,7 @@ cdef class Client(Wire):
     cdef public bint leaving, secure
     cdef bint _reading, _begun, _silent, _established, _counted
     cdef long long _key
+    cdef double _listened_until
     cdef bytes _fields_host, _fields, _before, _behind, _covered_host
     cpdef bytes forwarded(self, Route route, RequestHead head)
     cpdef double early(self, Route route, RequestHead head)

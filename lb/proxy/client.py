@@ -17,6 +17,7 @@ from lb.proxy.deadlines import NEVER
 from lb.proxy.exchange import Exchange
 from lb.proxy.listener import Listener
 from lb.proxy.memory_tls import Certificate, ServerTls, Terminator
+from lb.proxy.probe import AGAIN, FIRST
 from lb.proxy.room import PATIENCE
 from lb.proxy.wire import Wire
 from lb.routing.clients import client_behind
@@ -28,10 +29,9 @@ if TYPE_CHECKING:
     from lb.proxy.engine import Engine
 
 _AHEAD = 32768  # bytes that a client may send ahead of its turn
-_LINGER = 5.0  # seconds for which a client that is still sending is listened to after our last word
-# Seconds for a client that shut its side to see its answer (it may be waiting, or it may be gone), and for one that
-# is to go to bring the request that is on its way.
-_GRACE = 1.0
+_LINGER = 5.0  # seconds since its last byte for which a client is listened to after our last word
+_LINGER_IN_ALL = 30.0
+_GRACE = 1.0  # seconds for a client that is to go to bring the request that is on its way
 _NAMES = Pace(interval=2.0, burst=10)  # how often one client may bring up a name that has no certificate
 _NAMING = 0x5DEECE66D  # makes another key of a client's: names are counted apart from requests
 _IN_A_ROW = 32  # requests that one connection gets answered before others have their turn
@@ -53,6 +53,7 @@ class Client(Wire):
         "_fields",
         "_fields_host",
         "_key",
+        "_listened_until",
         "_reading",
         "_silent",
         "address",
@@ -82,6 +83,7 @@ class Client(Wire):
         self._silent = True  # has not made a whole request yet
         self._established = True  # no handshake is under way
         self._counted = False  # among the connections of its address
+        self._listened_until = 0.0  # the latest, after our last word
         self._key = 0  # the key of its address, once it is asked for
         self._fields_host: bytes | None = None
         self._fields = b""
@@ -152,8 +154,6 @@ class Client(Wire):
         if self.is_closing():
             return
         if keep_alive and (self.have or not self.leaving):
-            if self.leaving:  # it asked for more before it shut its side
-                self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
             self.arm()
             if self.paused:
                 self.read_on()
@@ -178,19 +178,20 @@ class Client(Wire):
 
     def _await_end(self) -> None:
         engine = self.engine
+        now = engine.poller.now
         patience = _LINGER
         if self.backlog():
             self.takes()
             patience = engine.snapshot.read
-        engine.deadlines.watch(self, engine.poller.now + patience)
+        else:
+            self._listened_until = now + _LINGER_IN_ALL
+        engine.deadlines.watch(self, now + patience)
 
     def arm(self) -> None:
         """Set the deadline that the state of things asks for (L4)."""
         engine = self.engine
         now = engine.poller.now
         exchange = self.exchange
-        if self.leaving:
-            return
         if self.backlog():
             self.takes()
             deadline = now + engine.snapshot.read
@@ -202,6 +203,8 @@ class Client(Wire):
             deadline = now + engine.snapshot.connect
         elif exchange.awaits_client():
             deadline = now + engine.snapshot.read
+        elif self.leaving:
+            deadline = now + AGAIN
         else:
             self.deadline = NEVER
             return
@@ -293,8 +296,11 @@ class Client(Wire):
         if exchange is None:
             if not self.have or self._begun:
                 self.close()
-        elif exchange.client_ended():
-            self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
+        elif exchange.client_ended() and not self.backlog():
+            if exchange.is_waiting():
+                exchange.probe_client()
+            else:
+                self.engine.deadlines.watch(self, self.engine.poller.now + FIRST)
 
     def severed(self) -> None:
         exchange = self.exchange
@@ -332,17 +338,20 @@ class Client(Wire):
                 self.engine.held.timed_out += 1
             self.refuse_handshake()
             return
-        if self.backlog() and not self.leaving and self.takes():
+        if self.backlog() and self.takes():
             self.arm()  # slow, and still reading: a stream that moves is never cut
         elif exchange is None:
             if self._begun and not self.backlog():
                 self._refuse(ProxyError("request_timeout"))
+            elif self.heard + _LINGER > self.engine.poller.now and self._listened_until > self.engine.poller.now:
+                self.engine.deadlines.watch(self, min(self.heard + _LINGER, self._listened_until))
             else:
                 self.abort()
         elif self.backlog():
             exchange.client_stopped()
-        elif self.leaving:
-            self.abort()
+        elif self.leaving and not exchange.is_waiting():
+            exchange.probe_client()
+            self.arm()
         else:
             exchange.client_late()
 
@@ -413,6 +422,7 @@ class Client(Wire):
         self._refuse(ProxyError(cause))
         if not self.closed:
             self.engine.room.turned_away(self)
+            self._listened_until = 0.0
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     def _refuse(self, error: ProxyError) -> None:

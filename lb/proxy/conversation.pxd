@@ -9,6 +9,7 @@ cdef class Conversation:
     cpdef client_late(self)
     cpdef client_stopped(self)
     cpdef client_severed(self)
+    cpdef probe_client(self)
     cpdef client_gone(self)
     cpdef bint is_waiting(self)
     cpdef bint awaits_client(self)

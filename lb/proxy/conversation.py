@@ -42,7 +42,7 @@ class Conversation:
         """The client has taken what was queued for it."""
 
     def client_ended(self) -> bool:
-        """The client has closed its side; whether it may still wait for an answer."""
+        """The client has shut its side; whether it may still wait for an answer."""
         return False
 
     def client_late(self) -> None:
@@ -53,6 +53,9 @@ class Conversation:
 
     def client_severed(self) -> None:
         """The client broke the connection while nothing was read from it."""
+
+    def probe_client(self) -> None:
+        """The client has shut its side: send something by which it is told from one that has left."""
 
     def client_gone(self) -> None:
         """The client's connection is no more."""

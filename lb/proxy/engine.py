@@ -16,6 +16,7 @@ from email.utils import formatdate
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
+from lb.proxy.flush_timer import FlushTimer
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
@@ -69,6 +70,7 @@ class Engine:
         "date_line",
         "deadlines",
         "draining",
+        "flushes",
         "handshakes",
         "held",
         "hurried",
@@ -122,6 +124,7 @@ class Engine:
         self._id_head: bytes | None = None  # all but the last three digits, of which a table is cheaper than a format
         self._second = -1
         self.poller = Poller(loop, self.broken)
+        self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._tick_handle: asyncio.TimerHandle | None = None
         self._watch: Watch | None = None

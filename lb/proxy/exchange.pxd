@@ -19,6 +19,8 @@ from .upstream cimport Upstream
 # Constants of these types; those of other modules are imported into them.
 cdef int CLOSE
 cdef Py_ssize_t _PROVEN
+cdef double CONTINUE_AFTER
+cdef bytes CONTINUE
 cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE
 
 cdef class Exchange(Conversation):
@@ -40,9 +42,10 @@ cdef class Exchange(Conversation):
     cdef object last_error
     cdef bytes request_id, last_instance
     cdef str cause
-    cdef int status, attempts, interims
+    cdef int status, attempts
+    cdef object interims, probe
     cdef public Py_ssize_t received, sent
-    cdef bint idempotent, upgrading, keep_alive, crowded
+    cdef bint idempotent, upgrading, keep_alive, crowded, expecting, continued, flush_due
     cpdef bytes identity(self)
     cpdef bint is_choosy(self)
     cpdef bint unread(self)
@@ -73,6 +76,10 @@ cdef class Exchange(Conversation):
     cpdef _instance_failed(self, str cause)
     cpdef _leave_instance(self, bint keep)
     cpdef _interim(self)
+    cpdef _say_continue(self)
+    cpdef bytes _opening(self, bytes head)
+    cpdef double _time_to_answer(self)
+    cpdef flush(self)
     cpdef _start_tunnel(self)
     cpdef end_tunnel(self)
     cpdef Record _record(self)

@@ -20,7 +20,9 @@ from lb.http.reply import Reply, error_reply, render
 from lb.proxy.admission import admit, find_route, origin
 from lb.proxy.answer import Answer
 from lb.proxy.conversation import Conversation
+from lb.proxy.interim import CONTINUE, CONTINUE_AFTER, Interims
 from lb.proxy.pool import take_idle
+from lb.proxy.probe import Probe
 from lb.proxy.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
 from lb.proxy.submission import Submission
 from lb.proxy.tunnel import Tunnel
@@ -52,12 +54,11 @@ _BLAMED = frozenset(
 )
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
 _PROVEN = 65536  # bytes that a client has to take before much is read for it at once
-_INTERIMS = 20  # 1xx responses before a final one
 
 
 class Exchange(Conversation):
     """One request on its way. `phase` is where it stands; `head_out` that the client has seen the head of a
-    response.
+    response; `expecting` that the client waits for a 100 before it sends its body.
     """
 
     __slots__ = (
@@ -65,8 +66,11 @@ class Exchange(Conversation):
         "attempts",
         "cause",
         "client",
+        "continued",
         "crowded",
         "engine",
+        "expecting",
+        "flush_due",
         "head",
         "head_out",
         "idempotent",
@@ -77,6 +81,7 @@ class Exchange(Conversation):
         "last_error",
         "last_instance",
         "phase",
+        "probe",
         "received",
         "request",
         "request_id",
@@ -112,9 +117,12 @@ class Exchange(Conversation):
         self.last_instance = b""
         self.cause: str | None = None
         self.phase = DECIDING
-        self.status = self.attempts = self.interims = 0
+        self.interims: Interims | None = None
+        self.probe: Probe | None = None
+        self.status = self.attempts = 0
         self.received = self.sent = 0
         self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.crowded = False
+        self.expecting = self.continued = self.flush_due = False
         self.engine.open_exchanges += 1
 
     # Deciding
@@ -154,8 +162,9 @@ class Exchange(Conversation):
         if head.chunked or head.body_length > 0:
             self.request = Submission(head, self.route.body_cap, self.snapshot.limits)
             self.client.greedy = True
-        elif head.upgrade is not None and head.method == b"GET" and b"h2c" not in head.upgrade.lower():
-            self.upgrading = True  # an upgrade with a body is served as the plain request that it also is
+            self.expecting = head.expect
+        if head.upgrade is not None and b"h2c" not in head.upgrade.lower():
+            self.upgrading = True  # by any method, and behind a body if there is one (RFC 9110 7.8)
 
     def _enter(self, environment: Environment) -> None:
         """Tell the environment of it, and take from it what the balancer goes by."""
@@ -266,7 +275,8 @@ class Exchange(Conversation):
         if self.route.client_auth is not None:
             fields += client.client_certificate
         if self.upgrading:
-            end = b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n\r\n"
+            end = b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n"
+            end += b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
         else:
             end = b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
         if head.request_id is None:
@@ -297,11 +307,18 @@ class Exchange(Conversation):
         else:
             client.read_on()  # it may have been stopped while there was nobody to take its bytes
         client.arm()
-        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+        if request.received:
+            self.expecting = False
+        self.engine.deadlines.watch(upstream, self.engine.poller.now + self._time_to_answer())
+
+    def _time_to_answer(self) -> float:
+        """Seconds that the instance has before something else happens."""
+        return min(self.snapshot.response, CONTINUE_AFTER) if self.expecting else self.snapshot.response
 
     def request_data(self) -> None:
         """The client has sent more: of the body, or already of its next request."""
         if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
+            self.expecting = False  # it does not wait any more
             try:
                 self._send_body(b"")
             except ProxyError as error:
@@ -326,7 +343,7 @@ class Exchange(Conversation):
 
     def unread(self) -> bool:
         """Whether bytes of the request may still be on their way."""
-        if self.head is None:
+        if self.head is None or self.status == 101:
             return True
         if self.request is not None:
             return not self.request.done
@@ -378,12 +395,37 @@ class Exchange(Conversation):
     def _interim(self) -> None:
         """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
         response = self.response
+        client = self.client
+        upstream = self.upstream
+        now = self.engine.poller.now
         self.response = None  # type: ignore[assignment]  # the final one is still to come
-        self.interims += 1
-        if self.interims > _INTERIMS:
-            raise ProxyError("http_protocol_error", "too many interim responses")
-        if self.head.minor == 1 and (response.status != 100 or self.head.expect):
-            self.client.send(without_fields(response.kept, CONTENT_LENGTH) + b"\r\n")
+        if self.interims is None:
+            self.interims = Interims()
+        self.interims.count(now)
+        passes = self.head.minor == 1
+        if response.status == 100:
+            passes = self.head.expect and not self.continued
+            self.expecting = False
+            client.arm()  # it may be its turn
+        if passes:
+            client.send(self._opening(without_fields(response.kept, CONTENT_LENGTH) + b"\r\n"))
+        if client.full:
+            upstream.pause()
+            client.arm()
+        if not self.expecting:
+            self.engine.deadlines.watch(upstream, now + self.snapshot.response)
+
+    def _say_continue(self) -> None:
+        """The instance leaves a client waiting that expects a 100: it may know nothing of that (F4)."""
+        self.expecting = False
+        self.continued = True
+        self.client.send(self._opening(CONTINUE))
+        self.client.arm()
+        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.snapshot.response)
+
+    def _opening(self, head: bytes) -> bytes:
+        """A response's head as it is to be sent: its beginning may have gone."""
+        return head if self.probe is None else self.probe.rest(head)
 
     def _respond(self) -> None:
         """A final head is there: decide how its body goes on, and send both."""
@@ -391,6 +433,7 @@ class Exchange(Conversation):
         response = self.response
         status = response.status
         self._judge(status)
+        self.expecting = False
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
         answer = Answer(head, response, self.snapshot.limits)
@@ -413,8 +456,10 @@ class Exchange(Conversation):
             end = b"Connection: close\r\n\r\n"
         else:
             end = b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
-        self.head_out = not answer.waiting
-        self._relay(b"".join((text, date, end)))
+        if status == 426 and response.upgrade is not None and head.minor == 1:
+            end = b"Upgrade: " + response.upgrade + b"\r\nConnection: upgrade\r\n" + end  # RFC 9110 15.5.22
+        text = b"".join((text, date, end))
+        self._relay(text if self.probe is None else self.probe.rest(text))
 
     def _judge(self, status: int) -> None:
         """What the instance's answer says about the instance (F1)."""
@@ -424,7 +469,7 @@ class Exchange(Conversation):
             self.instance.worked(now)
         else:
             # Its time runs from the last of the request that went to it, as its deadline does.
-            waited = now - (self.upstream.deadline - self.snapshot.response)
+            waited = now - (self.upstream.deadline - self._time_to_answer())
             environment.answered(self.instance, status, waited, now)
 
     def _relay(self, prefix: bytes) -> None:
@@ -436,6 +481,9 @@ class Exchange(Conversation):
         if self.answer.done:
             self._complete(True)
             return
+        if self.answer.lagging and not self.flush_due:
+            self.flush_due = True
+            self.engine.flushes.expect(self)
         if client.full:
             upstream.greedy = False
             upstream.pause()
@@ -443,6 +491,13 @@ class Exchange(Conversation):
         elif self.answer.sent > _PROVEN:
             upstream.greedy = True
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+
+    def flush(self) -> None:
+        """What the answer keeps back has waited long enough (C3)."""
+        self.flush_due = False
+        if self.phase == RESPONDING and self.answer.lagging:
+            self.answer.flush(self.upstream, self.client)
+            self.head_out = True
 
     def _complete(self, whole: bool) -> None:
         """The response has been read to its end; `whole` says that the connection may still be good."""
@@ -481,12 +536,14 @@ class Exchange(Conversation):
             upstream.abort()
             self._instance_failed("connection_timeout")
             self.forward()
+        elif self.expecting:
+            self._say_continue()
         elif upstream.backlog() and upstream.takes():
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
         elif self.phase == FORWARDING:
             if upstream.backlog():
                 self.fail(ProxyError("connection_write_timeout"))
-            elif not self.awaits_client() or self.head.expect:
+            elif not self.awaits_client() and not upstream.paused:
                 self.fail(ProxyError("http_response_timeout"))
         elif self.phase == RESPONDING and not upstream.paused:
             self.fail(ProxyError("connection_read_timeout"))
@@ -498,6 +555,8 @@ class Exchange(Conversation):
         response = self.response
         if not self.upgrading or not is_among(response.upgrade, self.head.upgrade):
             raise ProxyError("http_upgrade_failed")
+        if self.request is not None and not self.request.done:
+            raise ProxyError("http_upgrade_failed", "the request was not complete yet")
         self._judge(101)
         self.status = 101
         self.head_out = True
@@ -505,7 +564,7 @@ class Exchange(Conversation):
         if self.route.environment.cookie is not None:
             kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.client.secure)
         text = kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n"
-        Tunnel(self, text).start()
+        Tunnel(self, self._opening(text)).start()
 
     def end_tunnel(self) -> None:
         """Both sides are done with what it became."""
@@ -522,6 +581,14 @@ class Exchange(Conversation):
             return False
         return True
 
+    def probe_client(self) -> None:
+        if self.probe is None:
+            self.probe = Probe()
+        if self.phase != RESPONDING:
+            self.client.send(self.probe.of_status_line())
+        elif self.head_out and self.answer.is_between_chunks():
+            self.client.send(self.probe.of_chunk_size())
+
     def client_late(self) -> None:
         if self.phase == WAITING:
             self.fail(ProxyError("destination_unavailable"))
@@ -537,8 +604,8 @@ class Exchange(Conversation):
         if upstream is not None and upstream.paused and not self.client.full:
             upstream.greedy = True
             upstream.resume()
-            if self.phase == RESPONDING:
-                self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+            patience = self.snapshot.read if self.phase == RESPONDING else self.snapshot.response
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + patience)
 
     def client_gone(self) -> None:
         """The client's connection is no more: what the instance does for it is in vain (F3)."""
@@ -620,8 +687,11 @@ class Exchange(Conversation):
         if self.instance is not None and self.cause in _BLAMED:
             self.route.environment.failed(self.instance, self.engine.poller.now)
         self._leave_instance(False)
-        if self.head_out:
-            self.client.abort()  # which ends in `client_gone`; an orderly end would look like the response's
+        if self.head_out:  # an orderly end would look like the response's; either ends in `client_gone`
+            if self.answer is not None and self.answer.ends_by_close():
+                self.client.reset()
+            else:
+                self.client.abort()
             return
         accept = self.head.accept() if self.head is not None else b""
         self.reply(error_reply(error.cause, accept, self.identity(), error.detail, error.retry_after))
@@ -669,15 +739,14 @@ class Exchange(Conversation):
         self.status = reply.status
         self.head_out = True
         self.sent = 0 if head_only else len(reply.body)
-        self.client.send(
-            render(
-                reply,
-                minor=head.minor if head is not None else 1,
-                keep_alive=keep_alive,
-                head_only=head_only,
-                date=self.engine.date_line[6:-2],
-            )
+        text = render(
+            reply,
+            minor=head.minor if head is not None else 1,
+            keep_alive=keep_alive,
+            head_only=head_only,
+            date=self.engine.date_line[6:-2],
         )
+        self.client.send(self._opening(text))
         self.finish(keep_alive)
 
     def finish(self, keep_alive: bool) -> None:

@@ -14,7 +14,10 @@ cdef extern from "sys/socket.h" nogil:
     int shutdown(int, int)
     int getsockopt(int, int, int, void*, unsigned int*)
     int setsockopt(int, int, int, const void*, unsigned int)
-    int SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_ERROR, SO_KEEPALIVE, SHUT_WR, MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, AF_UNIX
+    cdef struct linger:
+        int l_onoff
+        int l_linger
+    int SOCK_STREAM, SOCK_NONBLOCK, SOCK_CLOEXEC, SOL_SOCKET, SO_ERROR, SO_LINGER, SO_KEEPALIVE, SHUT_WR, MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, AF_UNIX
 
 cdef extern from "netinet/tcp.h" nogil:
     int TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT

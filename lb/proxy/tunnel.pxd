@@ -12,4 +12,6 @@ cdef class Tunnel(Conversation):
     cdef Client client
     cdef Upstream upstream
     cdef bytes _head
+    cdef bint _client_ended, _upstream_ended
     cpdef _watch_upstream(self)
+    cpdef _end(self)

@@ -19,13 +19,18 @@ if TYPE_CHECKING:
 class Tunnel(Conversation):
     """A tunnel between the connections of `exchange`. There is no time in which something must be said; only what was
     said must be taken in time.
+
+    Where one side ends, the other direction goes on. A client that is done may wait for hours for what the instance
+    makes of it. An instance that is done has often closed its connection altogether, which looks the same, so its
+    client has to send something now and then to keep the tunnel.
     """
 
-    __slots__ = ("_head", "client", "engine", "exchange", "upstream")
+    __slots__ = ("_client_ended", "_head", "_upstream_ended", "client", "engine", "exchange", "upstream")
 
     def __init__(self, exchange: Exchange, head: bytes) -> None:
         """`head` tells the client of it."""
         self._head = head
+        self._client_ended = self._upstream_ended = False
         self.exchange = exchange
         self.engine = self.exchange.engine  # by what has a type: an argument of __init__ has none when compiled
         self.client = self.exchange.client
@@ -40,10 +45,14 @@ class Tunnel(Conversation):
         upstream.deadline = NEVER
         client.send(self._head)
         client.arm()
+        if upstream.backlog():  # of the request's body
+            self._watch_upstream()
         if upstream.have:
             self.response_data()
         if client.have and client.exchange is self:
             self.request_data()
+        if client.leaving and client.exchange is self:
+            self.client_ended()
 
     def fail(self, error: ProxyError) -> None:
         self.exchange.fail(error)
@@ -79,6 +88,8 @@ class Tunnel(Conversation):
             self._watch_upstream()
         else:
             client.resume()
+        if self._upstream_ended:
+            client.arm()
 
     def client_drained(self) -> None:
         if self.upstream.paused and not self.client.full:
@@ -86,19 +97,26 @@ class Tunnel(Conversation):
             self.upstream.resume()
 
     def client_ended(self) -> bool:
-        upstream = self.upstream
-        upstream.exchange = None
-        upstream.close()  # what is queued for it still goes
-        self._watch_upstream()
-        self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
-        self.exchange.end_tunnel()
+        self._client_ended = True
+        if self._upstream_ended:
+            self._end()
+        else:
+            self.upstream.end()
+            if self.upstream.backlog():
+                self._watch_upstream()
         return False
+
+    def awaits_client(self) -> bool:
+        return self._upstream_ended and not self.client.paused
+
+    def client_late(self) -> None:
+        self._end()
 
     def client_stopped(self) -> None:
         self.exchange.client_stopped()
 
     def client_gone(self) -> None:
-        self.exchange.end_tunnel()
+        self._end()
 
     # The instance
 
@@ -125,10 +143,15 @@ class Tunnel(Conversation):
             self.engine.deadlines.watch(upstream, NEVER)
 
     def upstream_ended(self) -> None:
-        self.exchange.end_tunnel()
+        self._upstream_ended = True
+        if self._client_ended:
+            self._end()
+        else:
+            self.client.end()
+            self.client.arm()
 
     def upstream_lost(self) -> None:
-        self.exchange.end_tunnel()
+        self._end()
 
     def upstream_late(self) -> None:
         if self.upstream.backlog():
@@ -136,3 +159,11 @@ class Tunnel(Conversation):
                 self._watch_upstream()
             else:
                 self.fail(ProxyError("connection_write_timeout"))
+
+    def _end(self) -> None:
+        """Nothing more is to be passed on; what was said still arrives, on both sides."""
+        upstream = self.upstream
+        if upstream.exchange is self:
+            upstream.part()
+            self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
+        self.exchange.end_tunnel()

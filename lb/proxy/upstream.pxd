@@ -4,7 +4,7 @@ from .conversation cimport Conversation
 from .engine cimport Engine
 from .wire cimport Wire
 
-cdef double NEVER, LONGEST_IDLE
+cdef double NEVER, LONGEST_IDLE, _LINGER
 
 cdef class Upstream(Wire):
     cdef public Engine engine
@@ -13,3 +13,5 @@ cdef class Upstream(Wire):
     cdef public double idle_since
     cdef public bint reused, pooled
     cpdef release(self, bint keep)
+    cpdef part(self)
+    cpdef _await_end(self)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LONGEST_IDLE = 60.0
 """Seconds after which an idle connection to an instance is closed from here."""
 
+_LINGER = 5.0  # seconds for an instance to end its side after the last word of a tunnel
 _POOLED = 256  # idle connections kept for an instance
 
 
@@ -66,6 +67,8 @@ class Upstream(Wire):
         exchange = self.exchange
         if exchange is not None:
             exchange.upstream_drained()
+        elif self.is_closing():  # slow, and still reading what is left of a tunnel
+            self._await_end()
 
     def lost(self) -> None:
         self.engine.deadlines.forget(self)
@@ -81,6 +84,8 @@ class Upstream(Wire):
         exchange = self.exchange
         if exchange is not None:
             exchange.upstream_late()
+        elif self.is_closing() and self.backlog() and self.takes():
+            self._await_end()
         else:
             self.abort()
 
@@ -95,3 +100,17 @@ class Upstream(Wire):
             self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
         else:
             self.abort()
+
+    def part(self) -> None:
+        """The tunnel is done with it: what is queued still goes, and what comes is thrown away."""
+        self.exchange = None
+        self.close_lingering()
+        if not self.closed:
+            self._await_end()
+
+    def _await_end(self) -> None:
+        patience = _LINGER
+        if self.backlog():
+            self.takes()
+            patience = self.engine.snapshot.read
+        self.engine.deadlines.watch(self, self.engine.poller.now + patience)

@@ -7,10 +7,12 @@ from .unread cimport Unread
 cdef class Wire(Unread):
     cdef public Poller poller
     cdef public double deadline, due
+    cdef readonly double heard
     cdef public int slot
     cdef public bint greedy
     cdef readonly bint closed, full, on_hold, paused, resumed
     cdef int state
+    cdef int ending
     cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear, more, greeted, parted
     cdef char* out
     cdef Py_ssize_t out_at, out_end, out_size
@@ -34,6 +36,7 @@ cdef class Wire(Unread):
     cpdef close(self)
     cpdef close_lingering(self)
     cpdef abort(self)
+    cpdef reset(self)
     cpdef go_on(self)
     cpdef refuse_handshake(self)
     cpdef Py_ssize_t backlog(self)
@@ -69,4 +72,5 @@ cdef class Wire(Unread):
     cdef int _last_words(self) except -1
     cdef int _finish_close(self) except -1
     cdef int _part(self) except -1
+    cdef int _finish_end(self) except -1
     cdef int _finalize(self) except -1

@@ -20,6 +20,7 @@ import errno
 import fcntl
 import socket
 import ssl
+import struct
 import sys
 import termios
 from contextlib import suppress
@@ -57,13 +58,15 @@ _PROBING = tuple(
     for name, value in (("TCP_KEEPIDLE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3))
     if hasattr(socket, name)
 )
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes resets
 _JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
 
 
 class Wire(Unread):
     """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
-    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over;
-    `greedy` is for others to say: that much is to be read at once.
+    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over,
+    `heard` when the last bytes came that were thrown away; `greedy` is for others to say: that much is to be read at
+    once.
     """
 
     # Derived classes must not name a slot of theirs like one of these.
@@ -71,6 +74,7 @@ class Wire(Unread):
         "_barren",
         "_broken",
         "_dear",
+        "_ending",
         "_eof",
         "_greeted",
         "_heard",
@@ -92,6 +96,7 @@ class Wire(Unread):
         "due",
         "full",
         "greedy",
+        "heard",
         "on_hold",
         "paused",
         "poller",
@@ -112,7 +117,7 @@ class Wire(Unread):
 
     def __init__(self) -> None:
         super().__init__()
-        self.deadline = self.due = 0.0
+        self.deadline = self.due = self.heard = 0.0
         self.slot = -1
         self._held = 0
         self.greedy = False
@@ -126,6 +131,7 @@ class Wire(Unread):
         self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
         self._barren = 0
         self._greeted = self._parted = False
+        self._ending = False  # `end` was called
         self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
 
     # Beginning
@@ -273,8 +279,7 @@ class Wire(Unread):
         else:
             self._hear_end()
         if self._eof and self._state < CLOSING:
-            self._do_not_hear()
-            self.ended()
+            self._tell_end()
 
     def _take(self, data: bytes, is_full: bool, began: float) -> None:
         if self.have:
@@ -327,6 +332,12 @@ class Wire(Unread):
         self._state = OPEN
         self.unsecured()
         return False
+
+    def _tell_end(self) -> None:
+        self._do_not_hear()
+        self.ended()
+        if self._state == OPEN and not self._muted:
+            self._hear_of_a_break()  # it has shut its side, and may be gone later
 
     def _handle_much(self, began: float) -> None:
         """There is more than was read, or decrypted since `began`."""
@@ -403,23 +414,27 @@ class Wire(Unread):
         elif n == 0:
             self._eof = True
             self._do_not_hear()
+        else:
+            self.heard = self.poller.now
 
     # What the loop is asked to tell
 
     def _hear(self) -> None:
+        if self._eof:
+            return
         self._unmute()
-        if not self._heard and not self._eof:
+        if not self._heard:
             self.poller.add_reader(self._sock.fileno(), self._on_readable)
             self._heard = True
 
     def _hear_of_a_break(self) -> None:
-        if not self._outward and not self._muted:
+        if (self._eof or not self._outward) and not self._muted:
             self.poller.add_breaker(self._sock.fileno(), self._on_break)
             self._muted = True
 
     def _on_break(self) -> None:
         try:
-            if self.on_hold:
+            if self.on_hold or (self._eof and self._state == OPEN):
                 self._finish()
             elif self.paused and self._state == OPEN:
                 self.severed()
@@ -565,6 +580,8 @@ class Wire(Unread):
             self._finish_close()
             if self.closed:
                 return
+        elif self._ending and not out:
+            self._shut()
         if len(out) <= _LOW:
             self.full = False
         self.drained()
@@ -608,8 +625,17 @@ class Wire(Unread):
         return self._state >= CLOSING
 
     def end(self) -> None:
-        """No more bytes from us; theirs still come (the half-close of a tunnel)."""
-        if self._state == OPEN and self._memory is None and not self._out:
+        """No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel)."""
+        if self._state == OPEN and not self._ending and not self._broken:
+            self._ending = True
+            if self._memory is not None:
+                # The socket stays open for what the peer's next records ask of us.
+                self._part(self._memory)
+            elif not self._out:
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._memory is None:
             with suppress(OSError):
                 self._sock.shutdown(socket.SHUT_WR)
 
@@ -631,6 +657,13 @@ class Wire(Unread):
     def abort(self) -> None:
         """Close now."""
         if self._state != CLOSED:
+            self._finish()
+
+    def reset(self) -> None:
+        """As `abort`, and the peer is told that this is no orderly end."""
+        if self._state != CLOSED:
+            with suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
             self._finish()
 
     def go_on(self) -> None:

@@ -27,6 +27,10 @@ cdef enum:
     LINGERING = 4    # our side is shut; what comes is thrown away, so that our last reply is not lost to a reset
     CLOSED = 5
 
+cdef enum:
+    ASKED = 1        # `end` was called, and the backlog still has to go
+    SHUT = 2         # our side is shut
+
 DEF HIGH = 65536     # bytes of backlog at which the other side is asked to wait
 DEF LOW = 16384
 DEF SPARE = 16384    # what a rest has room for beyond itself
@@ -163,10 +167,13 @@ cdef class Wire(Unread):
                     if self.state == CLOSED:
                         return 0
         else:
-            if events & EPOLLOUT and self.out_end > self.out_at:
-                self._flush()
-                if self.state == CLOSED:
-                    return 0
+            if events & EPOLLOUT:
+                if self.out_end > self.out_at:
+                    self._flush()
+                    if self.state == CLOSED:
+                        return 0
+                elif self.ending == ASKED:
+                    self._finish_end()
             if self.retries and events & EPOLLOUT:
                 self.retries = False
                 self.readable = True
@@ -174,6 +181,8 @@ cdef class Wire(Unread):
                 self.readable = True
                 if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
                     self.hung_up = True
+                    if self.eof and self.state == OPEN and events & (EPOLLHUP | EPOLLERR):
+                        return self._finalize()  # it had shut its side, and is gone now
                 if events & EPOLLERR and self.paused and not self.outward and self.state == OPEN:
                     self.severed()
                     if self.state == CLOSED:
@@ -195,6 +204,7 @@ cdef class Wire(Unread):
         if self.state >= CLOSING:
             n = recv(self.fd, self.poller.buffer, self.poller.buffer_size, 0)
             if n > 0:
+                self.heard = self.poller.now
                 self._later()
             elif n < 0 and (errno == EAGAIN or errno == EINTR):
                 self.readable = errno == EINTR
@@ -600,6 +610,8 @@ cdef class Wire(Unread):
             self._finish_close()
             if self.state == CLOSED:
                 return 0
+        elif self.ending == ASKED and self.out_end == 0:
+            self._finish_end()
         if self.out_end - self.out_at <= LOW:
             self.full = False
         if n:
@@ -629,9 +641,22 @@ cdef class Wire(Unread):
         return self._finalize()
 
     cpdef end(self):
-        # No more bytes from us; theirs still come (the half-close of a tunnel).
-        if self.state == OPEN and self.direct is None and self.memory is None and self.out_end == self.out_at:
+        # No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel).
+        if self.state == OPEN and self.ending == 0:
+            self.ending = ASKED
+            if self.out_end == self.out_at or self.memory is not None:
+                self._finish_end()
+
+    cdef int _finish_end(self) except -1:
+        # Over TLS a close_notify says it: the socket stays open for what the peer's next records ask of us.
+        if self.broken:
+            return 0
+        self.ending = SHUT
+        if self.memory is not None or self.direct is not None:
+            self._part()
+        else:
             shutdown(self.fd, SHUT_WR)
+        return 0
 
     cpdef close(self):
         if self.state >= CLOSING:
@@ -649,6 +674,15 @@ cdef class Wire(Unread):
 
     cpdef abort(self):
         if self.state != CLOSED:
+            self._finalize()
+
+    cpdef reset(self):
+        # As `abort`, and the peer is told that this is no orderly end.
+        cdef linger at_once
+        if self.state != CLOSED:
+            at_once.l_onoff = 1
+            at_once.l_linger = 0
+            setsockopt(self.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once))
             self._finalize()
 
     cpdef go_on(self):

@@ -82,4 +82,6 @@ def redirect_to_https(method: bytes, host: bytes, target: bytes, port: int | Non
     authority = b"[%b]" % name if b":" in name else name
     if port is not None and port != 443:
         authority += b":%d" % port
+    if target == b"*":
+        target = b""  # the form of `OPTIONS *` in a URL (RFC 9112 3.2.4)
     return redirect(b"https://" + authority + target, 301 if method in (b"GET", b"HEAD") else 308)

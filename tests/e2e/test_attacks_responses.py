@@ -127,7 +127,7 @@ def test_bad_chunks_end_the_response_as_incomplete(stage: OpenStage, body: bytes
     # spec: F5, E1
     with stage(_once(_head(CHUNKED) + body)) as on:
         with on.connect() as client:
-            client.send(message("POST /bad-chunks", "Content-Length: 0", host=on.host))
+            client.send(message("POST /bad-chunks", "Content-Length: 0", "Connection: close", host=on.host))
             with suppress(Truncated, Malformed):
                 response = client.response()
                 assert_error(response, 502)
@@ -136,6 +136,31 @@ def test_bad_chunks_end_the_response_as_incomplete(stage: OpenStage, body: bytes
         entry = on.door.wait_log(target="/bad-chunks", host=on.host)
         assert entry["cause"] in {"http_protocol_error", "http_response_header_section_size"}
         assert on.door.ask(get("/good", host=on.host)).body == b"in order"
+
+
+@pytest.mark.parametrize("coding", ["", "Accept-Encoding: gzip"])
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"zz\r\nhello\r\n0\r\n\r\n",
+        b"5\r\nhelloXX0\r\n\r\n",
+        b"5\r\nhello\r\n5\r\nhelloXX0\r\n\r\n",
+        b"5\r\nhello\r\n0\r\nbad trailer\r\n\r\n",
+    ],
+)
+def test_a_bad_body_in_the_packet_of_its_head_is_an_error_and_no_broken_connection(
+    stage: OpenStage, body: bytes, version: str, coding: str
+) -> None:
+    # spec: F7, E1, E2: nothing of the response has gone out, so the client can be told
+    data = _head(b"Content-Type: text/plain\r\n", CHUNKED) + body
+    with stage(_once(data)) as on, on.connect() as client:
+        lines = [coding] if coding else []
+        response = client.ask(message(f"GET /one-packet HTTP/{version}", *lines, host=on.host))
+        assert_error(response, 502, "http_protocol_error")
+        assert not response.has("content-encoding")
+        entry = assert_logged(on.door, 502, "http_protocol_error", target="/one-packet", host=on.host)
+        assert entry["bytes_sent"] == len(response.body)
 
 
 SPLIT = ok(b"split", "X-Split: yes")

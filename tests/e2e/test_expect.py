@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
+from pathlib import Path
+
 import pytest
 
 from tests.e2e.conftest import OpenStage
-from tests.e2e.harness.client import chunked, get, message
+from tests.e2e.harness.client import chunk, chunked, get, message
+from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.expect import assert_error
-from tests.e2e.harness.instance import Peer
+from tests.e2e.harness.instance import Instance, Peer
 from tests.e2e.harness.scripts import Echo, echo, ok
 from tests.e2e.harness.waiting import wait_for
+from tests.e2e.harness.wire import read_chunk
 
 EXPECT = "Expect: 100-continue"
 
@@ -47,6 +52,85 @@ def test_an_instance_that_never_says_continue_is_served_too(stage: OpenStage) ->
     with stage(echo()) as on, on.connect() as client:
         client.send(message("PUT /", EXPECT, "Content-Length: 5", host=on.host))
         wait_for(lambda: b"\r\n\r\n" in on.instance.seen, "the head at the instance")
+        client.send(b"hello")
+        assert Echo(client.response()).seen["length"] == 5
+
+
+def test_a_client_that_waits_is_told_to_go_on_where_the_instance_says_nothing(stage: OpenStage) -> None:
+    # spec: F4: an app server that knows nothing of expectations waits for a body that its client keeps back
+    with stage(echo()) as on, on.connect() as client:
+        for line, body in (("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunked(b"hello"))):
+            client.send(message("PUT /", EXPECT, line, host=on.host))
+            assert client.head().status == 100
+            client.send(body)
+            response = client.response()
+            assert Echo(response).seen["length"] == 5
+            assert response.interim == ()
+
+
+def test_it_is_told_so_once(stage: OpenStage) -> None:
+    # spec: F4
+    def script(peer: Peer) -> None:
+        head = peer.head()
+        told.wait(20)
+        peer.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        peer.send(ok(peer.body(head).body))
+
+    told = threading.Event()
+    with stage(script) as on, on.connect() as client:
+        client.send(message("PUT /", EXPECT, "Content-Length: 5", host=on.host))
+        assert client.head().status == 100
+        told.set()
+        client.send(b"hello")
+        response = client.response()
+        assert (response.interim, response.body) == ((), b"hello")
+
+
+@pytest.mark.parametrize("begun", [b"", b"5"])
+def test_it_is_not_told_so_in_the_middle_of_a_response(stage: OpenStage, begun: bytes) -> None:
+    # spec: F4, F5: an instance that answers without the body has decided, however long its answer takes
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"first"))
+        threading.Event().wait(2.0)
+        peer.send(chunk(b"second") + b"0\r\n\r\n")
+        peer.wait_gone()
+
+    with stage(script) as on, on.connect() as client:
+        client.send(message("PUT /", EXPECT, "Transfer-Encoding: chunked", host=on.host))
+        assert client.head().status == 200
+        client.send(begun)
+        assert read_chunk(client.stream) == b"first"
+        assert read_chunk(client.stream) == b"second"
+        assert read_chunk(client.stream) == b""
+
+
+def test_a_client_that_has_begun_its_body_is_not_told_to_begin(stage: OpenStage) -> None:
+    # spec: F4
+    def script(peer: Peer) -> None:
+        head = peer.head()
+        wait_for(lambda: b"5" in peer.stream.pending or peer.stream.fill(), "the body")
+        peer.send(ok(peer.body(head).body))
+
+    with stage(script) as on, on.connect() as client:
+        client.send(message("PUT /", EXPECT, "Transfer-Encoding: chunked", host=on.host))
+        wait_for(lambda: b"\r\n\r\n" in on.instance.seen, "the head at the instance")
+        client.send(b"5")
+        threading.Event().wait(2.0)
+        client.send(b"\r\nhello\r\n0\r\n\r\n")
+        response = client.response()
+        assert (response.interim, response.body) == ((), b"hello")
+
+
+def test_a_short_time_to_answer_is_not_spent_on_waiting_for_a_body(tmp_path: Path) -> None:
+    # spec: F4, L3
+    with (
+        Instance(echo()) as instance,
+        FrontDoor(configure(instance.address, timeouts={"response": 0.5}), tmp_path) as door,
+        door.connect() as client,
+    ):
+        client.send(message("PUT /", EXPECT, "Content-Length: 5"))
+        assert client.head().status == 100
         client.send(b"hello")
         assert Echo(client.response()).seen["length"] == 5
 

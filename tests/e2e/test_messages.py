@@ -144,6 +144,23 @@ def test_an_interim_response_reaches_the_client_before_the_final_one(stage: Open
         assert client.response().status == 200
 
 
+@pytest.mark.parametrize("status", ["102 Processing", "103 Early Hints", "104 Upload Resumption Supported"])
+def test_interim_responses_have_no_bound_in_number(stage: OpenStage, status: str) -> None:
+    # spec: F4
+    data = f"HTTP/1.1 {status}\r\nX: y\r\n\r\n".encode() * 60 + ok(b"done")
+    with stage(answer(data)) as on, on.connect() as client:
+        for _ in range(2):
+            response = client.ask(get(host=on.host))
+            assert ([one.status for one in response.interim], response.body) == ([int(status[:3])] * 60, b"done")
+
+
+def test_a_100_that_nobody_asked_for_goes_no_further(stage: OpenStage) -> None:
+    # spec: F4; RFC 9110 section 15.2.1
+    with stage(answer(b"HTTP/1.1 100 Continue\r\n\r\n" * 60 + ok(b"done"))) as on:
+        response = on.door.ask(get(host=on.host))
+        assert (response.interim, response.body) == ((), b"done")
+
+
 def test_a_client_of_http_1_0_gets_no_interim_response(stage: OpenStage) -> None:
     # spec: F4; RFC 9110 section 15.2
     with stage(answer(b"HTTP/1.1 103 Early Hints\r\n\r\n" + ok())) as on, on.connect() as client:

@@ -27,6 +27,13 @@ def test_force_https_redirects_by_method(secure: Secure, method: str, status: in
     assert response.one("location").decode() == f"https://forced.example.com:{secure.door.https}/a/b%20c?x=1&y=%2F"
 
 
+def test_a_redirect_of_all_there_is(secure: Secure) -> None:
+    # spec: T2; RFC 9112 section 3.2.4: without a path, a URL stands for it
+    response = secure.door.ask(message("OPTIONS *", host="forced.example.com"))
+    assert response.status == 308
+    assert response.one("location").decode() == f"https://forced.example.com:{secure.door.https}"
+
+
 def test_a_redirect_does_not_wait_for_the_body_and_does_not_shift_what_follows(secure: Secure) -> None:
     # spec: T2; attack 5
     with secure.door.connect() as client:

@@ -254,13 +254,32 @@ def test_a_client_that_half_closes_still_gets_a_quick_answer(stage: OpenStage) -
         assert client.rest() == b""
 
 
-def test_a_client_that_half_closes_and_a_slow_instance(stage: OpenStage) -> None:
+def test_a_client_that_half_closes_and_leaves_later_cancels_the_request(stage: OpenStage) -> None:
     # spec: F3
-    with stage(hang) as on, on.connect() as client:
+    with stage(hang) as on:
+        client = on.connect()
         client.send(get("/half-closed", host=on.host))
         client.half_close()
-        client.rest()
+        on.instance.wait_requests(1)
+        assert client.stream.exactly(1) == b"H"  # it was tried once, and is still there
+        assert on.instance.open_connections == 1
+        client.close()
         wait_for(lambda: on.instance.open_connections == 0, "the instance to be told")
+        assert_logged(on.door, 499, "client_closed_request", target="/half-closed", host=on.host)
+
+
+@pytest.mark.parametrize("end", ["close", "reset"])
+def test_where_only_the_end_tells_of_the_end_a_response_cut_short_ends_in_a_reset(stage: OpenStage, end: str) -> None:
+    # spec: F5: HTTP/1.0 without a length: an orderly end would make half a body a whole one
+    data = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + chunk(b"x" * 500)
+    forwarded = threading.Event()
+    with stage(_sender(data, end, forwarded)) as on, on.connect() as client:
+        client.send(message("GET /cut-short HTTP/1.0", host=on.host))
+        assert client.head().status == 200
+        forwarded.set()
+        assert len(client.rest()) <= 500
+        assert client.stream.was_reset
+        assert_logged(on.door, 200, "http_response_incomplete", target="/cut-short", host=on.host)
 
 
 @pytest.mark.parametrize("end", ["close", "reset"])

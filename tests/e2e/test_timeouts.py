@@ -105,6 +105,43 @@ def test_an_interim_response_does_not_begin_the_response(tmp_path: Path) -> None
         assert_error(door.ask(get()), 504, "http_response_timeout")
 
 
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+@pytest.mark.parametrize("status", ["100 Continue", "102 Processing"])
+def test_interim_responses_are_a_sign_of_life(tmp_path: Path, version: str, status: str) -> None:
+    # spec: F4, L3
+    pause = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        for _ in range(16):
+            pause.wait(PACE)
+            peer.send(f"HTTP/1.1 {status}\r\n\r\n".encode())
+        peer.send(ok(b"done"))
+
+    with _door(tmp_path, script, response=SHORT) as (door, _):
+        response = door.ask(message(f"GET / HTTP/{version}"))
+        assert (response.status, response.body) == (200, b"done")
+
+
+def test_interim_responses_that_nobody_reads_slow_the_instance(tmp_path: Path) -> None:
+    # spec: F3, L4
+    interim = b"HTTP/1.1 103 Early Hints\r\n" + b"Link: " + b"x" * 8000 + b"\r\n\r\n"
+    pause = threading.Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        while True:
+            peer.send(interim * 8)
+            pause.wait(0.2)
+
+    with _door(tmp_path, script, read=SHORT) as (door, instance):
+        client = door.connect(receive_buffer=4096)
+        client.send(get("/unread"))
+        assert_logged(door, 499, "client_stopped_reading", target="/unread")
+        wait_for(lambda: instance.open_connections == 0, "the instance to be told")
+        client.close()
+
+
 def test_an_instance_that_stops_in_its_body(tmp_path: Path) -> None:
     # spec: L3
     def script(peer: Peer) -> None:

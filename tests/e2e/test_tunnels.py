@@ -18,7 +18,7 @@ from tests.e2e.harness.client import chunk, get, message
 from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.expect import assert_error, assert_logged
 from tests.e2e.harness.instance import Peer, address_text, reserve
-from tests.e2e.harness.scripts import Echo, echo, ok
+from tests.e2e.harness.scripts import Echo, answer, echo, ok
 from tests.e2e.harness.waiting import wait_for
 
 UPGRADE = ("Connection: Upgrade", "Upgrade: custom/1")
@@ -241,11 +241,75 @@ def test_an_upgrade_in_http_1_0_is_ignored(stage: OpenStage) -> None:
 @pytest.mark.parametrize(
     ("line", "body"), [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunk(b"hello") + b"0\r\n\r\n")]
 )
-def test_an_upgrade_with_a_body(stage: OpenStage, line: str, body: bytes) -> None:
-    # spec: F5; attack 30: the body is a body, and the request the plain one that it also is
-    with stage(echo()) as on:
-        seen = Echo(on.door.ask(message("POST /", *UPGRADE, line, host=on.host, body=body)))
-    assert (seen.seen["length"], seen.all("upgrade")) == (5, [])
+@pytest.mark.parametrize("way", ["whole", "bytewise"])
+def test_an_upgrade_behind_a_body(stage: OpenStage, line: str, body: bytes, way: str) -> None:
+    # spec: F4; docker exec: the body is a body, and what follows belongs to the tunnel
+    with stage(_switch) as on, on.connect() as client:
+        client.send_as(way, message("POST /", *UPGRADE, line, host=on.host, body=body) + b"early")
+        assert client.head().status == 101
+        assert client.stream.exactly(5) == b"EARLY"
+        client.send(b"and on")
+        assert client.stream.exactly(6) == b"AND ON"
+    seen = on.instance.requests[0]
+    assert (seen.body, seen.one("upgrade"), seen.one("connection").lower()) == (b"hello", b"custom/1", b"upgrade")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
+def test_an_upgrade_by_any_method(stage: OpenStage, method: str) -> None:
+    # spec: F4; RFC 9110 section 7.8 binds it to none: kubectl and docker use POST
+    with stage(_switch) as on, on.connect() as client:
+        client.send(message(f"{method} /", *UPGRADE, "Content-Length: 0", host=on.host))
+        assert client.head().status == 101
+        client.send(b"hello")
+        assert client.stream.exactly(5) == b"HELLO"
+
+
+@pytest.mark.parametrize("line", ["Content-Length: 10", "Transfer-Encoding: chunked"])
+def test_a_101_before_the_whole_request(stage: OpenStage, line: str) -> None:
+    # spec: F5; RFC 9110 section 7.8: nobody could say where the body ends and the other protocol begins
+    def script(peer: Peer) -> None:
+        peer.head()
+        peer.send(SWITCHING)
+        peer.wait_gone()
+
+    with stage(script) as on, on.connect() as client:
+        client.send(message("POST /half", *UPGRADE, line, host=on.host, body=b"5\r\nhe"))
+        assert_error(client.response(), 502, "http_upgrade_failed")
+        client.send_quietly(get("/smuggled", host=on.host))
+        assert client.rest() == b""
+        assert b"/smuggled" not in on.instance.seen
+
+
+@pytest.mark.parametrize(
+    ("line", "body"), [("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunk(b"hello") + b"0\r\n\r\n")]
+)
+def test_an_upgrade_behind_a_body_that_is_declined(stage: OpenStage, line: str, body: bytes) -> None:
+    # spec: F4; attack 30, RFC 9931
+    with stage(echo()) as on, on.connect() as client:
+        client.send(message("POST /", *UPGRADE, line, host=on.host, body=body) + get("/second", host=on.host))
+        response = client.response()
+        assert Echo(response).seen["length"] == 5
+        assert response.one("connection").lower() == b"close"
+        assert client.rest() == b""
+        assert b"/second" not in on.instance.seen
+
+
+def test_upgrade_required_names_the_upgrade(stage: OpenStage) -> None:
+    # spec: F4; RFC 9110 section 15.5.22
+    data = ok(b"upgrade", "Upgrade: HTTP/3.0, custom/1", "Connection: Upgrade", status="426 Upgrade Required")
+    with stage(answer(data)) as on, on.connect() as client:
+        for _ in range(2):
+            response = client.ask(get("/", host=on.host))
+            assert (response.status, response.one("upgrade")) == (426, b"HTTP/3.0, custom/1")
+            assert response.one("connection").lower() == b"upgrade"
+        response = client.ask(get("/", "Connection: close", host=on.host))
+        assert [value.lower() for value in response.all("connection")] == [b"upgrade", b"close"]
+
+
+def test_other_responses_name_no_upgrade(stage: OpenStage) -> None:
+    # spec: H4
+    with stage(answer(ok(b"ok", "Upgrade: h2,h2c", "Connection: Upgrade"))) as on:
+        assert not on.door.ask(get("/", host=on.host)).has("upgrade")
 
 
 def test_connect_is_refused(stage: OpenStage) -> None:

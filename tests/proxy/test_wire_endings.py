@@ -5,12 +5,13 @@ from __future__ import annotations
 import errno
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator
 
 import pytest
 
 from lb.routing.instance import pack_address
-from tests.proxy.wires import Bench, Noting, bench, read, read_all
+from tests.proxy.wires import PATIENCE, Bench, Noting, bench, read, read_all, turns
 
 BLOCK = b"x" * 100_000
 ABORTIVE = struct.pack("ii", 1, 0)  # SO_LINGER: close() sends RST
@@ -97,3 +98,86 @@ async def test_a_paused_wire_hears_the_last_words_when_it_listens_again(on: Benc
     wire.resume()
     await wire.wait_for("lost")
     assert wire.events == ["received", "lost"]
+
+
+@pytest.mark.parametrize("family", [socket.AF_UNIX, socket.AF_INET])
+@pytest.mark.parametrize("backlog", [False, True])
+async def test_one_side_ends_and_the_other_goes_on(on: Bench, family: socket.AddressFamily, backlog: bool) -> None:
+    # spec: F4: what was sent before arrives, then the end; what the peer says behind it is still heard
+    wire, peer = on.pair(family)
+    sent = _fill(wire) if backlog else 0
+    wire.end()
+    wire.end()
+    assert len(await read_all(peer)) == sent
+    assert not wire.closed
+    peer.send(b"still here")
+    await wire.wait_for("received")
+    assert wire.take(wire.have) == b"still here"
+    peer.shutdown(socket.SHUT_WR)
+    await wire.wait_for("ended")
+    wire.close()
+    assert wire.events[-1] == "lost"
+    peer.close()
+
+
+async def test_a_peer_that_shut_its_side_still_reads(on: Bench) -> None:
+    # spec: F4
+    wire, peer = on.pair(socket.AF_INET)
+    peer.shutdown(socket.SHUT_WR)
+    await wire.wait_for("ended")
+    sent = _fill(wire)
+    wire.close()
+    assert len(await read_all(peer)) == sent
+    peer.close()
+
+
+@pytest.mark.parametrize("side", ["client", "instance"])
+async def test_a_peer_that_shut_its_side_and_breaks_off_later_is_told(on: Bench, side: str) -> None:
+    # spec: F3: nothing is read from it any more, and nothing may be written for long
+    wire, peer = on.pair(socket.AF_INET) if side == "client" else await _outward(on)
+    peer.shutdown(socket.SHUT_WR)
+    await wire.wait_for("ended")
+    assert not wire.closed
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORTIVE)
+    peer.close()
+    await wire.wait_for("lost")
+    assert wire.events == ["ended", "lost"]
+
+
+async def test_pausing_does_not_forget_a_peer_that_shut_its_side(on: Bench) -> None:
+    # spec: F3
+    wire, peer = on.pair(socket.AF_INET)
+    peer.shutdown(socket.SHUT_WR)
+    await wire.wait_for("ended")
+    wire.pause()
+    wire.resume()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABORTIVE)
+    peer.close()
+    await wire.wait_for("lost")
+
+
+async def test_a_reset_is_no_orderly_end(on: Bench) -> None:
+    # spec: F5
+    wire, peer = on.pair(socket.AF_INET)
+    wire.send(b"half")
+    assert await read(peer, 4) == b"half"
+    wire.reset()
+    assert wire.events == ["lost"]
+    with pytest.raises(ConnectionResetError):
+        await read(peer, 1)
+    peer.close()
+
+
+async def test_what_comes_after_the_last_word_is_noted(on: Bench) -> None:
+    # spec: L4: who holds the deadline has to know that the peer is still sending
+    wire, peer = on.pair(socket.AF_INET)
+    wire.close_lingering()
+    assert wire.heard == 0.0
+    peer.send(b"the rest of an upload")
+    deadline = time.monotonic() + PATIENCE
+    while not wire.heard:
+        assert time.monotonic() < deadline
+        await turns()
+    assert "received" not in wire.events
+    wire.abort()
+    peer.close()

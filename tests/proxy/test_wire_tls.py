@@ -59,6 +59,12 @@ class Peer:
         self.tls.write(plain)
         return self._out.read()
 
+    def last_record(self) -> bytes:
+        """The close_notify."""
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.tls.unwrap()
+        return self._out.read()
+
     async def send(self, data: bytes) -> None:
         await asyncio.get_running_loop().sock_sendall(self.sock, data)
 
@@ -137,6 +143,39 @@ async def test_a_backlog_of_records_keeps_its_order(on: Bench, contexts: Context
     assert await peer.read(sent + 3) == BLOCK * (sent // len(BLOCK)) + b"end"
     await wire.wait_for(lambda: not wire.backlog())
     assert not wire.full
+    wire.abort()
+    peer.sock.close()
+
+
+@pytest.mark.parametrize("backlog", [False, True])
+async def test_one_side_ends_and_the_other_goes_on(on: Bench, contexts: Contexts, backlog: bool) -> None:
+    # spec: F4: a close_notify says that no more comes; what the peer says behind it is still heard
+    wire, peer = await _secured(on, contexts)
+    sent = 0
+    while backlog and not wire.full:
+        wire.send(BLOCK)
+        sent += len(BLOCK)
+    wire.end()
+    assert len(await peer.read(sent)) == sent
+    with pytest.raises((ssl.SSLZeroReturnError, EOFError)):
+        await peer.read(1)
+    assert not wire.closed
+    for _ in range(3):
+        await peer.send(peer.records(BLOCK))
+    await wire.wait_for(lambda: wire.have == 3 * len(BLOCK))
+    assert wire.take(wire.have) == BLOCK * 3
+    wire.close()
+    assert wire.events[-1] == "lost"
+    peer.sock.close()
+
+
+async def test_a_peer_that_said_its_end_still_reads(on: Bench, contexts: Contexts) -> None:
+    # spec: F4
+    wire, peer = await _secured(on, contexts)
+    await peer.send(peer.last_record())
+    await wire.wait_for("ended")
+    wire.send(BLOCK * 4)
+    assert await peer.read(4 * len(BLOCK)) == BLOCK * 4
     wire.abort()
     peer.sock.close()
 

@@ -1,0 +1,51 @@
+"""Finds out whether a client that shut its side of the connection is still there.
+
+A client may shut its side after its request and wait for the answer, or it may have left: both look the same to TCP, a
+FIN. A client that has left answers the next byte with a reset. So it is sent a byte that it would get anyway: of the
+status line, which begins alike whatever the answer will be, or a zero before the size of the next chunk (RFC 9112
+7.1: a size is 1*HEXDIG). What the client reads stays one well-formed response.
+
+This file knows what may be sent, and how much of it was; when that is due, and where the response stands, an exchange
+knows.
+"""
+
+from __future__ import annotations
+
+FIRST = 1.0
+"""Seconds after which a client that shut its side is tried; many answers are there by then."""
+
+AGAIN = 10.0
+"""Seconds between two tries."""
+
+_BEGINNING = b"HTTP/1.1 "
+_ZEROS = 4  # in all: readers bound the digits of a size, the strictest known at 8
+
+
+class Probe:
+    """What was sent ahead of one response."""
+
+    __slots__ = ("_begun", "_zeros")
+
+    def __init__(self) -> None:
+        self._begun = 0  # bytes of the status line
+        self._zeros = 0
+
+    def of_status_line(self) -> bytes:
+        """The next byte of a status line that has not begun otherwise; none if all that is known of it is sent."""
+        at = self._begun
+        byte = _BEGINNING[at : at + 1]
+        self._begun += len(byte)
+        return byte
+
+    def of_chunk_size(self) -> bytes:
+        """A zero to go before the size of the next chunk, or of the last; none if enough of them were sent."""
+        if self._zeros == _ZEROS:
+            return b""
+        self._zeros += 1
+        return b"0"
+
+    def rest(self, head: bytes) -> bytes:
+        """What of a response's head is still to be sent."""
+        begun = self._begun
+        self._begun = 0  # behind an interim response comes another status line
+        return head[begun:]
