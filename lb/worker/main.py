@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import time
@@ -19,6 +20,7 @@ from functools import partial
 
 from lb.config.model import AccessLog as AccessLogSettings
 from lb.proxy.engine import Engine
+from lb.proxy.every import every
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
@@ -77,7 +79,8 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
 class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
-        self._draining = self._is_orphan = False
+        self._draining = self._is_orphan = self._is_detached = False
+        self._parent = os.getppid()
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
         clients = assignment.clients
@@ -110,7 +113,7 @@ class _Worker:
         unblocked = (signal.SIGTERM, signal.SIGUSR1)
         self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
         self._loop.call_soon(self._channel.say_ready)
-        self._write_report()
+        every(self._loop, EVERY, self._write_report)
         self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 
     def close(self) -> None:
@@ -119,8 +122,8 @@ class _Worker:
         self._channel.close()
 
     def _write_report(self) -> None:
-        self._report.write(time.monotonic())
-        self._loop.call_later(EVERY, self._write_report)
+        if not self._is_detached:
+            self._report.write(time.monotonic())
 
     def _heard(self, message: Message) -> None:
         if message.verb == "stop":
@@ -144,9 +147,18 @@ class _Worker:
 
     def _orphaned(self) -> None:
         self._is_orphan = True
-        log.error("the supervisor is gone: draining")
+        if os.getppid() == self._parent:
+            log.error("the line to the supervisor has ended, though the supervisor lives: draining")
+            self._detach()
+        else:
+            log.error("the supervisor is gone: draining")
         if not self._draining:
             self._drain()
+
+    def _detach(self) -> None:
+        """Another worker is started in this one's place: what they would share is its own from now on."""
+        self._is_detached = True
+        self._engine.detach()
 
     def _retire(self, *, accepting: bool) -> None:
         """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried.
@@ -157,16 +169,17 @@ class _Worker:
             self._engine.stop_listening()
         self._engine.step_aside()
         self._listeners.close()
-        self._look_if_drained()
+        self._end_when_drained()
 
     def _drain(self) -> None:
         self._draining = True
         self._engine.drain()
         self._listeners.close()
-        self._look_if_drained()
+        self._end_when_drained()
+
+    def _end_when_drained(self) -> None:
+        every(self._loop, _LOOK, self._look_if_drained)
 
     def _look_if_drained(self) -> None:
-        if self._engine.open_connections:
-            self._loop.call_later(_LOOK, self._look_if_drained)
-        else:
+        if not self._engine.open_connections:
             self._loop.stop()

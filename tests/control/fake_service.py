@@ -2,7 +2,8 @@
 [SLOTS]`.
 
 A worker answers `ask` with its process id and the number of SIGUSR1 it got, and `hold` only when the connection's next
-line comes, so that a drain has something to wait for; after `hang` it does nothing any more. KIND says how the workers
+line comes, so that a drain has something to wait for; after `hang` it does nothing any more; at `hang up` it ends its
+line to the supervisor. KIND says how the workers
 (or the assistant) misbehave, or that they are watched closely.
 """
 
@@ -39,6 +40,8 @@ class FakeWorker:
         while line := (await reader.readline()).strip():
             if line == b"hang":
                 time.sleep(1000)  # noqa: ASYNC251  that is the point
+            if line == b"hang up":
+                self.line.shutdown(socket.SHUT_RDWR)
             if line == b"hold":
                 writer.write(b"held\n")
                 await reader.readline()
@@ -58,6 +61,7 @@ class FakeWorker:
             self.draining.set()
 
     async def serve(self, line: socket.socket) -> None:
+        self.line = line
         loop = asyncio.get_running_loop()
         channel = Channel(loop, line, self.draining.set)
         loop.add_signal_handler(signal.SIGTERM, self.terminated)
