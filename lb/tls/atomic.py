@@ -17,6 +17,13 @@ def is_half(name: str) -> bool:
     return name.startswith(".") and name.endswith(_HALF)
 
 
+def remove_halves(directory: Path) -> None:
+    """Removes what dead processes left in a directory that only whoever has its lock writes to. Raises OSError."""
+    for path in directory.iterdir():
+        if is_half(path.name):
+            path.unlink(missing_ok=True)
+
+
 def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Puts `data` at `path` at once; at no time may more people read it than `mode` says. Raises OSError."""
     # Processes of several machines and containers have equal numbers, so only chance tells their files apart.

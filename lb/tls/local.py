@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lb.config.model import CertificateFiles
-from lb.tls.atomic import write_file
+from lb.tls.atomic import remove_halves, write_file
 from lb.tls.certificate import TlsError, load_certificate, utc_now
 from lb.tls.locking import locked
 
@@ -38,6 +38,7 @@ def ensure_certificate(directory: Path, names: Sequence[str]) -> CertificateFile
     directory.mkdir(0o700, parents=True, exist_ok=True)
     with locked(directory):  # one's key must not stand beside the other's certificate
         if not _fits(files, wanted):
+            remove_halves(directory)
             key, certificate = _make(sorted(wanted))
             write_file(files.key, key, 0o600)
             write_file(files.cert, certificate, 0o644)

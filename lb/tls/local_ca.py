@@ -30,7 +30,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from lb.config.model import CertificateFiles
 from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS
 from lb.config.regular import read_regular
-from lb.tls.atomic import write_file
+from lb.tls.atomic import remove_halves, write_file
 from lb.tls.certificate import TlsError, load_certificate, utc_now, wildcard_of
 from lb.tls.locking import locked
 
@@ -70,6 +70,7 @@ class LocalCa:
             if len(before) < _MOST_MORE:
                 wanted |= frozenset(more)
             if not self._fits(wanted):
+                remove_halves(self._directory)
                 self._make(sorted(wanted))
         return self._files
 

@@ -21,6 +21,7 @@ from functools import partial
 from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.notify import Notifier
+from lb.control.plans import NoPlans
 from lb.control.supervisor import Stopping, Supervisor
 from lb.control.watchdog import Watchdog
 from lb.worker.channel import Channel
@@ -40,6 +41,8 @@ class FakeWorker:
         while line := (await reader.readline()).strip():
             if line == b"hang":
                 time.sleep(1000)  # noqa: ASYNC251  that is the point
+            if line == b"certificates":
+                self.channel.say("certificates")
             if line == b"hang up":
                 self.line.shutdown(socket.SHUT_RDWR)
             if line == b"hold":
@@ -63,7 +66,7 @@ class FakeWorker:
     async def serve(self, line: socket.socket) -> None:
         self.line = line
         loop = asyncio.get_running_loop()
-        channel = Channel(loop, line, self.draining.set)
+        channel = self.channel = Channel(loop, line, self.draining.set)
         loop.add_signal_handler(signal.SIGTERM, self.terminated)
         loop.add_signal_handler(signal.SIGUSR1, self.reopen)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1))
@@ -84,6 +87,11 @@ def assistant(line: socket.socket, board: Board, *, deaf: bool) -> int:
     signal.sigwait({signal.SIGTERM})
     print(f"assistant: {[worker.pid for worker in board.workers()]} draining={board.draining}", file=sys.stderr)
     return 0
+
+
+class BrokenPlans(NoPlans):
+    def read_certificates(self) -> None:
+        raise OSError(24, "Too many open files")
 
 
 def main() -> None:
@@ -114,7 +122,9 @@ def main() -> None:
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
     announce = partial(print, "ready", file=sys.stderr, flush=True)
     watchdog = Watchdog(0.5) if kind == "watched" else None
-    supervisor = Supervisor(roles, board, announce, stopping, Notifier(os.environ), watchdog=watchdog)
+    supervisor = Supervisor(
+        roles, board, announce, stopping, Notifier(os.environ), watchdog=watchdog, plans=BrokenPlans()
+    )
     sys.exit(supervisor.run())
 
 
