@@ -184,6 +184,9 @@ class _Writer:
                 return batch.count(b"\n", at)
             try:
                 written = self._write_piece(memoryview(batch)[at:])
+            except (BlockingIOError, InterruptedError):
+                written = 0  # others that write there were quicker
+                self._rest_a_while()
             except OSError as error:
                 self._reopen = True  # a new descriptor may see first that things have changed
                 if error.errno not in _READERLESS:

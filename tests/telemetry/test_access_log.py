@@ -473,3 +473,22 @@ sys.stderr.write(f"{os.read(read, 100)} {log.dropped}")
 """
     done = python(code, None)
     assert (done.returncode, done.stderr) == (0, b"b'' 2")
+
+
+# spec: R4
+def test_a_pipe_that_others_have_just_filled_loses_nothing(
+    pipe: Path, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real_write, refusals = os.write, [BlockingIOError(11, "Resource temporarily unavailable")] * 3
+
+    def beaten(descriptor: int, data: bytes | memoryview) -> int:
+        if refusals:
+            raise refusals.pop()
+        return real_write(descriptor, data)
+
+    log = AccessLog(str(pipe), "json")
+    monkeypatch.setattr(os, "write", beaten)
+    write(log, *LINES)
+    assert reader.take(len(LINES)) == LINES
+    log.close(PATIENCE)
+    assert log.dropped == 0

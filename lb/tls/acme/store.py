@@ -63,6 +63,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._prepared = False  # by this process: it was there
         self._states: dict[str, tuple[Stamp, dict[str, Any] | None]] = {}  # those that were read, and have settled
 
     def prepare(self) -> None:
@@ -70,6 +71,7 @@ class Store:
         self.root.mkdir(0o700, parents=True, exist_ok=True)
         for part in _PARTS:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
+        self._prepared = True
 
     # Certificates
 
@@ -271,7 +273,7 @@ class Store:
         try:
             return step()
         except FileNotFoundError:
-            if all((self.root / part).is_dir() for part in _PARTS):
+            if not self._prepared or all((self.root / part).is_dir() for part in _PARTS):
                 raise
             log.warning("the store %s has been removed: it is made again", self.root)
             self.prepare()
