@@ -31,6 +31,9 @@ def ask(file: Path, command: str, patience: float) -> Answer:
         connection = meet(file, os.environ)
     except PermissionError:
         fail(f"the service of {shown} belongs to another user: do this as that user, or as root", FAILED)
+    except TimeoutError as error:
+        place = f" ({printable(error.filename)})" if error.filename else ""
+        fail(f"the service of {shown} cannot be asked: {error.strerror or error}{place}", FAILED)
     if connection is None and not file.exists():
         fail(f"there is no file {shown}, and nothing serves one of this name", FAILED)
     if connection is None and (user := user_elsewhere(file)) is not None:

@@ -24,6 +24,7 @@ from lb.config.problems import ConfigErrors, Problem
 from lb.control.errors import StartError
 from lb.control.service import Service, Source, prepare
 from lb.control.supervisor import Stopping
+from lb.telemetry.stderr import install_stderr
 from lb.tls.certificate import TlsError
 from lb.tls.contexts import Contexts
 
@@ -88,6 +89,7 @@ class _Lines(logging.Formatter):
 
 
 def _log_to_stderr() -> None:
+    install_stderr()
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())
     logging.getLogger().addHandler(handler)

@@ -16,6 +16,7 @@ from lb.config.load import config_for_instances, load_file
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors
 from lb.control.supervisor import Stopping
+from lb.telemetry.stderr import install_stderr
 from lb.tls.contexts import Contexts
 
 log = logging.getLogger("lb.cli")
@@ -36,6 +37,7 @@ def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...
     """
     if (file is None) == (not instances):
         raise click.UsageError("Name either a configuration FILE or an app's instances with --to.")
+    install_stderr()  # before anything is said about the file
     if file is None:
         status = serve_config(_from_options(instances, domains, http or _HTTP), Stopping())
     elif domains or http:

@@ -20,6 +20,7 @@ from lb.config.model import Config
 from lb.control.board import Board
 from lb.control.certificate_metrics import CertificateMetrics
 from lb.control.health.report import serving
+from lb.control.health.schedule import tell_failure
 from lb.control.status import describe, state
 from lb.routing.health import HealthTable
 from lb.routing.watched import names_of
@@ -113,12 +114,13 @@ class _Sites:
     def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
         """Listen where the revision says and nowhere else, as soon as may be; connections stay open."""
         self._changing = asyncio.get_running_loop().create_task(self._change(revision, new, self._changing))
+        self._changing.add_done_callback(tell_failure)
 
     async def _change(
         self, revision: Revision, new: Sequence[socket.socket], before: asyncio.Task[None] | None
     ) -> None:
         if before is not None:
-            await before
+            await asyncio.wait([before])  # however it ended
         wanted = {number for _, number in revision.listeners}
         gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]
         await self.start(new)

@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from setproctitle import setproctitle
 
+from lb.telemetry.stderr import finish_stderr
 from lb.worker.channel import Line
 from lb.worker.revision import Revision
 
@@ -53,7 +54,8 @@ class Role:
 class Child:
     """`pid` is 0 while nobody is in the place; who is `retiring` goes, and nobody follows. Times are seconds of the
     monotonic clock; `due` says when to start the next one. `asked` is how often the watchdog has asked whether it still
-    runs, without an answer.
+    runs, without an answer. `lost_at` is set when its line has ended: from then on it counts as ended;
+    `waits_for_room` when the line holds something back.
     """
 
     role: Role
@@ -65,6 +67,8 @@ class Child:
     retiring: bool = False
     due: float | None = field(default=0.0)
     asked: int = 0
+    lost_at: float | None = None
+    waits_for_room: bool = False
 
     def start(self, now: float, forget: Callable[[Child], None]) -> None:
         """Forks; `forget` is called in the child to close what belongs to the parent. OSError when no process can be
@@ -84,6 +88,7 @@ class Child:
             theirs.close()
             signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
         self.pid, self.line, self.started, self.ready, self.due, self.asked = pid, Line(ours), now, False, None, 0
+        self.lost_at, self.waits_for_room = None, False
 
     def say(self, verb: str, rest: str = "", descriptors: Sequence[int] = ()) -> bool:
         """Say a line to whoever is in the place; whether it went out."""
@@ -108,7 +113,7 @@ class Child:
 
     def vacate(self) -> None:
         """The process was reaped: the place is free."""
-        self.pid, self.ready = 0, False
+        self.pid, self.ready, self.lost_at = 0, False, None
         if self.line is not None:
             self.line.close()
             self.line = None
@@ -134,4 +139,5 @@ def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None])
                 stream.flush()
             except OSError:  # what is said on stderr may be lost, and the work is done all the same
                 status = status or int(stream is sys.stdout)
+        finish_stderr()
         os._exit(status)

@@ -129,7 +129,7 @@ def read(plans: Plans) -> Read:
     began = time.process_time()
     try:
         result: Reading | Outcome = plans.read()
-    except (ConfigErrors, StartError, TlsError) as error:
+    except (ConfigErrors, StartError, TlsError, OSError) as error:
         result = failure(error)
     return Read(result, time.process_time() - began)
 

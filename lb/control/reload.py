@@ -199,7 +199,7 @@ class Reload:
         busy = [child.role.slot for child in self._crew.children if child.role.slot is not None]
         try:
             change = self._plans.next_change(reading.result, busy)
-        except (StartError, TlsError) as error:
+        except (StartError, TlsError, OSError) as error:
             self._failed(failure(error))
             return
         self._change = change
@@ -223,7 +223,11 @@ class Reload:
             return
         had = set(child.role.sockets)
         new = [sock.fileno() for sock in role.sockets if sock not in had]
-        revision = wrap_up(role.revision)
+        try:
+            revision = wrap_up(role.revision)
+        except OSError as error:
+            self._give_up(f"the configuration cannot be passed on to {role.title}: {error.strerror}")
+            return
         # Where it is not heard, either the child's end comes, or no answer in time.
         child.say("prepare", str(self._number), (self._parcel, revision, *new))
         os.close(revision)

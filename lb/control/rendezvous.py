@@ -7,7 +7,6 @@ nothing of what is said over them.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import socket
@@ -20,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lb.control.errors import StartError
+from lb.tls.locking import locked, shared
 
 _QUEUE = 16  # connections that may wait to be accepted
 _SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
@@ -54,7 +54,8 @@ class Meeting:
 
     def leave(self) -> None:
         """Be found no more. Names that somebody else, a successor, has taken meanwhile stay his."""
-        with suppress(OSError), _locked(self.paths[0].parent):
+        # The end waits for nobody: names that stay mean nothing, and go with the next start.
+        with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
             if _identity(self.paths[0]) == self.identity:
                 for path in self.paths:
                     path.unlink()
@@ -69,7 +70,7 @@ def open_meeting(file: Path, environ: Mapping[str, str], *, succeed: bool = Fals
     """
     directory = _own_directory(environ)
     names = _names(file)
-    with _locked(directory):
+    with locked(directory):
         paths = tuple(directory / name for name in names)
         if not succeed:
             for path in paths:
@@ -89,7 +90,7 @@ def open_meeting(file: Path, environ: Mapping[str, str], *, succeed: bool = Fals
 def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
     """A connection to the supervisor that serves `file`, or drains where none does; None when there is none.
 
-    Raises PermissionError when it is another user's.
+    Raises PermissionError when it is another user's, TimeoutError when some process keeps the lock of the place.
     """
     sock = _met(_names(file), environ)
     return sock if sock is not None else meet_draining(file, environ)
@@ -150,13 +151,13 @@ def user_elsewhere(file: Path) -> int | None:
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """A connection to whoever listens at `path`. Raises PermissionError."""
+    """A connection to whoever listens at `path`. Raises PermissionError and TimeoutError."""
     sock = socket.socket(socket.AF_UNIX)
     sock.settimeout(_PATIENCE)
     try:
-        with _locked(path.parent, fcntl.LOCK_SH):  # a successor may just be taking over: then there is no such name
+        with shared(path.parent):  # a successor may just be taking over: then there is no such name
             sock.connect(str(path))
-    except PermissionError:
+    except (PermissionError, TimeoutError):
         sock.close()
         raise
     except OSError:
@@ -223,17 +224,6 @@ def _checked(directory: Path) -> Path:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
         raise PermissionError(0, "it is not a directory of this user alone", str(directory))
     return directory
-
-
-@contextmanager
-def _locked(directory: Path, how: int = fcntl.LOCK_EX) -> Iterator[None]:
-    """Two supervisors that start at once must not both find that a name is stale."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, how)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _sweep(directory: Path) -> None:

@@ -23,6 +23,7 @@ from lb.control.errors import StartError
 from lb.control.health import handover
 from lb.routing.health import Condition
 from lb.telemetry.earlier import Earlier
+from lb.telemetry.stderr import finish_stderr, reopen_stderr
 from lb.worker.parcel import unwrap_bytes
 
 VARIABLE = "LB_UPGRADE"
@@ -30,6 +31,7 @@ READY = b"ready\n"
 _NOT_FOR_IT = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")  # they speak of one process
 _PATIENCE = 5.0  # seconds for the predecessor to retire
 _STDERR = 2
+_PATIENCE = 10.0  # seconds that a predecessor gets to step back
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +92,15 @@ class Succession:
     def speak_for_itself(self) -> None:
         """From here on stderr is not the predecessor's to read."""
         sys.stderr.flush()
+        finish_stderr()
         os.dup2(self._stderr, _STDERR)
         os.close(self._stderr)
+        reopen_stderr()
 
     def succeed(self) -> None:
         """We serve: lets the predecessor retire, and returns when it has made us the service's main process."""
         with self._line as line, suppress(OSError):
+            line.settimeout(_PATIENCE)  # one that hangs must not keep us from looking after our children
             line.sendall(READY)
             line.recv(1)
 

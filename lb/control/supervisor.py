@@ -4,7 +4,8 @@ It waits for two things only: signals, which the C-level handler turns into byte
 children. Life is three states: running → draining (no place is filled again, the workers finish what they do) →
 stopping (they are cut). After an upgrade it retires: as draining, but a successor serves the same sockets.
 
-A child that dies is replaced at once, and one that hangs is made to die (`watchdog`). Only one that dies within a
+A child that dies is replaced at once, one that hangs is made to die (`watchdog`), and one whose line ends counts as
+dead (`strays`). What one step raises is said, and the next round comes all the same. Only a child that dies within a
 second of its start makes the next wait, a little longer each time; a worker that does so five times in a row cannot
 work, and the service ends with the reason instead of burning the machine.
 """
@@ -17,8 +18,9 @@ import signal
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from setproctitle import setproctitle
 
@@ -32,8 +34,11 @@ from lb.control.operations import Operations
 from lb.control.orphans import adopts_orphans, reap_orphans
 from lb.control.plans import NoPlans, Outcome, Plans
 from lb.control.reload import Reload
+from lb.control.strays import GRACE, Strays
 from lb.control.watchdog import Watchdog
 from lb.control.words import death_in_words, lifetime
+from lb.proxy.every import Failures
+from lb.telemetry.stderr import flush_stderr
 from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
@@ -42,6 +47,9 @@ _GRACE = 2.0  # seconds from "stop at once" to SIGKILL
 # Seconds in which the same signal again is the same wish: whoever passes a Ctrl-C on adds one to the terminal's own.
 _ECHO = 0.005
 _CHUNK = 4096
+_UNSAID = 0.5  # seconds until what stderr did not take is tried again
+_NEVER = 1e6
+_BREATH = 0.1  # seconds until the next step behind one that failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,8 @@ class Supervisor:
         self._kill_at: float | None = None  # set: stopping; who is left then is killed
         self._status = 0
         self._selector = selectors.DefaultSelector()
+        self._strays = Strays()
+        self._failures = Failures()
         self._errands = Errands(self._forget)
         self.send = self._errands.send
         self._wakeup, self._signalled = socket.socketpair()
@@ -99,20 +109,32 @@ class Supervisor:
         """The exit status: 0 after a drain in which every worker ended well, else 1."""
         with self._signals():
             while True:
-                self._fill_places()
+                self._try(self._fill_places)
+                self._try(self._watch_lines)
                 for key, _ in self._selector.select(self._timeout()):
-                    key.data()
-                self._reap()
-                self._errands.reap()
-                if self._operations is not None:
-                    self._operations.child_ended()
-                if self._adopts_orphans:
-                    reap_orphans(self._own_processes())
-                self._meet_deadlines()
+                    self._try(key.data)
+                for step in (self._reap, self._errands.reap, self._child_ended, self._adopt, self._meet_deadlines):
+                    self._try(step)
                 if self._board.draining and self._drained():
                     if self._operations is not None:
                         self._operations.end()
                     return self._status
+
+    def _try(self, step: Callable[[], object]) -> None:
+        """One step of a round; what it raises must not end the service, nor be met without a pause."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001
+            self._failures.tell("a step of the supervisor", error)
+            time.sleep(_BREATH)
+
+    def _adopt(self) -> None:
+        if self._adopts_orphans:
+            reap_orphans(self._own_processes())
+
+    def _child_ended(self) -> None:
+        if self._operations is not None:
+            self._operations.child_ended()
 
     # Signals
 
@@ -230,7 +252,7 @@ class Supervisor:
         if child.role.slot is not None:
             self._board.fill(child.role.slot, child.pid)
         if child.line is not None:
-            self._selector.register(child.line, selectors.EVENT_READ, lambda: self._listen_to(child))
+            self._selector.register(child.line, selectors.EVENT_READ, partial(self._listen_to, child))
         self.reload.started(child)
 
     def _forget(self, newborn: Child) -> None:
@@ -255,14 +277,48 @@ class Supervisor:
         if child.line is None:
             return
         try:
+            with suppress(OSError):  # the end of the line is heard below
+                child.line.flush()
             messages = child.line.receive()
         except EOFError:
-            self._selector.unregister(child.line)  # it is ending; SIGCHLD brings the rest
+            self._selector.unregister(child.line)  # it is ending; SIGCHLD brings the rest, or else `_lost`
             child.line.close()
             child.line = None
+            child.lost_at = time.monotonic() + GRACE
             return
         for message in messages:
             self._heard(child, message)
+
+    def _watch_lines(self) -> None:
+        """Those that hold something back are looked at for room, too."""
+        for child in self.children:
+            if child.line is not None and child.line.is_full != child.waits_for_room:
+                child.waits_for_room = child.line.is_full
+                events = selectors.EVENT_READ | (selectors.EVENT_WRITE if child.waits_for_room else 0)
+                self._selector.modify(child.line, events, partial(self._listen_to, child))
+
+    def _count_out(self, now: float) -> None:
+        """Those whose line has ended a while ago, and who live: their places are free."""
+        for child in self.children:
+            if child.lost_at is None or child.lost_at > now:
+                continue
+            child.lost_at = None
+            if not child.pid or child.retiring or self._board.draining:
+                continue  # it goes in any case
+            self._strays.take(child, now)
+            pid, lived = child.pid, now - child.started
+            if child.role.slot is not None:
+                self._board.clear(child.role.slot)
+            self.reload.died(child)
+            child.vacate()
+            next_start.after_death(child, now, lived)
+            log.error(
+                "%s (pid %d) has lost its line to the supervisor although it lives. It may finish what it does; %s",
+                child.role.title,
+                pid,
+                next_start.in_words(child, now),
+            )
+            self._end_if_hopeless(child)
 
     def _heard(self, child: Child, message: Message) -> None:
         if message.verb == "ready":
@@ -270,7 +326,7 @@ class Supervisor:
         elif message.verb == "pong":
             child.asked = 0
         elif message.verb == "certificates":
-            self._plans.read_certificates()
+            self._try(self._plans.read_certificates)  # the others read them for themselves
             for other in self.children:
                 if other is not child:
                     other.say("certificates")
@@ -326,11 +382,12 @@ class Supervisor:
             status = child.reap()
             if status is not None:
                 self._died(child, status)
+        self._strays.reap()
 
     def _own_processes(self) -> set[int]:
         """Those whose end is asked about where they were started."""
         others = set() if self._operations is None else {self._operations.successor}
-        return {child.pid for child in self.children} | self._errands.pids | others
+        return {child.pid for child in self.children} | self._errands.pids | self._strays.pids | others
 
     def _died(self, child: Child, status: int) -> None:
         now = time.monotonic()
@@ -411,31 +468,36 @@ class Supervisor:
         for child in self.children:
             if child.role.slot is None or not child.say("stop"):
                 child.send_signal(signal.SIGTERM)
+        self._strays.send_signal(signal.SIGTERM)
 
     def _drained(self) -> bool:
         """Everybody is gone; the assistants are told to go when the last worker is."""
         left = [child for child in self.children if child.pid]
-        if left and self._kill_at is None and all(child.role.slot is None for child in left):
+        if left and not self._strays and self._kill_at is None and all(child.role.slot is None for child in left):
             self._stop()
-        return not left
+        return not left and not self._strays
 
     def _send_all(self, number: signal.Signals) -> None:
         for child in self.children:
             child.send_signal(number)
+        self._strays.send_signal(number)
 
     # Time
 
     def _timeout(self) -> float:
         """Seconds until the next thing is due."""
-        due = [child.due for child in self.children if child.due is not None]
-        others = (self._notifier, self.reload, self._watchdog, self._errands, self._operations, self._ending)
+        due = [at for child in self.children for at in (child.due, child.lost_at) if at is not None]
+        others = (self._strays, self._notifier, self.reload, self._watchdog, self._errands, self._operations, self._ending)
         dates = (self._kill_at, *(one.due for one in others if one is not None))
         due += [at for at in dates if at is not None]
-        return max(0.0, min(due) - time.monotonic())
+        longest = _UNSAID if flush_stderr() else _NEVER
+        return min(longest, max(0.0, min(due) - time.monotonic()))
 
     def _meet_deadlines(self) -> None:
         now = time.monotonic()
         self._notifier.beat(now)
+        self._count_out(now)
+        self._strays.expire(now)
         if self._operations is not None:
             self._operations.meet_deadlines(now)
         self.reload.expire(now)

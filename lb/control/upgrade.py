@@ -22,6 +22,7 @@ PATIENCE = 60.0  # seconds for the successor to serve
 _CHUNK = 65536
 _MOST_SAID = 16384  # bytes of a failed successor's stderr that are kept for whoever asked
 _STDERR = 2
+_LAST_WAIT = 2.0  # seconds for a successor that was killed to be gone
 
 
 class Upgrade:
@@ -99,7 +100,8 @@ class Upgrade:
         """Ends the successor, if it does not serve yet."""
         if self._process is not None and self._line is not None:
             self._process.kill()
-            self._process.wait()
+            with suppress(subprocess.TimeoutExpired):  # who hangs in the kernel is not waited for
+                self._process.wait(_LAST_WAIT)
             self._relay()
             self._fail(reason, None)
 
@@ -145,7 +147,7 @@ class Upgrade:
                 return
             self._said = (self._said + data)[-_MOST_SAID:]
             with suppress(OSError):
-                os.write(_STDERR, data)
+                sys.stderr.write(data.decode("utf-8", "backslashreplace"))
 
     def _fail(self, reason: str, status: int | None) -> None:
         self._close()

@@ -10,9 +10,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-import time
 from collections.abc import Callable
 
+from lb.proxy.every import every
 from lb.tls.upkeep import Upkeep
 from lb.worker.channel import Channel, Message
 
@@ -43,7 +43,9 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
 
 def keep_up(loop: asyncio.AbstractEventLoop, upkeep: Upkeep, channel: Channel) -> None:
     """Look for as long as the loop runs, and tell the supervisor when there is something new."""
-    began = time.monotonic()
-    if upkeep.look():
-        channel.say("certificates")
-    loop.call_later(max(_INTERVAL, _SHARE * (time.monotonic() - began)), keep_up, loop, upkeep, channel)
+
+    def look() -> None:
+        if upkeep.look():
+            channel.say("certificates")
+
+    every(loop, _INTERVAL, look, share=_SHARE)

@@ -10,4 +10,6 @@ cdef class Deadlines:
     cpdef watch(self, Wire wire, double deadline)
     cpdef forget(self, Wire wire)
     cpdef advance(self, double now)
+    cdef _look_at(self, Wire wire, double now)
+    cdef _failed(self, Wire wire, object error)
     cdef _place(self, Wire wire)

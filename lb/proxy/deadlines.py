@@ -8,6 +8,7 @@ the wheel. Times are seconds of the monotonic clock; a connection expires up to 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from lb.proxy.wire import Wire
 
@@ -55,6 +56,23 @@ class Deadlines:
             self.slots[wire.slot].discard(wire)
             wire.slot = -1
 
+    def _look_at(self, wire: Wire, now: float) -> None:
+        wire.slot = -1
+        if wire.closed:
+            return
+        if wire.deadline <= now:
+            wire.deadline = NEVER
+            try:
+                wire.expired()
+            except Exception as error:  # noqa: BLE001
+                self._failed(wire, error)
+        if not wire.closed and wire.slot < 0:
+            self._place(wire)
+
+    def _failed(self, wire: Wire, error: Exception) -> None:
+        with suppress(Exception):  # nobody is left to be told that this fails, too
+            self.on_error(wire, error)
+
     def advance(self, now: float) -> None:
         """Turn the wheel up to `now`, and tell every connection whose deadline has passed."""
         turns = min(int((now - self.now) / WIDTH), _SLOTS)
@@ -66,16 +84,10 @@ class Deadlines:
             due = self.slots[self.at]
             self.slots[self.at] = set()
             for wire in due:
-                wire.slot = -1
-                if wire.closed:
-                    continue
-                if wire.deadline <= now:
-                    wire.deadline = NEVER
-                    try:
-                        wire.expired()
-                    except Exception as error:  # noqa: BLE001 - the others of this slot have their turn, whatever happens to one
-                        self.on_error(wire, error)
-                if not wire.closed and wire.slot < 0:
-                    self._place(wire)
+                # The others of this slot have their turn, whatever happens to one.
+                try:
+                    self._look_at(wire, now)
+                except Exception as error:  # noqa: BLE001
+                    self._failed(wire, error)
         if now - self.now > WIDTH:
             self.now = now  # the process slept longer than the wheel is round

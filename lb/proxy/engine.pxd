@@ -23,7 +23,7 @@ cdef class Engine:
     cdef public bint draining, hurried
     cdef public Py_ssize_t open_connections, open_exchanges, waiting
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated
-    cdef object _loop, _log, _row, _append, _format, _tick_handle, _errors, _listeners, _clients, _crowded, _on_error, _watch
+    cdef object _loop, _log, _row, _append, _format, _ticking, _resting, _errors, _listeners, _clients, _crowded, _on_error, _watch
     cdef bytes _log_time, _id_head, _id_prefix
     cdef Py_ssize_t _id_next, _second, _bytes_in, _bytes_out
     cdef list _base

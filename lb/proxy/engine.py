@@ -11,12 +11,14 @@ import os
 import socket
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from email.utils import formatdate
 
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
 from lb.proxy.flush_timer import FlushTimer
+from lb.proxy.every import Every, every
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
@@ -35,6 +37,7 @@ from lb.telemetry.counters import NAMES, Row
 from lb.telemetry.record import LineFormat, Record
 
 _SHED = 32  # connections closed at once for want of descriptors
+_REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
 _PLACE = {name: at for at, name in enumerate(NAMES)}
 _LOW = [b"%03x" % number for number in range(4096)]
 
@@ -60,9 +63,10 @@ class Engine:
         "_loop",
         "_on_error",
         "_responses",
+        "_resting",
         "_row",
         "_second",
-        "_tick_handle",
+        "_ticking",
         "_watch",
         "clients",
         "connections_total",
@@ -113,6 +117,7 @@ class Engine:
         self.held: Held | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._crowded: set[Environment] = set()
         self._listeners: dict[Listener, socket.socket] = {}
+        self._resting: dict[Listener, float] = {}  # and since when
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.hurried = False
@@ -126,9 +131,9 @@ class Engine:
         self.poller = Poller(loop, self.broken)
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
-        self._tick_handle: asyncio.TimerHandle | None = None
         self._watch: Watch | None = None
-        self._tick()
+        jobs = self._tick, self._serve_all, self.flush, self._look_at_instances, self._end_rests
+        self._ticking: Every = every(loop, wheel.WIDTH, *jobs)
 
     # What connections tell
 
@@ -236,7 +241,7 @@ class Engine:
     def watch(self, watch: Watch) -> None:
         """Bring what is found out about instances to them, from now on."""
         self._watch = watch
-        self._look_at_instances(watch, self.poller.now)
+        self._look_at_instances()
 
     def stop_listening(self) -> None:
         """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
@@ -307,13 +312,18 @@ class Engine:
         if self.held is not None:
             self.held.close()
 
+    def detach(self) -> None:
+        """Somebody else has this worker's place in shared memory from now on: count in memory of its own."""
+        self.flush()
+        self._row = Row(memoryview(bytearray(8 * len(NAMES))).cast("q"))
+        self.presence.detach()
+
     def close(self) -> None:
         """End everything at once."""
         self.stop_listening()
         for client in list(self._clients):
             client.abort()
-        if self._tick_handle is not None:
-            self._tick_handle.cancel()
+        self._ticking.cancel()
         self.flush()
         self.poller.close()
 
@@ -357,12 +367,18 @@ class Engine:
             if not self.make_room():
                 break
         listener.rest()
-        self._loop.call_later(wheel.WIDTH, self._listen_again, listener)
+        self._resting[listener] = self.poller.now
 
-    def _listen_again(self, listener: Listener) -> None:
-        sock = self._listeners.get(listener)
-        if sock is not None:
-            listener.listen(self.poller, sock)
+    def _end_rests(self) -> None:
+        """Let listeners that have rested for a moment listen again; one that cannot rests on."""
+        for listener, since in list(self._resting.items()):
+            sock = self._listeners.get(listener)
+            if sock is None:
+                del self._resting[listener]
+            elif self.poller.now >= since + _REST:
+                with suppress(OSError):  # it rests on, and the others need not
+                    listener.listen(self.poller, sock)
+                    del self._resting[listener]
 
     def _tick(self) -> None:
         now = self.poller.tick()
@@ -370,16 +386,12 @@ class Engine:
         if seconds != self._second:
             self._tell_time(seconds)
         self.deadlines.advance(now)
-        if self._crowded:
-            self._serve_all()
-        self.flush()
-        self._tick_handle = self._loop.call_later(wheel.WIDTH, self._tick)
-        if self._watch is not None:
-            self._look_at_instances(self._watch, now)
 
-    def _look_at_instances(self, watch: Watch, now: float) -> None:
+    def _look_at_instances(self) -> None:
         """Done with those that have gone; who waits gets what has begun to serve."""
-        for change in watch.look(now):
+        if self._watch is None:
+            return
+        for change in self._watch.look(self.poller.now):
             self.retire(change.gone)
             self.rouse(change.environment)
 

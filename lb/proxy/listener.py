@@ -27,10 +27,13 @@ class Listener(Watched):
         self._socket = None
 
     def listen(self, poller: Poller, sock: socket.socket) -> None:
-        """Accept what comes to this listening socket, which must not block, from now on."""
+        """Accept what comes to this listening socket, which must not block, from now on.
+
+        Raises OSError, and nothing has changed then.
+        """
         self.poller = poller
-        self._socket = sock
         poller.add_reader(sock.fileno(), self._on_readable)
+        self._socket = sock
 
     def rest(self) -> None:
         """Leave the queue alone until `listen` is called again."""

@@ -56,11 +56,15 @@ DEF BURST = 16
 
 cdef class Listener(Watched):
     def listen(self, Poller poller, socket):
-        """Accept what comes to this listening socket, from now on."""
+        """Accept what comes to this listening socket, from now on. Raises OSError, and nothing has changed then."""
         self.socket = socket
         self.fd = socket.fileno()
         self.poller = poller
-        poller.add(self, EPOLLIN)
+        try:
+            poller.add(self, EPOLLIN)
+        except OSError:
+            self.fd = -1
+            raise
 
     def rest(self):
         """Leave the queue alone until `listen` is called again."""

@@ -18,6 +18,7 @@ cdef class Poller:
     cdef int add(self, Watched watched, uint32_t events) except -1
     cdef int change(self, Watched watched, uint32_t events) except -1
     cdef int remove(self, Watched watched) except -1
+    cdef int schedule(self) except -1
     cdef int later(self, Watched watched) except -1
     cpdef double tick(self)
     cdef int dispatch(self, Watched watched, uint32_t events) except -1

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import select
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 
 _TURNS = 0.002  # seconds of a round that turns may take
@@ -172,16 +173,23 @@ class Poller:
     def later(self, watched: Watched) -> None:
         """There is something to do for this one without an event: in the next round."""
         self._again.append(watched)
+        self._schedule()
+
+    def _schedule(self) -> None:
+        """There is a next round, whether anything becomes ready or not."""
         if not self._scheduled:
-            self._scheduled = True
             self.loop.call_soon(self.poll)
+            self._scheduled = True
 
     def failed(self, watched: Watched, error: Exception) -> None:
-        """A handler raised: whoever made this poller decides what becomes of the connection."""
+        """A handler raised: whoever made this poller decides what becomes of the connection. Never raises: the others
+        have their turn whatever happens to one.
+        """
         try:
             self._on_error(watched, error)
-        except Exception as second:  # noqa: BLE001 - the others have their turn whatever happens to one
-            self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
+        except Exception as second:  # noqa: BLE001
+            with suppress(Exception):  # memory may be short
+                self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
 
     def poll(self) -> None:
         """A turn for everyone who asked for one; for some of them now, where that takes long."""
@@ -191,15 +199,18 @@ class Poller:
         self._again = []
         self.crowd = len(again) if self._epoll is None else max(self.crowd, len(again))
         until = self.now + _TURNS
-        for at, watched in enumerate(again, 1):
-            try:
-                watched.on_turn()
-            except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
-                self.failed(watched, error)
-            if self.tick() >= until and at < len(again):
+        done = 0
+        try:
+            for watched in again:
+                done += 1
+                try:
+                    watched.on_turn()
+                except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
+                    self.failed(watched, error)
+                if self.tick() >= until:
+                    break
+        finally:
+            if done < len(again):
                 # Who has something new comes before who has too much.
-                self._again = again[at:] + self._again
-                if not self._scheduled:
-                    self._scheduled = True
-                    self.loop.call_soon(self.poll)
-                break
+                self._again[:0] = again[done:]
+                self._schedule()

@@ -98,20 +98,29 @@ cdef class Poller:
     cdef int later(self, Watched watched) except -1:
         # There is something to do for this one without an event: at the end of the round, or in the next.
         self.again.append(watched)
+        self.schedule()
+        return 0
+
+    cdef int schedule(self) except -1:
         if not self.scheduled:
-            self.scheduled = True
             self.loop.call_soon(self.poll)
+            self.scheduled = True
         return 0
 
     cdef int dispatch(self, Watched watched, uint32_t events) except -1:
         try:
             watched.on_events(events)
-        except Exception as error:
+        except (KeyboardInterrupt, SystemExit):
+            raise  # the process ends
+        except BaseException as error:
             # Whatever happens to one, the others of this round have their turn: an edge is told only once.
             try:
                 self.on_error(watched, error)
             except Exception as second:
-                self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
+                try:
+                    self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
+                except Exception:
+                    pass  # memory may be short
         return 0
 
     def poll(self):
@@ -126,26 +135,31 @@ cdef class Poller:
             raise OSError(errno, os.strerror(errno))
         began = self.tick()
         self.scheduled = True  # who asks for a turn from here on has it below
-        for i in range(n):
-            self.dispatch(<Watched>events[i].data.ptr, events[i].events)
-            if n > FEW and self.crowd < n and self.tick() - began > TURNS:
-                self.crowd = n
-        self.scheduled = False
-        if self.again:
-            again = self.again
+        try:
+            for i in range(n):
+                self.dispatch(<Watched>events[i].data.ptr, events[i].events)
+                if n > FEW and self.crowd < n and self.tick() - began > TURNS:
+                    self.crowd = n
+        finally:
+            self.scheduled = False
+        again = self.again
+        if again:
             self.again = []
             self.crowd = len(again)
+            at = 0
             until = self.tick()
             until += max(TURNS, (until - began) / 2)
-            for at in range(self.crowd):
-                self.dispatch(<Watched>again[at], 0)
-                if self.tick() >= until and at + 1 < self.crowd:
+            try:
+                while at < self.crowd:
+                    at += 1
+                    self.dispatch(<Watched>again[at - 1], 0)
+                    if self.tick() >= until:
+                        break
+            finally:
+                if at < len(again):
                     # Who has something new comes before who has too much.
-                    self.again = again[at + 1:] + self.again
-                    if not self.scheduled:
-                        self.scheduled = True
-                        self.loop.call_soon(self.poll)
-                    break
+                    self.again[:0] = again[at:]
+                    self.schedule()
         else:
             self.crowd = 0
         if self.graveyard:

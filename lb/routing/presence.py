@@ -42,6 +42,12 @@ class Presence:
             for place in range(first, first + _SHEET):
                 self._cells[place] = 0
 
+    def detach(self) -> None:
+        """Another worker takes this one's sheet: count on one of its own, which nobody else looks at."""
+        self._own = 0
+        self._cells = memoryview(mmap.mmap(-1, _SHEET * 4)).cast("I")
+        self._written = memoryview(mmap.mmap(-1, (_SHEETS + 1) * 4)).cast("I")
+
     def arrive(self, key: int, limit: int) -> bool:
         """Count one more connection of the client with this key; False, and nothing counted, if it has `limit`."""
         if self.count(key) >= limit:

@@ -5,28 +5,40 @@ the log is to be reopened. `AccessLog` is the loop's side; `_Writer` is the thre
 values of which each has one writer, so neither ever waits for the other.
 
 A sink can be stuck (a full pipe), gone (a pipe without reader), full (a disk), or never have been there (a closed
-stdout). The writer keeps trying, `_MEMORY` bytes are kept meanwhile, and what comes on top is dropped and counted.
+stdout). Where somebody may read again in a moment, `_MEMORY` bytes are kept, and what comes on top is dropped and
+counted. What a disk refuses is dropped and counted at once, and no half of a line stays in the file: another process
+would write its own behind it. The next lines are tried all the same.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import select
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from queue import SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 
-_MEMORY = 16 * 1024 * 1024
+from lb.telemetry.sink_trouble import SinkTrouble
+
+log = logging.getLogger("lb.access_log")
+
+_MEMORY = 4 * 1024 * 1024
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
 _MODE = 0o640  # it holds people's addresses
 
 _FIRST_PAUSE = 0.05  # seconds between two attempts, doubled each time
 _LONGEST_PAUSE = 2.0
 _ROOM_PATIENCE = 100  # milliseconds that the thread sleeps in poll before it looks up
+_STUCK = 2.0  # seconds without room after which a sink counts as stuck
+# A reader may come, or come back; everything else that a write can meet is the disk's, and lasts.
+_READERLESS = frozenset((errno.EPIPE, errno.ENXIO))
+_UNREAD = "nobody reads it"
 _GRACE = 0.5  # seconds past its deadline in which the thread has certainly looked up
 
 
@@ -38,13 +50,14 @@ class AccessLog:
     one thread.
     """
 
-    __slots__ = ("_bytes", "_count", "_dropped", "_lines", "_writer", "append")
+    __slots__ = ("_bytes", "_count", "_dropped", "_lines", "_trouble", "_writer", "append")
 
     def __init__(self, path: str, format: str) -> None:  # noqa: A002 - the configuration's word
         self._lines: list[bytes] = []
         self._bytes = 0  # handed to the writer so far
         self._count = 0  # likewise, lines
         self._dropped = 0
+        self._trouble = SinkTrouble(path)
         self._writer = None if format == "off" else _Writer(path)
         # The list's own method: a line costs no Python call.
         self.append: Callable[[bytes], None] = _swallow if self._writer is None else self._lines.append
@@ -56,17 +69,20 @@ class AccessLog:
 
     def flush(self) -> None:
         """Hand what was appended to the writer; never waits."""
-        lines = self._lines
-        if not lines or self._writer is None:
+        lines, writer = self._lines, self._writer
+        if writer is None:
             return
-        batch, count = b"".join(lines), len(lines)
-        lines.clear()
-        if self._bytes - self._writer.bytes_done + len(batch) > _MEMORY:
-            self._dropped += count
-            return
-        self._bytes += len(batch)
-        self._count += count
-        self._writer.submit(batch, count)
+        if lines:
+            batch, count = b"".join(lines), len(lines)
+            lines.clear()
+            if self._bytes - writer.bytes_done + len(batch) > _MEMORY:
+                self._dropped += count
+                writer.is_behind = True
+            else:
+                self._bytes += len(batch)
+                self._count += count
+                writer.submit(batch, count)
+        self._trouble.look(writer.reason, self.dropped)
 
     def reopen(self) -> None:
         """Go on in a new file of the same name, the old one having been renamed; nothing for stdout."""
@@ -80,6 +96,7 @@ class AccessLog:
             self._writer.close(timeout)
             self._dropped += self._count - self._writer.lines_done
             self._count = self._writer.lines_done
+            self._trouble.look(self._writer.reason, self.dropped)
 
 
 def _swallow(line: bytes) -> None:
@@ -96,6 +113,8 @@ class _Writer:
         self.bytes_done = 0
         self.lines_done = 0
         self.lines_lost = 0
+        self.is_behind = False  # lines are lost because those before them are not written yet
+        self._failure = ""  # the thread's: why the last write was in vain
         self._path = path
         self._batches: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()  # None is the end
         self._thread: Thread | None = None
@@ -105,16 +124,23 @@ class _Writer:
         self._reopen = False
         self._hopeless = False
         self._descriptor: int | None = None
-        self._is_file = False
+        self._is_file = self._torn = False
         self._open()
 
     # The loop's side.
 
+    @property
+    def reason(self) -> str:
+        """Why lines cannot be written at present, "" if they can."""
+        return self._failure or ("it takes less than there is" if self.is_behind else "")
+
     def submit(self, batch: bytes, count: int) -> None:
-        if self._thread is None:
-            self._thread = Thread(target=self._run, name="access log", daemon=True)
-            self._thread.start()
         self._batches.put((batch, count))
+        if self._thread is None:
+            thread = Thread(target=self._run, name="access log", daemon=True)
+            with suppress(RuntimeError):  # there is none to be had now: the next batch asks again
+                thread.start()
+                self._thread = thread
 
     def reopen(self) -> None:
         self._reopen = True
@@ -140,29 +166,60 @@ class _Writer:
         while (item := self._batches.get()) is not None:
             batch, count = item
             self._reopen_if_due()
-            self.lines_lost += self._write(batch).count(b"\n")
+            try:
+                self.lines_lost += self._write(batch)
+            except Exception:
+                log.exception("%d lines of the access log could not be written", count)
+                self.lines_lost += count
             self.lines_done += count
             self.bytes_done += len(batch)
+            self.is_behind = self.is_behind and not self._batches.empty()
         self._close_descriptor()
 
-    def _write(self, batch: bytes) -> bytes:
-        """Write a batch, however long the sink makes it wait; what had to be given up is returned."""
-        rest = memoryview(batch)
-        while rest and not self._hopeless:
+    def _write(self, batch: bytes) -> int:
+        """Write a batch, however long a reader makes it wait; returns how many of its lines had to be given up."""
+        at, stuck_at = 0, monotonic() + _STUCK
+        while at < len(batch):
+            if self._hopeless:
+                return batch.count(b"\n", at)
             try:
-                written = self._write_piece(rest)
-            except OSError:
-                # The disk is full or the reader is gone: that may mend itself, and a new descriptor may see it first.
+                written = self._write_piece(memoryview(batch)[at:])
+            except (BlockingIOError, InterruptedError):
+                written = 0  # others that write there were quicker
+                self._rest_a_while()
+            except OSError as error:
+                self._reopen = True  # a new descriptor may see first that things have changed
+                if error.errno not in _READERLESS:
+                    self._failure = error.strerror or str(error)
+                    return self._take_back(batch, at)
+                self._failure = _UNREAD
                 written = 0
-                self._reopen = True
                 self._rest_a_while()
             if written:
-                rest = rest[written:]
-                self._pause = _FIRST_PAUSE
+                at += written
+                self._pause, self._failure, stuck_at = _FIRST_PAUSE, "", monotonic() + _STUCK
             elif self._deadline is not None and monotonic() > self._deadline:
                 self._hopeless = True
-            self._reopen_if_due()
-        return rest.tobytes()
+            elif monotonic() > stuck_at and not self._failure:
+                self._failure = _UNREAD
+            if at == 0 or batch[at - 1 : at] == b"\n":
+                self._reopen_if_due()  # not in the middle of a line: its halves would be in two files
+        return 0
+
+    def _take_back(self, batch: bytes, at: int) -> int:
+        """The disk takes no more than `at` bytes of the batch: no half of a line stays behind. Returns how many of its
+        lines are not written.
+        """
+        begun = at - (batch.rfind(b"\n", 0, at) + 1)
+        if begun and self._is_file and self._descriptor is not None:
+            with suppress(OSError):
+                end = os.lseek(self._descriptor, 0, os.SEEK_CUR)  # of what was appended last
+                if os.fstat(self._descriptor).st_size == end:
+                    os.ftruncate(self._descriptor, end - begun)
+                    begun = 0
+        if begun:
+            self._torn = True
+        return batch.count(b"\n", at)
 
     def _rest_a_while(self) -> None:
         self._wake.wait(self._pause if self._deadline is None else _FIRST_PAUSE)
@@ -174,6 +231,9 @@ class _Writer:
         if self._descriptor is None:
             raise OSError(errno.ENXIO, "nobody reads")
         if self._is_file:
+            if self._torn:  # half a line is there, which could not be taken back: at least it ends here
+                os.write(self._descriptor, b"\n")
+                self._torn = False
             return os.write(self._descriptor, rest)
         # The pipe may be a blocking one that other workers write to as well: only a write of at most PIPE_BUF bytes
         # neither blocks after poll saw room, nor is mixed with another's. It should be whole lines.
@@ -196,6 +256,8 @@ class _Writer:
             self._reopen = True
         else:
             if old is not None and old != self._descriptor:
+                now = self._descriptor
+                self._torn = self._torn and now is not None and os.path.sameopenfile(old, now)
                 os.close(old)
 
     def _open(self) -> None:

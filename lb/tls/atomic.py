@@ -9,11 +9,25 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+_HALF = ".new"
+
+
+def is_half(name: str) -> bool:
+    """Whether a file of this name is one that a process was writing: if it is old, the process died over it."""
+    return name.startswith(".") and name.endswith(_HALF)
+
+
+def remove_halves(directory: Path) -> None:
+    """Removes what dead processes left in a directory that only whoever has its lock writes to. Raises OSError."""
+    for path in directory.iterdir():
+        if is_half(path.name):
+            path.unlink(missing_ok=True)
+
 
 def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Puts `data` at `path` at once; at no time may more people read it than `mode` says. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    temporary.unlink(missing_ok=True)  # of a process that died here and had our number
+    # Processes of several machines and containers have equal numbers, so only chance tells their files apart.
+    temporary = path.with_name(f".{os.urandom(8).hex()}{_HALF}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path

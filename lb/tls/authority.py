@@ -13,6 +13,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from lb.config.regular import read_regular
 from lb.tls.certificate import TlsError, TlsProblem
 
 
@@ -42,7 +43,7 @@ class Authority:
 def load_authority(path: Path, known: Authority | None = None) -> Authority:
     """Read a file of authorities; `known`, if it is what the file still holds. Raises TlsError."""
     try:
-        pem = path.read_bytes()
+        pem = read_regular(path)
     except OSError as error:
         raise TlsError([TlsProblem(path, error.strerror or str(error))]) from error
     digest = sha256(pem).digest()

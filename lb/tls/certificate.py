@@ -20,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lb.config.model import CertificateFiles
+from lb.config.regular import read_regular
 
 
 class TlsProblem(NamedTuple):
@@ -113,7 +114,7 @@ def load_certificate(files: CertificateFiles, known: Certificate | None = None) 
 def content_digest(files: CertificateFiles) -> bytes | None:
     """The `digest` that a certificate of these files would have, whether it is good or not; None if one is missing."""
     try:
-        return _digest(files.cert.read_bytes(), files.key.read_bytes())
+        return _digest(read_regular(files.cert), read_regular(files.key))
     except OSError:
         return None
 
@@ -121,7 +122,7 @@ def content_digest(files: CertificateFiles) -> bytes | None:
 def file_digest(path: Path) -> bytes | None:
     """The digest of one file's content; None if it cannot be read."""
     try:
-        return sha256(path.read_bytes()).digest()
+        return sha256(read_regular(path)).digest()
     except OSError:
         return None
 
@@ -140,7 +141,7 @@ def _error(path: Path, reason: str) -> TlsError:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_regular(path)
     except OSError as error:
         raise _error(path, error.strerror or str(error)) from error
 

@@ -6,10 +6,7 @@ touched: a browser asks once, and `curl --cacert` takes the file as it is.
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -21,7 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lb.config.model import CertificateFiles
+from lb.tls.atomic import remove_halves, write_file
 from lb.tls.certificate import TlsError, load_certificate, utc_now
+from lb.tls.locking import locked
 
 _ALWAYS = ("localhost", "127.0.0.1", "::1")
 _LIFETIME = timedelta(days=365)
@@ -36,12 +35,13 @@ def ensure_certificate(directory: Path, names: Sequence[str]) -> CertificateFile
     """
     files = CertificateFiles(cert=directory / "localhost.pem", key=directory / "localhost.key")
     wanted = frozenset(name.lower() for name in (*_ALWAYS, *names))
-    directory.mkdir(parents=True, exist_ok=True)
-    with locked(directory):
+    directory.mkdir(0o700, parents=True, exist_ok=True)
+    with locked(directory):  # one's key must not stand beside the other's certificate
         if not _fits(files, wanted):
+            remove_halves(directory)
             key, certificate = _make(sorted(wanted))
-            _write(files.key, key, 0o600)
-            _write(files.cert, certificate, 0o644)
+            write_file(files.key, key, 0o600)
+            write_file(files.cert, certificate, 0o644)
     return files
 
 
@@ -85,30 +85,3 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _write(path: Path, data: bytes, mode: int) -> None:
-    """Put `data` in place at once; at no time is the file readable by more than `mode` says."""
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.unlink(missing_ok=True)  # of a process that died here; the lock says that none is at it now
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
-    try:
-        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor has no path
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-@contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Two processes that start at once must not leave one's key beside the other's certificate."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

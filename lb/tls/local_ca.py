@@ -29,9 +29,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lb.config.model import CertificateFiles
 from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS
-from lb.tls.atomic import write_file
+from lb.config.regular import read_regular
+from lb.tls.atomic import remove_halves, write_file
 from lb.tls.certificate import TlsError, load_certificate, utc_now, wildcard_of
-from lb.tls.local import locked
+from lb.tls.locking import locked
 
 SPARE = 3 * 86400.0
 """Seconds before its end when a certificate is made anew."""
@@ -62,22 +63,28 @@ class LocalCa:
 
         Raises OSError.
         """
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._make_directory()
         with locked(self._directory):
             before = frozenset(name for name in self._names() if wildcard_of(name) in wildcards)
             wanted = frozenset((*names, *before))
             if len(before) < _MOST_MORE:
                 wanted |= frozenset(more)
             if not self._fits(wanted):
+                remove_halves(self._directory)
                 self._make(sorted(wanted))
         return self._files
 
     def ensure_root(self) -> Path:
         """The file of the authority's own certificate, made if there is none. Raises OSError."""
-        self._directory.mkdir(parents=True, exist_ok=True)
+        self._make_directory()
         with locked(self._directory):
             self._load_root()
         return self.root
+
+    def _make_directory(self) -> None:
+        """Nobody but the owner may look into it, nor into the store."""
+        for directory in (self._directory.parent, self._directory):
+            directory.mkdir(0o700, parents=True, exist_ok=True)
 
     def _names(self) -> frozenset[str]:
         try:
@@ -117,8 +124,8 @@ class LocalCa:
     def _read_root(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None:
         """None where there is none that can sign: a root that ends sooner than what it signs is made anew."""
         try:
-            key = load_pem_private_key(self._key_path.read_bytes(), None)
-            root = x509.load_pem_x509_certificate(self.root.read_bytes())
+            key = load_pem_private_key(read_regular(self._key_path), None)
+            root = x509.load_pem_x509_certificate(read_regular(self.root))
         except (OSError, ValueError, TypeError):
             return None
         if not isinstance(key, ec.EllipticCurvePrivateKey) or key.public_key() != root.public_key():

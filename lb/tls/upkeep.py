@@ -48,8 +48,19 @@ class Upkeep:
             log.warning("session-ticket keys stay the same while lb runs: the OpenSSL in use cannot be reached")
 
     def look(self) -> bool:
-        """Whether the workers are to take something up: certificates that were replaced, or a new ticket key."""
-        return any([self._look_at_files(), self._stored(), self._look_at_keys()])
+        """Whether the workers are to take something up: certificates that were replaced, or a new ticket key.
+
+        Raises OSError where something could not be looked at, and nothing else was found.
+        """
+        found, failed = False, None
+        for look in (self._look_at_files, self._stored, self._look_at_keys):
+            try:
+                found = look() or found
+            except OSError as error:
+                failed = error  # the other looks are taken all the same
+        if failed is not None and not found:
+            raise failed
+        return found
 
     def _look_at_keys(self) -> bool:
         if not self._tickets.can_rotate or self._tickets.due() > 0:

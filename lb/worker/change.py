@@ -8,6 +8,7 @@ are open keep what they began with; instances that stay keep their pools and the
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,10 @@ from lb.worker.channel import Message
 from lb.worker.listening import Listeners
 from lb.worker.logbook import Logbook, line_of, open_log
 from lb.worker.revision import Revision, compile_for_worker, inode, present, sources_of
+
+log = logging.getLogger("lb.worker")
+
+_UNREAD = 3.0  # seconds until certificates that could not be read are read again
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +72,7 @@ class Changing:
     """One worker's changes: of its configuration, and of certificates that were replaced on disk."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[str, str], None], live: Live) -> None:
+        self._loop = loop
         self._live = live
         self._refreshes = 0
         self._refresh_waits = False
@@ -89,6 +95,10 @@ class Changing:
             self._refresh_waits = True
             self._aside.run(self._read_certificates)
 
+    def _not_read(self) -> None:
+        """What is presented stays what it was; the files may be readable in a moment."""
+        self._loop.call_later(_UNREAD, self.refresh_certificates)
+
     # In the thread
 
     def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> Prepared:
@@ -110,7 +120,14 @@ class Changing:
 
     def _read_certificates(self) -> Callable[[], None]:
         self._refresh_waits = False  # what is written from here on is read another time
-        presented = self._live.contexts.refresh(self._live.sources())
+        try:
+            presented = self._live.contexts.refresh(self._live.sources())
+        except Exception as error:
+            if isinstance(error, OSError):
+                log.error("certificates cannot be read: %s; they are read again in %.0f s", error, _UNREAD)  # noqa: TRY400
+            else:
+                log.exception("certificates could not be read; they are read again in %.0f s", _UNREAD)
+            return self._not_read
         return lambda: self._live.contexts.switch(presented)
 
     # On the loop

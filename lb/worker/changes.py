@@ -19,8 +19,9 @@ from threading import Thread
 from typing import Generic, Protocol, TypeVar, cast
 
 from lb.config.model import Config
+from lb.proxy.every import until_done
 from lb.tls.certificate import TlsError
-from lb.worker.channel import Message
+from lb.worker.channel import Message, shortened
 from lb.worker.parcel import unwrap
 from lb.worker.revision import Revision
 
@@ -29,6 +30,7 @@ log = logging.getLogger("lb.worker")
 # Seconds for which a thread may keep the interpreter from the loop: a tenth of the usual, while one prepares. With
 # 10,000 domains the loop is then late by 8 ms in nine turns of ten, instead of by 20.
 _TURN = 0.0005
+_NO_THREAD = 1.0  # seconds until a thread that the system would not start is tried again
 
 
 class Prepared(Protocol):
@@ -51,17 +53,27 @@ class Aside:
         self._turn = sys.getswitchinterval()
 
     def run(self, job: Callable[[], Callable[[], None]]) -> None:
-        """`job` runs in the thread, and must not raise; the function that it returns is then called on the loop."""
+        """`job` runs in the thread; the function that it returns is then called on the loop. One that raises is said,
+        and the next one has its turn.
+        """
         self._jobs.append(job)
         if len(self._jobs) == 1:
             self._start()
 
     def _start(self) -> None:
-        sys.setswitchinterval(_TURN)
+        until_done(self._loop, _NO_THREAD, self._begin)
+
+    def _begin(self) -> None:
+        """Raises RuntimeError where the system has no thread for it at present."""
         Thread(target=self._work, args=(self._jobs[0],), name="aside", daemon=True).start()
+        sys.setswitchinterval(_TURN)
 
     def _work(self, job: Callable[[], Callable[[], None]]) -> None:
-        then = job()
+        try:
+            then = job()
+        except BaseException:
+            log.exception("a job that was done aside failed; what it was for stays as it is")
+            then = _nothing
         with suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._done, then)
 
@@ -71,6 +83,10 @@ class Aside:
         if self._jobs:
             self._start()
         then()
+
+
+def _nothing() -> None:
+    """There is nothing to be done on the loop."""
 
 
 class Changes(Generic[P]):
@@ -117,8 +133,9 @@ class Changes(Generic[P]):
     def _work(self, number: str, descriptors: tuple[int, ...]) -> Callable[[], None]:
         if not descriptors:
             return partial(self._refused, number, "this process may open no more files; raise `ulimit -n`")
-        parcels, sockets = descriptors[:2], [socket.socket(fileno=one) for one in descriptors[2:]]
+        parcels, sockets = descriptors[:2], []
         try:
+            sockets += [socket.socket(fileno=one) for one in descriptors[2:]]
             config, revision = map(unwrap, parcels)
             prepared = self._prepare(cast("Config", config), cast("Revision", revision), sockets)
         except Exception as error:
@@ -143,4 +160,4 @@ class Changes(Generic[P]):
 
     def _refused(self, number: str, reason: str) -> None:
         if number == self._wanted:
-            self._say("refused", f"{number} {reason}")
+            self._say("refused", f"{number} {shortened(reason)}")

@@ -1,8 +1,9 @@
 """The line between the supervisor and one child: one socket pair a child, lines of text in either direction.
 
 A line may carry descriptors (SCM_RIGHTS); how many is said behind a tab at its end, because the system hands them over
-beside the bytes and not at a place in them. `Line` is either end; it never waits. `Channel` is the child's, on its
-event loop. What is said:
+beside the bytes and not at a place in them. `Line` is either end; it never waits: what the socket does not take is
+kept, up to a bound, until whoever has the line calls `flush`. Nothing that is said can end the line: one that is too
+long, or one too many, is refused whole. `Channel` is the child's end, on its event loop. What is said:
 
     child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
                           denied NAME · open SHARES
@@ -17,6 +18,8 @@ asking anybody in intervals whether its parent still lives.
 from __future__ import annotations
 
 import asyncio
+import errno
+import logging
 import os
 import socket
 from array import array
@@ -24,10 +27,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+log = logging.getLogger("lb.worker")
+
+LONGEST = 4096
+"""Bytes of a line, without its end."""
+
 _CHUNK = 65536
+_MOST_UNSENT = 65536  # bytes that are kept for a socket that takes none
 _MOST_DESCRIPTORS = 253  # that one message may carry: SCM_MAX_FD
 _INT = array("i").itemsize
 _ROOM = socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT)
+# No room now: in the socket, for descriptors under way, or in memory.
+_FULL = frozenset((errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM))
 # Where the system has no such flag, nothing that we start outlives us.
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
@@ -48,6 +59,12 @@ class Message(NamedTuple):
             os.close(descriptor)
 
 
+def shortened(reason: str, most: int = LONGEST // 2) -> str:
+    """A text of any length on one line that a channel takes: cut behind `most` bytes."""
+    data = " ".join(reason.split()).encode("utf-8", "backslashreplace")
+    return data.decode() if len(data) <= most else data[:most].decode("utf-8", "ignore") + "…"
+
+
 class Line:
     """One end of the line; it owns the socket, which does not block."""
 
@@ -56,27 +73,94 @@ class Line:
         self._begun = b""
         self._descriptors: deque[int] = deque()
         self._truncated = False  # this process may open no more files, so some did not reach it
+        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()  # with copies of descriptors, which are ours
+        self._kept = 0  # bytes in `_unsent`
         end.setblocking(False)
 
     def fileno(self) -> int:
         return self._end.fileno()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether something is kept that the socket has not taken: `flush` when there is room."""
+        return bool(self._unsent)
+
     def send(self, verb: str, rest: str = "", descriptors: Sequence[int] = ()) -> None:
-        """Say a line. Raises OSError: the other side is gone (BrokenPipeError), or has read nothing for long."""
-        text = " ".join(f"{verb} {rest}".split())  # a reason may have lines of its own
-        data = (f"{text}\t{len(descriptors)}\n" if descriptors else f"{text}\n").encode()
-        whole = len(data)
+        """Say a line, now or when the socket has room; one with descriptors now or not at all.
+
+        Raises OSError where the line is not said: the other side is gone (BrokenPipeError), has read nothing for long
+        (BlockingIOError), or the line is longer than `LONGEST` bytes.
+        """
+        # A reason may have lines of its own, or name a file whose name is no text.
+        text = " ".join(f"{verb} {rest}".split()).encode("utf-8", "backslashreplace")
+        if len(text) > LONGEST:
+            raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
+        self.flush()
+        if descriptors:
+            self._send_with(text, tuple(descriptors))
+        elif self._kept + len(text) >= _MOST_UNSENT:
+            raise BlockingIOError(errno.EAGAIN, "too much is kept already")
+        else:
+            self._keep(text + b"\n")
+            self.flush()
+
+    def flush(self) -> None:
+        """Send what is kept, as far as there is room. Raises OSError: the other side is gone."""
+        while self._unsent:
+            data, descriptors = self._unsent[0]
+            try:
+                sent = socket.send_fds(self._end, [data], descriptors)
+            except OSError as error:
+                if error.errno in _FULL:
+                    return
+                raise
+            self._unsent.popleft()
+            self._kept -= sent
+            for descriptor in descriptors:
+                os.close(descriptor)
+            if sent < len(data):
+                self._unsent.appendleft((data[sent:], ()))
+
+    def _send_with(self, text: bytes, descriptors: tuple[int, ...]) -> None:
+        """A byte carries each full hand of descriptors; the newline comes last."""
+        if self._unsent:
+            raise BlockingIOError(errno.EAGAIN, "something is kept already")
+        data = b"%b\t%d\n" % (text, len(descriptors))
+        hands = [descriptors[at : at + _MOST_DESCRIPTORS] for at in range(0, len(descriptors), _MOST_DESCRIPTORS)]
+        pieces = [*(data[at : at + 1] for at in range(len(hands) - 1)), data[len(hands) - 1 :]]
+        for at, (piece, hand) in enumerate(zip(pieces, hands, strict=True)):
+            try:
+                sent = socket.send_fds(self._end, [piece], hand)
+            except OSError:
+                if not at:
+                    raise
+                self._keep_begun(text, at, hands[at:])  # what has begun is made whole
+                return
+            if sent < len(piece):
+                self._keep(piece[sent:])
+
+    def _keep_begun(self, text: bytes, at: int, hands: Sequence[tuple[int, ...]]) -> None:
+        """Keep the rest of a line, from byte `at` on; where descriptors cannot be copied it goes without them, and says
+        so.
+        """
+        copies: list[int] = []
+        count = at * _MOST_DESCRIPTORS
         try:
-            while len(descriptors) > _MOST_DESCRIPTORS:  # a byte carries each full hand; the newline comes last
-                socket.send_fds(self._end, [data[:1]], descriptors[:_MOST_DESCRIPTORS])
-                data, descriptors = data[1:], descriptors[_MOST_DESCRIPTORS:]
-            data = data[socket.send_fds(self._end, [data], descriptors) :]
-        except BlockingIOError:
-            if len(data) < whole:
-                self._end.shutdown(socket.SHUT_RDWR)  # half a line can never be made whole
-            raise
-        if data:
-            self._end.shutdown(socket.SHUT_RDWR)
+            for descriptor in (one for hand in hands for one in hand):
+                copies.append(os.dup(descriptor))  # noqa: PERF401  those that were made are closed below
+        except OSError:
+            while copies:
+                os.close(copies.pop())
+        data = b"%b\t%d\n" % (text, count + len(copies))
+        while len(copies) > _MOST_DESCRIPTORS:
+            self._keep(data[at : at + 1], tuple(copies[:_MOST_DESCRIPTORS]))
+            del copies[:_MOST_DESCRIPTORS]
+            at += 1
+        self._keep(data[at:], tuple(copies))
+
+    def _keep(self, data: bytes, descriptors: tuple[int, ...] = ()) -> None:
+        self._unsent.append((data, descriptors))
+        self._kept += len(data)
 
     def receive(self) -> list[Message]:
         """The lines that have come whole, none if there are none yet. Raises EOFError when the other side is gone."""
@@ -93,16 +177,21 @@ class Line:
             self._descriptors += array("i", packed[: len(packed) - len(packed) % _INT])
         self._truncated = self._truncated or bool(flags & socket.MSG_CTRUNC)
         *lines, self._begun = (self._begun + data).split(b"\n")
-        return [self._message(line.decode()) for line in lines]
+        return [self._message(line.decode("utf-8", "replace")) for line in lines]
 
     def close(self) -> None:
+        """What is kept is not said any more."""
         self._drop_descriptors()
+        for _, descriptors in self._unsent:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._unsent.clear()
         self._end.close()
 
     def _message(self, line: str) -> Message:
         text, _, count = line.partition("\t")
         verb, _, rest = text.partition(" ")
-        if count and self._truncated:
+        if count and (self._truncated or len(self._descriptors) < int(count)):
             self._drop_descriptors()
             return Message(verb, rest)
         return Message(verb, rest, tuple(self._descriptors.popleft() for _ in range(int(count or 0))))
@@ -127,20 +216,40 @@ class Channel:
         self._line = Line(end)
         self._on_end = on_end
         self._on_message = on_message
+        self._waits = False  # for room
         loop.add_reader(self._line.fileno(), self._readable)
 
     def say_ready(self) -> None:
         self.say("ready")
 
     def say(self, verb: str, rest: str = "") -> None:
+        """Say a line; one that the line refuses is not said. Never raises for that, and never waits."""
         try:
             self._line.send(verb, rest)
         except OSError:
-            return  # the supervisor is gone; the reader sees that too
+            return  # where the supervisor is gone, the reader sees that too
+        self._watch_room()
 
     def close(self) -> None:
         self._loop.remove_reader(self._line.fileno())
+        self._loop.remove_writer(self._line.fileno())
         self._line.close()
+
+    def _watch_room(self) -> None:
+        if self._line.is_full and not self._waits:
+            self._waits = True
+            self._loop.add_writer(self._line.fileno(), self._writable)
+
+    def _writable(self) -> None:
+        try:
+            self._line.flush()
+        except OSError:
+            pass  # as above
+        else:
+            if self._line.is_full:
+                return
+        self._waits = False
+        self._loop.remove_writer(self._line.fileno())
 
     def _readable(self) -> None:
         try:
@@ -150,7 +259,14 @@ class Channel:
             self._on_end()
             return
         for message in messages:
-            if message.verb == "ping":
-                self.say("pong")
-            else:
-                self._on_message(message)
+            try:
+                self._take(message)
+            except Exception:
+                # What came with it is heard all the same: nobody says it twice.
+                log.exception("the supervisor's %r was not understood", message.verb)
+
+    def _take(self, message: Message) -> None:
+        if message.verb == "ping":
+            self.say("pong")
+        else:
+            self._on_message(message)

@@ -42,8 +42,14 @@ class Logbook:
                 loop.call_soon_threadsafe(lost, before.dropped - dropped)
 
         self._closing = [thread for thread in self._closing if thread.is_alive()]
-        self._closing.append(Thread(target=close, name="closing log", daemon=True))
-        self._closing[-1].start()
+        thread = Thread(target=close, name="closing log", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # there is none to be had: what its own thread does not write now is lost
+            before.close(0.0)
+            lost(before.dropped - dropped)
+        else:
+            self._closing.append(thread)
 
     def reopen(self) -> None:
         """Go on in a new file of the same name."""

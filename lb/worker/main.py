@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from functools import partial
 
 from lb.config.model import AccessLog as AccessLogSettings
 from lb.proxy.engine import Engine
+from lb.proxy.every import every
 from lb.proxy.remaining import dump
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
@@ -85,8 +87,9 @@ def run_worker(assignment: Assignment, line: socket.socket) -> int:
 class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
-        self._draining = self._is_orphan = self._is_ending = False
+        self._draining = self._is_orphan = self._is_ending = self._is_detached = False
         self._told: str | None = None  # what was open when the supervisor was told of it last
+        self._parent = os.getppid()
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
         clients = assignment.clients
@@ -119,7 +122,7 @@ class _Worker:
         unblocked = (signal.SIGTERM, signal.SIGUSR1)
         self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
         self._loop.call_soon(self._channel.say_ready)
-        self._write_report()
+        every(self._loop, EVERY, self._write_report)
         self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 
     def close(self) -> None:
@@ -128,8 +131,8 @@ class _Worker:
         self._channel.close()
 
     def _write_report(self) -> None:
-        self._report.write(time.monotonic())
-        self._loop.call_later(EVERY, self._write_report)
+        if not self._is_detached:
+            self._report.write(time.monotonic())
 
     def _heard(self, message: Message) -> None:
         if message.verb == "stop":
@@ -155,10 +158,19 @@ class _Worker:
 
     def _orphaned(self) -> None:
         self._is_orphan = True
-        log.error("the supervisor is gone: draining")
+        if os.getppid() == self._parent:
+            log.error("the line to the supervisor has ended, though the supervisor lives: draining")
+            self._detach()
+        else:
+            log.error("the supervisor is gone: draining")
         if not self._draining:
             self._drain()
         self._loop.call_later(self._engine.snapshot.drain, self._finish)
+
+    def _detach(self) -> None:
+        """Another worker is started in this one's place: what they would share is its own from now on."""
+        self._is_detached = True
+        self._engine.detach()
 
     def _retire(self, *, accepting: bool) -> None:
         """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried.
@@ -187,18 +199,15 @@ class _Worker:
     def _watch_the_end(self) -> None:
         if self._told is None:  # a worker that retires may still be told to drain
             self._told = ""
-            self._tell_what_is_open()
-            self._look_if_drained()
+            every(self._loop, _TELL, self._tell_what_is_open)
+            every(self._loop, _LOOK, self._look_if_drained)
 
     def _tell_what_is_open(self) -> None:
-        self._loop.call_later(_TELL, self._tell_what_is_open)
         text = dump(self._engine.remaining())
         if text != self._told:
             self._told = text
             self._channel.say("open", text)
 
     def _look_if_drained(self) -> None:
-        if self._engine.open_connections:
-            self._loop.call_later(_LOOK, self._look_if_drained)
-        else:
+        if not self._engine.open_connections:
             self._loop.stop()

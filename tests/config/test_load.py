@@ -312,7 +312,9 @@ class TestFilesThatCannotBeRead:
         def forbid(*_: object) -> None:
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr(Path, "open", forbid)  # the mode of a file does not stop a test that runs as root
+        monkeypatch.setattr(
+            "lb.config.load.read_regular", forbid
+        )  # the mode of a file does not stop a test that runs as root
         assert "this file may not be read" in self.said(tmp_path / "lb.yaml")
 
     def test_too_large(self, tmp_path: Path) -> None:

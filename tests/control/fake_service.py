@@ -2,7 +2,8 @@
 [SLOTS]`.
 
 A worker answers `ask` with its process id and the number of SIGUSR1 it got, and `hold` only when the connection's next
-line comes, so that a drain has something to wait for; after `hang` it does nothing any more. KIND says how the workers
+line comes, so that a drain has something to wait for; after `hang` it does nothing any more; at `hang up` it ends its
+line to the supervisor. KIND says how the workers
 (or the assistant) misbehave, or that they are watched closely.
 """
 
@@ -21,6 +22,7 @@ from lb.control.board import Board
 from lb.control.child import Role
 from lb.control.ending import Ending, Limits
 from lb.control.notify import Notifier
+from lb.control.plans import NoPlans
 from lb.control.supervisor import Supervisor
 from lb.control.watchdog import Watchdog
 from lb.worker.channel import Channel
@@ -40,6 +42,10 @@ class FakeWorker:
         while line := (await reader.readline()).strip():
             if line == b"hang":
                 time.sleep(1000)  # noqa: ASYNC251  that is the point
+            if line == b"certificates":
+                self.channel.say("certificates")
+            if line == b"hang up":
+                self.line.shutdown(socket.SHUT_RDWR)
             if line == b"hold":
                 writer.write(b"held\n")
                 await reader.readline()
@@ -59,8 +65,9 @@ class FakeWorker:
             self.draining.set()
 
     async def serve(self, line: socket.socket) -> None:
+        self.line = line
         loop = asyncio.get_running_loop()
-        channel = Channel(loop, line, self.draining.set)
+        channel = self.channel = Channel(loop, line, self.draining.set)
         loop.add_signal_handler(signal.SIGTERM, self.terminated)
         loop.add_signal_handler(signal.SIGUSR1, self.reopen)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGUSR1))
@@ -81,6 +88,11 @@ def assistant(line: socket.socket, board: Board, *, deaf: bool) -> int:
     signal.sigwait({signal.SIGTERM})
     print(f"assistant: {[worker.pid for worker in board.workers()]} draining={board.draining}", file=sys.stderr)
     return 0
+
+
+class BrokenPlans(NoPlans):
+    def read_certificates(self) -> None:
+        raise OSError(24, "Too many open files")
 
 
 def main() -> None:
@@ -111,7 +123,16 @@ def main() -> None:
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
     announce = partial(print, "ready", file=sys.stderr, flush=True)
     watchdog = Watchdog(0.5) if kind == "watched" else None
-    supervisor = Supervisor(roles, board, announce, None, Notifier(os.environ), watchdog=watchdog, ending=ending)
+    supervisor = Supervisor(
+        roles,
+        board,
+        announce,
+        None,
+        Notifier(os.environ),
+        watchdog=watchdog,
+        ending=ending,
+        plans=BrokenPlans(),
+    )
     sys.exit(supervisor.run())
 
 

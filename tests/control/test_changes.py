@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from threading import Thread
 
 import pytest
 
 from lb.config.model import Config
+from lb.worker import changes as changes_module
 from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Message
 from lb.worker.parcel import wrap_up
@@ -141,3 +144,45 @@ async def test_a_line_that_came_without_its_descriptors_is_refused() -> None:
     child = Child()
     child.changes.heard(Message("prepare", "1"))
     assert (await child.says()).startswith("refused 1 this process may open no more files")
+
+
+async def test_a_job_that_raises_is_followed_by_the_next() -> None:
+    aside = Aside(asyncio.get_running_loop())
+    done: asyncio.Queue[int] = asyncio.Queue()
+
+    def job(number: int) -> Callable[[], None]:
+        if number % 2:
+            raise [OSError("too many open files"), MemoryError(), KeyboardInterrupt()][number // 2]
+        return partial(done.put_nowait, number)
+
+    for number in range(7):
+        aside.run(partial(job, number))
+    assert [await asyncio.wait_for(done.get(), 10) for _ in range(4)] == [0, 2, 4, 6]
+
+
+async def test_a_job_waits_for_a_thread_that_the_system_does_not_give(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(changes_module, "_NO_THREAD", 0.01)
+    refusals = [RuntimeError("can't start new thread")] * 3
+    start = Thread.start
+
+    def reluctant(thread: Thread) -> None:
+        if refusals:
+            raise refusals.pop()
+        start(thread)
+
+    monkeypatch.setattr(Thread, "start", reluctant)
+    aside = Aside(asyncio.get_running_loop())
+    done = asyncio.Event()
+    aside.run(lambda: done.set)
+    await asyncio.wait_for(done.wait(), 10)
+    assert refusals == []
+
+
+async def test_descriptors_that_are_no_sockets_are_refused_with_the_reason() -> None:
+    child = Child()
+    before = process.open_files(os.getpid())
+    descriptors = (wrap_up(Config(workers=3)), wrap_up(REVISION), os.memfd_create("no socket"))
+    child.changes.heard(Message("prepare", "1", descriptors))
+    assert (await child.says()).startswith("refused 1 ")
+    os.close(descriptors[2])
+    assert process.open_files(os.getpid()) == before

@@ -123,6 +123,7 @@ def test_whoever_does_not_read_costs_the_speaker_an_error_and_no_half_line(ends:
     messages: list[Message] = []
     while more := other.receive():
         messages += more
+        one.flush()
     assert [message.rest for message in messages] == ["x" * 1000] * said
     one.send("switch", "1")
     assert receive(other, 1) == [Message("switch", "1")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from threading import Event, Semaphore
 from typing import cast
 
@@ -11,6 +11,7 @@ import pytest
 
 from lb.tls.contexts import Contexts
 from lb.tls.sources import Sources
+from lb.worker import change as change_module
 from lb.worker.change import Changing, Live
 from lb.worker.channel import Message
 
@@ -24,6 +25,17 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
+def live_with(sources: Callable[[], tuple[()]]) -> Live:
+    return Live(
+        engine=None,  # type: ignore[arg-type]  # nothing of it is asked here
+        registry=None,  # type: ignore[arg-type]
+        contexts=Contexts(),
+        sources=cast("Sources", sources),
+        listeners=None,  # type: ignore[arg-type]
+        logbook=None,  # type: ignore[arg-type]
+    )
+
+
 # spec: T5
 def test_many_changes_while_certificates_are_read_are_read_at_once(loop: asyncio.AbstractEventLoop) -> None:
     read, go_on, told = Semaphore(0), Event(), Message("certificates", "")
@@ -35,15 +47,7 @@ def test_many_changes_while_certificates_are_read_are_read_at_once(loop: asyncio
         assert go_on.wait(PATIENCE)
         return ()
 
-    live = Live(
-        engine=None,  # type: ignore[arg-type]  # nothing of it is asked here
-        registry=None,  # type: ignore[arg-type]
-        contexts=Contexts(),
-        sources=cast("Sources", slow),
-        listeners=None,  # type: ignore[arg-type]
-        logbook=None,  # type: ignore[arg-type]
-    )
-    changing = Changing(loop, lambda *_: None, live)
+    changing = Changing(loop, lambda *_: None, live_with(slow))
     changing.heard(told)
     assert read.acquire(timeout=PATIENCE)
     for _ in range(20):
@@ -54,3 +58,24 @@ def test_many_changes_while_certificates_are_read_are_read_at_once(loop: asyncio
     loop.run_until_complete(asyncio.wait_for(asyncio.to_thread(read.acquire), PATIENCE))
     assert reads == [0, 1, 2]  # the first, one for twenty, and the last
     loop.run_until_complete(loop.shutdown_default_executor())
+
+
+# spec: T5
+@pytest.mark.parametrize("error", [OSError(24, "Too many open files"), RuntimeError("a bug")])
+def test_certificates_that_cannot_be_read_are_read_again(
+    loop: asyncio.AbstractEventLoop, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(change_module, "_UNREAD", 0.01)
+    reads: list[int] = []
+    done = asyncio.Event()
+
+    def failing() -> tuple[()]:
+        reads.append(len(reads))
+        if len(reads) < 4:
+            raise error
+        loop.call_soon_threadsafe(done.set)
+        return ()
+
+    Changing(loop, lambda *_: None, live_with(failing)).heard(Message("certificates", ""))
+    loop.run_until_complete(asyncio.wait_for(done.wait(), PATIENCE))
+    assert reads == [0, 1, 2, 3]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import stat
@@ -14,6 +15,7 @@ import pytest
 from lb.control import rendezvous
 from lb.control.errors import StartError
 from lb.control.rendezvous import Meeting, meet, open_meeting, user_elsewhere
+from lb.tls.locking import locked, shared
 
 
 @pytest.fixture
@@ -31,6 +33,11 @@ def met(file: Path, environ: dict[str, str]) -> bool:
     return True
 
 
+def names(directory: Path) -> set[str]:
+    """What is there besides the lock."""
+    return {path.name for path in directory.iterdir()} - {".lock"}
+
+
 def end(meeting: Meeting) -> None:
     """As the death of a process does: the name stays."""
     meeting.listener.close()
@@ -45,7 +52,7 @@ def test_it_is_for_this_user_alone(environ: dict[str, str], tmp_path: Path) -> N
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
     meeting.leave()
-    assert list(path.parent.iterdir()) == []
+    assert names(path.parent) == set()
 
 
 def test_whose_it_is_where_nobody_else_looks(
@@ -117,7 +124,7 @@ def test_a_successor_that_cannot_listen_leaves_the_place_as_it_was(
             open_meeting(file, environ, succeed=True)
     assert met(file, environ)
     old.leave()
-    assert list(old.paths[0].parent.iterdir()) == []
+    assert names(old.paths[0].parent) == set()
 
 
 def test_commands_come_through_while_successors_take_over(
@@ -155,7 +162,7 @@ def test_names_of_services_that_were_killed_go_with_the_next_start(environ: dict
     for name in foreign:
         (directory / name).touch()
     meeting = open_meeting(tmp_path / "shop.yaml", environ)
-    assert {path.name for path in directory.iterdir()} == {*foreign, living.paths[0].name, meeting.paths[0].name}
+    assert names(directory) == {*foreign, living.paths[0].name, meeting.paths[0].name}
     assert met(tmp_path / "living.yaml", environ)
     for one in (living, meeting):
         one.leave()
@@ -183,7 +190,7 @@ def test_a_successor_takes_over_and_keeps_it(environ: dict[str, str], tmp_path: 
     old = open_meeting(file, environ)
     new = open_meeting(file, environ, succeed=True)
     assert new.listener.getsockname() == old.listener.getsockname() == str(new.paths[0])
-    assert list(new.paths[0].parent.iterdir()) == [new.paths[0]]
+    assert names(new.paths[0].parent) == {new.paths[0].name}
     old.leave()
     assert met(file, environ)
     new.leave()
@@ -279,3 +286,28 @@ def listens(file: Path, environ: dict[str, str], meeting: Meeting) -> bool:
         connection, _ = meeting.listener.accept()
         connection.close()
     return True
+
+
+def test_a_lock_that_somebody_keeps_holds_up_no_end_and_nobody_for_ever(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "shop.yaml"
+    meeting = open_meeting(file, environ)
+    directory = meeting.paths[0].parent
+    descriptor = os.open(directory, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)  # which anybody may do who may look into it
+    assert met(file, environ)
+    lock = os.open(directory / ".lock", os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    for function in (locked, shared):
+        monkeypatch.setattr(function.__wrapped__, "__kwdefaults__", {"patience": 0.1})  # type: ignore[attr-defined]
+    with pytest.raises(TimeoutError, match="another process has kept the lock"):
+        meet(file, environ)
+    with pytest.raises(TimeoutError):
+        open_meeting(tmp_path / "other.yaml", environ)
+    meeting.leave()
+    assert meeting.listener.fileno() == -1
+    os.close(lock)
+    os.close(descriptor)
+    open_meeting(file, environ).leave()  # the name that stayed means nothing
+    assert names(directory) == set()

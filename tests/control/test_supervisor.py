@@ -231,3 +231,14 @@ def test_no_descriptor_is_lost_by_replacing_workers() -> None:
             os.kill(victim, signal.SIGKILL)
             assert ask(running)[0] != victim
         assert process.open_files(running.pid) == before
+
+
+def test_an_error_that_the_supervisor_meets_does_not_end_the_service() -> None:
+    with service() as running:
+        running.wait_ready()
+        with connect(running) as connection:
+            [worker, _] = say(connection, "certificates")
+            running.wait_line("a step of the supervisor failed and will be tried again: .*Too many open files")
+            assert say(connection, "ask")[0] == worker
+        running.signal(signal.SIGTERM)
+        assert running.wait_end() == 0

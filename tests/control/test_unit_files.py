@@ -34,6 +34,7 @@ def test_the_service_does_what_the_program_can() -> None:
         assert file == "/etc/lb/lb.yaml"
     assert service["RestartPreventExitStatus"].split() == [str(USAGE), str(BAD_CONFIGURATION)]
     assert service["RuntimeDirectory"] == "lb"  # where commands from outside of the unit look
+    assert service["RuntimeDirectoryMode"] == "0700"
     assert service["AmbientCapabilities"] == service["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"
 
 

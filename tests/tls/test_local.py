@@ -83,7 +83,7 @@ def test_it_is_made_anew_when_it_does_not_fit(tmp_path: Path, spoil: Callable[[P
     assert ensure_certificate(tmp_path, NAMES) == files
     assert files.cert.read_bytes() != spoiled
     assert load_certificate(files).not_after - datetime.now(UTC) > timedelta(days=300)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["localhost.key", "localhost.pem"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".lock", "localhost.key", "localhost.pem"]
 
 
 def test_other_names_need_another_certificate(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from lb.control.health.probe import Probe, Subject
 from lb.control.health.question import ask
 from lb.control.health.schedule import Schedule, jittered, tell_failure
 from lb.control.health.subjects import subjects
+from lb.proxy.every import Failures, every
 from lb.routing.health import HealthTable
 from lb.routing.watched import Watched, watched
 from lb.worker.changes import Aside, Changes
@@ -90,6 +91,7 @@ class Watcher:
     def __init__(self, table: HealthTable) -> None:
         self._table = table
         self._lines = Lines()
+        self._failures = Failures()
         self._schedule = Schedule(_AT_ONCE)
         self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
         self._config = Config()
@@ -98,7 +100,7 @@ class Watcher:
         self._lost: set[str] = set()  # names of which the log says that they are not found
         self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
-        self._settling = asyncio.ensure_future(self._settle())
+        self._settling = every(asyncio.get_running_loop(), 1.0, self._lines.settle)
 
     def configure(self, config: Config) -> None:
         """Watch what this configuration wants from now on; who is asked the same as before is not disturbed."""
@@ -117,7 +119,8 @@ class Watcher:
         self._ask_everyone()
 
     async def close(self) -> None:
-        for task in (*self._lookups.values(), self._settling):
+        self._settling.cancel()
+        for task in self._lookups.values():
             task.cancel()
         await self._schedule.close()
         self._resolver.shutdown(wait=False, cancel_futures=True)
@@ -131,11 +134,6 @@ class Watcher:
             probe = self._probes[subject] = Probe(subject, self._table, self._lines, ask)
             self._schedule.add(probe, number / _FIRST_RATE)
 
-    async def _settle(self) -> None:
-        while True:
-            await asyncio.sleep(1.0)
-            self._lines.settle()
-
     # Names
 
     async def _follow(self, name: str) -> None:
@@ -143,8 +141,12 @@ class Watcher:
         pause = 0.0
         while True:
             await asyncio.sleep(jittered(pause))
-            found = await loop.run_in_executor(self._resolver, look_up, name)
-            has_any = self._found(name, found)
+            try:
+                found = await loop.run_in_executor(self._resolver, look_up, name)
+                has_any = self._found(name, found)
+            except Exception as error:  # noqa: BLE001  the name is looked up again all the same
+                self._failures.tell(f"looking up {name}", error)
+                has_any = False
             pause = self._config.dns_interval if has_any else min(_SOON, self._config.dns_interval)
 
     def _found(self, name: str, found: Found) -> bool:

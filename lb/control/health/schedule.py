@@ -17,6 +17,7 @@ from typing import Protocol
 
 log = logging.getLogger("lb.control")
 
+_FAILED = 1.0  # seconds until what failed is done again
 _JITTER = 0.1  # part of a pause by which it varies, so that checks spread in time
 
 
@@ -35,7 +36,7 @@ def jittered(pause: float) -> float:
 def tell_failure(task: asyncio.Task[None]) -> None:
     """To be called when a task is done that nobody waits for: a mistake of ours must be seen."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a task of the health process failed", exc_info=error)
+        log.error("a task that nobody waits for failed", exc_info=error)
 
 
 class Schedule:
@@ -91,9 +92,12 @@ class Schedule:
                     await self._changed.wait()
 
     async def _do(self, one: Repeated) -> None:
-        pause = await one.run()
-        if one in self._members:
-            self._put(one, jittered(pause))
+        pause = _FAILED
+        try:
+            pause = await one.run()
+        finally:  # a failure is told, and does not end what is to be done again
+            if one in self._members:
+                self._put(one, jittered(pause))
 
     def _done(self, task: asyncio.Task[None]) -> None:
         del self._running[task]

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from lb.config.acme import AcmeServer
 from lb.tls.acme.client import AcmeClient, Signer
-from lb.tls.acme.errors import AcmeError, Kind
+from lb.tls.acme.errors import AcmeError, Kind, said_by_ca
 from lb.tls.acme.jws import Key, bind_external, new_account_key, public_jwk, sign
 from lb.tls.acme.store import Store, account_slug
 
@@ -140,7 +140,8 @@ async def _register(client: AcmeClient, store: Store, key: Key, email: str | Non
     account = Account(Signer(key, answer.location), answer.location, orders if isinstance(orders, str) else "")
     _save(store, client.server, account, email)
     terms = meta.get("termsOfService")
-    log.info("account with %s: %s%s", client.host, account.url, f"; its terms of service: {terms}" if terms else "")
+    more = f"; its terms of service: {said_by_ca(terms)}" if terms else ""
+    log.info("account with %s: %s%s", client.host, said_by_ca(account.url), more)
     return account
 
 

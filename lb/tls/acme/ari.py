@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.errors import AcmeError, Kind
+from lb.tls.acme.errors import AcmeError, Kind, said_by_ca
 from lb.tls.acme.policy import DAY, HOUR, MINUTE, Window
 
 _UNSAID = 6 * HOUR  # section 4.3.2: without a usable Retry-After
@@ -45,7 +45,7 @@ async def ask(client: AcmeClient, ari: str, now: float, before: Renewal | None) 
         return Renewal(ari, kept.window, kept.explanation, now + _bounded(wait))
     page = found.get("explanationURL")
     wait = _UNSAID if answer.retry_after is None else answer.retry_after
-    explanation = page if isinstance(page, str) and page.isprintable() else ""
+    explanation = said_by_ca(page) if isinstance(page, str) else ""
     return Renewal(ari, _window(found), explanation, now + _bounded(wait))
 
 

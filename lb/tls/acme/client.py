@@ -20,6 +20,7 @@ import aiohttp
 
 from lb import __version__
 from lb.config.acme import AcmeServer
+from lb.config.regular import read_regular
 from lb.tls.acme.errors import URN, AcmeError, Kind, error_of
 from lb.tls.acme.jws import Key, public_jwk, sign
 
@@ -192,7 +193,8 @@ def _trust(server: AcmeServer) -> ssl.SSLContext | bool:
     if server.ca_file is None:
         return True
     try:
-        return ssl.create_default_context(cafile=server.ca_file)
+        # What is no ASCII stands outside of the certificates.
+        return ssl.create_default_context(cadata=read_regular(server.ca_file).decode("ascii", "ignore"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no certificate in PEM form"
         raise AcmeError(Kind.HERE, f"tls.acme.ca_file {server.ca_file}: {reason}", of_the_ca=True) from error

@@ -12,6 +12,7 @@ from typing import Any
 
 URN = "urn:ietf:params:acme:error:"
 _LONGEST_DETAIL = 500  # characters of a CA's own words
+_LONGEST_MESSAGE = 2000  # characters of a whole message, details included
 
 
 class Kind(StrEnum):
@@ -38,6 +39,7 @@ class AcmeError(Exception):
     def __init__(
         self, kind: Kind, message: str, *, retry_after: float | None = None, problem: str = "", of_the_ca: bool = False
     ) -> None:
+        message = said_by_ca(message, _LONGEST_MESSAGE)  # whatever of it a server has said
         super().__init__(message)
         self.kind = kind
         self.message = message
@@ -87,7 +89,7 @@ def error_of(
         kind = Kind.UNREACHABLE
     if not validation and (status == 429 or (status == 503 and retry_after is not None)):
         kind = Kind.BUSY
-    said = _MEANINGS.get(name, f"the CA refused ({name or status})")
+    said = _MEANINGS.get(name, f"the CA refused ({said_by_ca(name) or status})")
     details = _details(problem)
     message = f"{where}: {said}: {details}" if details else f"{where}: {said}"
     of_the_ca = kind is Kind.UNREACHABLE or (kind is Kind.BUSY and name != "rateLimited")
@@ -103,6 +105,11 @@ def _details(problem: Mapping[str, Any]) -> str:
             identifier = one.get("identifier")
             name = identifier.get("value", "") if isinstance(identifier, Mapping) else ""
             parts.append(f"{name}: {one.get('detail', '')}")
-    text = " ".join("; ".join(part for part in parts if part).split())
-    printable = "".join(character if character.isprintable() else "�" for character in text)
-    return printable if len(printable) <= _LONGEST_DETAIL else printable[:_LONGEST_DETAIL] + "…"
+    return said_by_ca("; ".join(part for part in parts if part))
+
+
+def said_by_ca(text: object, longest: int = _LONGEST_DETAIL) -> str:
+    """What a CA says, be it a sentence or a URL, as a log may show it: printable, on one line, and not long."""
+    line = " ".join(str(text).split())
+    shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+    return shown if len(shown) <= longest else shown[:longest] + "…"

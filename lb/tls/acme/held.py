@@ -6,11 +6,11 @@ This file reads PEM. It does not know where it comes from or when it is to be re
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
+from lb.config.regular import read_regular
 from lb.tls.acme.jws import b64
 from lb.tls.stamp import Stamp, is_settled, stamp_of
 
@@ -48,7 +48,7 @@ class HeldFiles:
         if known is None or not known[1] or known[0] != stamps:
             settled = all(stamps) and is_settled(*stamps)
             try:
-                pem = [Path(file).read_bytes() for file in files]
+                pem = [read_regular(file) for file in files]
             except OSError:
                 return None
             known = self._known[files] = stamps, settled, parse_held(pem[0], pem[-1])

@@ -400,8 +400,7 @@ class Manager:
             under_way = name in self._running
             shown = entry.as_status(None if under_way else at, pause if entry.due() <= now else None)
             found.append({**shown, "under_way": under_way})
-        if found == self._status:
-            self._store.show_life()
+        if found == self._status and self._store.show_life():
             return
         self._status = found
         try:

@@ -24,7 +24,7 @@ from lb.config.acme import ChallengeType
 from lb.tls.acme.account import Account
 from lb.tls.acme.challenge import Proof, choose, present, withdraw
 from lb.tls.acme.client import AcmeClient, Answer
-from lb.tls.acme.errors import AcmeError, Kind, error_of
+from lb.tls.acme.errors import AcmeError, Kind, error_of, said_by_ca
 from lb.tls.acme.held import parse_held
 from lb.tls.acme.jws import b64
 from lb.tls.acme.store import Store
@@ -104,7 +104,7 @@ class Order:
         known = record is not None and {key: record.get(key) for key in terms} == terms
         if known and record is not None and store.order_key(wish.name) is not None:
             if url := record.get("url"):
-                log.info("%s: going on with the order %s", wish.name, url)
+                log.info("%s: going on with the order %s", wish.name, said_by_ca(url))
                 return str(url), True
             if url := await self._find_listed():
                 store.save_order(wish.name, {**terms, "url": url})

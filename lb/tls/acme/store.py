@@ -19,17 +19,23 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from lb.tls.atomic import remove_file, write_file
+from lb.config.regular import read_regular
+from lb.tls.atomic import is_half, remove_file, write_file
 from lb.tls.stamp import Stamp, is_settled, stamp_of
+
+log = logging.getLogger("lb.certificates")
+
+T = TypeVar("T")
 
 ACCOUNT_KEY = "account-key"  # a request for new account keys, where others are names
 _PARTS = ("accounts", "certificates", "orders", "states", "challenges", "requests", "locks")
@@ -57,13 +63,15 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._prepared = False  # by this process: it was there
         self._states: dict[str, tuple[Stamp, dict[str, Any] | None]] = {}  # those that were read, and have settled
 
     def prepare(self) -> None:
         """Makes the directories: nobody but the owner may look into them."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(0o700, parents=True, exist_ok=True)
         for part in _PARTS:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
+        self._prepared = True
 
     # Certificates
 
@@ -151,10 +159,15 @@ class Store:
     def save_status(self, status: dict[str, Any]) -> None:
         self._write(self.root / "status.json", json.dumps(status).encode())  # large, and written often
 
-    def show_life(self) -> None:
-        """Says that a front door works on the store, without writing anything."""
-        with suppress(OSError):
+    def show_life(self) -> bool:
+        """Says that a front door works on the store, without writing anything; False where nothing is written yet."""
+        try:
             os.utime(self.root / "status.json")
+        except FileNotFoundError:
+            return False
+        except OSError:
+            return True  # and it cannot be written either
+        return True
 
     def seen_at(self) -> float | None:
         """When a front door last said so, in seconds since the epoch."""
@@ -170,7 +183,7 @@ class Store:
         return self._read(self._account(directory) / part)
 
     def save_account_part(self, directory: str, part: str, data: bytes) -> None:
-        self._account(directory).mkdir(mode=0o700, exist_ok=True)
+        self._again_if_removed(lambda: self._account(directory).mkdir(mode=0o700, exist_ok=True))
         self._write(self._account(directory) / part, data)
 
     def drop_account_part(self, directory: str, part: str) -> None:
@@ -195,11 +208,15 @@ class Store:
     def sweep(self) -> None:
         """Removes what a crash left: answers that nobody asks for any more, and halves of files."""
         now = time.time()
-        for part in _PARTS:
-            for path in (self.root / part).iterdir():
-                is_half = path.name.startswith(".") and path.name.endswith(".new")
-                if (is_half or part == "challenges") and now - self._age_of(path, now) > _STALE:
-                    self._remove(path)
+        parts = [self.root / part for part in _PARTS]
+        accounts = [path for path in parts[0].iterdir() if path.is_dir()]
+        local = [path for path in (self.root / "local",) if path.is_dir()]
+        for directory in (self.root, *parts, *accounts, *local):
+            for path in directory.iterdir():
+                if is_half(path.name) or directory == self.challenges:
+                    with suppress(IsADirectoryError, PermissionError):
+                        if now - self._age_of(path, now) > _STALE:
+                            self._remove(path)
 
     # Requests
 
@@ -221,7 +238,7 @@ class Store:
     def lock(self, name: str) -> Iterator[bool]:
         """Whether the lock is ours until the block ends; it ends with the process, too. Never waits."""
         path = self.root / "locks" / f"{stem(name)}.lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = self._again_if_removed(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -236,7 +253,7 @@ class Store:
 
     def _read(self, path: Path) -> bytes | None:
         try:
-            return path.read_bytes()
+            return read_regular(path)
         except FileNotFoundError:
             return None
 
@@ -249,7 +266,18 @@ class Store:
         return value if isinstance(value, dict) else None
 
     def _write(self, path: Path, data: bytes) -> None:
-        write_file(path, data)
+        self._again_if_removed(lambda: write_file(path, data))
+
+    def _again_if_removed(self, step: Callable[[], T]) -> T:
+        """Where somebody has removed the store while it was in use, it is made again, and the step done once more."""
+        try:
+            return step()
+        except FileNotFoundError:
+            if not self._prepared or all((self.root / part).is_dir() for part in _PARTS):
+                raise
+            log.warning("the store %s has been removed: it is made again", self.root)
+            self.prepare()
+            return step()
 
     def _remove(self, path: Path) -> None:
         remove_file(path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 KIB = 1024
@@ -36,6 +37,16 @@ def memory(pid: int) -> int:
 def peak_memory(pid: int) -> int:
     """The most that was ever resident, bytes."""
     return _status(pid, "VmHWM")
+
+
+def growth_by_round(pid: int, work: Callable[[], object], rounds: int) -> list[int]:
+    """By how much resident memory grew with each round of the same work, bytes: a leak shows in every one of them."""
+    grown = []
+    for _ in range(rounds):
+        before = memory(pid)
+        work()
+        grown.append(memory(pid) - before)
+    return grown
 
 
 def open_files(pid: int) -> int:

@@ -1,0 +1,40 @@
+"""What is said of a log that cannot be written: a line at the first failure, and one when it can be written again.
+
+It knows reasons, numbers of lines and a clock; who writes, and why that fails, it does not know.
+"""
+
+from __future__ import annotations
+
+import logging
+from time import monotonic
+
+log = logging.getLogger("lb.access_log")
+
+_MEANS = "Lines that do not fit are dropped, and counted in lb_log_lines_dropped_total"
+_PAUSE = 60.0  # seconds from one failure that is said to the next
+
+
+class SinkTrouble:
+    """`look` at it now and then: at each flush."""
+
+    __slots__ = ("_name", "_said_at", "_since", "_told")
+
+    def __init__(self, path: str) -> None:
+        self._name = "on stdout" if path == "-" else path
+        self._told = False  # that it fails
+        self._said_at = -_PAUSE
+        self._since = 0  # lines that were lost before this failure
+
+    def look(self, reason: str, dropped: int, now: float | None = None) -> None:
+        """`reason` is why it cannot be written at present, "" if it can; `dropped` lines were lost in all."""
+        if not reason and not self._told:
+            self._since = dropped
+            return
+        now = monotonic() if now is None else now
+        if reason and now >= self._said_at + _PAUSE:
+            lost = f"; {dropped - self._since} lines were lost so far" if self._told else ""
+            log.error("the access log %s cannot be written: %s%s. %s", self._name, reason, lost, _MEANS)
+            self._told, self._said_at = True, now
+        elif not reason:
+            log.warning("the access log %s is written again; %d lines were lost", self._name, dropped - self._since)
+            self._told, self._since = False, dropped
