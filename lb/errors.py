@@ -84,6 +84,13 @@ _TABLE = (
         "The request has already passed through this server too often.",
         "The operator has to look for an instance that leads back to this server.",
     ),
+    Cause(
+        "out_of_descriptors",
+        503,
+        "The server has no descriptors left for another connection.",
+        "Try again in a moment; the operator can raise the server's limit of open files.",
+        1,
+    ),
     Cause("proxy_internal_error", 500, "The front door itself failed.", "The operator can see the cause in the log."),
     # What the instances did.
     Cause("destination_unavailable", 503, "No instance of the app is available.", _LATER, 5),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from lb.errors import connecting_cause
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
 
 LONGEST_IDLE = 60.0
 """Seconds after which an idle connection to an instance is closed from here."""
-
-_POOLED = 256  # idle connections kept for an instance
 
 
 class Upstream(Wire):
@@ -36,12 +35,23 @@ class Upstream(Wire):
         self.reused = self.pooled = False
         self.deadline = NEVER
 
+    def reach(self) -> int:
+        """Begin to connect to the instance; 0 or EINPROGRESS, and then it counts as one of its connections, or the
+        errno with which that failed.
+        """
+        instance = self.instance
+        error = self.connect(self.engine.poller, instance.family, instance.address, instance.packed)
+        if error in (0, errno.EINPROGRESS):
+            instance.connections += 1
+        return error
+
     def connected(self) -> None:
         exchange = self.exchange
         if exchange is not None:
             exchange.upstream_connected()
 
     def connect_failed(self, error: int) -> None:
+        self.instance.connections -= 1
         self.engine.deadlines.forget(self)
         exchange = self.exchange
         if exchange is not None:
@@ -68,6 +78,7 @@ class Upstream(Wire):
             exchange.upstream_drained()
 
     def lost(self) -> None:
+        self.instance.connections -= 1
         self.engine.deadlines.forget(self)
         exchange = self.exchange
         if exchange is not None:
@@ -88,10 +99,11 @@ class Upstream(Wire):
         """The exchange is done with it: to the pool, or away."""
         self.exchange = None
         self.greedy = False
-        if keep and not self.closed and not self.instance.retired and len(self.instance.idle) < _POOLED:
+        instance = self.instance
+        if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
             self.reused = self.pooled = True
             self.idle_since = self.engine.poller.now
-            self.instance.idle.append(self)
+            instance.idle.append(self)
             self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
         else:
             self.abort()
