@@ -256,7 +256,7 @@ class Client(Wire):
         elif key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES):
             held.refused += 1
             self.refuse_handshake()
-        elif held.hold(self, key, snapshot.max_held, now):
+        elif held.hold(self, key, min(snapshot.max_held, engine.max_connections // 2), now):
             engine.room.spoke(self)  # it waits for us, and makes no room for others
             engine.deadlines.watch(self, now + snapshot.hold)
         else:
