@@ -21,7 +21,7 @@ from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
-from lb.proxy.room import Room
+from lb.proxy.room import Room, close_idle
 from lb.proxy.wire import Wire
 from lb.routing.clients import Clients
 from lb.routing.environment import Environment
@@ -203,12 +203,8 @@ class Engine:
         was closed.
         """
         self._shortage.say(error, self.poller.now)
-        freed = 0
-        for environment in self.snapshot.table.environments():
-            for instance in environment.instances:
-                while instance.idle and freed < _SHED:
-                    instance.idle[0].abort()  # type: ignore[attr-defined]  # the oldest; it is an Upstream
-                    freed += 1
+        environments = self.snapshot.table.environments()
+        freed = close_idle([instance for one in environments for instance in one.instances], _SHED)
         while freed < _SHED and self.room.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
             freed += 1
         return freed > 0
@@ -341,6 +337,7 @@ class Engine:
         self.stop_listening()
         for client in list(self._clients):
             client.abort()
+        self.room.close()
         if self._tick_handle is not None:
             self._tick_handle.cancel()
         self.flush()

@@ -26,6 +26,8 @@ from collections.abc import Iterable
 from operator import itemgetter
 from typing import TYPE_CHECKING
 
+from lb.routing.instance import Instance
+
 if TYPE_CHECKING:
     from lb.proxy.client import Client
 
@@ -79,6 +81,11 @@ class Room:
         """
         return self._close_turned_away() or self.make(clients, now)
 
+    def close(self) -> None:
+        """Listen to none of those that were turned away any more."""
+        while self._close_turned_away():
+            pass
+
     def _close_turned_away(self) -> bool:
         if not self._turned_away:
             return False
@@ -119,3 +126,13 @@ class Room:
         self._idle.reverse()
         if len(self._idle) < _NOTED:
             self._looked_until = max(self._looked_until, now) + looked * _PACE
+
+
+def close_idle(instances: Iterable[Instance], most: int) -> int:
+    """Close idle connections to these instances, the oldest of each first, and at most so many; how many there were."""
+    closed = 0
+    for instance in instances:
+        while instance.idle and closed < most:
+            instance.idle[0].abort()  # type: ignore[attr-defined]  # an Upstream, which takes itself out of there
+            closed += 1
+    return closed

@@ -115,21 +115,23 @@ def test_those_that_have_just_become_idle_make_room(tmp_path: Path) -> None:
             release.wait(30)
             peer.send(ok())
 
-    config = {"limits": {"connections": 4}}
-    with Instance(script) as instance, FrontDoor(configure(instance.address, **config), tmp_path) as door:
-        with ExitStack() as stack:
-            clients = [stack.enter_context(door.connect()) for _ in range(4)]
-            for client in clients:
-                client.send(get("/busy"))
-            instance.wait_requests(4)
-            with door.connect() as late:  # all are looked through, and none can go
-                late.send_quietly(get("/late"))
-                assert_error(late.response(), 503, "connection_limit_reached")
-            release.set()
-            assert [client.response().status for client in clients] == [200] * 4
-            for _ in range(4):
-                late = stack.enter_context(door.connect())
-                assert late.ask(get("/late")).status == 200
+    with (
+        Instance(script) as instance,
+        FrontDoor(configure(instance.address, limits={"connections": 4}), tmp_path) as door,
+        ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(door.connect()) for _ in range(4)]
+        for client in clients:
+            client.send(get("/busy"))
+        instance.wait_requests(4)
+        with door.connect() as late:  # all are looked through, and none can go
+            late.send_quietly(get("/late"))
+            assert_error(late.response(), 503, "connection_limit_reached")
+        release.set()
+        assert [client.response().status for client in clients] == [200] * 4
+        for _ in range(4):
+            late = stack.enter_context(door.connect())
+            assert late.ask(get("/late")).status == 200
 
 
 def test_connections_at_their_end_make_room(tmp_path: Path) -> None:
@@ -169,7 +171,7 @@ def test_a_bound_that_was_lowered_holds_for_newcomers(tmp_path: Path) -> None:
 
 
 def test_over_tls_latecomers_are_closed(tmp_path: Path, authority: Authority) -> None:
-    tls = {"listen": {"https": "127.0.0.1:0"}, "tls": tls_config(authority.issue(HOST))}
+    tls: dict[str, Any] = {"listen": {"https": "127.0.0.1:0"}, "tls": tls_config(authority.issue(HOST))}
     context = authority.context()
     with _door(tmp_path, **tls) as door, ExitStack() as stack:
         served = 0

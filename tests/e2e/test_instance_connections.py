@@ -79,23 +79,22 @@ def test_never_more_connections_than_the_limit(tmp_path: Path) -> None:
 
 
 def test_without_keep_alive_each_request_has_a_connection(tmp_path: Path) -> None:
-    with Instance(echo()) as instance:
-        with FrontDoor(_config(instance.address, keep_alive="off"), tmp_path) as door:
-            for turn in range(4):
-                with door.connect() as client:
-                    for _ in range(2):  # the client's own connection is kept
-                        seen = Echo(client.ask(get()))
-                        assert seen.all("connection") == ["close"]
-                assert seen.connection == 2 * turn + 1
-            assert Echo(door.ask(post("/", b"body"))).seen["length"] == 4
-            wait_for(lambda: instance.open_connections == 0, "the connections to be closed")
-            assert door.reload(_config(instance.address, keep_alive="on"))
-            first = Echo(door.ask(get()))
-            assert first.all("connection") == []
-            assert Echo(door.ask(get())).connection == first.connection
-            assert door.reload(_config(instance.address, keep_alive="off"))
-            assert Echo(door.ask(get())).all("connection") == ["close"]
-            wait_for(lambda: instance.open_connections == 0, "the connections to be closed")
+    with Instance(echo()) as instance, FrontDoor(_config(instance.address, keep_alive="off"), tmp_path) as door:
+        for turn in range(4):
+            with door.connect() as client:
+                for _ in range(2):  # the client's own connection is kept
+                    seen = Echo(client.ask(get()))
+                    assert seen.all("connection") == ["close"]
+            assert seen.connection == 2 * turn + 1
+        assert Echo(door.ask(post("/", b"body"))).seen["length"] == 4
+        wait_for(lambda: instance.open_connections == 0, "the connections to be closed")
+        assert door.reload(_config(instance.address, keep_alive="on"))
+        first = Echo(door.ask(get()))
+        assert first.all("connection") == []
+        assert Echo(door.ask(get())).connection == first.connection
+        assert door.reload(_config(instance.address, keep_alive="off"))
+        assert Echo(door.ask(get())).all("connection") == ["close"]
+        wait_for(lambda: instance.open_connections == 0, "the connections to be closed")
 
 
 def test_a_connection_that_is_kept_serves_the_next_one(tmp_path: Path) -> None:

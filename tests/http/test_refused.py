@@ -14,7 +14,8 @@ LIMITS = Limits(256, 1024, 10)
 
 
 def test_a_head_that_came_whole() -> None:
-    data = b"GET /a?b HTTP/1.1\r\nHost: a.example:8080\r\nAccept: text/html\r\nUser-Agent:  me \r\nReferer: r\r\n\r\nrest: 1\r\n"
+    fields = b"Host: a.example:8080\r\nAccept: text/html\r\nUser-Agent:  me \r\nReferer: r\r\n"
+    data = b"GET /a?b HTTP/1.1\r\n" + fields + b"\r\nHost: b\r\n"
     refused = Refused(data)
     assert (refused.method, refused.target, refused.host) == (b"GET", b"/a?b", b"a.example:8080")
     assert (refused.accept, refused.user_agent, refused.referer) == (b"text/html", b"me", b"r")
