@@ -95,6 +95,12 @@ _TABLE = (
         503,
         "The front door was stopped before the app had answered.",
         "Try again in a moment.",
+    ),
+    Cause(
+        "out_of_descriptors",
+        503,
+        "The server has no descriptors left for another connection.",
+        "Try again in a moment; the operator can raise the server's limit of open files.",
         1,
     ),
     Cause("proxy_internal_error", 500, "The front door itself failed.", "The operator can see the cause in the log."),

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 
 import click
 
+from lb.cli.descriptors import descriptor_lines
 from lb.cli.fallbacks import warnings
 from lb.config.model import App, Config
 from lb.config.names import CATCH_ALL, is_staging, shared_names
@@ -37,6 +38,7 @@ def _addresses(service: Service) -> Iterator[str]:
     sink = "stdout" if access_log.path == "-" else access_log.path
     log = "no access log" if access_log.format == "off" else f"access log ({access_log.format}) to {sink}"
     yield f"{workers} worker{'s' if workers > 1 else ''}, {log}"
+    yield from descriptor_lines(service.config)
     for one in service.admin:
         yield f"admin at {one.url}: /metrics /healthz /readyz /status"
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lb.cli.check_log import check_access_log
+from lb.cli.descriptors import descriptor_warnings
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
@@ -32,7 +33,7 @@ def check(context: click.Context, file: Path) -> None:
     """
     try:
         loaded = load_file(file, os.environ)
-        warnings = (*loaded.warnings, *_check_files(loaded))
+        warnings = (*loaded.warnings, *_check_files(loaded), *descriptor_warnings(loaded))
     except ConfigErrors as failure:
         _print_problems((*failure.problems, *failure.warnings))
         click.echo(f"{printable(str(file))}: {_tally(failure.problems, failure.warnings)}", err=True)

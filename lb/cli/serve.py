@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from lb.cli.check import check_certificates
+from lb.cli.descriptors import descriptor_warnings
 from lb.cli.exits import USAGE
 from lb.cli.running import refuse, serve_config, show_problems
 from lb.config.load import config_for_instances, load_file
@@ -61,7 +62,7 @@ def _from_file(file: Path, contexts: Contexts) -> Config:
 def _read_again(file: Path, contexts: Contexts) -> Config:
     """What the file says by now, for a service that runs. Raises ConfigErrors."""
     loaded = load_file(file, os.environ)
-    for problem in (*loaded.warnings, *check_certificates(loaded, contexts)):
+    for problem in (*loaded.warnings, *check_certificates(loaded, contexts), *descriptor_warnings(loaded)):
         log.warning("%s", problem)
     return loaded.config
 

@@ -186,8 +186,9 @@ class Limits(Section):
     )
     connections: Annotated[int, count(10_000_000)] = Field(
         default=20_000,
-        description="Client connections open at once, a worker its share of them; beyond it the one that has been idle "
-        "longest is closed, and where none is idle a new one gets 503.",
+        description="Client connections open at once, a worker its share of them (one at least); beyond it the one "
+        "that has been idle longest is closed, and where none is idle a new one gets 503. A worker never has more than "
+        "half of the descriptors that it may open.",
     )
     waiting: Annotated[int, count(10_000_000)] = Field(
         default=1000,
@@ -207,7 +208,9 @@ class Limits(Section):
         default=None, description="Requests that one client may make at once; without it the number in client_rate."
     )
     instance_connections: Annotated[int, count(1_000_000)] | None = Field(
-        default=None, description="Connections to one instance at once from one worker; without it there is no bound."
+        default=None,
+        description="Connections to one instance at once from one worker, idle ones included: where there is no room, "
+        "one of those is closed. Without it there is no bound.",
     )
 
 
@@ -340,6 +343,11 @@ class Environment(Section):
     )
     retry_budget: ShareOrOff = Field(
         default=0.2, description="Share of the requests that may be sent a second time; off: there is no bound."
+    )
+    keep_alive: Switch = Field(
+        default=True,
+        description="Connections to instances serve one request after the other; off: each is closed behind its "
+        "response, for an instance that serves one connection at a time.",
     )
     health_checks: Switch | None = Field(
         default=None, description="Ask each instance whether it works; on as soon as one of the health_* keys is given."

@@ -18,7 +18,7 @@ cdef class Client(Wire):
     cdef public bytes address, scheme
     cdef public object certificate
     cdef public bytes client_auth, client_certificate
-    cdef public bint leaving, secure
+    cdef public bint leaving, secure, turned_away
     cdef bint _reading, _begun, _silent, _established, _counted
     cdef long long _key
     cdef double _listened_until
@@ -37,11 +37,11 @@ cdef class Client(Wire):
     cpdef _refuse_cleartext(self, RequestHead head)
     cpdef arm(self)
     cpdef done(self, bint keep_alive, bint unread)
-    cpdef bint is_between_requests(self, double now)
+    cpdef bint may_be_spared(self, double now)
     cpdef double idle_since(self)
     cpdef bint can_go(self)
     cpdef shake_hands(self, object contexts)
-    cpdef turn_away(self, str cause)
+    cpdef turn_away(self, str cause, str key)
     cpdef read_on(self)
     cpdef _end(self, bint lingering)
     cpdef _await_end(self)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lb.errors import ProxyError
 from lb.http.forwarding import around_host, client_certificate_line, host_value
 from lb.http.head import RequestHead
+from lb.http.refused import Refused, head_too_large
 from lb.proxy.conversation import Conversation
 from lb.proxy.deadlines import NEVER
 from lb.proxy.exchange import Exchange
@@ -65,6 +66,7 @@ class Client(Wire):
         "leaving",
         "scheme",
         "secure",
+        "turned_away",
     )
 
     def __init__(self, engine: Engine, scheme: bytes, address: bytes) -> None:
@@ -78,6 +80,7 @@ class Client(Wire):
         self.client_auth: bytes | None = None
         self.client_certificate = b""
         self.leaving = False
+        self.turned_away = False  # is being told that there is no room for it, and is not counted
         self._reading = False
         self._begun = False
         self._silent = True  # has not made a whole request yet
@@ -213,19 +216,27 @@ class Client(Wire):
         else:
             engine.deadlines.watch(self, deadline)
 
-    def is_between_requests(self, now: float) -> bool:
-        """Whether it has made a request, and none is under way: of the next one not even a head that is arriving."""
-        if self.exchange is not None or self._silent or self.is_closing():
+    def may_be_spared(self, now: float) -> bool:
+        """Whether it is counted and no request is under way: of the next one not even a head that is arriving, or it
+        has had our last word.
+        """
+        if self.exchange is not None or self.turned_away:
             return False
-        return not self._begun or now - self.idle_since() >= PATIENCE
+        if self.is_closing():
+            return self.backlog() == 0
+        return not self._silent and (not self._begun or now - self.idle_since() >= PATIENCE)
 
     def idle_since(self) -> float:
-        """When it began to be what it is, idle or in the middle of a head."""
+        """When it began to be what it is: idle, in the middle of a head, or at its end."""
         snapshot = self.engine.snapshot
+        if self.is_closing():
+            return self.deadline - _LINGER
         return self.deadline - (snapshot.head if self._begun else snapshot.idle)
 
     def can_go(self) -> bool:
         """Whether no request is lost by closing it: none is under way, and none has just come."""
+        if self.is_closing():
+            return self.exchange is None and self.backlog() == 0
         return self.exchange is None and (self._begun or not self._established or not self.is_stale())
 
     def drain(self) -> None:
@@ -248,7 +259,7 @@ class Client(Wire):
         elif key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES):
             held.refused += 1
             self.refuse_handshake()
-        elif held.hold(self, key, snapshot.max_held, now):
+        elif held.hold(self, key, min(snapshot.max_held, engine.max_connections // 2), now):
             engine.room.spoke(self)  # it waits for us, and makes no room for others
             engine.deadlines.watch(self, now + snapshot.hold)
         else:
@@ -321,7 +332,11 @@ class Client(Wire):
             self._next_request()
 
     def lost(self) -> None:
-        self.engine.gone(self)
+        if self.turned_away:
+            self.engine.room.forget(self)
+            self.engine.deadlines.forget(self)
+        else:
+            self.engine.gone(self)
         if self.on_hold and self.engine.held is not None:
             self.engine.held.leave(self)
         if self._counted:
@@ -413,22 +428,35 @@ class Client(Wire):
         self.start_tls(contexts)
         self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.handshake)
 
-    def turn_away(self, cause: str) -> None:
-        """There is no room for this connection: say so where that costs no handshake, and close it."""
+    def turn_away(self, cause: str, key: str) -> None:
+        """There is no room for this connection: say so where that costs no handshake, and close it. From here on it is
+        not one of those that are open. `key` is the limit's in the configuration.
+        """
+        engine = self.engine
+        engine.turned_away(self)
+        self.turned_away = True
         if self.secure:
-            self.engine.failed(cause)
+            engine.failed(cause)
             self.abort()
             return
-        self._refuse(ProxyError(cause))
+        self._refuse(ProxyError(cause, key))
         if not self.closed:
-            self.engine.room.turned_away(self)
+            engine.room.turned_away(self)
             self._listened_until = 0.0
-            self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
+            engine.deadlines.watch(self, engine.poller.now + _GRACE)
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
         self._begun = False
         self.exchange = exchange = Exchange(self.engine, self, None)
+        if self.have:
+            limits = self.engine.snapshot.limits
+            came = bytes(self.view(min(self.have, limits.line + limits.total)))
+            exchange.refused = refused = Refused(came)
+            if refused.host:
+                exchange.route = self.engine.snapshot.table.find(refused.host)  # type: ignore[assignment]  # for the log
+            code = error.cause.code
+            error = ProxyError(code, head_too_large(code, came, limits) or error.detail, error.retry_after)
         exchange.fail(error)
 
 
@@ -457,18 +485,17 @@ class ClientListener(Listener):
         room.
         """
         engine = self.engine
-        snapshot = engine.snapshot
-        crowded = engine.open_connections >= snapshot.max_connections
+        crowded = engine.open_connections >= engine.max_connections
         engine.opened(client)
         if not client.may_connect():
-            client.turn_away("client_connection_limit_reached")
+            client.turn_away("client_connection_limit_reached", "limits.client_connections")
         elif crowded and not engine.make_room():
-            client.turn_away("connection_limit_reached")
+            client.turn_away("connection_limit_reached", engine.limit_in_words())
         elif self.tls is None:
             # A connection that never says anything has the time that a head has.
-            engine.deadlines.watch(client, engine.poller.now + snapshot.head)
+            engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
         else:
             client.shake_hands(self.tls)
 
-    def refused(self, _error: int) -> None:
-        self.engine.shed(self)
+    def refused(self, error: int) -> None:
+        self.engine.shed(self, error)

@@ -21,9 +21,9 @@ cdef class Engine:
     cdef public Presence presence
     cdef public object clients, flushes, held, room
     cdef public bint draining, hurried
-    cdef public Py_ssize_t open_connections, open_exchanges, waiting
+    cdef public Py_ssize_t open_connections, open_exchanges, waiting, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated
-    cdef object _loop, _log, _row, _append, _format, _ticking, _resting, _errors, _listeners, _clients, _crowded, _on_error, _watch
+    cdef object _loop, _log, _row, _append, _format, _ticking, _resting, _errors, _listeners, _clients, _crowded, _on_error, _watch, _shortage
     cdef bytes _log_time, _id_head, _id_prefix
     cdef Py_ssize_t _id_next, _second, _bytes_in, _bytes_out
     cdef list _base
@@ -32,7 +32,9 @@ cdef class Engine:
     cpdef bytes new_id(self)
     cpdef opened(self, Wire client)
     cpdef gone(self, Wire client)
+    cpdef turned_away(self, Wire client)
     cpdef finished(self, Record record)
     cpdef failed(self, str cause)
     cpdef bint make_room(self)
+    cpdef bint free_descriptors(self, int error)
     cpdef rouse(self, environment)

@@ -7,6 +7,7 @@ The engine knows connections only as things to be counted, looked after and clos
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 import time
@@ -17,13 +18,14 @@ from email.utils import formatdate
 from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
+from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
 from lb.proxy.flush_timer import FlushTimer
 from lb.proxy.every import Every, every
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
 from lb.proxy.remaining import CONNECTION, Share, count_shares
-from lb.proxy.room import Room
+from lb.proxy.room import Room, close_idle
 from lb.proxy.wire import Wire
 from lb.routing.clients import Clients
 from lb.routing.environment import Environment
@@ -38,6 +40,7 @@ from lb.telemetry.record import LineFormat, Record
 
 _SHED = 32  # connections closed at once for want of descriptors
 _REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
+_MADE = 256  # connections closed at once so that there are no more than there may be
 _PLACE = {name: at for at, name in enumerate(NAMES)}
 _LOW = [b"%03x" % number for number in range(4096)]
 
@@ -66,6 +69,7 @@ class Engine:
         "_resting",
         "_row",
         "_second",
+        "_shortage",
         "_ticking",
         "_watch",
         "clients",
@@ -78,6 +82,7 @@ class Engine:
         "handshakes",
         "held",
         "hurried",
+        "max_connections",
         "open_connections",
         "open_exchanges",
         "paces",
@@ -118,6 +123,8 @@ class Engine:
         self._crowded: set[Environment] = set()
         self._listeners: dict[Listener, socket.socket] = {}
         self._resting: dict[Listener, float] = {}  # and since when
+        self._shortage = Shortage()
+        self.max_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.hurried = False
@@ -164,6 +171,12 @@ class Engine:
         self.room.spoke(client)  # type: ignore[arg-type]
         self.deadlines.forget(client)
 
+    def turned_away(self, client: Wire) -> None:
+        """There is no room for this connection, which was told to have been opened: it does not count (L5)."""
+        self.open_connections -= 1
+        self._clients.discard(client)
+        self.room.spoke(client)  # type: ignore[arg-type]
+
     def finished(self, record: Record) -> None:
         """An exchange has ended: count it and write its line."""
         self._responses[record.status // 100 if record.status < 600 else 0] += 1
@@ -179,8 +192,33 @@ class Engine:
         self._errors[cause] = self._errors.get(cause, 0) + 1
 
     def make_room(self) -> bool:
-        """Close the connection that is missed least; False when none can be spared."""
-        return self.room.make(self._clients, self.poller.now)  # type: ignore[arg-type]  # all of them are Clients
+        """Close connections that are missed least until there are no more than there may be; False when so many
+        cannot be spared.
+        """
+        for _ in range(_MADE):  # more than one where the bound was lowered
+            if self.open_connections <= self.max_connections:
+                return True
+            if not self.room.make(self._clients, self.poller.now):  # type: ignore[arg-type]  # all of them are Clients
+                break
+        return self.open_connections <= self.max_connections
+
+    def limit_in_words(self) -> str:
+        """What keeps connections from being more; a lack of descriptors is told in the log, too."""
+        if self.max_connections >= self.snapshot.max_connections:
+            return "limits.connections"
+        self._shortage.say(errno.EMFILE, self.poller.now)
+        return "limits.connections, lowered to what the process's limit of open files leaves"
+
+    def free_descriptors(self, error: int) -> bool:
+        """The system gives no descriptor, with this errno: say so, and close what is missed least; whether anything
+        was closed.
+        """
+        self._shortage.say(error, self.poller.now)
+        environments = self.snapshot.table.environments()
+        freed = close_idle([instance for one in environments for instance in one.instances], _SHED)
+        while freed < _SHED and self.room.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
+            freed += 1
+        return freed > 0
 
     # Who waits for an instance. All of them are Exchanges, which this file must not know: they know the engine.
 
@@ -227,6 +265,7 @@ class Engine:
         """Let this listener serve this listening socket."""
         listener.listen(self.poller, sock)
         self._listeners[listener] = sock
+        self._share_out()
 
     def hand_over(self, listener: Listener) -> None:
         """Leave what waits in this listener's socket to whoever else has it."""
@@ -252,6 +291,13 @@ class Engine:
     def switch(self, snapshot: Snapshot) -> None:
         """Requests that begin from now on go by this snapshot; those that have begun keep theirs."""
         self.snapshot = snapshot
+        self._share_out()
+
+    def _share_out(self) -> None:
+        """As many connections as the configuration says, and no more than there are descriptors for."""
+        descriptors, listeners = descriptors_of_process(), len(self._listeners)
+        self.max_connections = min(self.snapshot.max_connections, connections_within(descriptors, listeners))
+        self.room.most_turned_away = turned_away_within(descriptors, listeners)
 
     def retire(self, instances: Iterable[Instance]) -> None:
         """These belong to no environment any more: what they serve ends well, their idle connections are closed."""
@@ -324,6 +370,7 @@ class Engine:
         for client in list(self._clients):
             client.abort()
         self._ticking.cancel()
+        self.room.close()
         self.flush()
         self.poller.close()
 
@@ -359,13 +406,12 @@ class Engine:
             values[_PLACE["error_" + cause]] += count
         self._row.store(values)
 
-    def shed(self, listener: Listener) -> None:
-        """The system has no descriptor left for a new connection: close those that are missed least, and let the
-        listener rest a moment, so that a worker that is full does not only look at its queue.
+    def shed(self, listener: Listener, error: int) -> None:
+        """The system does not give us a new connection: close those that are missed least, if it is for want of
+        descriptors, and let the listener rest a moment, so that a worker that is full does not only look at its queue.
         """
-        for _ in range(_SHED):
-            if not self.make_room():
-                break
+        if error in OURS:
+            self.free_descriptors(error)
         listener.rest()
         self._resting[listener] = self.poller.now
 

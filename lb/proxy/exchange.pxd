@@ -40,6 +40,7 @@ cdef class Exchange(Conversation):
     cdef list tried
     cdef bytes key
     cdef object last_error
+    cdef public object refused
     cdef bytes request_id, last_instance
     cdef str cause
     cdef int status, attempts
@@ -51,8 +52,10 @@ cdef class Exchange(Conversation):
     cpdef bint unread(self)
     cpdef reply(self, object reply)
     cpdef finish(self, bint keep_alive)
-    @cython.locals(error=int, environment=Environment)
+    @cython.locals(environment=Environment)
     cpdef forward(self)
+    @cython.locals(error=int)
+    cpdef bint _reach(self, Instance instance)
     cpdef _decide(self)
     cpdef _enter(self, Environment environment)
     cpdef _frame(self)

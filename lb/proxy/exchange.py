@@ -16,12 +16,14 @@ from lb.http.body import CLOSE
 from lb.http.etags import apps_conditions
 from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, RequestHead, ResponseHead, without_fields
+from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render
 from lb.proxy.admission import admit, find_route, origin
 from lb.proxy.answer import Answer
 from lb.proxy.conversation import Conversation
+from lb.proxy.descriptors import OURS
 from lb.proxy.interim import CONTINUE, CONTINUE_AFTER, Interims
-from lb.proxy.pool import take_idle
+from lb.proxy.pool import may_connect, take_idle
 from lb.proxy.probe import Probe
 from lb.proxy.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
 from lb.proxy.submission import Submission
@@ -83,6 +85,7 @@ class Exchange(Conversation):
         "phase",
         "probe",
         "received",
+        "refused",
         "request",
         "request_id",
         "response",
@@ -113,6 +116,7 @@ class Exchange(Conversation):
         self.tried: list[Instance] | None = None
         self.key: bytes | None = None
         self.last_error: ProxyError | None = None
+        self.refused: Refused | None = None
         self.request_id: bytes | None = None
         self.last_instance = b""
         self.cause: str | None = None
@@ -206,23 +210,41 @@ class Exchange(Conversation):
                 self._take(instance, upstream)
                 self._send_request()
                 return
-            upstream = Upstream(engine, instance)
-            engine.connects += 1
-            error = upstream.connect(engine.poller, instance.family, instance.address, instance.packed)
-            if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
-                self._pass_over(instance)
-                self.crowded = True
-                continue
-            self._take(instance, upstream)
-            self.phase = CONNECTING
-            if error == 0:
-                self._send_request()
+            if self._reach(instance):
                 return
-            if error == errno.EINPROGRESS:
-                engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
-                return
-            upstream.exchange = None
+
+    def _reach(self, instance: Instance) -> bool:
+        """Connect to this instance; False where the next one has to be tried at once."""
+        engine = self.engine
+        if not may_connect(instance):  # connections that are only being closed fill its limit
+            self._pass_over(instance)
+            self.crowded = True
+            return False
+        upstream = Upstream(engine, instance)
+        engine.connects += 1
+        error = upstream.reach()
+        if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
+            self._pass_over(instance)
+            self.crowded = True
+            return False
+        self._take(instance, upstream)
+        self.phase = CONNECTING
+        if error == 0:
+            self._send_request()
+            return True
+        if error == errno.EINPROGRESS:
+            engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
+            return True
+        upstream.exchange = None
+        if error not in OURS:
             self._instance_failed(connecting_cause(error))
+            return False
+        self._leave_instance(False)  # that we lack something says nothing about the instance
+        self.last_instance = b""
+        if engine.free_descriptors(error):
+            return False
+        self.fail(ProxyError("out_of_descriptors"))
+        return True
 
     def _take(self, instance: Instance, upstream: Upstream) -> None:
         """Let this instance serve it, over this connection."""
@@ -249,7 +271,7 @@ class Exchange(Conversation):
             return
         engine = self.engine
         if engine.waiting >= self.snapshot.max_waiting:
-            self.fail(ProxyError("connection_limit_reached"))
+            self.fail(ProxyError("connection_limit_reached", "too many requests wait for an instance (limits.waiting)"))
             return
         self.phase = WAITING
         engine.queue(self.route.environment, self)
@@ -279,6 +301,8 @@ class Exchange(Conversation):
             end += b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
         else:
             end = b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
+            if not self.route.environment.keep_alive:
+                end = b"Connection: close\r\n" + end
         if head.request_id is None:
             text = b"".join((kept, fields, b"X-Request-Id: ", self.identity(), b"\r\n", end))
         else:
@@ -693,8 +717,12 @@ class Exchange(Conversation):
             else:
                 self.client.abort()
             return
-        accept = self.head.accept() if self.head is not None else b""
-        self.reply(error_reply(error.cause, accept, self.identity(), error.detail, error.retry_after))
+        if self.head is not None:
+            accept = self.head.accept()
+        else:
+            accept = self.refused.accept if self.refused is not None else b""
+        detail = explained(error, self.snapshot.limits, self.route.body_cap if self.route is not None else 0)
+        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after))
 
     def cut(self) -> None:
         """End it because the service ends: with a reply if none has begun, else where the client can see that the rest
@@ -708,7 +736,7 @@ class Exchange(Conversation):
         self.cause = "proxy_stopped"
         self._leave_instance(False)
         if self.answer is not None and self.answer.ends_by_close():
-            self.client.abort()  # which ends in `client_gone`; an orderly end would look like the response's
+            self.client.reset()  # which ends in `client_gone`; an orderly end would look like the response's
         else:
             self.finish(False)
 
@@ -734,7 +762,10 @@ class Exchange(Conversation):
         # Behind an upgrade that comes to nothing there may be bytes of the other protocol (RFC 9931).
         if reply.status in _CLOSES or (head is not None and head.upgrade is not None):
             keep_alive = False
-        head_only = head is not None and head.method == b"HEAD"
+        if head is not None:
+            head_only = head.method == b"HEAD"
+        else:
+            head_only = self.refused is not None and self.refused.method == b"HEAD"
         self.answer = None  # type: ignore[assignment]  # the instance's was waiting for the rest of its body
         self.status = reply.status
         self.head_out = True
@@ -769,6 +800,8 @@ class Exchange(Conversation):
         record.scheme = client.scheme
         if head is not None:
             record.of_request(head)
+        elif self.refused is not None:
+            record.of_refused(self.refused)
         else:
             record.of_none()
         route = self.route

@@ -1,4 +1,4 @@
-"""Which idle connection to an instance a request may have.
+"""Which idle connection to an instance a request may have, and which one goes when another is to be made.
 
 An instance closes idle connections when it likes (gunicorn after 2 s, uvicorn after 5), so one is trusted with a
 request that must not be repeated only while it is fresh, and after a look at its socket; how long fresh is, is learnt
@@ -34,3 +34,17 @@ def take_idle(instance: Instance, unsafe: bool, now: float) -> Upstream | None:
     idle.pop()
     upstream.pooled = False
     return upstream
+
+
+def may_connect(instance: Instance) -> bool:
+    """Whether one more connection to `instance` may be made (`limits.instance_connections`). Idle ones count: where
+    there is no room, the oldest of them are closed for it.
+    """
+    if instance.limit == 0:
+        return True
+    while instance.connections >= instance.limit:
+        if not instance.idle:
+            return False
+        oldest: Upstream = instance.idle[0]  # type: ignore[assignment]
+        oldest.abort()  # which takes it out of here
+    return True

@@ -1,3 +1,5 @@
+cimport cython
+
 from lb.routing.instance cimport Instance
 
 from .conversation cimport Conversation
@@ -12,6 +14,9 @@ cdef class Upstream(Wire):
     cdef public Conversation exchange
     cdef public double idle_since
     cdef public bint reused, pooled
+    @cython.locals(error=int)
+    cpdef int reach(self)
+    @cython.locals(instance=Instance)
     cpdef release(self, bint keep)
     cpdef part(self)
     cpdef _await_end(self)

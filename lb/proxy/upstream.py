@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from lb.errors import connecting_cause
@@ -17,7 +18,6 @@ LONGEST_IDLE = 60.0
 """Seconds after which an idle connection to an instance is closed from here."""
 
 _LINGER = 5.0  # seconds for an instance to end its side after the last word of a tunnel
-_POOLED = 256  # idle connections kept for an instance
 
 
 class Upstream(Wire):
@@ -37,12 +37,23 @@ class Upstream(Wire):
         self.reused = self.pooled = False
         self.deadline = NEVER
 
+    def reach(self) -> int:
+        """Begin to connect to the instance; 0 or EINPROGRESS, and then it counts as one of its connections, or the
+        errno with which that failed.
+        """
+        instance = self.instance
+        error = self.connect(self.engine.poller, instance.family, instance.address, instance.packed)
+        if error in (0, errno.EINPROGRESS):
+            instance.connections += 1
+        return error
+
     def connected(self) -> None:
         exchange = self.exchange
         if exchange is not None:
             exchange.upstream_connected()
 
     def connect_failed(self, error: int) -> None:
+        self.instance.connections -= 1
         self.engine.deadlines.forget(self)
         exchange = self.exchange
         if exchange is not None:
@@ -71,6 +82,7 @@ class Upstream(Wire):
             self._await_end()
 
     def lost(self) -> None:
+        self.instance.connections -= 1
         self.engine.deadlines.forget(self)
         exchange = self.exchange
         if exchange is not None:
@@ -93,10 +105,11 @@ class Upstream(Wire):
         """The exchange is done with it: to the pool, or away."""
         self.exchange = None
         self.greedy = False
-        if keep and not self.closed and not self.instance.retired and len(self.instance.idle) < _POOLED:
+        instance = self.instance
+        if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
             self.reused = self.pooled = True
             self.idle_since = self.engine.poller.now
-            self.instance.idle.append(self)
+            instance.idle.append(self)
             self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
         else:
             self.abort()

@@ -49,13 +49,13 @@ def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int
     snapshot.drain = config.timeouts.drain
     snapshot.client_connections = config.limits.client_connections or 0
     snapshot.client_pace = _pace(config.limits)
-    snapshot.max_connections = -(-config.limits.connections // workers)
+    snapshot.max_connections = max(config.limits.connections // workers, 1)  # together no more than that (L5)
     on_demand = config.tls.on_demand
     if on_demand is not None and on_demand.wait is not None:
         snapshot.hold = on_demand.wait
         # They are connections, and not all of those may stand still.
-        snapshot.max_held = min(-(-on_demand.waiting // workers), snapshot.max_connections // 2)
-    snapshot.max_waiting = -(-config.limits.waiting // workers)
+        snapshot.max_held = min(max(on_demand.waiting // workers, 1), snapshot.max_connections // 2)
+    snapshot.max_waiting = max(config.limits.waiting // workers, 1)
     return snapshot
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lb.routing.balancers.balancer import Balancer
 from lb.routing.budget import RetryBudget
-from lb.routing.instance import Instance
+from lb.routing.instance import MOST_IDLE, Instance
 from lb.routing.passive import Passive
 from lb.routing.policy import Policy
 from lb.routing.request_key import RequestKey
@@ -23,7 +23,7 @@ class Environment:
 
     `waiting` are the exchanges that wait for an instance, first come first, `woken` that they are about to try again;
     `key` is what is asked of each request for the balancer, `cookie` what sticks clients, `budget` bounds retries:
-    None where the policy has no such thing.
+    None where the policy has no such thing. `keep_alive` says whether connections serve several requests.
     """
 
     __slots__ = (
@@ -32,6 +32,7 @@ class Environment:
         "budget",
         "cookie",
         "instances",
+        "keep_alive",
         "key",
         "name",
         "passive",
@@ -54,6 +55,7 @@ class Environment:
         self.woken = False
         self.balancer = policy.balancer()
         self.budget = None
+        self.keep_alive = True
         self.policy = policy
         self.follow(policy, instances, 0.0)
 
@@ -69,6 +71,7 @@ class Environment:
             self.budget.share = policy.retries
         self.key = policy.key()
         self.cookie = policy.cookie
+        self.keep_alive = policy.keep_alive
         self.passive = Passive(policy.max_fails, policy.fail_duration, policy.unhealthy)
         if policy != self.policy:
             self.policy = policy
@@ -88,6 +91,7 @@ class Environment:
 
     def _equip(self, instance: Instance) -> None:
         policy = self.policy
+        instance.most_idle = MOST_IDLE if policy.keep_alive else 0
         instance.slow_start = policy.slow_start
         instance.rising = instance.rising and policy.slow_start > 0.0
         instance.token = b"" if policy.cookie is None else policy.cookie.token(instance.key)

@@ -9,7 +9,7 @@ cdef class Instance:
     cdef public object address
     cdef public bytes packed
     cdef public list idle
-    cdef public Py_ssize_t inflight, limit
+    cdef public Py_ssize_t connections, inflight, limit, most_idle
     cdef public bint healthy, keeps_idle, retired, trying, rising
     cdef public double down_until, pause, slow_start, since, credit, keep_alive
     cdef public unsigned long long seed

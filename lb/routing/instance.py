@@ -21,16 +21,21 @@ PROOF = 0.05
 
 _LEAST_SHARE = 0.1  # the part of its share that an instance begins with when it comes back slowly
 
+MOST_IDLE = 256
+"""Idle connections that are kept for an instance."""
+
 _DOUBLINGS = 8  # of a pause, at most: they are capped long before
 
 
 class Instance:
     """An instance: where it is, and its state.
 
-    `key` is its address as configured; `idle` the pooled connections, newest last; `inflight` the exchanges that it
-    is serving; `limit` how many it may serve at once (0: any number); `keep_alive` for how many seconds an idle
-    connection is trusted; `keeps_idle` that one has been seen to stay open at all; `retired` that its environment is
-    done with it: what it serves ends well, and nothing returns to its pool.
+    `key` is its address as configured; `idle` the pooled connections, newest last, of which there are at most
+    `most_idle`; `connections` all that are open, idle ones and those being made or closed included; `inflight` the
+    exchanges that it is serving; `limit` how many connections it may have at once (0: any number), so that it never
+    serves more requests; `keep_alive` for how many seconds an idle connection is trusted; `keeps_idle` that one has
+    been seen to stay open at all; `retired` that its environment is done with it: what it serves ends well, and nothing
+    returns to its pool.
 
     `healthy` is what active checks say; `failures` counts those in a row; `down_until` is 0 while it works, else the
     time at which it may show that it works again; `pauses` counts how often in a row that went wrong, and `pause` is
@@ -40,6 +45,7 @@ class Instance:
 
     __slots__ = (
         "address",
+        "connections",
         "credit",
         "down_until",
         "failures",
@@ -52,6 +58,7 @@ class Instance:
         "key",
         "label",
         "limit",
+        "most_idle",
         "packed",
         "pause",
         "pauses",
@@ -73,8 +80,9 @@ class Instance:
         self.seed = int.from_bytes(blake2b(self.label, digest_size=8).digest(), "big")
         self.token = b""
         self.idle: list[object] = []
-        self.inflight = 0
+        self.connections = self.inflight = 0
         self.limit = limit
+        self.most_idle = MOST_IDLE
         self.healthy = True
         self.failures = self.pauses = 0
         self.down_until = self.pause = 0.0

@@ -32,7 +32,8 @@ class Policy:
 
     `balance` names the balancer; `hash_on` is there for consistent_hash, `cookie` for sticky. An instance that failed
     `max_fails` times in a row is passed over for `fail_duration` seconds at first, and comes back within `slow_start`
-    seconds (0: at once). `retries` is the share of requests that may be sent again, None for any.
+    seconds (0: at once). `retries` is the share of requests that may be sent again, None for any. Without `keep_alive`
+    a connection to an instance serves one request.
     """
 
     balance: str = "round_robin"
@@ -43,6 +44,7 @@ class Policy:
     unhealthy: Unhealthy | None = None
     slow_start: float = 0.0
     retries: float | None = 0.2
+    keep_alive: bool = True
 
     def balancer(self) -> Balancer:
         """A new balancer of this kind."""

@@ -135,4 +135,5 @@ def make_policy(app: str, name: str, config: EnvironmentConfig) -> Policy:
         unhealthy=unhealthy,
         slow_start=config.slow_start or 0.0,
         retries=config.retry_budget,
+        keep_alive=config.keep_alive,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from lb.routing.environment import Environment
 from lb.routing.route import Route
 
 _REMEMBERED = 65536
@@ -38,6 +39,13 @@ class Table:
         if route is not None and len(self._seen) < _REMEMBERED and len(host) <= _LONGEST:
             self._seen[host] = route
         return route
+
+    def environments(self) -> set[Environment]:
+        """Those that any of the routes leads to."""
+        routes = [*self._exact.values(), *self._wildcard.values()]
+        if self._any is not None:
+            routes.append(self._any)
+        return {route.environment for route in routes}
 
     def _look_up(self, name: bytes) -> Route | None:
         route = self._exact.get(name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from lb.http.head import RequestHead
+from lb.http.refused import Refused
 
 
 class Record:
@@ -57,6 +58,15 @@ class Record:
         """What came could not be read as a request."""
         self.method = self.target = self.host = self.user_agent = self.referer = b""
         self.minor = 1
+
+    def of_refused(self, refused: Refused) -> None:
+        """Take over what came of a request that could not be read whole."""
+        self.method = refused.method
+        self.target = refused.target
+        self.host = refused.host
+        self.minor = 1
+        self.user_agent = refused.user_agent
+        self.referer = refused.referer
 
 
 LineFormat = Callable[[Record, bytes], bytes]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from lb.proxy.pool import take_idle
+from lb.proxy.pool import may_connect, take_idle
 from lb.proxy.upstream import Upstream
 from lb.routing.instance import Instance
 from tests.routing.instances import NOW, make
@@ -28,6 +28,10 @@ class Idle(Upstream):
 
     def is_stale(self) -> bool:
         return self.stale
+
+    def abort(self) -> None:
+        self.instance.idle.remove(self)
+        self.instance.connections -= 1
 
 
 def pool(*seconds: float, stale: bool = False, keeps: bool = True) -> Instance:
@@ -81,3 +85,26 @@ def test_an_instance_that_has_kept_one_is_known_to() -> None:
     instance = pool(0.06, 0.01, keeps=False)
     take_idle(instance, True, NOW)
     assert instance.keeps_idle
+
+
+@pytest.mark.parametrize(
+    ("limit", "idle", "others", "closed", "may"),
+    [
+        (0, 3, 50, 0, True),  # no limit
+        (4, 3, 0, 0, True),
+        (4, 3, 1, 1, True),  # the one idle longest makes room
+        (1, 1, 0, 1, True),
+        (2, 0, 2, 0, False),  # all of them serve, or are being closed
+        (2, 4, 1, 4, True),  # the limit was lowered
+    ],
+)
+def test_idle_connections_count_and_make_room(limit: int, idle: int, others: int, closed: int, may: bool) -> None:
+    # spec: L5
+    instance = pool(*(0.9 - number / 10 for number in range(idle)))
+    instance.limit = limit
+    instance.connections = idle + others
+    before = list(instance.idle)
+    assert may_connect(instance) is may
+    assert instance.idle == before[closed:]
+    if limit:
+        assert (instance.connections < limit) is may

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from lb.proxy.room import PATIENCE, Room
+from lb.proxy.room import MOST_TURNED_AWAY, PATIENCE, Room
 
 if TYPE_CHECKING:
     from lb.proxy.client import Client
@@ -28,7 +29,7 @@ class Fake:
     def deadline(self) -> float:
         return 0.0 if self.since is None else self.since + 75
 
-    def is_between_requests(self, _now: float) -> bool:
+    def may_be_spared(self, _now: float) -> bool:
         self.looks += 1
         return self.since is not None
 
@@ -63,10 +64,24 @@ class House:
         fake.since = since
         return fake
 
+    def turned_away(self, name: str, at: float) -> Fake:
+        fake = self.silent(name, at)
+        self.room.spoke(cast("Client", fake))
+        self.clients.remove(fake)  # it is not counted
+        self.room.turned_away(cast("Client", fake))
+        return fake
+
     def make(self, now: float) -> str:
-        """The name of who had to go; "" if nobody had."""
+        """The name of the one that had to go; "" if none had."""
+        return self._one(self.room.make, now)
+
+    def free_descriptor(self, now: float) -> str:
+        """The same where descriptors are lacking."""
+        return self._one(self.room.free_descriptor, now)
+
+    def _one(self, choose: Callable[[Iterable[Client], float], bool], now: float) -> str:
         before = len(self.gone)
-        found = self.room.make(cast("list[Client]", [one for one in self.clients if not one.closed]), now)
+        found = choose(cast("list[Client]", [one for one in self.clients if not one.closed]), now)
         assert found == (len(self.gone) > before)
         return self.gone[-1] if found else ""
 
@@ -117,13 +132,21 @@ def test_a_request_that_has_just_come_is_not_silence() -> None:
     assert [house.make(20.0 + PATIENCE / 2), house.make(20.0 + PATIENCE)] == ["", "spoke"]
 
 
-def test_who_was_turned_away_is_not_waited_for() -> None:
+def test_one_that_was_turned_away_makes_no_room_for_another() -> None:
     house = House()
     house.silent("silent", 1.0)
     for number in range(400):
-        house.room.turned_away(cast("Client", house.silent(f"away{number}", 20.0)))
-    assert len(house.gone) == 400 - 256  # so many are listened to, and no more
-    assert house.make(20.0) == "away144"
+        house.turned_away(f"away{number}", 20.0)
+    assert len(house.gone) == 400 - MOST_TURNED_AWAY  # so many are listened to, and no more
+    assert [house.make(20.0), house.make(20.0)] == ["silent", ""]
+
+
+def test_for_descriptors_those_turned_away_go_first() -> None:
+    house = House()
+    house.idle("idle", 1.0)
+    left, *_ = [house.turned_away(f"away{number}", 20.0) for number in range(3)]
+    house.room.forget(cast("Client", left))
+    assert [house.free_descriptor(20.0) for _ in range(4)] == ["away1", "away2", "idle", ""]
 
 
 def test_a_flood_does_not_buy_a_look_at_everybody_each_time() -> None:
@@ -136,4 +159,17 @@ def test_a_flood_does_not_buy_a_look_at_everybody_each_time() -> None:
     looks = fakes[-1].looks
     for _ in range(1000):
         house.make(10_000.5)
-    assert fakes[-1].looks <= looks + 1
+    assert fakes[-1].looks <= looks + 3
+    for _ in range(1000):
+        house.make(10_001.5)
+    assert fakes[-1].looks <= looks + 6
+
+
+def test_a_small_house_is_looked_through_whenever_somebody_knocks() -> None:
+    house = House()
+    fakes = [house.idle(f"idle{number}", None) for number in range(10)]
+    for _ in range(50):
+        assert house.make(100.0) == ""
+    for fake in fakes:  # they have been answered in the same moment
+        fake.since = 100.0
+    assert sorted(house.make(100.0) for _ in range(10)) == [fake.name for fake in fakes]
