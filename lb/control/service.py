@@ -42,6 +42,7 @@ from lb.routing.health import HealthTable
 from lb.routing.watched import names_of, rows_needed, watched
 from lb.telemetry.counters import Slab
 from lb.telemetry.loads import Loads
+from lb.telemetry.said import Said
 from lb.tls.contexts import Contexts
 from lb.worker.parcel import new_memory, wrap_bytes
 from lb.worker.revision import present, sources_of
@@ -98,7 +99,7 @@ class Service:
         return Supervisor(roles, self.board, announce_ready, stopping, notifier, operations, plans=self).run()
 
     def _describe(self) -> Status:
-        return describe(self.info, self.board, self._edition.urls, self.config, self._ground.table)
+        return describe(self.info, self.board, self._edition.urls, self.config, self._ground.table, self._ground.loads)
 
     def _bequeath(self) -> Legacy:
         listening, admin = (
@@ -171,7 +172,7 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: 
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
     loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(names_of(config))), new_memory("lb loads"))
     snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
-    ground = Ground(info, contexts, table, slab, loads, Clients(), Board(workers))
+    ground = Ground(info, contexts, table, slab, loads, Said(), Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 

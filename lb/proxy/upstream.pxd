@@ -12,4 +12,5 @@ cdef class Upstream(Wire):
     cdef public Conversation exchange
     cdef public double idle_since
     cdef public bint reused, pooled
+    cpdef str why(self, int error)
     cpdef release(self, bint keep)

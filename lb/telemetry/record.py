@@ -9,13 +9,15 @@ from lb.http.head import RequestHead
 
 class Record:
     """The facts, all of them for whoever makes one to fill in. `sent` and `received` count body bytes; `duration` is in
-    seconds; `cause` is an error's code, or None when all went well.
+    seconds; `cause` is an error's code, or None when all went well: then nobody asks for `detail`, which says what in
+    particular was wrong, b"" if there is nothing to add.
     """
 
     __slots__ = (
         "app",
         "cause",
         "client",
+        "detail",
         "duration",
         "environment",
         "host",
@@ -35,6 +37,7 @@ class Record:
     app: bytes
     cause: str | None
     client: bytes
+    detail: bytes
     duration: float
     environment: bytes
     instance: bytes

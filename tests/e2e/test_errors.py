@@ -114,7 +114,8 @@ def test_an_instance_that_breaks_off(stage: OpenStage, kind: str) -> None:
     ("data", "cause"),
     [
         (b"garbage\r\n\r\n", "http_protocol_error"),
-        (b"\x16\x03\x01\x02\x00", "http_protocol_error"),
+        (b"\x16\x03\x01\x02\x00", "instance_speaks_tls"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", "instance_speaks_tls"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "http_protocol_error"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2_000_000, "http_response_header_section_size"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200_000, "http_response_header_section_size"),
