@@ -77,7 +77,7 @@ class Situation:
     keys: tuple[tuple[str, Any], ...] = ()
 
 
-HEALTH = (("health_uri", "/up"), ("health_interval", "100ms"), ("health_timeout", "1s"))
+HEALTH = (("health_uri", "/up"), ("health_interval", "100ms"), ("health_timeout", "100ms"))
 
 SITUATIONS = {
     "refused": Situation("closed port", "connection_refused", 502),
