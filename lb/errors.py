@@ -1,13 +1,15 @@
 """What can go wrong with a request, as one table: cause code → status, sentence, and who can mend it.
 
 The code is the same in the error page, the access log, the metrics and `Proxy-Status`. Where RFC 9209 section 2.3
-registers an error type, its name and its recommended status are used; the rest are named in its style. This file
-knows nothing of HTTP syntax, sockets or configuration: it is imported by every layer and imports none.
+registers an error type, its name and its recommended status are used (but 503 for dns_error: a name may get an
+address at any moment); the rest are named in its style. This file knows nothing of HTTP syntax, sockets or
+configuration: it is imported by every layer and imports none.
 """
 
 from __future__ import annotations
 
 import errno
+import os
 from dataclasses import dataclass
 
 
@@ -16,7 +18,8 @@ class Cause:
     """One reason for which a request was not served.
 
     `code` is the public name, `status` the HTTP status of the reply, `sentence` what happened, `mend` who can mend it
-    and how, `retry_after` seconds for a Retry-After field, or None where waiting does not help.
+    and how, `retry_after` seconds for a Retry-After field, or None where waiting does not help. `ours` says that a
+    connection failed for a reason on this side: it is never counted against an instance (E3).
     """
 
     code: str
@@ -24,11 +27,13 @@ class Cause:
     sentence: str
     mend: str
     retry_after: int | None = None
+    ours: bool = False
 
 
 _CLIENT = "The client has to send a different request."
-_APP = "The app's operator has to look at the instance."
-_LATER = "Try again in a moment; the app's operator can see the cause in the log."
+_BROKEN = "The app's operator can find the reason in the instance's own log."
+_SLOW = "The app's operator can find out what keeps the instance busy; timeouts.{} sets how long lb waits."
+_NOTHING = "No action is needed."
 
 _TABLE = (
     # What the client sent.
@@ -36,7 +41,7 @@ _TABLE = (
     Cause("request_timeout", 408, "The request did not arrive in time.", "The client has to send its request faster."),
     Cause("request_body_too_large", 413, "The request body is larger than this server allows.", _CLIENT),
     Cause("request_line_too_long", 414, "The request line is longer than this server allows.", _CLIENT),
-    Cause("expectation_failed", 417, "The request expects something that this server does not know.", _CLIENT),
+    Cause("expectation_failed", 417, "The request has an Expect field that this server does not support.", _CLIENT),
     Cause(
         "misdirected_request", 421, "The requested host is not covered by the certificate of this connection.", _CLIENT
     ),
@@ -47,7 +52,7 @@ _TABLE = (
         "This port speaks HTTPS, and the request came in plain HTTP.",
         "The client has to use an https:// URL.",
     ),
-    Cause("method_not_supported", 501, "The request method cannot be served by a reverse proxy.", _CLIENT),
+    Cause("method_not_supported", 501, "A reverse proxy cannot serve this request method.", _CLIENT),
     Cause("http_version_not_supported", 505, "The HTTP version of the request is not supported.", _CLIENT),
     # What the front door decided.
     Cause(
@@ -59,36 +64,36 @@ _TABLE = (
     Cause(
         "client_certificate_required",
         403,
-        "This domain is for clients that show a certificate, which plain HTTP cannot carry.",
+        "This domain requires a client certificate, which plain HTTP cannot carry.",
         "The client has to connect over HTTPS, with a certificate that the operator's authority has signed.",
     ),
-    Cause("challenge_not_found", 404, "No ACME challenge with this token is pending.", _CLIENT),
+    Cause("challenge_not_found", 404, "No ACME challenge with this token is pending.", _NOTHING),
     Cause(
         "connection_limit_reached",
         503,
-        "The server is serving as many connections or requests as it may.",
+        "The server has reached its limit of connections or requests.",
         "Try again in a moment; the operator can raise the limits.",
         1,
     ),
     Cause(
         "client_connection_limit_reached",
         429,
-        "This client has as many connections open as one client may.",
-        "The client has to close some of its connections, or to use them for several requests.",
+        "This client has as many connections open as one client may have.",
+        "The client has to close some of its connections, or use each of them for several requests.",
         1,
     ),
     Cause(
         "client_rate_limit_reached",
         429,
-        "This client asks faster than one client may.",
-        "The client can ask again after the time that Retry-After names.",
+        "This client sends requests faster than one client may.",
+        "The client can try again after the time in the Retry-After field.",
         1,
     ),
     Cause(
         "proxy_loop_detected",
         508,
         "The request has already passed through this server too often.",
-        "The operator has to look for an instance that leads back to this server.",
+        "The operator has to find the instance that leads back to this server.",
     ),
     Cause(
         "proxy_stopped",
@@ -102,28 +107,107 @@ _TABLE = (
         "The server has no descriptors left for another connection.",
         "Try again in a moment; the operator can raise the server's limit of open files.",
         1,
+        ours=True,
     ),
-    Cause("proxy_internal_error", 500, "The front door itself failed.", "The operator can see the cause in the log."),
-    # What the instances did.
-    Cause("destination_unavailable", 503, "No instance of the app is available.", _LATER, 5),
-    Cause("connection_refused", 502, "The app's instance refused the connection.", _APP),
-    Cause("connection_terminated", 502, "The app's instance closed the connection before it answered.", _APP),
-    Cause("destination_ip_unroutable", 502, "The app's instance cannot be reached.", _APP),
-    Cause("connection_timeout", 504, "Connecting to the app's instance took too long.", _APP),
-    Cause("connection_write_timeout", 504, "The app's instance stopped reading the request.", _APP),
-    Cause("http_response_timeout", 504, "The app's instance did not begin its response in time.", _APP),
-    Cause("connection_read_timeout", 504, "The app's instance stopped sending its response.", _APP),
+    Cause("proxy_internal_error", 500, "This server failed.", "The operator can find the reason in this server's log."),
     Cause(
-        "http_response_incomplete", 502, "The app's instance closed the connection in the middle of its response.", _APP
+        "local_resources_unavailable",
+        503,
+        "This server has no local port, address or memory for a connection to the app's instance.",
+        "The operator can free local ports or memory, or enable IPv6 if the instance's address needs it.",
+        1,
+        ours=True,
     ),
-    Cause("http_protocol_error", 502, "The app's instance sent something that is not valid HTTP.", _APP),
-    Cause("http_response_header_section_size", 502, "The header of the app's response is too large.", _APP),
-    Cause("http_upgrade_failed", 502, "The app's instance answered an upgrade that was not asked for.", _APP),
-    # Nobody is left to be answered.
-    Cause("client_stopped_reading", 499, "The client stopped reading the response.", "Nothing is to be mended."),
+    # What the instances did, or why they could not be reached.
     Cause(
-        "client_closed_request", 499, "The client left before the response was complete.", "Nothing is to be mended."
+        "destination_unavailable",
+        503,
+        "No instance of the app is available.",
+        "Try again in a moment; the operator can see each instance's state with lb status.",
+        5,
     ),
+    Cause(
+        "dns_error",
+        503,
+        "The name of the app's instance has no address.",
+        "The operator can correct the instance's name in the configuration, or its DNS record.",
+        5,
+    ),
+    Cause(
+        "connection_refused",
+        502,
+        "The app's instance refused the connection.",
+        "The app's operator can check that the app is running and listens on the configured address.",
+    ),
+    Cause(
+        "socket_not_found",
+        502,
+        "The Unix socket of the app's instance does not exist.",
+        "The app's operator can start the app, or correct the socket's path in the configuration.",
+    ),
+    Cause(
+        "connection_not_permitted",
+        502,
+        "This server is not permitted to connect to the app's instance.",
+        "The operator can give the user that lb runs as write permission on the socket and search permission on its "
+        "directories, or change the firewall or security policy that forbids the connection.",
+    ),
+    Cause(
+        "not_a_socket",
+        502,
+        "The configured path of the app's instance is not a stream socket.",
+        "The app's operator can correct the path in the configuration, or remove the file and restart the app.",
+    ),
+    Cause(
+        "instance_speaks_tls",
+        502,
+        "The app's instance speaks TLS where plain HTTP is expected.",
+        "The app's operator can let the instance serve plain HTTP, or configure the port on which it does.",
+    ),
+    Cause("connection_failed", 502, "The connection to the app's instance failed.", _BROKEN),
+    Cause("connection_terminated", 502, "The app's instance closed the connection before it answered.", _BROKEN),
+    Cause(
+        "destination_ip_unroutable",
+        502,
+        "There is no route to the app's instance.",
+        "The operator can check the instance's address in the configuration, and the network between.",
+    ),
+    Cause(
+        "connection_timeout",
+        504,
+        "Connecting to the app's instance took too long.",
+        "The operator can check the instance's address, and whether a firewall drops packets.",
+    ),
+    Cause("connection_write_timeout", 504, "The app's instance stopped reading the request.", _SLOW.format("read")),
+    Cause(
+        "http_response_timeout",
+        504,
+        "The app's instance did not begin its response in time.",
+        _SLOW.format("response"),
+    ),
+    Cause("connection_read_timeout", 504, "The app's instance stopped sending its response.", _SLOW.format("read")),
+    Cause(
+        "http_response_incomplete",
+        502,
+        "The app's instance closed the connection in the middle of its response.",
+        _BROKEN,
+    ),
+    Cause(
+        "http_protocol_error",
+        502,
+        "The app's instance sent something that is not valid HTTP.",
+        "The app's operator can check that the configured port is that of the app, and that it serves HTTP/1.1.",
+    ),
+    Cause(
+        "http_response_header_section_size",
+        502,
+        "The header section of the app's response is too large.",
+        "The app's operator can look for a response with very many or very long fields, such as cookies.",
+    ),
+    Cause("http_upgrade_failed", 502, "The app's instance switched to a protocol that was not requested.", _BROKEN),
+    # There is nobody left to answer.
+    Cause("client_stopped_reading", 499, "The client stopped reading the response.", _NOTHING),
+    Cause("client_closed_request", 499, "The client left before the response was complete.", _NOTHING),
 )
 
 CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
@@ -143,16 +227,42 @@ class ProxyError(Exception):
 
 
 _OF_CONNECTING = {
+    errno.ECONNREFUSED: "connection_refused",
+    errno.ECONNRESET: "connection_terminated",
+    errno.ECONNABORTED: "connection_terminated",
+    errno.EPIPE: "connection_terminated",
     errno.ETIMEDOUT: "connection_timeout",
     errno.EHOSTUNREACH: "destination_ip_unroutable",
+    errno.EHOSTDOWN: "destination_ip_unroutable",
     errno.ENETUNREACH: "destination_ip_unroutable",
-    errno.EADDRNOTAVAIL: "destination_ip_unroutable",
+    errno.ENETDOWN: "destination_ip_unroutable",
+    errno.EACCES: "connection_not_permitted",
+    errno.EPERM: "connection_not_permitted",
+    errno.ENOENT: "socket_not_found",
+    errno.ENOTDIR: "socket_not_found",
+    errno.ELOOP: "socket_not_found",
+    errno.ENOTSOCK: "not_a_socket",
+    errno.EPROTOTYPE: "not_a_socket",  # a datagram socket
+    errno.EADDRNOTAVAIL: "local_resources_unavailable",  # no free port, or no address of that family
+    errno.EAFNOSUPPORT: "local_resources_unavailable",
+    errno.ENOBUFS: "local_resources_unavailable",
+    errno.ENOMEM: "local_resources_unavailable",
 }
 
 
 def connecting_cause(error: int) -> str:
     """The cause code for the errno with which connecting to an instance failed."""
-    return _OF_CONNECTING.get(error, "connection_refused")
+    return _OF_CONNECTING.get(error, "connection_failed")
+
+
+def connecting_detail(code: str, error: int) -> str:
+    """What the errno says beyond its cause code; "" where the code says it all. Never an address."""
+    return os.strerror(error).lower() if code in ("connection_failed", "local_resources_unavailable") else ""
+
+
+def looks_like_tls(data: bytes) -> bool:
+    """Whether an answer to plain HTTP begins with a TLS record: an alert or a handshake, of version 3.0 to 3.4."""
+    return len(data) > 2 and data[0] in (0x15, 0x16) and data[1] == 3 and data[2] <= 4
 
 
 def as_instance_fault(error: ProxyError) -> ProxyError:

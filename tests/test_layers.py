@@ -38,6 +38,7 @@ ONLY_IN = {
     "uvloop": ("worker/loop.py",),
     "aiohttp": (
         "control/admin.py",
+        "control/admin_hosts.py",
         "control/certificates.py",
         "tls/acme/client.py",
         "tls/acme/demand.py",

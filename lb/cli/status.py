@@ -17,6 +17,8 @@ from lb.control.words import duration
 from lb.proxy.remaining import Share, in_words, total
 
 _PATIENCE = 10.0  # seconds
+_RECENT = 3600.0  # seconds for which a failure that is over is worth a line
+_LAST_RESORT = "; it gets requests all the same, because no instance passes"
 
 
 @click.command()
@@ -62,10 +64,27 @@ def describe(answer: dict[str, Any], now: float) -> Iterator[str]:
             if app[kind] is not None:
                 yield f"  {kind:<10}  {app[kind]['balance']}: {', '.join(app[kind]['instances'])}"
                 yield from _ailing(app[kind].get("health", {}), now)
+                yield from _failing(app[kind].get("traffic", {}), now)
+
+
+def _failing(traffic: dict[str, Any], now: float) -> Iterator[str]:
+    """A line for each instance whose requests fail, or did within the last hour."""
+    for text, one in traffic.items():
+        if one["cause"] is None:
+            continue
+        ago = duration(max(0, now - one["failed"]))
+        if one["failing"]:
+            state = click.style("failing", fg="red")
+            some = "" if one["failing"] == 1 else f" in {one['failing']:.0%} of the workers"
+            yield f"    {text} is {state}{some}: {one['cause']}, {ago} ago"
+        elif now - one["failed"] < _RECENT:
+            yield f"    {text} works; its last failure: {one['cause']}, {ago} ago"
 
 
 def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
-    """A line for each instance that gets no requests because of what is known about it."""
+    """A line for each instance that its checks, or its name, keep from getting requests."""
+    states = [one["state"] for addresses in health.values() for one in addresses]
+    nobody = not any(state in ("unchecked", "expected", "healthy") for state in states)
     for text, addresses in health.items():
         for one in addresses:
             if one["state"] == "absent":
@@ -73,7 +92,8 @@ def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
             elif one["state"] in ("starting", "unhealthy"):
                 where = f"{text} ({one['address']})" if one["address"] else text
                 state = click.style(one["state"], fg="red")
-                yield f"    {where} is {state} for {duration(now - one['since'])}: {one['error'] or 'not asked yet'}"
+                asked = f"{duration(now - one['since'])}: {one['error'] or 'not asked yet'}"
+                yield f"    {where} is {state} for {asked}{_LAST_RESORT if nobody and one['answers'] else ''}"
 
 
 def _worker(worker: dict[str, Any], now: float, *, ends: bool) -> str:

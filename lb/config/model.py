@@ -353,7 +353,7 @@ class Environment(Section):
         default=None, description="Ask each instance whether it works; on as soon as one of the health_* keys is given."
     )
     health_uri: HealthUri | None = Field(
-        default=None, description="What is asked for: /health. Without it /__engine/1/ping or /, whichever is answered."
+        default=None, description="Path of the check, such as /health; without it / (see health_status)."
     )
     health_port: Annotated[int, count(65535)] | None = Field(
         default=None, description="Port that is asked, if it is not the one that serves."
@@ -371,7 +371,9 @@ class Environment(Section):
         default=2, description="Checks failed in a row that take an instance out."
     )
     health_status: Annotated[tuple[Status, ...], one_or_more(Status, empty=False)] = Field(
-        default=("2xx",), description="Statuses that pass: 200, 2xx, or a list of them."
+        default=(),
+        description="Statuses that pass: 200, 2xx, or a list of them. Without it every status below 500, or 2xx where "
+        "health_uri is set. 2xx alone, without health_uri, is also satisfied by a 2xx from /__engine/1/ping.",
     )
     health_start_period: Annotated[float, seconds(15.0, 120.0)] = Field(
         default=30.0, description="An instance that starts is checked every second for so long; 15s to 120s."

@@ -2,8 +2,9 @@
 
 It reads shared memory (the counters that workers write, the board that the supervisor writes, the table of instances'
 health) and the store of certificates, so that a scrape costs the workers nothing and is answered while they are busy.
-It changes nothing: every path is read-only. A reload changes it in place, as it does workers: an open connection stays
-open. aiohttp is imported here and in no process that serves apps.
+It changes nothing: every path is read-only, and `admin_hosts` keeps foreign websites from reading them. A reload
+changes it in place, as it does workers: an open connection stays open. aiohttp is imported here and in no process that
+serves apps.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from lb.config.model import Config
+from lb.control.admin_hosts import only_for
 from lb.control.board import Board
 from lb.control.certificate_metrics import CertificateMetrics
 from lb.control.health.report import serving
@@ -151,10 +153,16 @@ def make_app(assignment: AdminAssignment) -> web.Application:
 
     async def status(_: web.Request) -> web.Response:
         return web.json_response(
-            describe(assignment.info, board, assignment.listeners, assignment.config, assignment.table)
+            describe(
+                assignment.info, board, assignment.listeners, assignment.config, assignment.table, assignment.loads
+            )
         )
 
-    app = web.Application()
+    def listening() -> str:
+        address = assignment.config.admin
+        return address.host if address is not None else "127.0.0.1"
+
+    app = web.Application(middlewares=[only_for(listening)])
     for path, handler in zip(PATHS, (metrics, healthz, readyz, status), strict=True):
         app.router.add_get(path, handler)
     return app

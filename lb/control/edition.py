@@ -32,6 +32,7 @@ from lb.routing.watched import give_rows, watched
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.telemetry.loads import Loads
+from lb.telemetry.said import Said
 from lb.tls.acme.reach import Endpoint
 from lb.tls.acme.store import Store, Watch
 from lb.tls.acme.wanted import all_bound_names
@@ -52,6 +53,7 @@ class Ground:
     table: HealthTable
     slab: Slab
     loads: Loads
+    said: Said
     clients: Clients
     board: Board
 
@@ -106,6 +108,7 @@ class Edition:
             access_log=self.config.access_log,
             row=ground.slab.row(slot),
             page=ground.loads.page(slot),
+            said=ground.said,
             clients=ground.clients,
             slot=slot,
         )

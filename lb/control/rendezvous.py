@@ -42,7 +42,7 @@ class Meeting:
     def step_back(self) -> Meeting:
         """Be found only where nobody else serves the file: what drains makes room for the next service."""
         behind = tuple(path.with_suffix(_DRAINING) for path in self.paths)
-        with suppress(OSError), _locked(self.paths[0].parent):
+        with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
             if _identity(self.paths[0]) == self.identity:
                 self.paths[0].rename(behind[0])
                 for path, alias in zip(self.paths[1:], behind[1:], strict=True):

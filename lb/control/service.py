@@ -45,6 +45,7 @@ from lb.routing.health import HealthTable
 from lb.routing.watched import names_of, rows_needed, watched
 from lb.telemetry.counters import Slab
 from lb.telemetry.loads import Loads
+from lb.telemetry.said import Said
 from lb.tls.contexts import Contexts
 from lb.worker.parcel import new_memory, wrap_bytes
 from lb.worker.revision import present, sources_of
@@ -118,7 +119,8 @@ class Service:
         return Limits(self.config.timeouts.drain, self.config.timeouts.retire)
 
     def _describe(self) -> Status:
-        status = describe(self.info, self.board, self._edition.urls, self.config, self._ground.table)
+        ground = self._ground
+        status = describe(self.info, self.board, self._edition.urls, self.config, ground.table, ground.loads)
         file = self._origin.file
         named = {} if file is None else {"file": os.path.abspath(file)}  # noqa: PTH100  `absolute` leaves ".." in it
         return {**add_ending(status, self._ending, time.monotonic()), **named}
@@ -196,7 +198,7 @@ def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: 
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
     loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(names_of(config))), new_memory("lb loads"))
     snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
-    ground = Ground(info, contexts, table, slab, loads, Clients(), Board(workers))
+    ground = Ground(info, contexts, table, slab, loads, Said(), Clients(), Board(workers))
     return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 

@@ -487,7 +487,8 @@ class Supervisor:
     def _timeout(self) -> float:
         """Seconds until the next thing is due."""
         due = [at for child in self.children for at in (child.due, child.lost_at) if at is not None]
-        others = (self._strays, self._notifier, self.reload, self._watchdog, self._errands, self._operations, self._ending)
+        own = (self._strays, self._notifier, self.reload, self._watchdog, self._errands, self._ending)
+        others = (*own, self._operations)
         dates = (self._kill_at, *(one.due for one in others if one is not None))
         due += [at for at in dates if at is not None]
         longest = _UNSAID if flush_stderr() else _NEVER

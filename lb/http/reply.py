@@ -112,16 +112,20 @@ def redirect(location: bytes, status: int) -> Reply:
     return Reply(status, ((b"Location", location), *_TEXT_FIELDS), b"%d %s: %s\n" % (status, REASONS[status], location))
 
 
-def render(reply: Reply, *, minor: int, keep_alive: bool, head_only: bool, date: bytes) -> bytes:
+def render(
+    reply: Reply, *, minor: int, keep_alive: bool, head_only: bool, date: bytes, request_id: bytes = b""
+) -> bytes:
     """The reply as bytes on the wire, for a client that spoke HTTP/1.`minor`.
 
-    `head_only` (HEAD) leaves the body out and keeps its Content-Length; `date` is the value of the Date field. The
-    status line says HTTP/1.1 to everyone (RFC 9110 section 2.5).
+    `head_only` (HEAD) leaves the body out and keeps its Content-Length; `date` is the value of the Date field,
+    `request_id` that of X-Request-Id (H5). The status line says HTTP/1.1 to everyone (RFC 9110 section 2.5).
     """
     lines = [b"HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, b"")), b"Date: " + date]
     lines += [name + b": " + value for name, value in reply.fields]
     if reply.status not in _NO_BODY:
         lines.append(b"Content-Length: %d" % len(reply.body))
+    if request_id:
+        lines.append(b"X-Request-Id: " + request_id)
     if not keep_alive:
         lines.append(b"Connection: close")
     elif minor == 0:

@@ -14,7 +14,7 @@ cdef class Conversation:
     cpdef bint is_waiting(self)
     cpdef bint awaits_client(self)
     cpdef upstream_connected(self)
-    cpdef upstream_refused(self, Upstream upstream, str cause)
+    cpdef upstream_refused(self, Upstream upstream, int error)
     cpdef upstream_drained(self)
     cpdef response_data(self)
     cpdef upstream_ended(self)

@@ -75,8 +75,8 @@ class Conversation:
     def upstream_connected(self) -> None:
         """The connection is made."""
 
-    def upstream_refused(self, upstream: Upstream, cause: str) -> None:
-        """It could not be made."""
+    def upstream_refused(self, upstream: Upstream, error: int) -> None:
+        """It could not be made, for this errno."""
 
     def upstream_drained(self) -> None:
         """The instance has taken what was queued for it."""

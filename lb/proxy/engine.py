@@ -19,8 +19,8 @@ from lb.proxy import deadlines as wheel
 from lb.proxy import wire as wires
 from lb.proxy.deadlines import Deadlines
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
-from lb.proxy.flush_timer import FlushTimer
 from lb.proxy.every import Every, every
+from lb.proxy.flush_timer import FlushTimer
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller

@@ -42,7 +42,7 @@ cdef class Exchange(Conversation):
     cdef object last_error
     cdef public object refused
     cdef bytes request_id, last_instance
-    cdef str cause
+    cdef str cause, detail
     cdef int status, attempts
     cdef object interims, probe
     cdef public Py_ssize_t received, sent
@@ -76,7 +76,8 @@ cdef class Exchange(Conversation):
     cpdef _relay(self, bytes prefix)
     cpdef _complete(self, bint whole)
     cpdef _broken(self, str cause)
-    cpdef _instance_failed(self, str cause)
+    cpdef _not_connected(self, Upstream upstream, int error)
+    cpdef _instance_failed(self, str cause, str detail=*)
     cpdef _leave_instance(self, bint keep)
     cpdef _interim(self)
     cpdef _say_continue(self)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 from typing import TYPE_CHECKING
 
-from lb.errors import ProxyError, as_instance_fault, connecting_cause
+from lb.errors import CAUSES, ProxyError, as_instance_fault, connecting_detail, looks_like_tls
 from lb.http.body import CLOSE
 from lb.http.etags import apps_conditions
 from lb.http.forwarding import is_among
@@ -52,6 +52,7 @@ _BLAMED = frozenset(
         "http_response_header_section_size",
         "http_response_incomplete",
         "http_response_timeout",
+        "instance_speaks_tls",
     )
 )
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
@@ -70,6 +71,7 @@ class Exchange(Conversation):
         "client",
         "continued",
         "crowded",
+        "detail",
         "engine",
         "expecting",
         "flush_due",
@@ -120,6 +122,7 @@ class Exchange(Conversation):
         self.request_id: bytes | None = None
         self.last_instance = b""
         self.cause: str | None = None
+        self.detail = ""
         self.phase = DECIDING
         self.interims: Interims | None = None
         self.probe: Probe | None = None
@@ -202,7 +205,7 @@ class Exchange(Conversation):
                 if self.crowded or environment.is_full(self.tried):
                     self._wait()
                 else:
-                    self.fail(self.last_error if self.last_error is not None else ProxyError("destination_unavailable"))
+                    self.fail(self.last_error if self.last_error is not None else ProxyError(environment.shortage()))
                 return
             upstream = take_idle(instance, not self.idempotent or self.attempts > 0, engine.poller.now)
             if upstream is not None:
@@ -237,7 +240,7 @@ class Exchange(Conversation):
             return True
         upstream.exchange = None
         if error not in OURS:
-            self._instance_failed(connecting_cause(error))
+            self._not_connected(upstream, error)
             return False
         self._leave_instance(False)  # that we lack something says nothing about the instance
         self.last_instance = b""
@@ -376,10 +379,9 @@ class Exchange(Conversation):
     def upstream_connected(self) -> None:
         self._send_request()
 
-    def upstream_refused(self, upstream: Upstream, cause: str) -> None:
+    def upstream_refused(self, upstream: Upstream, error: int) -> None:
         """The connection could not be made: nothing was sent, so another instance may have the request (F2)."""
-        upstream.exchange = None
-        self._instance_failed(cause)
+        self._not_connected(upstream, error)
         self.forward()
 
     def upstream_drained(self) -> None:
@@ -414,7 +416,15 @@ class Exchange(Conversation):
                     else:
                         self._interim()
         except ProxyError as error:
-            self.fail(as_instance_fault(error))
+            self.fail(self._fault_of(error))
+
+    def _fault_of(self, error: ProxyError) -> ProxyError:
+        """What was wrong with what the instance sent (E3)."""
+        upstream = self.upstream
+        unheard = self.phase == FORWARDING and upstream is not None and self.response is None
+        if unheard and looks_like_tls(bytes(upstream.view(min(upstream.have, 3)))):
+            return ProxyError("instance_speaks_tls")
+        return as_instance_fault(error)
 
     def _interim(self) -> None:
         """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
@@ -615,7 +625,7 @@ class Exchange(Conversation):
 
     def client_late(self) -> None:
         if self.phase == WAITING:
-            self.fail(ProxyError("destination_unavailable"))
+            self.fail(ProxyError("destination_unavailable", "every instance was busy for too long"))
         elif self.awaits_client():
             self.fail(ProxyError("request_timeout"))
 
@@ -635,12 +645,16 @@ class Exchange(Conversation):
         """The client's connection is no more: what the instance does for it is in vain (F3)."""
         if self.phase == DONE:
             return
-        if self.cause is None:
+        if self.cause is None and not self._is_event_stream():
             self.cause = "client_closed_request"
         if not self.head_out:
             self.status = 499
         self._leave_instance(False)
         self.finish(False)
+
+    def _is_event_stream(self) -> bool:
+        """Whether the client is getting one: it has no other end than that the client leaves, which is no error."""
+        return self.phase == RESPONDING and self.response.content_type().lower().startswith(b"text/event-stream")
 
     def client_stopped(self) -> None:
         """The client has not taken anything for too long: end it, and say in the log who ended it (L4)."""
@@ -649,11 +663,20 @@ class Exchange(Conversation):
 
     # Failures and the end
 
-    def _instance_failed(self, cause: str) -> None:
-        """The instance could not be reached: remember it, for this request and for the next ones."""
+    def _not_connected(self, upstream: Upstream, error: int) -> None:
+        """Connecting failed with this errno."""
+        upstream.exchange = None
+        cause = upstream.why(error)
+        self._instance_failed(cause, connecting_detail(cause, error))
+
+    def _instance_failed(self, cause: str, detail: str = "") -> None:
+        """The instance could not be reached: remember it, for this request and, unless it is our own fault (E3), for
+        the next ones.
+        """
         instance = self.instance
-        self.route.environment.failed(instance, self.engine.poller.now)
-        self.last_error = ProxyError(cause)
+        if not CAUSES[cause].ours:
+            self.route.environment.failed(instance, self.engine.poller.now, cause)
+        self.last_error = ProxyError(cause, detail)
         self._pass_over(instance)
         self._leave_instance(False)
 
@@ -708,8 +731,9 @@ class Exchange(Conversation):
         if self.phase == DONE:
             return
         self.cause = error.cause.code
+        self.detail = error.detail
         if self.instance is not None and self.cause in _BLAMED:
-            self.route.environment.failed(self.instance, self.engine.poller.now)
+            self.route.environment.failed(self.instance, self.engine.poller.now, self.cause)
         self._leave_instance(False)
         if self.head_out:  # an orderly end would look like the response's; either ends in `client_gone`
             if self.answer is not None and self.answer.ends_by_close():
@@ -776,6 +800,7 @@ class Exchange(Conversation):
             keep_alive=keep_alive,
             head_only=head_only,
             date=self.engine.date_line[6:-2],
+            request_id=self.identity(),
         )
         self.client.send(self._opening(text))
         self.finish(keep_alive)
@@ -814,6 +839,8 @@ class Exchange(Conversation):
         record.request_id = self.identity()
         record.status = self.status
         record.cause = self.cause
+        if self.cause is not None:
+            record.detail = self.detail.encode("ascii", "replace")
         record.sent = self.answer.sent if self.answer is not None else self.sent
         record.received = self.request.received if self.request is not None else self.received
         record.duration = self.engine.poller.tick() - self.started

@@ -17,6 +17,7 @@ cdef class Upstream(Wire):
     @cython.locals(error=int)
     cpdef int reach(self)
     @cython.locals(instance=Instance)
+    cpdef str why(self, int error)
     cpdef release(self, bint keep)
     cpdef part(self)
     cpdef _await_end(self)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import stat
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lb.errors import connecting_cause
@@ -57,7 +60,16 @@ class Upstream(Wire):
         self.engine.deadlines.forget(self)
         exchange = self.exchange
         if exchange is not None:
-            exchange.upstream_refused(self, connecting_cause(error))
+            exchange.upstream_refused(self, error)
+
+    def why(self, error: int) -> str:
+        """The cause code for the errno with which it could not be made."""
+        path = self.instance.address
+        if error == errno.ECONNREFUSED and isinstance(path, str):
+            with suppress(OSError):  # it may have gone meanwhile
+                if not stat.S_ISSOCK(Path(path).stat().st_mode):
+                    error = errno.ENOTSOCK  # Linux says "refused" of a plain file, too
+        return connecting_cause(error)
 
     def received(self) -> None:
         exchange = self.exchange

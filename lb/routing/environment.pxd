@@ -11,10 +11,13 @@ cdef class Environment:
     cdef public Balancer balancer
     cdef public Passive passive
     cdef public RetryBudget budget
-    cdef public bint keep_alive, woken
-    cdef public object waiting, policy, key, cookie
+    cdef public bint keep_alive, nameless, woken
+    cdef public object waiting, policy, key, cookie, observer
     cpdef follow(self, policy, list instances, double now)
     cpdef change(self, list instances, double now)
+    @cython.locals(instance=Instance, passing=bint, healthy=bint)
+    cpdef _agree(self, double now)
+    cpdef _watch(self, Instance instance)
     cpdef _equip(self, Instance instance)
     @cython.locals(instance=Instance)
     cpdef Instance pick(self, list tried, bytes key, double now)
@@ -24,5 +27,5 @@ cdef class Environment:
     cpdef bint is_full(self, list tried)
     @cython.locals(other=Instance)
     cpdef bint has_untried(self, list tried)
-    cpdef failed(self, Instance instance, double now)
+    cpdef failed(self, Instance instance, double now, str cause=*)
     cpdef answered(self, Instance instance, int status, double seconds, double now)

@@ -7,6 +7,8 @@ monotonic clock.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from lb.routing.balancers.balancer import Balancer
@@ -17,13 +19,18 @@ from lb.routing.policy import Policy
 from lb.routing.request_key import RequestKey
 from lb.routing.sticky_cookie import StickyCookie
 
+Observer = Callable[["Environment", Instance], None]
+"""Is told that `failing` of an instance has changed."""
+
 
 class Environment:
     """The state of an environment.
 
     `waiting` are the exchanges that wait for an instance, first come first, `woken` that they are about to try again;
     `key` is what is asked of each request for the balancer, `cookie` what sticks clients, `budget` bounds retries:
-    None where the policy has no such thing. `keep_alive` says whether connections serve several requests.
+    None where the policy has no such thing. `keep_alive` says whether connections serve several requests, `nameless`
+    that its instances are configured by names that have no address; `observer` is told of instances that begin to fail,
+    and of those that work again.
     """
 
     __slots__ = (
@@ -35,6 +42,8 @@ class Environment:
         "keep_alive",
         "key",
         "name",
+        "nameless",
+        "observer",
         "passive",
         "policy",
         "waiting",
@@ -52,7 +61,8 @@ class Environment:
         self.name = name.encode()
         self.instances: list[Instance] = []
         self.waiting: deque[Any] = deque()  # Exchanges, of which this layer knows nothing
-        self.woken = False
+        self.woken = self.nameless = False
+        self.observer: Observer | None = None
         self.balancer = policy.balancer()
         self.budget = None
         self.keep_alive = True
@@ -88,10 +98,33 @@ class Environment:
                 if before:
                     instance.came_back(now)
         self.instances = instances
+        self.nameless = not instances
+        self._agree(now)
+
+    def _agree(self, now: float) -> None:
+        """Who may serve, by the checks: whoever passes; if nobody does, whoever at least answers (A1)."""
+        passing = False
+        for instance in self.instances:
+            passing = passing or instance.passes
+        for instance in self.instances:
+            healthy = instance.passes or (not passing and instance.answers)
+            if instance.healthy != healthy:
+                instance.set_healthy(healthy, now)
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on when an instance begins to fail, and when it works again."""
+        self.observer = observer
+        for instance in self.instances:
+            self._watch(instance)
+
+    def _watch(self, instance: Instance) -> None:
+        if self.observer is not None:
+            instance.on_change = partial(self.observer, self)
 
     def _equip(self, instance: Instance) -> None:
         policy = self.policy
         instance.most_idle = MOST_IDLE if policy.keep_alive else 0
+        self._watch(instance)
         instance.slow_start = policy.slow_start
         instance.rising = instance.rising and policy.slow_start > 0.0
         instance.token = b"" if policy.cookie is None else policy.cookie.token(instance.key)
@@ -128,6 +161,10 @@ class Environment:
                 return True
         return False
 
+    def shortage(self) -> str:
+        """The cause code of having no instance that may serve."""
+        return "dns_error" if self.nameless else "destination_unavailable"
+
     def has_untried(self, tried: list[Instance] | None) -> bool:
         """Whether an instance is left that could be tried, now or later."""
         for other in self.instances:  # noqa: SIM110  a generator could not be compiled
@@ -135,9 +172,9 @@ class Environment:
                 return True
         return False
 
-    def failed(self, instance: Instance, now: float) -> None:
-        """An instance could not be reached, broke off, or did not answer."""
-        self.passive.failed(instance, self.instances, now)
+    def failed(self, instance: Instance, now: float, cause: str = "") -> None:
+        """An instance could not be reached, broke off, or did not answer: `cause` is the code of that."""
+        self.passive.failed(instance, self.instances, now, cause)
 
     def answered(self, instance: Instance, status: int, seconds: float, now: float) -> None:
         """The head of a response came, so many seconds after the request had gone."""

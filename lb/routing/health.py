@@ -37,6 +37,7 @@ _REST = _ROW - _HEAD.size
 _TEXT = _REST - _FIXED.size
 _LONGEST = 125  # bytes of a text; an IP address with its zone is shorter
 _CHANGES = 1024  # the last changes that a reader can look at one by one
+_ANSWERS = 0x80  # beside the state, in its byte
 _NEVER, _FREED = bytes(_KEY), b"\xff" * _KEY
 
 
@@ -49,7 +50,8 @@ class Condition:
     """How an instance is. Times are seconds since the epoch, 0 for never.
 
     `host` is the IP address for one that is configured by name, else empty. `since` is when the state began, `last`
-    what came of the last check, at `checked`, and `error` of the last one that failed, at `failed_at`.
+    what came of the last check, at `checked`, and `error` of the last one that failed, at `failed_at`. `answers` says
+    that it does not pass, but that the last check was answered in HTTP.
     """
 
     state: int = ABSENT
@@ -59,6 +61,7 @@ class Condition:
     last: str = ""
     failed_at: float = 0.0
     error: str = ""
+    answers: bool = False
 
     @property
     def serves(self) -> bool:
@@ -105,9 +108,9 @@ class HealthTable:
     # The writer
 
     def write(self, row: int, condition: Condition) -> None:
-        """Replaces a row; a change of state or address is announced to the readers."""
+        """Replaces a row; a change of state, address or `answers` is announced to the readers."""
         before = self._load(row)
-        same = before is not None and (before[1].state, before[1].host) == (condition.state, condition.host)
+        same = before is not None and _decisive(before[1]) == _decisive(condition)
         if same and before is not None:
             self._store(row, self._key(row), before[0], condition)
             return
@@ -180,7 +183,7 @@ class HealthTable:
         texts = [_clipped(text) for text in (condition.host, condition.last, condition.error)]
         body = _FIXED.pack(
             change,
-            condition.state,
+            condition.state | (_ANSWERS if condition.answers else 0),
             *map(len, texts),
             condition.since,
             condition.checked,
@@ -199,7 +202,13 @@ class HealthTable:
         for length in (host, last, error):
             texts.append(cell[at : at + length].decode())
             at += length
-        return change, Condition(state, texts[0], since, checked, texts[1], failed_at, texts[2])
+        answers = bool(state & _ANSWERS)
+        return change, Condition(state & ~_ANSWERS, texts[0], since, checked, texts[1], failed_at, texts[2], answers)
+
+
+def _decisive(condition: Condition) -> tuple[int, str, bool]:
+    """What of a condition the readers go by."""
+    return condition.state, condition.host, condition.answers
 
 
 def row_key(app: str, environment: str, address: str, number: int = 0) -> bytes:

@@ -3,15 +3,15 @@ cimport cython
 cdef double _LEAST_SHARE
 
 cdef class Instance:
-    cdef public str key
+    cdef public str key, cause
     cdef public bytes label, token
     cdef public int family, failures, pauses
-    cdef public object address
+    cdef public object address, on_change
     cdef public bytes packed
     cdef public list idle
     cdef public Py_ssize_t connections, inflight, limit, most_idle
-    cdef public bint healthy, keeps_idle, retired, trying, rising
-    cdef public double down_until, pause, slow_start, since, credit, keep_alive
+    cdef public bint healthy, passes, answers, failing, keeps_idle, retired, trying, rising
+    cdef public double down_until, failed_at, pause, slow_start, since, credit, keep_alive
     cdef public unsigned long long seed
     cpdef bint is_up(self, double now)
     cpdef bint may_serve(self, list tried, double now)
@@ -23,6 +23,7 @@ cdef class Instance:
     cpdef passed_over(self, double now, double first, double longest)
     cpdef tried(self, double now)
     cpdef worked(self, double now)
+    cpdef _recovered(self, double now)
     cpdef set_healthy(self, bint healthy, double now)
     cpdef came_back(self, double now)
     cpdef closed_idle(self, double seconds)

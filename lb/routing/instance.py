@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from collections.abc import Callable
 from hashlib import blake2b
 
 SAFE_IDLE = 1.0
@@ -37,7 +38,10 @@ class Instance:
     been seen to stay open at all; `retired` that its environment is done with it: what it serves ends well, and nothing
     returns to its pool.
 
-    `healthy` is what active checks say; `failures` counts those in a row; `down_until` is 0 while it works, else the
+    `healthy` says that active checks let it serve: it `passes` them, or it `answers` them with a status that does not
+    pass, and no other instance passes. `failures` counts those in a row; `failing` that they were enough to pass it
+    over, and nothing has worked since: `cause` is that of the last one, at `failed_at`, and stays known when it is
+    over. `on_change` is told when `failing` changes. `down_until` is 0 while it works, else the
     time at which it may show that it works again; `pauses` counts how often in a row that went wrong, and `pause` is
     the length of the last one. `rising` says that its share is still growing, since `since`. `token` names it in
     cookies, `seed` in hashes.
@@ -45,9 +49,13 @@ class Instance:
 
     __slots__ = (
         "address",
+        "answers",
+        "cause",
         "connections",
         "credit",
         "down_until",
+        "failed_at",
+        "failing",
         "failures",
         "family",
         "healthy",
@@ -59,7 +67,9 @@ class Instance:
         "label",
         "limit",
         "most_idle",
+        "on_change",
         "packed",
+        "passes",
         "pause",
         "pauses",
         "retired",
@@ -83,7 +93,11 @@ class Instance:
         self.connections = self.inflight = 0
         self.limit = limit
         self.most_idle = MOST_IDLE
-        self.healthy = True
+        self.healthy = self.passes = True
+        self.answers = self.failing = False
+        self.cause = ""
+        self.failed_at = 0.0
+        self.on_change: Callable[[Instance], None] | None = None
         self.failures = self.pauses = 0
         self.down_until = self.pause = 0.0
         self.trying = self.rising = False
@@ -143,6 +157,7 @@ class Instance:
         self.pauses += 1
         self.down_until = now + self.pause
         self.trying = False
+        self.failing = True
 
     def tried(self, now: float) -> None:
         """Its pause is over, and a request goes to it: one, until that is known to have worked."""
@@ -152,13 +167,20 @@ class Instance:
     def worked(self, now: float) -> None:
         """It answered."""
         self.failures = 0
+        if self.failing:
+            self._recovered(now)
+        if self.keep_alive < SAFE_IDLE:
+            self.keep_alive += 0.001  # what was learnt from a restart is forgotten with time
+
+    def _recovered(self, now: float) -> None:
+        self.failing = False
         if self.down_until != 0.0:
             self.down_until = 0.0
             self.pauses = 0
             self.trying = False
             self.came_back(now)
-        if self.keep_alive < SAFE_IDLE:
-            self.keep_alive += 0.001  # what was learnt from a restart is forgotten with time
+        if self.on_change is not None:
+            self.on_change(self)
 
     def set_healthy(self, healthy: bool, now: float) -> None:
         """What the active checks say; `now` in seconds of the monotonic clock."""

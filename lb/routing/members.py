@@ -69,13 +69,15 @@ class Member:
             instance = None
         if condition.state == ABSENT:
             return gone
-        healthy = condition.serves or not self.checked
+        passes = condition.serves or not self.checked
         if instance is None:
             instance = self.instances[number] = self._make(key, condition.host or self.host)
             instance.limit = self.limit
-            instance.healthy = healthy
-        else:
-            instance.set_healthy(healthy, now)
+            instance.healthy = passes
+        elif passes or not condition.answers:  # else it may serve on: its environment knows whether another one passes
+            instance.set_healthy(passes, now)
+        instance.passes = passes
+        instance.answers = condition.answers
         return gone
 
     def _make(self, key: str, host: str) -> Instance:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 
 from lb.routing.instance import Instance
 
+BAD_ANSWER = "unhealthy_answer"
+"""Stands for a cause where an instance did answer, but late or with a status that the operator calls unhealthy."""
+
 _GROWTH = 10.0  # the longest pause, in first pauses
 
 
@@ -42,22 +45,25 @@ class Passive:
         self.first = first
         self.unhealthy = unhealthy
 
-    def failed(self, instance: Instance, instances: list[Instance], now: float) -> None:
-        """It could not be reached, broke off, or did not answer."""
-        self._count(instance, instances, len(instances) - 1, now)
+    def failed(self, instance: Instance, instances: list[Instance], now: float, cause: str) -> None:
+        """It could not be reached, broke off, or did not answer: `cause` is the code of that."""
+        self._count(instance, instances, len(instances) - 1, now, cause)
 
     def answered(self, instance: Instance, instances: list[Instance], status: int, seconds: float, now: float) -> None:
         """The head of a response came, so many seconds after the request had gone."""
         if self.unhealthy is not None and self.unhealthy.means(status, seconds):
-            self._count(instance, instances, len(instances) // 2, now)
+            self._count(instance, instances, len(instances) // 2, now, BAD_ANSWER)
         else:
             instance.worked(now)
 
-    def _count(self, instance: Instance, instances: list[Instance], most: int, now: float) -> None:
+    def _count(self, instance: Instance, instances: list[Instance], most: int, now: float, cause: str) -> None:
         """One failure more; it is passed over unless `most` others are already."""
         instance.failures += 1
+        instance.cause = cause
+        instance.failed_at = now
         if instance.failures < self.max_fails or not (instance.trying or instance.down_until <= now):
             return  # requests that were under way together fail together: that is one reason for a pause, not many
+        was_failing = instance.failing
         out = 0
         for other in instances:
             if other is not instance and not other.is_up(now):
@@ -67,3 +73,6 @@ class Passive:
         else:
             instance.down_until = 0.0  # nothing is left to go to instead
             instance.trying = False
+            instance.failing = True
+        if not was_failing and instance.on_change is not None:
+            instance.on_change(instance)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from lb.config.balancing import statuses
 from lb.config.model import Environment as EnvironmentConfig
-from lb.routing.environment import Environment
+from lb.routing.environment import Environment, Observer
 from lb.routing.health import HealthTable
 from lb.routing.instance import Instance
 from lb.routing.members import Member, Watch, instances_of
@@ -27,13 +27,20 @@ from lb.routing.watched import keys_of
 class Registry:
     """Environments by app and name, and their members; `watch` brings what `table` says to them."""
 
-    __slots__ = ("environments", "members", "table", "watch")
+    __slots__ = ("environments", "members", "observer", "table", "watch")
 
     def __init__(self, table: HealthTable | None = None) -> None:
         self.table = table or HealthTable(1)
         self.environments: dict[tuple[str, str], Environment] = {}
         self.members: dict[Environment, list[Member]] = {}
         self.watch = Watch(self.table)
+        self.observer: Observer | None = None
+
+    def observe(self, observer: Observer) -> None:
+        """Tell `observer` from now on when an instance begins to fail, and when it works again."""
+        self.observer = observer
+        for environment in self.environments.values():
+            environment.observe(observer)
 
     def plan(self) -> Plan:
         """What is to become of it, still empty."""
@@ -93,6 +100,8 @@ class Plan:
         now = time.monotonic()
         for planned in self._planned.values():
             planned.apply(registry.table, now)
+            if registry.observer is not None:
+                planned.environment.observe(registry.observer)
         registry.watch.follow(registry.members, self._generation)
         kept = {id(instance) for planned in self._planned.values() for instance in planned.environment.instances}
         return Gone([instance for instance in had if id(instance) not in kept], environments_gone)

@@ -38,7 +38,7 @@ def json_line(record: Record, time: bytes) -> bytes:
         record.received,
         record.duration,
         _served[record.app, record.environment, record.instance],
-        b'"%b"' % record.cause.encode() if record.cause is not None else b"null",
+        _why(record.cause, record.detail) if record.cause is not None else b"null",
         b'"%b"' % identifier if identifier.isalnum() else _as_json(identifier),
         _described[record.scheme, record.user_agent, record.referer],
     )
@@ -60,6 +60,10 @@ def combined_line(record: Record, time: bytes) -> bytes:
         _combined(record.referer) or b"-",
         _combined(record.user_agent) or b"-",
     )
+
+
+def _why(cause: str, detail: bytes) -> bytes:
+    return b'"%b","detail":%b' % (cause.encode(), _as_json(detail)) if detail else b'"%b"' % cause.encode()
 
 
 def _as_json(value: bytes) -> bytes:

@@ -163,7 +163,12 @@ cpdef bytes json_line(Record record, bytes time):
     _value(',"app":', 7, record.app)
     _value(',"environment":', 15, record.environment)
     _value(',"instance":', 12, record.instance)
-    _value(',"cause":', 9, record.cause.encode() if record.cause is not None else None)
+    if record.cause is None:
+        _put(',"cause":null', 13)
+    else:
+        _value(',"cause":', 9, record.cause.encode())
+        if record.detail:
+            _value(',"detail":', 10, record.detail)
     _value(',"request_id":', 14, record.request_id)
     _value(',"scheme":', 10, record.scheme)
     _value(',"user_agent":', 14, record.user_agent)

@@ -14,12 +14,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from lb.errors import CAUSES
+from lb.routing.passive import BAD_ANSWER
+
 Name = tuple[str, str, str]
 """App, environment, and address as it is configured."""
 
-FIGURES = 3
+FIGURES = 6
 """An instance's, in this order: how many addresses it has, how many of them get requests, how many requests these are
-serving."""
+serving, how many of them are failing, the number of the last failure's cause (0: there was none), and when that was, in
+whole seconds of the monotonic clock, which all processes share."""
+
+_CODES = ("", *CAUSES, BAD_ANSWER)
+NUMBERS: dict[str, int] = {code: number for number, code in enumerate(_CODES)}
+"""The number of each cause code; 0 is that of none."""
 
 _DIGEST = 4  # cells of four bytes
 
@@ -27,12 +35,16 @@ _DIGEST = 4  # cells of four bytes
 @dataclass(frozen=True, slots=True)
 class Load:
     """One configured instance, all workers together: so many (address, worker) pairs there are, so many of them get
-    requests, and so many requests it is serving.
+    requests, and so many requests it is serving. `failing` of the pairs failed last time; `cause` is the code of the
+    last failure ("": there was none), at `failed_at` in seconds of the monotonic clock.
     """
 
     pairs: int
     up: int
     in_flight: int
+    failing: int = 0
+    cause: str = ""
+    failed_at: int = 0
 
 
 class Page:
@@ -77,11 +89,18 @@ class Loads:
         if _DIGEST + length > self._length:
             return []
         pages = [page[_DIGEST : _DIGEST + length] for page in map(self._page, slots) if page[:_DIGEST] == about]
-        sums = [sum(cells) for cells in zip(*pages, strict=True)]
-        return [Load(*sums[at : at + FIGURES]) for at in range(0, len(sums), FIGURES)]
+        if not pages:
+            return []
+        return [_together([page[at : at + FIGURES].tolist() for page in pages]) for at in range(0, length, FIGURES)]
 
     def _page(self, slot: int) -> memoryview:
         return self._cells[slot * self._length : (slot + 1) * self._length]
+
+
+def _together(told: list[list[int]]) -> Load:
+    pairs, up, in_flight, failing = (sum(figures) for figures in zip(*(one[:4] for one in told), strict=True))
+    failed_at, number = max((one[5], one[4]) for one in told)
+    return Load(pairs, up, in_flight, failing, _CODES[number] if 0 < number < len(_CODES) else "", failed_at)
 
 
 def digest(names: Iterable[Name]) -> array[int]:

@@ -99,7 +99,9 @@ def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
         in_flight.append(f"lb_instance_requests_in_flight{labels} {load.in_flight}\n")
     if not up:
         return b""
-    share = "Share of the workers that send requests to an instance, of its addresses if it is a name: 1 all, 0 none."
+    share = (
+        "Share of the workers, and of a name's addresses, for which an instance works: 0 while requests or checks fail."
+    )
     serving = "Requests that an instance is serving now."
     return "".join(
         (

@@ -10,13 +10,15 @@ from lb.http.refused import Refused
 
 class Record:
     """The facts, all of them for whoever makes one to fill in. `sent` and `received` count body bytes; `duration` is in
-    seconds; `cause` is an error's code, or None when all went well.
+    seconds; `cause` is an error's code, or None when all went well: then nobody asks for `detail`, which says what in
+    particular was wrong, b"" if there is nothing to add.
     """
 
     __slots__ = (
         "app",
         "cause",
         "client",
+        "detail",
         "duration",
         "environment",
         "host",
@@ -36,6 +38,7 @@ class Record:
     app: bytes
     cause: str | None
     client: bytes
+    detail: bytes
     duration: float
     environment: bytes
     instance: bytes

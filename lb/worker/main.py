@@ -29,10 +29,12 @@ from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import Row
 from lb.telemetry.loads import Page
+from lb.telemetry.said import Said
 from lb.tls.contexts import Contexts
 from lb.tls.sources import Sources
 from lb.worker.change import Changing, Live
 from lb.worker.channel import Channel, Message
+from lb.worker.failures import Failures
 from lb.worker.listening import Listener, Listeners
 from lb.worker.logbook import Logbook, line_of
 from lb.worker.loop import new_loop
@@ -62,6 +64,7 @@ class Assignment:
     access_log: AccessLogSettings
     row: Row
     page: Page
+    said: Said
     clients: Clients
     slot: int
 
@@ -97,6 +100,8 @@ class _Worker:
         self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
         self._report = Report(assignment.registry, assignment.page)
+        self._failures = Failures(assignment.said)
+        assignment.registry.observe(self._failures)
         self._listeners = Listeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
         self._held = self._engine.held = assignment.contexts.held
@@ -133,6 +138,7 @@ class _Worker:
     def _write_report(self) -> None:
         if not self._is_detached:
             self._report.write(time.monotonic())
+            self._failures.look()
 
     def _heard(self, message: Message) -> None:
         if message.verb == "stop":

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from lb.routing.environment import Environment
 from lb.routing.members import Member
 from lb.routing.registry import Registry
-from lb.telemetry.loads import Page, digest
+from lb.telemetry.loads import NUMBERS, Page, digest
 
 EVERY = 1.0
 """Seconds between two reports."""
@@ -36,9 +36,13 @@ class Report:
         figures = array("i")
         for of_it in members.values():
             for member in of_it:
-                up = in_flight = 0
+                up = in_flight = failing = failed_at = 0
+                cause = ""
                 for instance in member.instances.values():
-                    up += instance.is_up(now)
+                    up += instance.is_up(now) and not instance.failing
                     in_flight += instance.inflight
-                figures.extend((len(member.instances), up, in_flight))
+                    failing += instance.failing
+                    if instance.failed_at > failed_at:
+                        failed_at, cause = int(instance.failed_at), instance.cause
+                figures.extend((len(member.instances), up, in_flight, failing, NUMBERS.get(cause, 0), failed_at))
         self._page.store(self._about, figures)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from array import array
 from typing import Any
 
@@ -9,12 +10,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_aiohttp.plugin import AiohttpClient
 
-from lb.config.model import App, Config, Domain, Environment, InstanceAddress
+from lb.config.model import App, Config, Domain, Environment, InstanceAddress, ListenAddress
 from lb.control.admin import PATHS, AdminAssignment, make_app
 from lb.control.board import Board
 from lb.routing.health import HealthTable
 from lb.telemetry.counters import NAMES, Slab
-from lb.telemetry.loads import Loads, digest
+from lb.telemetry.loads import NUMBERS, Loads, digest
 from lb.tls.shelf import Shelf
 
 
@@ -60,8 +61,8 @@ async def test_metrics_tell_how_the_instances_do(aiohttp_client: AiohttpClient, 
     serve_all(assignment.board)
     about = digest([("shop", "production", "127.0.0.1:3000")])
     assert "lb_instance_up" not in await (await client.get("/metrics")).text()
-    assignment.loads.page(0).store(about, array("i", (1, 1, 3)))
-    assignment.loads.page(1).store(about, array("i", (1, 0, 2)))
+    assignment.loads.page(0).store(about, array("i", (1, 1, 3, 0, 0, 0)))
+    assignment.loads.page(1).store(about, array("i", (1, 0, 2, 0, 0, 0)))
     labels = '{app="shop",environment="production",instance="127.0.0.1:3000"}'
     text = await (await client.get("/metrics")).text()
     assert f"lb_instance_up{labels} 0.5\n" in text
@@ -104,6 +105,55 @@ async def test_status_names_workers_and_apps(aiohttp_client: AiohttpClient, assi
             "staging": None,
         }
     }
+
+
+@pytest.mark.parametrize(
+    ("listening", "host", "status"),
+    [
+        ("127.0.0.1", "127.0.0.1:9090", 200),
+        ("127.0.0.1", "[::1]:9090", 200),
+        ("127.0.0.1", "10.0.0.1", 200),
+        ("127.0.0.1", "LocalHost:9090", 200),
+        ("127.0.0.1", "lb.localhost.", 200),
+        ("127.0.0.1", "evil.example", 421),
+        ("127.0.0.1", "127.0.0.1.evil.example:9090", 421),
+        ("127.0.0.1", "localhost.evil.example", 421),
+        ("127.0.0.1", "lb", 421),
+        ("127.0.0.1", "[::1", 200),  # no browser sends that
+        ("127.0.0.1", "[evil.example]", 421),
+        ("127.0.0.1", "", 421),
+        ("::1", "lb.internal", 421),
+        ("", "lb:9090", 200),
+        ("0.0.0.0", "lb.internal", 200),
+        ("10.0.0.1", "lb.monitoring.svc.cluster.local", 200),
+        ("10.0.0.1", "evil.example", 421),
+    ],
+)
+async def test_which_hosts_are_answered(
+    aiohttp_client: AiohttpClient, assignment: AdminAssignment, listening: str, host: str, status: int
+) -> None:
+    assignment.config = assignment.config.model_copy(update={"admin": ListenAddress(host=listening, port=9090)})
+    client = await aiohttp_client(make_app(assignment))
+    for path in PATHS:
+        response = await client.get(path, headers={"Host": host})
+        assert (response.status == 421) is (status == 421), (path, response.status)
+
+
+async def test_status_has_what_requests_say_of_instances(
+    aiohttp_client: AiohttpClient, assignment: AdminAssignment
+) -> None:
+    # spec: E3, O1
+    serve_all(assignment.board)
+    about = digest([("shop", "production", "127.0.0.1:3000")])
+    failed_at = int(time.monotonic()) - 7
+    refused = NUMBERS["connection_refused"]
+    assignment.loads.page(0).store(about, array("i", (1, 0, 2, 1, refused, failed_at)))
+    assignment.loads.page(1).store(about, array("i", (1, 1, 1, 0, 0, 0)))
+    client = await aiohttp_client(make_app(assignment))
+    status: dict[str, Any] = await (await client.get("/status")).json()
+    traffic = status["apps"]["shop"]["production"]["traffic"]["127.0.0.1:3000"]
+    assert abs(traffic.pop("failed") - (time.time() - 7)) < 5
+    assert traffic == {"up": 0.5, "in_flight": 3, "failing": 0.5, "cause": "connection_refused"}
 
 
 async def test_nothing_can_be_changed(aiohttp_client: AiohttpClient, assignment: AdminAssignment) -> None:

@@ -114,7 +114,8 @@ def test_an_instance_that_breaks_off(stage: OpenStage, kind: str) -> None:
     ("data", "cause"),
     [
         (b"garbage\r\n\r\n", "http_protocol_error"),
-        (b"\x16\x03\x01\x02\x00", "http_protocol_error"),
+        (b"\x16\x03\x01\x02\x00", "instance_speaks_tls"),
+        (b"\x15\x03\x03\x00\x02\x02\x46", "instance_speaks_tls"),
         (b"SSH-2.0-OpenSSH_9.2\r\n", "http_protocol_error"),
         (b"HTTP/1.1 200 OK\r\nX: " + b"a" * 2_000_000, "http_response_header_section_size"),
         (b"HTTP/1.1 200 OK\r\n" + b"X: a\r\n" * 200_000, "http_response_header_section_size"),
@@ -153,3 +154,16 @@ def test_an_error_of_the_app_is_the_apps_own(stage: OpenStage) -> None:
         response = on.door.ask(get("/own", host=on.host))
         assert response.body == b"own page"
         assert_logged(on.door, 502, None, target="/own", host=on.host)
+
+
+def test_our_own_replies_carry_the_request_id(refusing: tuple[FrontDoor, str]) -> None:
+    # spec: H5
+    door, host = refusing
+    for target, host_ in (("/", host), ("/", "nobody.example"), ("/.well-known/acme-challenge/x", host)):
+        kept = door.ask(get(target, "X-Request-Id: mine-1", host=host_))
+        assert kept.one("x-request-id") == b"mine-1"
+        made = door.ask(get(target, "X-Request-Id: not well formed", host=host_)).one("x-request-id")
+        assert len(made) == 32
+        assert made.isalnum()
+    unreadable = door.ask(b"nonsense\r\n\r\n")
+    assert len(unreadable.one("x-request-id")) == 32

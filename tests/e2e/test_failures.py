@@ -77,7 +77,7 @@ def test_an_instance_that_is_stopped_under_load_is_late_and_then_passed_over(tmp
 
 def _garbage(peer: Peer) -> None:
     peer.request()
-    peer.send(b"\x15\x03\x01 not HTTP at all\r\n\r\n")
+    peer.send(b"\x15\x09\x01 not HTTP at all\r\n\r\n")
 
 
 def _half(peer: Peer) -> None:

@@ -14,8 +14,8 @@ import pytest
 
 from tests.e2e.harness import process
 from tests.e2e.harness.client import get
-from tests.e2e.harness.door import Config, FrontDoor, configure
-from tests.e2e.harness.instance import Instance, Peer, reserve
+from tests.e2e.harness.door import Config, FrontDoor, configure, run_lb
+from tests.e2e.harness.instance import Instance, Peer, address_text, reserve
 from tests.e2e.harness.scripts import ok
 from tests.e2e.harness.waiting import wait_for
 
@@ -64,7 +64,7 @@ def wait_for_only(door: FrontDoor, *names: bytes) -> None:
 
 def admin(door: FrontDoor, path: str) -> bytes:
     with socket.create_connection(("127.0.0.1", door.port("admin")), 5) as sock:
-        sock.sendall(f"GET {path} HTTP/1.0\r\nHost: x\r\n\r\n".encode())
+        sock.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())
         return b"".join(iter(lambda: sock.recv(65536), b"")).partition(b"\r\n\r\n")[2]
 
 
@@ -92,14 +92,17 @@ def test_one_that_fails_is_taken_out_and_comes_back(tmp_path: Path) -> None:  # 
             two.status = 500
             wait_for_only(door, b"one")
             state = wait_state(door, second.address, "unhealthy")
-            assert state["error"] == state["last"] == ("GET /__engine/1/ping answered 500, GET / answered 500")
+            assert state["error"] == state["last"] == "GET / answered 500 (Host: shop.example.com)"
             gauge = f'lb_instance_healthy{{app="shop",environment="production",instance="{second.address}"}}'.encode()
             assert gauge + b" 0\n" in admin(door, "/metrics")
             two.status = 204
             wait_for_only(door, b"one", b"two")
             assert gauge + b" 1\n" in admin(door, "/metrics")
             assert said(door, f"{second.address} is unhealthy") == [
-                f"production {second.address} is unhealthy: GET /__engine/1/ping answered 500, GET / answered 500"
+                (
+                    f"production {second.address} is unhealthy: GET / answered 500 (Host: shop.example.com); mend the "
+                    "app, set health_uri to a path that answers 2xx, or health_status: [2xx, 3xx, 4xx, 500]"
+                )
             ]
             assert len(said(door, f"{second.address} is healthy")) == 1
         assert said(door, first.address + " is") == []
@@ -127,24 +130,67 @@ def test_a_check_looks_like_a_request_of_the_app(tmp_path: Path) -> None:
         wait_state(door, instance.address, "healthy")
         wait_for(lambda: len(app.checks) > 2, "checks")
     check = app.checks[0]
-    assert (check["target"], check["host"]) == ("/__engine/1/ping", "shop.example.com")
+    assert (check["target"], check["host"]) == ("/", "shop.example.com")
     assert check["x-forwarded-proto"] == "http"
     assert check["connection"] == "close"
 
 
-def test_nobody_healthy_is_503_said_once(tmp_path: Path) -> None:  # spec: E1 E2
-    app = App(b"one", 500)
-    with Instance(app) as instance, FrontDoor(checked(instance.address, health_uri="/up"), tmp_path) as door:
-        wait_for(lambda: door.ask(get()).status == 503, "no instance to be there")
-        response = door.ask(get())
-        assert (response.status, response.has("Retry-After")) == (503, True)
-        door.wait_log(status=503, cause="destination_unavailable")
-        wait_for(lambda: len(app.checks) > 5, "some checks")
-        assert said(door, instance.address + " is") == [
-            f"production {instance.address} is not healthy yet: GET /up answered 500; it is asked every second"
-        ]
+def test_nobody_healthy_by_status_serves_all_the_same_said_once(tmp_path: Path) -> None:  # spec: A1 E3
+    one, two = App(b"one", 404), App(b"two", 302)
+    with Instance(one) as first, Instance(two) as second:
+        config = checked(first.address, second.address, health_uri="/up")
+        with FrontDoor(config, tmp_path) as door:
+            wait_state(door, first.address, "starting")
+            wait_state(door, second.address, "starting")
+            wait_for(lambda: said_line(door, "no instance passes its checks"), "the log to say so")
+            assert set(ask(door, 6)) == {b"one", b"two"}
+            wait_for(lambda: len(one.checks) > 5, "some checks")
+            assert len(said_line(door, "no instance passes its checks")) == 1
+            assert [line for line in said_line(door, first.address + " is") if " warning " in line]
+            assert said(door, first.address + " is") == [
+                (
+                    f"production {first.address} is not healthy yet, and is asked every second: GET /up answered 404 "
+                    "(Host: shop.example.com); set health_uri to a path that answers 2xx, or health_status: [2xx, 404]"
+                )
+            ]
+            status = run_lb("status", str(door.file)).stdout
+            assert "GET /up answered 404 (Host: shop.example.com); it gets requests all the same" in status
+            one.status = 200
+            wait_for_only(door, b"one")  # one that passes is better than one that only answers
+            one.status = 404
+            wait_for_only(door, b"one", b"two")
+        assert len(said_line(door, "no instance passes its checks")) == 2
+
+
+def test_nobody_that_answers_is_503(tmp_path: Path) -> None:  # spec: A1 E1 E2
+    app, hung = App(b"one", None), reserve()
+    with Instance(app) as instance, hung:
+        config = checked(instance.address, address_text(hung), health_uri="/up")
+        with FrontDoor(config, tmp_path) as door:
+            wait_for(lambda: door.ask(get()).status == 503, "no instance to be there")
+            response = door.ask(get())
+            assert (response.status, response.has("Retry-After")) == (503, True)
+            door.wait_log(status=503, cause="destination_unavailable")
+            assert not said_line(door, "no instance passes its checks")
+            app.status = 200
+            wait_for(lambda: door.ask(get()).status == 200, "the instance to be back")
+
+
+@pytest.mark.parametrize("status", [200, 302, 404, 401])
+def test_without_more_any_answer_below_500_passes(tmp_path: Path, status: int) -> None:  # spec: A1
+    app = App(b"one", status)
+    with Instance(app) as instance, FrontDoor(checked(instance.address), tmp_path) as door:
+        wait_state(door, instance.address, "healthy")
+    assert {check["target"] for check in app.checks} == {"/"}
+
+
+def test_the_rule_of_deployed_apps(tmp_path: Path) -> None:  # spec: A1
+    app = App(b"one", 404)
+    with Instance(app) as instance, FrontDoor(checked(instance.address, health_status="2xx"), tmp_path) as door:
+        wait_state(door, instance.address, "starting")
+        assert {check["target"] for check in app.checks} == {"/", "/__engine/1/ping"}
         app.status = 200
-        wait_for(lambda: door.ask(get()).status == 200, "the instance to be back")
+        wait_state(door, instance.address, "healthy")
 
 
 def test_one_that_is_not_there_yet(tmp_path: Path) -> None:  # spec: A1
@@ -152,7 +198,7 @@ def test_one_that_is_not_there_yet(tmp_path: Path) -> None:  # spec: A1
     address = f"127.0.0.1:{late.getsockname()[1]}"
     with Instance(App(b"one")) as first, FrontDoor(checked(first.address, address), tmp_path) as door:
         assert ask(door, 4) == [b"one"] * 4
-        assert wait_state(door, address, "starting")["error"] == "GET /__engine/1/ping failed: connection refused"
+        assert wait_state(door, address, "starting")["error"] == "GET / failed: connection refused"
         with Instance(App(b"late"), sock=late):
             wait_for_only(door, b"one", b"late")
 

@@ -121,17 +121,23 @@ _TEXTS = ("host", "target", "app", "environment", "instance", "request_id", "sch
     st.sampled_from((b"", b"GET", b'"\x00')),
     st.tuples(st.integers(0, 1), st.integers(0, 999), st.integers(0, 2**62), st.integers(0, 2**62)),
     st.integers(0, 10**11),
-    st.sampled_from((None, "connection_refused")),
+    st.tuples(st.sampled_from((None, "connection_refused")), st.sampled_from((b"", b"a detail", b'"'))),
 )
 def test_log_lines(
-    texts: dict[str, bytes], client: bytes, method: bytes, numbers: tuple[int, ...], micros: int, cause: str | None
+    texts: dict[str, bytes],
+    client: bytes,
+    method: bytes,
+    numbers: tuple[int, ...],
+    micros: int,
+    why: tuple[str | None, bytes],
 ) -> None:
     # spec: R4
     records = (Record(), source_record.Record())
     for record in records:
         for name, value in texts.items():
             setattr(record, name, value)
-        record.client, record.method, record.cause = client, method, cause
+        record.client, record.method = client, method
+        record.cause, record.detail = why
         record.minor, record.status, record.received, record.sent = numbers
         record.duration = micros / 1e6  # between two of these the twins may round a half differently
     for name in ("json_line", "combined_line"):

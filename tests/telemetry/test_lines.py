@@ -24,6 +24,7 @@ FACTS: dict[str, Any] = {
     "environment": b"production",
     "instance": b"10.0.0.1:80",
     "cause": None,
+    "detail": b"",
     "request_id": b"0123abcd",
     "scheme": b"https",
     "user_agent": b"test/1",
@@ -57,6 +58,10 @@ def test_json() -> None:
         (NOTHING, dict.fromkeys(("protocol", *NOTHING))),
         ({"minor": 0}, {"protocol": "HTTP/1.0"}),
         ({"cause": "connection_refused", "status": 502}, {"cause": "connection_refused", "status": 502}),
+        (
+            {"cause": "http_protocol_error", "detail": b'a "quoted" word'},
+            {"cause": "http_protocol_error", "detail": 'a "quoted" word'},
+        ),
         ({"sent": 10**12, "duration": 86400.5}, {"bytes_sent": 10**12, "duration": 86400.5}),
         ({"request_id": b'a-"\\\n'}, {"request_id": 'a-"\\\n'}),
         (dict.fromkeys(NOTHING, EVERY_BYTE), dict.fromkeys(NOTHING, EVERY_BYTE.decode("latin-1"))),

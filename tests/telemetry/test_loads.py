@@ -7,13 +7,15 @@ from array import array
 
 import pytest
 
-from lb.telemetry.loads import Load, Loads, Name, digest
+from lb.telemetry.loads import NUMBERS, Load, Loads, Name, digest
 
 SHOP, STAGE, OTHER = ("shop", "production", "a:1"), ("shop", "staging", "a:1"), ("other", "production", "b:1")
 
 
 def tell(loads: Loads, slot: int, names: list[Name], *figures: int) -> None:
-    loads.page(slot).store(digest(names), array("i", figures))
+    """Three figures an instance: it has never failed."""
+    whole = [number for at in range(0, len(figures), 3) for number in (*figures[at : at + 3], 0, 0, 0)]
+    loads.page(slot).store(digest(names), array("i", whole))
 
 
 def test_sums_over_workers() -> None:
@@ -23,6 +25,15 @@ def test_sums_over_workers() -> None:
     assert loads.total([SHOP, OTHER], range(4)) == [Load(2, 1, 8), Load(6, 5, 5)]
     assert loads.total([SHOP, OTHER], [2]) == [Load(1, 0, 1), Load(3, 3, 5)]
     assert loads.total([SHOP, OTHER], [1]) == []
+
+
+def test_the_last_failure_of_all_workers() -> None:
+    # spec: E3
+    loads = Loads(3, 8)
+    refused, late = NUMBERS["connection_refused"], NUMBERS["http_response_timeout"]
+    for slot, figures in enumerate(((1, 0, 0, 1, late, 50), (1, 1, 0, 0, refused, 40), (1, 1, 0, 0, 0, 0))):
+        loads.page(slot).store(digest([SHOP]), array("i", figures))
+    assert loads.total([SHOP], range(3)) == [Load(3, 2, 0, 1, "http_response_timeout", 50)]
 
 
 @pytest.mark.parametrize("names", [[SHOP], [OTHER, SHOP], [STAGE, OTHER], [SHOP, OTHER, STAGE], []])

@@ -33,6 +33,7 @@ def _entry(key: bytes, condition: Condition) -> dict[str, Any]:
         "last": condition.last,
         "failed_at": condition.failed_at,
         "error": condition.error,
+        "answers": condition.answers,
     }
 
 
@@ -50,5 +51,6 @@ def _conditions(entries: list[dict[str, Any]]) -> Iterator[tuple[bytes, Conditio
                     str(entry.get("last", "")),
                     float(entry.get("failed_at", 0)),
                     str(entry.get("error", "")),
+                    bool(entry.get("answers", False)),
                 ),
             )

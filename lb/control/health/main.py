@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lb.config.model import Config
-from lb.control.health.lines import Lines
+from lb.control.health.last_resort import LastResort
 from lb.control.health.names import LOOKUPS, Found, by_environment, look_up, place
 from lb.control.health.probe import Probe, Subject
 from lb.control.health.question import ask
@@ -25,6 +25,7 @@ from lb.control.health.subjects import subjects
 from lb.proxy.every import Failures, every
 from lb.routing.health import HealthTable
 from lb.routing.watched import Watched, watched
+from lb.telemetry.paced_lines import Lines
 from lb.worker.changes import Aside, Changes
 from lb.worker.channel import Channel
 from lb.worker.loop import new_loop
@@ -90,7 +91,9 @@ class Watcher:
 
     def __init__(self, table: HealthTable) -> None:
         self._table = table
-        self._lines = Lines()
+        self._lines = Lines(logging.getLogger("lb.control"))
+        self._last_resort = LastResort(self._lines)
+        self._changed: set[tuple[str, str]] = set()  # environments of which an instance is another one by now
         self._failures = Failures()
         self._schedule = Schedule(_AT_ONCE)
         self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
@@ -100,7 +103,7 @@ class Watcher:
         self._lost: set[str] = set()  # names of which the log says that they are not found
         self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
-        self._settling = every(asyncio.get_running_loop(), 1.0, self._lines.settle)
+        self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.settle)
 
     def configure(self, config: Config) -> None:
         """Watch what this configuration wants from now on; who is asked the same as before is not disturbed."""
@@ -118,6 +121,9 @@ class Watcher:
             task.add_done_callback(tell_failure)
         self._ask_everyone()
 
+    def _judged(self, subject: Subject) -> None:
+        self._changed.add(subject.group)
+
     async def close(self) -> None:
         self._settling.cancel()
         for task in self._lookups.values():
@@ -131,8 +137,16 @@ class Watcher:
             self._schedule.remove(self._probes.pop(subject))
         new = [subject for subject in wanted if subject not in self._probes]
         for number, subject in enumerate(new):
-            probe = self._probes[subject] = Probe(subject, self._table, self._lines, ask)
+            probe = self._probes[subject] = Probe(subject, self._table, self._lines, ask, self._judged)
             self._schedule.add(probe, number / _FIRST_RATE)
+
+    def _look_at_groups(self) -> None:
+        """At most once a second: an environment may have very many instances that change together."""
+        groups, self._changed = self._changed, set()
+        for group in groups:
+            rows = [self._table.find(key) for one in self._siblings.get(group, ()) for key in one.keys]
+            conditions = [condition for row in rows if (condition := self._table.read(row)) is not None]
+            self._last_resort.look(group, conditions)
 
     # Names
 

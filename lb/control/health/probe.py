@@ -10,33 +10,46 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from lb.control.health.lines import Lines
 from lb.control.health.question import Outcome, Question
 from lb.control.health.verdict import Rules, Verdict
 from lb.routing.health import EXPECTED, HEALTHY, SERVES, STARTING, UNHEALTHY, Condition, HealthTable
+from lb.telemetry.paced_lines import Lines
 
 Ask = Callable[[Question, str], Awaitable[Outcome]]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a probe asks: `row` in the table, `title` for the log, `host` if it is configured by name."""
+    """Whom a probe asks: `row` in the table, `title` for the log, `host` if it is configured by name, `group` the app
+    and the environment that it belongs to.
+    """
 
     row: int
     title: str
     host: str
     question: Question
     rules: Rules
+    group: tuple[str, str] = ("", "")
 
 
 class Probe:
-    """Follows one instance; `lines` writes what people are told, `ask` asks."""
+    """Follows one instance; `lines` writes what people are told, `ask` asks, `judged` is told when the
+    subject's row says something else than before.
+    """
 
-    def __init__(self, subject: Subject, table: HealthTable, lines: Lines, ask: Ask) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        table: HealthTable,
+        lines: Lines,
+        ask: Ask,
+        judged: Callable[[Subject], None] = lambda _: None,
+    ) -> None:
         self.subject = subject
         self._table = table
         self._lines = lines
         self._ask = ask
+        self._judged = judged
         self._uri = ""  # the one that was answered well last
         self._told = False  # that it is not well yet
         known = self._condition()
@@ -78,10 +91,13 @@ class Probe:
                 outcome.words,
                 known.failed_at if outcome.passed else date,
                 known.error if outcome.passed else outcome.words,
+                answers=outcome.status > 0,
             ),
         )
         if changed:
-            self._tell(before, outcome.words)
+            self._tell(before, f"{outcome.words}; {outcome.remedy}" if outcome.remedy else outcome.words)
+        if changed or known.answers != (outcome.status > 0):
+            self._judged(self.subject)
 
     def _condition(self) -> Condition:
         return self._table.read(self.subject.row) or Condition(EXPECTED, self.subject.host)
@@ -95,5 +111,5 @@ class Probe:
         elif state == UNHEALTHY:
             self._lines.write(logging.WARNING, f"{title} is unhealthy: {words}")
         elif before in SERVES:
-            self._lines.write(logging.INFO, f"{title} is not healthy yet: {words}; it is asked every second")
+            self._lines.write(logging.WARNING, f"{title} is not healthy yet, and is asked every second: {words}")
             self._told = True

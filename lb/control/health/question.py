@@ -7,12 +7,14 @@ moment, so that an instance that sends its page does not see its reader leave, a
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import socket
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
-from lb.errors import ProxyError
+from lb.errors import ProxyError, looks_like_tls
 from lb.http.head import Limits, ResponseHead
 from lb.http.scan import scan_response
 
@@ -28,8 +30,8 @@ Address = str | tuple[str, int]
 class Question:
     """What is asked, and what counts as a good answer. With several `uris` one good answer is enough.
 
-    `fields` are the header fields, each with its line end; `statuses` are as `200` or `2xx`; `timeout` in seconds is
-    for each of the URIs.
+    `fields` are the header fields, each with its line end, `host` the value of Host among them; `statuses` are as `200`
+    or `2xx`; `timeout` in seconds is for each of the URIs.
     """
 
     family: int
@@ -38,15 +40,20 @@ class Question:
     fields: bytes
     statuses: tuple[str, ...]
     timeout: float
+    host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a check has passed, why in words, and which URI was answered well."""
+    """Whether a check has passed, why in words, and which URI was answered well. `status` is that of an answer that
+    does not pass, 0 if there was none, and `remedy` what can be done about it.
+    """
 
     passed: bool
     words: str
     uri: str = ""
+    status: int = 0
+    remedy: str = ""
 
 
 class _NoAnswerError(Exception):
@@ -55,7 +62,7 @@ class _NoAnswerError(Exception):
 
 async def ask(question: Question, first: str = "") -> Outcome:
     """Asks for each URI, beginning with `first`, until one is answered well."""
-    refused: list[str] = []
+    refused: dict[str, int] = {}
     for uri in sorted(question.uris, key=lambda uri: uri != first):
         try:
             status = await _status(question, uri)
@@ -64,9 +71,22 @@ async def ask(question: Question, first: str = "") -> Outcome:
         words = f"GET {uri} answered {status}"
         if str(status) in question.statuses or f"{status // 100}xx" in question.statuses:
             return Outcome(True, words, uri)
-        refused.append(words)
-    known = [words for words in refused if not words.endswith(" 404")]  # the app has not all of what may be asked for
-    return Outcome(False, ", ".join(known or refused))
+        refused[words] = status
+    # The app has not all of what may be asked for.
+    known = {words: status for words, status in refused.items() if status != 404} or refused
+    words, status = ", ".join(known), next(iter(known.values()))
+    if question.host:
+        words += f" (Host: {question.host})"
+    return Outcome(False, words, status=status, remedy=_remedy(status, question))
+
+
+def _remedy(status: int, question: Question) -> str:
+    """What mends a bad status: the app, or the key that names another path or other statuses."""
+    passing = ", ".join((*question.statuses, str(status)))
+    keys = f"set health_uri to a path that answers 2xx, or health_status: [{passing}]"
+    if status in (400, 421):
+        return f"let the app accept this Host, {keys}"
+    return f"mend the app, {keys}" if status >= 500 else keys
 
 
 async def _status(question: Question, uri: str) -> int:
@@ -82,10 +102,15 @@ async def _status(question: Question, uri: str) -> int:
         except TimeoutError:
             raise _NoAnswerError(f"{where} within {question.timeout:g} s") from None
         except OSError as error:
-            reason = os.strerror(error.errno).lower() if error.errno else str(error)
-            raise _NoAnswerError(f"GET {uri} failed: {reason}") from None
+            raise _NoAnswerError(f"GET {uri} failed: {_reason(error, question.address)}") from None
         await _take_body(loop, sock, size)
         return head.status
+
+
+def _reason(error: OSError, address: Address) -> str:
+    if error.errno == errno.ECONNREFUSED and isinstance(address, str) and not Path(address).is_socket():
+        return "the path is not a socket"
+    return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
 async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri: str) -> tuple[ResponseHead, int]:
@@ -95,7 +120,8 @@ async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri:
         try:
             head = scan_response(data, _LIMITS)
         except ProxyError:
-            raise _NoAnswerError(f"GET {uri} was not answered in HTTP") from None
+            how = "answered in TLS instead of plain HTTP" if looks_like_tls(data) else "not answered in HTTP"
+            raise _NoAnswerError(f"GET {uri} was {how}") from None
         if head is not None and head.status >= 200:
             return head, len(data) - head.length
         if head is not None:

@@ -43,4 +43,5 @@ def _plain(condition: Condition, checked: bool) -> dict[str, object]:
         "last": condition.last or None,
         "failed": int(condition.failed_at) or None,
         "error": condition.error or None,
+        "answers": condition.answers,
     }

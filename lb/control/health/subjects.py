@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lb import __version__
-from lb.config.model import App, Config
+from lb.config.model import App, Config, Environment
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.control.health.probe import Subject
 from lb.control.health.question import Question
@@ -17,7 +17,12 @@ from lb.routing.members import instance_key
 from lb.routing.watched import Watched, watched
 
 PING = "/__engine/1/ping"
-"""What apps with the platform's SDK answer (A1); without `health_uri` it is asked for beside the home page."""
+"""What apps with the platform's SDK answer (A1); asked for beside the home page by those who ask for a 2xx of no path
+in particular: by that rule deployed apps are judged.
+"""
+
+_ALIVE = ("2xx", "3xx", "4xx")
+"""Any answer that is not a server's failure: `health_checks: on` by itself knows nothing of the app."""
 
 
 def subjects(config: Config, table: HealthTable) -> Iterator[Subject]:
@@ -39,6 +44,7 @@ class _Plan:
     domain: str
     fields: str
     uris: tuple[str, ...]
+    statuses: tuple[str, ...]
     rules: Rules
 
 
@@ -52,9 +58,22 @@ def _plan(one: Watched, config: Config) -> _Plan:
         "Accept: */*\r\n"
         f"X-Forwarded-Proto: {'https' if config.listen.https or through_cdn else 'http'}\r\n"
         "Connection: close\r\n",
-        (section.health_uri,) if section.health_uri else (PING, "/"),
+        _uris(section),
+        _statuses(section),
         Rules(section.health_interval, section.health_passes, section.health_fails, section.health_start_period),
     )
+
+
+def _uris(section: Environment) -> tuple[str, ...]:
+    if section.health_uri is not None:
+        return (section.health_uri,)
+    return ("/", PING) if section.health_status == ("2xx",) else ("/",)
+
+
+def _statuses(section: Environment) -> tuple[str, ...]:
+    if section.health_status:
+        return section.health_status
+    return ("2xx",) if section.health_uri is not None else _ALIVE
 
 
 def _subjects_of(one: Watched, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
@@ -65,7 +84,8 @@ def _subjects_of(one: Watched, plan: _Plan, table: HealthTable) -> Iterator[Subj
         if one.address.is_name and (condition is None or condition.state == ABSENT):
             continue
         title = instance_key(one.title, host)
-        yield Subject(row, title, host, _question(one, plan, host or one.address.host), plan.rules)
+        group = (one.app, one.environment)
+        yield Subject(row, title, host, _question(one, plan, host or one.address.host), plan.rules, group)
 
 
 def _question(one: Watched, plan: _Plan, host: str) -> Question:
@@ -79,8 +99,9 @@ def _question(one: Watched, plan: _Plan, host: str) -> Question:
         address.path or (host, section.health_port or address.port),
         plan.uris,
         f"Host: {name}\r\n{plan.fields}".encode(),
-        section.health_status,
+        plan.statuses,
         section.health_timeout,
+        name,
     )
 
 

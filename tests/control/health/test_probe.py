@@ -7,16 +7,19 @@ import socket
 
 import pytest
 
-from lb.control.health.lines import Lines
 from lb.control.health.probe import Probe, Subject
 from lb.control.health.question import Outcome, Question
 from lb.control.health.verdict import Rules
 from lb.routing.health import EXPECTED, HEALTHY, UNCHECKED, UNHEALTHY, Condition, HealthTable, row_key
+from lb.telemetry.paced_lines import Lines
 
 QUESTION = Question(socket.AF_INET, ("127.0.0.1", 3001), ("/",), b"", ("2xx",), 5.0)
 RULES = Rules(interval=10.0, passes=1, fails=2, start_period=30.0)
 KEY = row_key("shop", "production", "127.0.0.1:3001")
 GOOD, BAD = Outcome(True, "GET / answered 200", "/"), Outcome(False, "GET / answered 500")
+
+
+LOG = logging.getLogger("lb.control")
 
 
 class Asked:
@@ -42,7 +45,7 @@ def table_with(state: int) -> HealthTable:
 
 def probe(table: HealthTable, asked: Asked, rules: Rules = RULES) -> Probe:
     subject = Subject(table.find(KEY), "app shop production 127.0.0.1:3001", "", QUESTION, rules)
-    return Probe(subject, table, Lines(), asked)
+    return Probe(subject, table, Lines(LOG), asked)
 
 
 def condition(table: HealthTable) -> Condition:
@@ -63,7 +66,7 @@ def test_the_table_has_the_last_outcome_the_last_error_and_since_when() -> None:
     assert table.generation == 2
 
 
-NOT_YET = "is not healthy yet: GET / answered 500; it is asked every second"
+NOT_YET = "is not healthy yet, and is asked every second: GET / answered 500"
 IS_HEALTHY, IS_UNHEALTHY = "is healthy: GET / answered 200", "is unhealthy: GET / answered 500"
 
 
@@ -107,7 +110,7 @@ async def test_each_check_says_when_the_next_is_due() -> None:
 
 def test_many_changes_are_few_lines(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
-    lines = Lines(lambda: now)
+    lines = Lines(LOG, lambda: now)
     with caplog.at_level(logging.INFO, "lb.control"):
         for number in range(500):
             lines.write(logging.WARNING, f"{number} is unhealthy")

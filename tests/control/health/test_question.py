@@ -119,6 +119,52 @@ async def test_what_was_answered_well_is_asked_for_first() -> None:
     assert [request.split()[1] for request in answers.seen] == [b"/ping", b"/", b"/"]
 
 
+@pytest.mark.parametrize(
+    ("answered", "statuses", "words", "remedy"),
+    [
+        (
+            400,
+            ("2xx",),
+            "GET /up answered 400 (Host: shop.example.com)",
+            "let the app accept this Host, set health_uri to a path that answers 2xx, or health_status: [2xx, 400]",
+        ),
+        (
+            302,
+            ("2xx",),
+            "GET /up answered 302 (Host: shop.example.com)",
+            "set health_uri to a path that answers 2xx, or health_status: [2xx, 302]",
+        ),
+        (
+            500,
+            ("2xx", "3xx", "4xx"),
+            "GET /up answered 500 (Host: shop.example.com)",
+            "mend the app, set health_uri to a path that answers 2xx, or health_status: [2xx, 3xx, 4xx, 500]",
+        ),
+    ],
+)
+async def test_a_bad_status_names_the_host_and_the_keys(
+    answered: int, statuses: tuple[str, ...], words: str, remedy: str
+) -> None:
+    # spec: E3, A1
+    answers = Answers({"/up": status(answered)})
+    outcome = await asked(answers, "/up", statuses=statuses, host="shop.example.com")
+    assert outcome == Outcome(False, words, status=answered, remedy=remedy)
+
+
+async def test_one_that_speaks_tls() -> None:
+    # spec: E3
+    outcome = await asked(Answers({"/": b"\x15\x03\x03\x00\x02\x02\x46"}))
+    assert outcome == Outcome(False, "GET / was answered in TLS instead of plain HTTP")
+
+
+async def test_a_file_that_is_no_socket(tmp_path: Path) -> None:
+    # spec: E3
+    path = tmp_path / "app.sock"
+    path.write_text("")
+    question = Question(socket.AF_UNIX, str(path), ("/",), FIELDS, ("2xx",), 5.0)
+    assert await ask(question) == Outcome(False, "GET / failed: the path is not a socket")
+
+
 async def test_what_is_sent() -> None:
     answers = Answers({"/health?full=1": status(200)})
     await asked(answers, "/health?full=1")

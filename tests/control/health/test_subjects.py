@@ -56,8 +56,9 @@ def test_defaults() -> None:  # spec: A1
     question = subject.question
     assert subject.title == "app shop production 127.0.0.1:3000"
     assert (question.family, question.address) == (socket.AF_INET, ("127.0.0.1", 3000))
-    assert question.uris == ("/__engine/1/ping", "/")
-    assert (question.statuses, question.timeout) == (("2xx",), 5.0)
+    assert question.uris == ("/",)
+    assert (question.statuses, question.timeout) == (("2xx", "3xx", "4xx"), 5.0)
+    assert (question.host, subject.group) == ("shop.example.com", ("shop", "production"))
     assert subject.rules == Rules(interval=10.0, passes=1, fails=2, start_period=30.0)
     assert fields(subject) == {
         "Host": "shop.example.com",
@@ -75,6 +76,24 @@ def test_settings() -> None:
     assert (question.address, question.uris, question.statuses) == (("127.0.0.1", 99), ("/h",), ("200", "4xx"))
     assert question.timeout == 1.0
     assert subject.rules == Rules(interval=60.0, passes=2, fails=3, start_period=120.0)
+
+
+@pytest.mark.parametrize(
+    ("keys", "uris", "statuses"),
+    [
+        ("health_checks: on", ("/",), ("2xx", "3xx", "4xx")),
+        ("health_interval: 1s", ("/",), ("2xx", "3xx", "4xx")),
+        ("health_uri: /up", ("/up",), ("2xx",)),
+        ("health_status: 2xx", ("/", "/__engine/1/ping"), ("2xx",)),
+        ("health_status: [2xx, 404]", ("/",), ("2xx", "404")),
+        ("health_uri: /up, health_status: 2xx", ("/up",), ("2xx",)),
+        ("health_uri: /, health_status: [3xx]", ("/",), ("3xx",)),
+    ],
+)
+def test_what_is_asked_for_and_what_passes(keys: str, uris: tuple[str, ...], statuses: tuple[str, ...]) -> None:
+    # spec: A1
+    [subject] = asked(keys=keys)
+    assert (subject.question.uris, subject.question.statuses) == (uris, statuses)
 
 
 @pytest.mark.parametrize(

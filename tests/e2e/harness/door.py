@@ -46,11 +46,11 @@ def command_environment(extra: Mapping[str, str] | None = None) -> dict[str, str
     """The environment for `python -m lb`: the tree under test importable, and the engine that this run is about."""
     environ = dict(os.environ)
     environ.pop("PYTEST_CURRENT_TEST", None)  # it is as long as a test's parameters, and no message is
-    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(_ROOT), environ.get("PYTHONPATH", "")]))
     environ["PYTHONUNBUFFERED"] = "1"
     if engine := environ.get("LB_TEST_ENGINE"):
         environ["LB_ENGINE"] = engine
     environ.update(extra or {})
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [environ.get("PYTHONPATH", ""), str(_ROOT)]))
     return environ
 
 

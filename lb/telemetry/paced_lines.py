@@ -9,13 +9,12 @@ from collections.abc import Callable
 _MOST = 20  # lines a second
 _SECOND = 1.0
 
-log = logging.getLogger("lb.control")
-
 
 class Lines:
-    """Writes to the log; `clock` in seconds."""
+    """Writes to `log`; `clock` in seconds."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
+        self._log = log
         self._clock = clock
         self._since = clock()
         self._written = self._left_out = 0
@@ -27,7 +26,7 @@ class Lines:
             self._left_out += 1
             return
         self._written += 1
-        log.log(level, "%s", text)
+        self._log.log(level, "%s", text)
 
     def settle(self) -> None:
         """When a second is over: says how many lines were left out, and begins anew. Call it now and then."""
@@ -35,5 +34,5 @@ class Lines:
         if now - self._since < _SECOND:
             return
         if self._left_out:
-            log.warning("%d more instances changed; /status of the admin server has them all", self._left_out)
+            self._log.warning("%d more instances changed; /status of the admin server has them all", self._left_out)
         self._since, self._written, self._left_out = now, 0, 0
