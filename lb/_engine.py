@@ -104,7 +104,7 @@ def _refuse_stale(package: str, directory: Path) -> None:
         return  # installed: nobody edits it
     changed = changed_sources(directory)
     if changed:
-        names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")  # noqa: PLR2004
+        names = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
         raise ImportError(
             f"the compiled modules of {package} are older than their sources ({names}). "
             f"Run `make build`, or set LB_ENGINE=python to run the sources"
