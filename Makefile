@@ -1,15 +1,22 @@
 # Needs Python 3.11 or newer with venv and pip; a C compiler and Python's headers make it fast.
-#   make run    the demo on http://localhost:8080 and https://localhost:8443
-#   make test   linters, types, tests
-#   make bench  the benchmarks
+#   make run        the demo on http://localhost:8080 and https://localhost:8443
+#   make test       linters, types, tests
+#   make bench      the benchmarks
 #   make test-latest, make test-lowest   the tests with the newest and the oldest versions that pyproject.toml allows
 #   make audit  known weaknesses of the versions in constraints.txt, where a feed of advisories can be reached
 #   make sanitize SECONDS=60   hostile clients and instances against a build with ASan and UBSan
 #   make constraints   writes constraints.txt with the newest versions
 #   make install PYTHON=python3.14   takes another Python than the first suitable one, when there is no .venv yet
+# For contributors (CONTRIBUTING.md has the loop):
+#   make build      compiles what was edited
+#   make quick      unit tests of the sources, uncompiled
+#   make near F=lb/http/head.py      the tests that belong to a file, on both engines
+#   make lint       style and types
+#   make coverage   which lines of the sources the unit tests run
+#   make sdist, make wheel           what a release consists of, in dist/
 
 .DEFAULT_GOAL := install
-.PHONY: install run test pytest test-latest test-lowest audit constraints bench sanitize clean
+.PHONY: install run test pytest test-latest test-lowest audit constraints bench sanitize clean build lint quick near coverage sdist wheel
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -36,15 +43,24 @@ COMPILES = $(shell command -v $${CC:-cc} >/dev/null && $(BIN)/python -c 'import 
 # Tests of what is the same code on either engine (processes, certificates and their files), or is promised of the compiled one.
 ENGINE_BLIND := acme activation certificates configuration health hostile_load reload running scanners upgrade
 
+define LINT
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint lb
+	$(BIN)/mypy --strict
+endef
+
+UNIT := $(filter-out tests/e2e/ tests/benchmarks/,$(wildcard tests/*/)) tests/test_engine.py tests/test_layers.py
+# tests/ mirrors lb/: what belongs to lb/a/b.py is tests/a/test_b*.py; where there is nothing, the folder's tests.
+NEAR = $(or $(wildcard $(patsubst lb/%,tests/%,$(dir $(F)))test_$(basename $(notdir $(F)))*.py),$(patsubst lb/%,tests/%,$(dir $(F))))
+
 install: $(VENV)/installed
 
 run: install
 	@exec $(BIN)/lb demo
 
 test: $(VENV)/installed-for-tests
-	$(BIN)/ruff check .
-	$(BIN)/ruff format --check .
-	$(BIN)/mypy --strict
+	$(LINT)
 	@$(MAKE) pytest
 
 pytest: export LB_REQUIRE_COMPILED = $(or $(ASKED),$(if $(CI),1),$(COMPILES))
@@ -90,6 +106,31 @@ audit: | build/pip-audit/bin/pip-audit
 build/uv/bin/uv build/pip-audit/bin/pip-audit: build/%: | $(BIN)/python
 	@$(BIN)/python -m venv build/$(firstword $(subst /, ,$*))
 	@build/$(firstword $(subst /, ,$*))/bin/pip install -qq $(notdir $*)
+
+build: $(VENV)/installed-for-tests
+	@$(BIN)/python setup.py -q build_ext --inplace
+
+lint: $(VENV)/installed-for-tests
+	$(LINT)
+
+# What needs no compiled module, no real process and no other program.
+quick: $(VENV)/installed-for-tests
+	LB_ENGINE=python $(BIN)/python -m pytest -q -n 2 -m "not processes" $(UNIT)
+
+near: build
+	@test -n "$(F)" || { echo "Name a file: make near F=lb/http/head.py" >&2; exit 2; }
+	$(BIN)/python -m pytest -q $(NEAR)
+	LB_ENGINE=python $(BIN)/python -m pytest -q $(NEAR)
+
+coverage: $(VENV)/installed-for-tests
+	LB_ENGINE=python $(BIN)/python -m pytest -q -n 2 --cov=lb --cov-report=term:skip-covered --cov-report=html:build/coverage $(UNIT)
+	@echo "line by line: build/coverage/index.html"
+
+sdist: $(VENV)/installed-for-tests
+	@$(BIN)/python setup.py -q sdist
+
+wheel: $(VENV)/installed-for-tests
+	@LB_REQUIRE_COMPILED=1 $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
 bench: install
 	$(BIN)/python -m benchmarks

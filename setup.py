@@ -1,18 +1,28 @@
 """Builds the compiled data path; without a C compiler (or Cython) the same code runs uncompiled.
 
 What is compiled is listed here and nowhere else: twins (`.pyx` beside a `.py` of the same name) and plain `.py` typed
-by a `.pxd`. `LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into an error.
+by a `.pxd`. `LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into an error; `LB_BUILD_PURE=1` compiles
+nothing. A source distribution carries the C files, so that installing it needs no Cython.
 """
 
+import json
 import os
 import shlex
 import shutil
+import subprocess
 import sys
 import sysconfig
+import tempfile
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 
 from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+from setuptools.command.sdist import sdist
 
+TOP = Path(__file__).parent
+PACKAGE = TOP / "lb"
+CYTHON = "Cython>=3.3.1,<4"
 SOURCES = (
     "lb/http/head.py",
     "lb/http/scan.pyx",
@@ -53,38 +63,57 @@ SOURCES = (
     "lb/proxy/exchange.py",
     "lb/proxy/tunnel.py",
 )
-
 CORES = os.cpu_count() or 1
-required = os.environ.get("LB_REQUIRE_COMPILED") == "1"
+REQUIRED = os.environ.get("LB_REQUIRE_COMPILED") == "1"
+IS_SDIST = (TOP / "PKG-INFO").exists()  # a source distribution, not a checkout: its C files are those of its sources
+BUILDS = {"build_ext", "bdist_wheel", "editable_wheel", "install", "develop"}
 
 
-def has_compiler() -> bool:
-    command = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
-    return shutil.which(command[0]) is not None
+def why_not() -> str:
+    """Why nothing can be compiled here, or an empty string."""
+    if sys.platform != "linux":
+        return "the compiled transport needs Linux"
+    if os.environ.get("LB_BUILD_PURE") == "1":
+        return "LB_BUILD_PURE is set"
+    compiler = shlex.split(os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc")
+    if shutil.which(compiler[0]) is None:
+        return f"there is no C compiler ({compiler[0]})"
+    with tempfile.TemporaryDirectory() as directory:
+        trial = Path(directory, "trial.c")
+        trial.write_text("#include <Python.h>\nint main(void) { return 0; }\n")
+        command = [*compiler, "-c", f"-I{sysconfig.get_path('include')}", str(trial), "-o", f"{directory}/trial.o"]
+        if subprocess.run(command, capture_output=True, check=False).returncode:  # noqa: S603
+            return f"{compiler[0]} cannot compile a file that includes Python.h (are Python's headers installed?)"
+    return ""
 
 
-def extensions() -> list[Extension]:
-    if sys.platform != "linux" or os.environ.get("LB_BUILD_PURE") == "1":
-        return []  # the compiled transport is made of epoll and accept4
-    if not required and not has_compiler():
-        return []  # making its C takes a minute, for nothing
-    try:
-        from Cython.Build import cythonize  # noqa: PLC0415 - where it is not, nothing is compiled
-    except ImportError:
-        if required:
-            raise
+def extensions(reason: str) -> list[Extension]:
+    """What is to be compiled: nothing where there is a `reason` against it, or nothing that makes C."""
+    if not reason and not IS_SDIST and find_spec("Cython") is None:
+        reason = "Cython is not installed"
+    if reason:
+        if BUILDS & set(sys.argv):
+            if REQUIRED:
+                raise SystemExit(f"lb cannot be compiled: {reason}")
+            print(f"lb is built without its compiled engine: {reason}", file=sys.stderr)  # noqa: T201
         return []
-    modules = [
+    return [
         Extension(
             source.rsplit(".", 1)[0].replace("/", "."),
-            [source],
-            depends=[str(header) for header in Path("lb").rglob("*.h")],
+            [str(Path(source).with_suffix(".c")) if IS_SDIST else source],
+            depends=[] if IS_SDIST else [str(header) for header in Path("lb").rglob("*.h")],
             extra_compile_args=["-O2", "-g0", "-fno-plt", "-Wno-unused-function", "-Wno-unreachable-code"],
             libraries=["dl"],
-            optional=not required,
+            optional=not REQUIRED,
         )
         for source in SOURCES
     ]
+
+
+def translate(modules: list[Extension]) -> list[Extension]:
+    """The same modules with C sources, which Cython makes where they are older than what they are made of."""
+    from Cython.Build import cythonize  # noqa: PLC0415 - only where C is to be made
+
     built = cythonize(
         modules,
         language_level=3,
@@ -93,9 +122,59 @@ def extensions() -> list[Extension]:
         quiet=True,
     )
     for module in built:
-        module.optional = not required  # cythonize makes new objects, and forgets it
+        module.optional = not REQUIRED  # cythonize makes new objects, and forgets it
     return built
 
 
+def engine_files():  # noqa: ANN201 - a module; it is loaded by its path, since importing lb would choose an engine
+    spec = spec_from_file_location("lb_engine", PACKAGE / "_engine.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class BuildExtensions(build_ext):
+    """Makes C only when something is built, and writes down what the modules in the tree were made of."""
+
+    def finalize_options(self) -> None:
+        if self.distribution.ext_modules and not IS_SDIST:
+            self.distribution.ext_modules = translate(self.distribution.ext_modules)
+        super().finalize_options()
+
+    def run(self) -> None:
+        self.done = []
+        files = engine_files()
+        before = {path: files.fingerprint(path) for path in files.compiled_sources(PACKAGE)}
+        super().run()
+        if (self.inplace or self.editable_mode) and self.done:
+            failed = {module.name for module in self.extensions} - set(self.done)
+            built = {
+                path.relative_to(PACKAGE).as_posix(): content
+                for path, content in before.items()
+                if ".".join(path.relative_to(TOP).with_suffix("").parts) not in failed
+            }
+            (PACKAGE / files.BUILT).write_text(json.dumps(built, indent=0, sort_keys=True))
+
+    def build_extension(self, ext: Extension) -> None:
+        super().build_extension(ext)
+        self.done.append(ext.name)
+
+
+class SourceDistribution(sdist):
+    """Carries the C files, so that installing needs no Cython."""
+
+    def run(self) -> None:
+        modules = translate([Extension(source.rsplit(".", 1)[0].replace("/", "."), [source]) for source in SOURCES])
+        assert len(modules) == len(SOURCES)  # noqa: S101
+        super().run()
+
+
 if __name__ == "__main__":  # from 3.14 on, processes that translate import this file
-    setup(ext_modules=extensions(), options={"build_ext": {"parallel": CORES}})
+    against = why_not()
+    asked_for_requirements = sys.argv[1:2] == ["egg_info"]  # by an installer, before it makes the build's environment
+    setup(
+        ext_modules=extensions(against),
+        setup_requires=[CYTHON] if asked_for_requirements and not against and not IS_SDIST else [],
+        options={"build_ext": {"parallel": CORES}},
+        cmdclass={"build_ext": BuildExtensions, "sdist": SourceDistribution},
+    )

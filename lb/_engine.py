@@ -2,19 +2,27 @@
 
 Their classes are laid out differently and must not meet, so it is all or nothing. `LB_ENGINE=python` takes the sources
 in spite of compiled modules beside them; `LB_ENGINE=compiled` or `LB_REQUIRE_COMPILED=1` makes a fallback an error.
+In a source tree a compiled module that is older than its source is an error, too: edited code would seem to run.
 This file knows names of files and nothing of what is in them; it runs before any other module of the package.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Sequence
+from hashlib import blake2b
 from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 
 _MOST_SHOWN = 3  # modules that were not built
+
+BUILT = "_built.json"
+"""Beside this file in a source tree: what the compiled modules were made of. The build writes it (`setup.py`)."""
+
+_SHARED = ("*.pxi", "*.h")  # parts of several modules
 
 
 class SourcesOnly:
@@ -73,6 +81,7 @@ def choose_engine(package: str, directory: Path) -> None:
     if wanted != "python":
         missing = not_compiled(directory)
         if not missing:
+            _refuse_stale(package, directory)
             return
         if wanted == "compiled" or os.environ.get("LB_REQUIRE_COMPILED") == "1":
             variable = "LB_ENGINE=compiled" if wanted == "compiled" else "LB_REQUIRE_COMPILED=1"
@@ -91,3 +100,46 @@ def not_compiled(directory: Path) -> list[str]:
         for typed in directory.rglob("*.pxd")
         if not any(typed.with_suffix(suffix).exists() for suffix in EXTENSION_SUFFIXES)
     )
+
+
+def compiled_sources(directory: Path) -> list[Path]:
+    """The files that the compiled modules of the package in `directory` are made of."""
+    found = [path for pattern in _SHARED for path in directory.rglob(pattern)]
+    for typed in directory.rglob("*.pxd"):
+        twin = typed.with_suffix(".pyx")
+        found += [typed, twin if twin.exists() else typed.with_suffix(".py")]
+    return sorted(found)
+
+
+def fingerprint(path: Path) -> str:
+    """What tells this content of a file from another."""
+    return blake2b(path.read_bytes(), digest_size=16).hexdigest()
+
+
+def changed_sources(directory: Path) -> list[str]:
+    """The sources that are not what the compiled modules were made of, by their paths in `directory`.
+
+    Content decides, not time: a checkout of the same revision is no change.
+    """
+    try:
+        built = json.loads((directory / BUILT).read_bytes())
+    except (OSError, ValueError):
+        built = {}
+    return [
+        name
+        for path in compiled_sources(directory)
+        if built.get(name := path.relative_to(directory).as_posix()) != fingerprint(path)
+    ]
+
+
+def _refuse_stale(package: str, directory: Path) -> None:
+    if not (directory.parent / "setup.py").exists():
+        return  # installed: nobody edits it
+    changed = changed_sources(directory)
+    if changed:
+        more = len(changed) - _MOST_SHOWN
+        names = ", ".join(changed[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+        raise EngineError(
+            f"the compiled modules of {package} are older than their sources ({names}). "
+            f"Run `make build`, or set LB_ENGINE=python to run the sources"
+        )
