@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 import pytest
 
-from lb import _engine
 from lb._engine import BUILT, changed_sources, choose_engine, compiled_sources, fingerprint
 
 
@@ -23,7 +24,7 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("typed.py", "typed.pxd", "twin.pyx", "twin.pxd", "twin.py", "part.pxi"):
         (directory / name).write_text(f"# {name}\n")
     for name in ("typed", "twin"):
-        (directory / f"{name}{_engine.EXTENSION_SUFFIXES[0]}").touch()
+        (directory / f"{name}{EXTENSION_SUFFIXES[0]}").touch()
     write_down(directory)
     return directory
 
@@ -69,6 +70,6 @@ def test_an_installed_package_is_not_looked_at(package: Path) -> None:
 
 def test_sources_may_be_edited_where_they_are_what_runs(package: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LB_ENGINE", "python")
-    monkeypatch.setattr("sys.meta_path", list(_engine.sys.meta_path))
+    monkeypatch.setattr("sys.meta_path", list(sys.meta_path))
     (package / "typed.py").write_text("# edited\n")
     choose_engine("shop", package)

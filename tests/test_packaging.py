@@ -79,5 +79,5 @@ def test_a_wheel_of_it_is_compiled_without_cython_and_runs(sdist: Path, tmp_path
     run(python, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--prefix", home, wheel, cwd=tmp_path)
     for command in ("lb", "lb-proxy"):
         told = run(home / "bin" / command, "version", cwd=tmp_path, LB_REQUIRE_COMPILED="1")
-        assert "engine     compiled" in told
-    assert "tls        openssl direct" in told
+        assert ["engine", "compiled"] in [line.split() for line in told.splitlines()]
+    assert "openssl direct" in told

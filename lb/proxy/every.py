@@ -111,3 +111,34 @@ def until_done(loop: asyncio.AbstractEventLoop, seconds: float, job: Callable[[]
     repeated = Every(loop, seconds, (job,), 0.0)
     repeated.begin(once=True)
     return repeated
+
+
+class WhenDue:
+    """Does `job` at the time of the loop that `due` names, for as long as it names one; `expect` says that it does."""
+
+    __slots__ = ("_due", "_failures", "_handle", "_job", "_loop")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, due: Callable[[], float | None], job: Callable[[], object]
+    ) -> None:
+        self._loop = loop
+        self._due = due
+        self._job = job
+        self._failures = Failures()
+        self._handle: asyncio.TimerHandle | None = None
+
+    def expect(self) -> None:
+        """Something is due; what is due before it is waited for already."""
+        if self._handle is None:
+            due = self._due()
+            if due is not None:
+                self._handle = self._loop.call_at(due, self._run)
+
+    def _run(self) -> None:
+        self._handle = None
+        try:
+            self._job()
+        except Exception as error:  # noqa: BLE001  what else is due has its turn all the same
+            self._failures.tell(getattr(self._job, "__qualname__", repr(self._job)), error)
+        finally:
+            self.expect()

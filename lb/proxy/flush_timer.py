@@ -12,6 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from lb.proxy.every import WhenDue
+
 DELAY = 0.03
 """Seconds for which something may be kept back: with what a busy machine adds, below 50 ms."""
 
@@ -30,20 +32,21 @@ class Holder(Protocol):
 class FlushTimer:
     """The timer of one worker; `on_error` is told of a holder that failed, by its client."""
 
-    __slots__ = ("_due", "_loop", "_on_error", "_set")
+    __slots__ = ("_due", "_loop", "_on_error", "_timer")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[object, Exception], object]) -> None:
         self._loop = loop
         self._on_error = on_error
         self._due: deque[tuple[float, Holder]] = deque()
-        self._set = False
+        self._timer = WhenDue(loop, self._next, self._turn)
 
     def expect(self, holder: Holder) -> None:
         """Call this holder's `flush` in time."""
         self._due.append((self._loop.time() + DELAY, holder))
-        if not self._set:
-            self._set = True
-            self._loop.call_later(DELAY, self._turn)
+        self._timer.expect()
+
+    def _next(self) -> float | None:
+        return self._due[0][0] if self._due else None
 
     def _turn(self) -> None:
         due = self._due
@@ -54,7 +57,3 @@ class FlushTimer:
                 holder.flush()
             except Exception as error:  # noqa: BLE001 - the others have their turn whatever happens to one
                 self._on_error(holder.client, error)
-        if due:
-            self._loop.call_later(due[0][0] - self._loop.time(), self._turn)
-        else:
-            self._set = False

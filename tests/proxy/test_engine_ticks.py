@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn
@@ -111,7 +112,7 @@ async def test_a_listener_that_could_not_listen_again_is_tried_again() -> None:
             sock.setblocking(False)
             listener = Reluctant()
             engine.listen(listener, sock)
-            engine.shed(listener)
+            engine.shed(listener, errno.EMFILE)
             with socket.create_connection(sock.getsockname()):
                 await asyncio.wait_for(listener.came.wait(), PATIENCE)
             assert listener.asked == 4
