@@ -9,9 +9,13 @@ import socket
 from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
+from lb.http.head import Limits
 from lb.proxy.engine import Engine
 from lb.proxy.listener import Listener
 from lb.routing.clients import Clients
+from lb.routing.networks import Networks
+from lb.routing.snapshot import Snapshot
+from lb.routing.table import Table
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from tests.proxy.wires import PATIENCE, Noting
@@ -69,7 +73,8 @@ class Reluctant(Listener):
 @contextlib.asynccontextmanager
 async def running() -> AsyncIterator[tuple[Engine, Loop, Slab]]:
     loop, slab = Loop(), Slab(1)
-    engine = Engine(loop, None, AccessLog("-", "off"), None, slab.row(0), Clients())  # type: ignore[arg-type]
+    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
+    engine = Engine(loop, snapshot, AccessLog("-", "off"), None, slab.row(0), Clients())  # type: ignore[arg-type]
     try:
         yield engine, loop, slab
     finally:
