@@ -84,11 +84,11 @@ cdef class DirectTls:
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1:
         # As much as there is, and room for it, unless that is many small records, or records without data.
         cdef Py_ssize_t total = 0
-        cdef int n, records
+        cdef int n, _
         self.wants = DONE
         self._begin(room, hung_up)
         lb_ERR_clear_error()
-        for records in range(RECORDS):
+        for _ in range(RECORDS):
             if room - total < LEAST:
                 break
             self.pipe.allowance = min(room - total, WHOLE)

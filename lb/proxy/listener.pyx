@@ -4,7 +4,7 @@
 One accept4 a readiness gives a non-blocking descriptor and the peer's address at once; a queue that holds more reports itself again.
 """
 from cpython.bytes cimport PyBytes_FromString
-from libc.errno cimport ECONNABORTED, EAGAIN, EINTR, EMFILE, ENFILE, errno
+from libc.errno cimport ECONNABORTED, EAGAIN, EINTR, errno
 from libc.stdint cimport uint16_t, uint32_t
 
 from .poller cimport Poller, Watched
@@ -84,10 +84,10 @@ cdef class Listener(Watched):
         cdef sockaddr_storage peer
         cdef unsigned int size
         cdef char text[64]
-        cdef int fd, port, i
+        cdef int fd, port, _
         cdef const char* name
         # 1 when there may be more in the queue.
-        for i in range(BURST):
+        for _ in range(BURST):
             if self.fd < 0:
                 return 0
             size = sizeof(peer)
