@@ -70,6 +70,8 @@ def drive(directory: Path, built: Path, tls: str, seconds: float, seed: int) -> 
             lost = set(workers) - set(door.workers)
     print(f"{tls}: {crowd.count} connections, {crowd.answered} answers to the one that behaves", flush=True)
     found = [f"{tls}: a sanitizer reports:\n{path.read_text(errors='replace')}" for path in sorted(reports.iterdir())]
+    said = [line for line in door.stderr if "runtime error:" in line or "Sanitizer" in line]
+    found += [f"{tls}: a sanitizer reports: {line}" for line in dict.fromkeys(said)]
     found += [f"{tls}: worker {pid} was lost: {door.stderr[-20:]}" for pid in lost]
     found += [f"{tls}: the one that behaves got {failure!r}" for failure in crowd.failures[:5]]
     if not crowd.answered:
@@ -103,7 +105,7 @@ def _environment(built: Path, reports: Path, tls: str) -> dict[str, str]:
         "PYTHONMALLOC": "malloc",
         "LD_PRELOAD": library,
         "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}/address",
-        "UBSAN_OPTIONS": f"print_stacktrace=1:log_path={reports}/undefined",
+        "UBSAN_OPTIONS": "print_stacktrace=1",  # where both are linked it writes to stderr, whatever it is told
         "LB_REQUIRE_COMPILED": "1",
         "LB_TLS": "memory" if tls == "memory" else "",
     }
