@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.hostile.app import running_app
 from benchmarks.hostile.attacker import Target, attacking
 from benchmarks.hostile.attacks import ATTACKS
-from benchmarks.sanitized.crowd import Crowd, bad_instance
+from benchmarks.sanitized.crowd import Seen, bad_instance, crowding
 from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST
 from tests.e2e.harness.door import FrontDoor, configure
@@ -51,7 +51,6 @@ def drive(directory: Path, built: Path, tls: str, seconds: float, seed: int) -> 
     reports = directory / "reports"
     reports.mkdir()
     env = _environment(built, reports, tls)
-    crowd = Crowd(seed)
     with bad_instance(seed) as attacked, running_app() as calm:
         config = configure(
             attacked,
@@ -65,9 +64,10 @@ def drive(directory: Path, built: Path, tls: str, seconds: float, seed: int) -> 
             if not all(_is_instrumented(pid, built) for pid in workers):
                 return [f"{tls}: it runs something else than what is in {built}"]
             end = time.monotonic() + seconds
-            with crowd.running(door.http, door.https, _CALM, _CLIENTS):
+            with crowding(seed, door.http, door.https, _CALM, _CLIENTS) as seen:
                 _attack_until(end, Target(door.http, door.https, HOST, _CALM))
             lost = set(workers) - set(door.workers)
+    crowd = seen[0] if seen else Seen()
     print(f"{tls}: {crowd.count} connections, {crowd.answered} answers to the one that behaves", flush=True)
     found = [f"{tls}: a sanitizer reports:\n{path.read_text(errors='replace')}" for path in sorted(reports.iterdir())]
     said = [line for line in door.stderr if "runtime error:" in line or "Sanitizer" in line]

@@ -1,8 +1,10 @@
-"""Clients and an instance that send mutants and behave badly, each in a thread, until they are told to stop."""
+"""Clients and an instance that send mutants and behave badly, in processes of their own, until they are told to stop."""
 
 from __future__ import annotations
 
 import contextlib
+import itertools
+import multiprocessing
 import random
 import socket
 import ssl
@@ -10,51 +12,81 @@ import struct
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
 
 from benchmarks.sanitized import mutants
 from tests.e2e.harness.client import HOST
 from tests.e2e.harness.hello import client_hello
 
+_PROCESSES = multiprocessing.get_context("fork")
+_LAST = 60.0  # seconds for all of them to end
 _PATIENCE = 0.2  # seconds for an answer: more connections are worth more than whole answers
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
-class Crowd:
-    """`count` is how many connections there were; `failures` is what went wrong with those that behaved."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How many connections there were, how many answers the one that behaves got, and what was wrong with them."""
 
-    def __init__(self, seed: int) -> None:
-        self._seed = seed
+    count: int = 0
+    answered: int = 0
+    failures: tuple[str, ...] = ()
+
+
+@contextmanager
+def crowding(seed: int, http: int, https: int, calm: str, clients: int) -> Iterator[list[Seen]]:
+    """So many clients that mean harm, and one that asks `calm` for what it must get, in a process of their own: whoever
+    has threads had better not fork. What they saw is in the list at the end.
+    """
+    here, there = _PROCESSES.Pipe()
+    process = _PROCESSES.Process(target=_live, args=(there, seed, http, https, calm, clients), daemon=True)
+    process.start()
+    seen: list[Seen] = []
+    try:
+        yield seen
+    finally:
+        here.send(None)
+        if here.poll(_LAST):
+            seen.append(here.recv())
+        process.join(_LAST)
+        process.kill()
+
+
+def _live(pipe: Connection, seed: int, http: int, https: int, calm: str, clients: int) -> None:
+    crowd = _Crowd()
+    for number in range(clients):
+        crowd.start(crowd.press, random.Random(f"{seed} {number}"), http, https)
+    crowd.start(crowd.watch, http, calm)
+    pipe.recv()
+    pipe.send(crowd.end())
+
+
+class _Crowd:
+    def __init__(self) -> None:
         self._stopped = threading.Event()
         self._threads: list[threading.Thread] = []
-        self.count = 0
-        self.answered = 0
-        self.failures: list[str] = []
+        self._count = self._answered = 0
+        self._failures: list[str] = []
 
-    @contextmanager
-    def running(self, http: int, https: int, calm: str, clients: int) -> Iterator[None]:
-        """So many that mean harm, and one that asks `calm` for what it must get."""
-        for number in range(clients):
-            self._start(self._press, random.Random(f"{self._seed} {number}"), http, https)
-        self._start(self._watch, http, calm)
-        try:
-            yield
-        finally:
-            self._stopped.set()
-            for thread in self._threads:
-                thread.join()
+    def end(self) -> Seen:
+        self._stopped.set()
+        for thread in self._threads:
+            thread.join()
+        return Seen(self._count, self._answered, tuple(self._failures))
 
-    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+    def start(self, work: Callable[..., None], *arguments: object) -> None:
         thread = threading.Thread(target=work, args=arguments)
         thread.start()
         self._threads.append(thread)
 
-    def _press(self, chance: random.Random, http: int, https: int) -> None:
+    def press(self, chance: random.Random, http: int, https: int) -> None:
         while not self._stopped.is_set():
-            self.count += 1
+            self._count += 1
             with contextlib.suppress(OSError, ValueError):
                 _visit(chance, http, https)
 
-    def _watch(self, http: int, calm: str) -> None:
+    def watch(self, http: int, calm: str) -> None:
         asked = f"GET / HTTP/1.1\r\nHost: {calm}\r\n\r\n".encode()
         while not self._stopped.wait(0.02):
             try:
@@ -63,9 +95,9 @@ class Crowd:
                     said = sock.recv(4096)
             except OSError as error:
                 said = str(error).encode()
-            self.answered += 1
+            self._answered += 1
             if not said.startswith(b"HTTP/1.1 200 "):
-                self.failures.append(said[:200].decode("latin-1"))
+                self._failures.append(said[:200].decode("latin-1"))
 
 
 def _visit(chance: random.Random, http: int, https: int) -> None:
@@ -114,18 +146,20 @@ def _context(chance: random.Random) -> ssl.SSLContext:
 def bad_instance(seed: int) -> Iterator[str]:
     """Gives its address: whatever is asked, a mutant is the answer."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
-        threading.Thread(target=_accept, args=(server, seed), daemon=True).start()
-        yield f"127.0.0.1:{server.getsockname()[1]}"
+        process = _PROCESSES.Process(target=_accept, args=(server, seed), daemon=True)
+        process.start()
+        try:
+            yield f"127.0.0.1:{server.getsockname()[1]}"
+        finally:
+            process.kill()
+            process.join()
 
 
 def _accept(server: socket.socket, seed: int) -> None:
-    number = 0
-    with contextlib.suppress(OSError):
-        while True:
-            sock, _ = server.accept()
-            number += 1
-            chance = random.Random(f"{seed} {number}")
-            threading.Thread(target=_answer, args=(sock, chance), daemon=True).start()
+    for number in itertools.count():
+        sock, _ = server.accept()
+        chance = random.Random(f"{seed} {number}")
+        threading.Thread(target=_answer, args=(sock, chance), daemon=True).start()
 
 
 def _answer(sock: socket.socket, chance: random.Random) -> None:
