@@ -1,4 +1,4 @@
-"""Clients and an instance that send mutants and behave badly, in processes of their own, until they are told to stop."""
+"""Clients and an instance that send mutants and behave badly, in processes of their own, until told to stop."""
 
 from __future__ import annotations
 
