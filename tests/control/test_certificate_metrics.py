@@ -45,7 +45,7 @@ def configuration(store: Store, more: str = "") -> Config:
 
 @pytest.fixture
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many rows each look at all certificates found; as if everything had been written long ago."""
+    """How many certificates each look at all of them found; as if everything had been written long ago."""
     found: list[int] = []
     rows = Listing.rows
 
