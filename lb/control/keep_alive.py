@@ -16,8 +16,8 @@ _LONGEST = 2**31 - 1  # milliseconds that TCP_USER_TIMEOUT takes
 
 
 def look_after_clients(sock: socket.socket, patience: float) -> None:
-    """Break connections accepted here whose client acknowledges nothing for one and a half times `patience` seconds:
-    what was sent to it, or a question after silence. For less than `patience` nobody is given up (L4).
+    """Break connections accepted here whose client acknowledges nothing for three times `patience` seconds: what was
+    sent to it, or a question after silence. Our own time limits come first, since they know the cause (L4).
     """
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
@@ -26,7 +26,7 @@ def look_after_clients(sock: socket.socket, patience: float) -> None:
         ("TCP_KEEPIDLE", max(int(min(_IDLE, 0.75 * patience)), 1)),
         ("TCP_KEEPINTVL", max(int(min(_PAUSE, 0.25 * patience)), 1)),
         ("TCP_KEEPCNT", _QUESTIONS),
-        ("TCP_USER_TIMEOUT", min(int(1500 * patience), _LONGEST)),
+        ("TCP_USER_TIMEOUT", min(int(3000 * patience), _LONGEST)),
     ):
         if hasattr(socket, name):  # not everywhere
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

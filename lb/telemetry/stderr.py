@@ -203,12 +203,15 @@ _installed: list[Stderr] = []
 
 def install_stderr() -> None:
     """Let everything that Python writes to stderr go this way; nothing where it goes elsewhere already, or nowhere."""
-    before = sys.__stderr__
-    if before is None or sys.stderr is not before:
+    before = sys.stderr
+    if before is None or _installed:
         return
     with suppress(OSError, ValueError):
+        descriptor = before.fileno()
+        if before is not sys.__stderr__ and descriptor != _STDERR:
+            return
         before.flush()
-        raw = Stderr(before.fileno())
+        raw = Stderr(descriptor)
         sys.stderr = io.TextIOWrapper(raw, "utf-8", "backslashreplace", line_buffering=True, write_through=True)
         _installed.append(raw)
         atexit.register(finish_stderr)

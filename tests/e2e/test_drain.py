@@ -136,7 +136,7 @@ def test_the_log_says_every_ten_seconds_what_is_waited_for(tmp_path: Path) -> No
         door.signal(signal.SIGTERM)
         wait_for(said(door, "draining: waiting for 1 WebSocket, 2 downloads (shop); 59 min"), "the line")
         for client in clients:
-            client.close()
+            client.reset()  # one that only shuts its side may still be reading
         assert door.wait_end() == 0
 
 

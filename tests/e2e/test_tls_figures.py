@@ -22,7 +22,7 @@ LOCAL = "app.localhost"
 def figures(door: FrontDoor) -> dict[tuple[str, str], float]:
     """By metric and the value of its `name` label."""
     with Client(("127.0.0.1", door.port("admin"))) as client:
-        page = client.ask(get("/metrics")).body.decode()
+        page = client.ask(get("/metrics", host="localhost")).body.decode()
     return {
         (sample.name, sample.labels.get("name", "")): sample.value
         for family in text_string_to_metric_families(page)
