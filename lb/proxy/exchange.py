@@ -645,7 +645,9 @@ class Exchange(Conversation):
         """The client's connection is no more: what the instance does for it is in vain (F3)."""
         if self.phase == DONE:
             return
-        if self.cause is None and not self._is_event_stream():
+        if self.cause is None and self.client.failure == errno.ETIMEDOUT:
+            self.cause = "client_stopped_reading"  # or it is out of reach: the system has given it up
+        elif self.cause is None and not self._is_event_stream():
             self.cause = "client_closed_request"
         if not self.head_out:
             self.status = 499

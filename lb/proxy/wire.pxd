@@ -11,6 +11,7 @@ cdef class Wire(Unread):
     cdef public int slot
     cdef public bint greedy
     cdef readonly bint closed, full, on_hold, paused, resumed
+    cdef readonly int failure
     cdef int state
     cdef int ending
     cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear, more, greeted, parted

@@ -94,6 +94,7 @@ class Wire(Unread):
         "closed",
         "deadline",
         "due",
+        "failure",
         "full",
         "greedy",
         "heard",
@@ -121,6 +122,7 @@ class Wire(Unread):
         self.slot = -1
         self._held = 0
         self.greedy = False
+        self.failure = 0  # the errno that broke it
         self._most = _MODEST
         self._portion = _FIRST
         self._dear = False  # the last piece took long
@@ -269,7 +271,8 @@ class Wire(Unread):
             data = self._sock.recv(room)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except OSError as error:
+            self.failure = error.errno or 0
             self._finish()
             return
         if self._memory is not None:
@@ -434,6 +437,7 @@ class Wire(Unread):
 
     def _on_break(self) -> None:
         try:
+            self.failure = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if self.on_hold or (self._eof and self._state == OPEN):
                 self._finish()
             elif self.paused and self._state == OPEN:
@@ -530,7 +534,8 @@ class Wire(Unread):
             n = self._sock.sendmsg(pieces)
         except (BlockingIOError, InterruptedError):
             n = 0
-        except OSError:
+        except OSError as error:
+            self.failure = error.errno or 0
             self._break()
             return
         for piece in pieces:
@@ -547,7 +552,8 @@ class Wire(Unread):
             n = self._sock.send(data)
         except (BlockingIOError, InterruptedError):
             n = 0
-        except OSError:
+        except OSError as error:
+            self.failure = error.errno or 0
             self._break()
             return
         if n < len(data):
@@ -569,7 +575,8 @@ class Wire(Unread):
             n = self._sock.send(out)
         except (BlockingIOError, InterruptedError):
             return
-        except OSError:
+        except OSError as error:
+            self.failure = error.errno or 0
             self._break()
             return
         del out[:n]

@@ -182,8 +182,10 @@ cdef class Wire(Unread):
                 if events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR):
                     self.hung_up = True
                     if self.eof and self.state == OPEN and events & (EPOLLHUP | EPOLLERR):
+                        getsockopt(self.fd, SOL_SOCKET, SO_ERROR, &self.failure, &size)
                         return self._finalize()  # it had shut its side, and is gone now
                 if events & EPOLLERR and self.paused and not self.outward and self.state == OPEN:
+                    getsockopt(self.fd, SOL_SOCKET, SO_ERROR, &self.failure, &size)
                     self.severed()
                     if self.state == CLOSED:
                         return 0
@@ -357,6 +359,7 @@ cdef class Wire(Unread):
         if errno == EAGAIN or errno == EINTR:
             self.readable = errno == EINTR
             return 0
+        self.failure = errno
         return -2
 
     cdef Py_ssize_t _receive_direct(self, char* base, Py_ssize_t room) except -3:
@@ -375,6 +378,7 @@ cdef class Wire(Unread):
         elif wants == ENDED:
             self.eof = True
         elif wants == FAILED and not n:
+            self.failure = errno
             return -2
         return n
 
@@ -621,6 +625,7 @@ cdef class Wire(Unread):
     cdef int _break(self) except -1:
         # A write failed. Whoever wrote is in the middle of something: the end of the connection is told at the end of the round.
         if not self.broken:
+            self.failure = errno
             self.broken = True
             self.out_at = self.out_end = 0
             self._later()
