@@ -19,7 +19,7 @@ cdef class Engine:
     cdef public bytes date_line
     cdef public Paces paces
     cdef public Presence presence
-    cdef public object clients, flushes, held, room
+    cdef public object clients, flushes, held, redirect_loops, room
     cdef public bint draining, hurried
     cdef public Py_ssize_t open_connections, open_exchanges, waiting, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated

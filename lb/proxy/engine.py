@@ -24,6 +24,7 @@ from lb.proxy.flush_timer import FlushTimer
 from lb.proxy.held import Held
 from lb.proxy.listener import Listener
 from lb.proxy.poller import Poller
+from lb.proxy.redirect_loops import RedirectLoops
 from lb.proxy.remaining import CONNECTION, Share, count_shares
 from lb.proxy.room import Room, close_idle
 from lb.proxy.wire import Wire
@@ -88,6 +89,7 @@ class Engine:
         "paces",
         "poller",
         "presence",
+        "redirect_loops",
         "resumed",
         "retries",
         "reused",
@@ -119,6 +121,7 @@ class Engine:
         self.paces: Paces = clients.paces
         self.presence: Presence = clients.presence
         self.room = Room()
+        self.redirect_loops = RedirectLoops()
         self.held: Held | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._crowded: set[Environment] = set()
         self._listeners: dict[Listener, socket.socket] = {}
@@ -393,6 +396,7 @@ class Engine:
             ("upstream_reused_total", self.reused),
             ("retries_total", self.retries),
             ("retries_refused_total", self.unrepeated),
+            ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
         ):
             values[_PLACE[name]] += count

@@ -65,6 +65,7 @@ cdef class Exchange(Conversation):
     cpdef _pass_over(self, Instance instance)
     @cython.locals(environment=Environment, waited=double)
     cpdef _judge(self, int status)
+    cpdef _look_at_redirect(self)
     @cython.locals(environment=Environment, budget=RetryBudget)
     cpdef bint _may_repeat(self, bint reused)
     @cython.locals(kept=bytes, fields=bytes, end=bytes, text=bytes)

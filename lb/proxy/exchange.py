@@ -467,6 +467,8 @@ class Exchange(Conversation):
         response = self.response
         status = response.status
         self._judge(status)
+        if 300 < status < 309:
+            self._look_at_redirect()
         self.expecting = False
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
@@ -494,6 +496,13 @@ class Exchange(Conversation):
             end = b"Upgrade: " + response.upgrade + b"\r\nConnection: upgrade\r\n" + end  # RFC 9110 15.5.22
         text = b"".join((text, date, end))
         self._relay(text if self.probe is None else self.probe.rest(text))
+
+    def _look_at_redirect(self) -> None:
+        """A client that is sent to where it came from goes in a circle: somebody has to be told (E3)."""
+        environment = self.route.environment
+        key = environment.app, environment.name
+        engine = self.engine
+        engine.redirect_loops.look(key, self.client.scheme, self.head, self.response, engine.poller.now)
 
     def _judge(self, status: int) -> None:
         """What the instance's answer says about the instance (F1)."""

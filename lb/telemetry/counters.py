@@ -44,6 +44,7 @@ NAMES: tuple[str, ...] = (
     "upstream_reused_total",
     "retries_total",
     "retries_refused_total",
+    "redirects_to_self_total",
     "log_lines_dropped_total",
     *(f"restarts_{process}" for process in PROCESSES),
     *(f"error_{code}" for code in CAUSES),

@@ -59,6 +59,12 @@ _SINGLE = (
         "Requests that were not tried again because the retry budget was spent.",
     ),
     (
+        "redirects_to_self_total",
+        "lb_redirects_to_self_total",
+        "counter",
+        "Responses of apps that redirect a URL to itself: many of them are a loop.",
+    ),
+    (
         "log_lines_dropped_total",
         "lb_log_lines_dropped_total",
         "counter",
