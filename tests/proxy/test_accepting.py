@@ -54,7 +54,7 @@ async def front(listening: socket.socket) -> AsyncIterator[Front]:
     config = config_for_instances(["127.0.0.1:1"], [], "127.0.0.1:0")
     snapshot, plan = compile_for_worker(config, Registry(), None, 1)
     plan.commit()
-    log = AccessLog("off", "json")
+    log = AccessLog("-", "off")
     made = Front(Engine(loop, snapshot, log, None, Slab(1).row(0), Clients()))
     loop.set_exception_handler(lambda _, context: made.told.append(context))
     yield made
