@@ -1,28 +1,36 @@
 """The layout stays true without anyone remembering it: who may import whom, and which library is named where.
 
-Reads the `ast` of every module; imports for type checking count like all others.
+Reads every `.py`, `.pyx`, `.pxd` and `.pxi` as text: imports for type checking and `cimport`s count like all others.
 """
 
 from __future__ import annotations
 
-import ast
+import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent / "lb"
+TOP = Path(__file__).parent.parent
+ROOT = TOP / "lb"
 
 # Lowest first; a layer imports itself and what stands before it.
 LAYERS = (
-    ("http", "errors"),
+    ("errors",),
+    ("http",),
     ("config",),
     ("routing",),
     ("telemetry",),
-    ("proxy",),
     ("tls",),
+    ("process",),
+    ("sockets",),
+    ("proxy",),
+    ("health",),
+    ("certificates",),
     ("worker",),
+    ("admin",),
     ("control",),
     ("cli",),
 )
@@ -35,75 +43,163 @@ ONLY_IN = {
     "pydantic_core": ("config/",),
     "idna": ("config/names.py",),
     "cryptography": ("tls/",),
-    "uvloop": ("worker/loop.py",),
+    "uvloop": ("process/loop.py",),
     "aiohttp": (
-        "control/admin.py",
-        "control/admin_hosts.py",
-        "control/certificates.py",
+        "admin/",
+        "certificates/process.py",
         "tls/acme/client.py",
-        "tls/acme/demand.py",
-        "tls/acme/session.py",
+        "tls/acme/on_demand.py",
         "cli/demo_app.py",
         "cli/bench_client.py",
     ),
     "click": ("cli/",),
     "rich": ("cli/",),
-    "setproctitle": ("control/", "worker/change.py"),
+    "setproctitle": ("control/", "process/", "worker/apply.py"),
 }
 
 # The data path stands on the standard library, itself and the codecs.
 BARE = ("http", "routing", "proxy")
-CODECS = {"isal", "brotli", "backports", "compression"}
+CODECS = {"isal", "brotli", "backports", "compression", "cython"}
 # The places where routes and instances are made from a configuration.
-FROM_CONFIGURATION = ("routing/compile.py", "routing/registry.py", "routing/watched.py")
+FROM_CONFIGURATION = ("routing/compile.py", "routing/registry.py", "routing/health_keys.py")
 
-MODULES = sorted(path for path in ROOT.rglob("*.py") if path.name != "__init__.py" or path.stat().st_size)
+# Circles that are known, each by its members and with its reason.
+CIRCLES: dict[frozenset[str], str] = {}
+
+LINES = 400
+# Files over that, each with its reason; at most five.
+LONG: dict[str, str] = {}
+
+SUFFIXES = (".py", ".pyx", ".pxd", ".pxi")
+FILES = sorted(path for path in ROOT.rglob("*") if path.suffix in SUFFIXES and path.stat().st_size)
+MODULES = [path for path in FILES if path.suffix == ".py"]
+
+_FROM = re.compile(r"^\s*from\s+([\w.]+)\s+c?import\s+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+_IMPORT = re.compile(r"^\s*c?import\s+([\w., ]+)$", re.MULTILINE)
+_STRING = re.compile(r'"""[\s\S]*?"""')
 
 
-def imported(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: imports are written in full"
-            yield node.module or ""
+def place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def module_of(path: Path) -> str:
+    return ".".join(("lb", *path.relative_to(ROOT).with_suffix("").parts)).removesuffix(".__init__")
+
+
+NAMES = {module_of(path) for path in FILES}
+
+
+@cache
+def imported(path: Path) -> tuple[str, ...]:
+    """The modules that a file names, in full; of `from package import module` the module."""
+    return tuple(_imported(_STRING.sub("", path.read_text())))
+
+
+def _imported(text: str) -> Iterator[str]:
+    for origin, names in _FROM.findall(text):
+        assert not origin.startswith("."), "imports are written in full"
+        modules = [f"{origin}.{name.split()[0]}" for name in names.strip("()\n ").split(",") if name.strip()]
+        inner = [name for name in modules if name in NAMES]
+        yield from inner or [origin]
+    for names in _IMPORT.findall(text):
+        yield from (name.split()[0] for name in names.split(","))
 
 
 def layer_of(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def named(paths: list[Path]) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("path", paths, ids=place)
+
+
+@named(FILES)
 def test_imports_go_downward(path: Path) -> None:
     layer = layer_of(path)
+    own = [name for name in imported(path) if name.startswith("lb.")]
     if layer not in RANK:  # lb/__init__.py and its like: they import the standard library alone
-        own = [name for name in imported(path) if name.startswith("lb.")]
         assert all(name.startswith(("lb._", "lb.cli")) for name in own)
         return
-    for name in imported(path):
-        if name.startswith("lb."):
-            other = name.split(".")[1]
-            assert other.startswith("_") or RANK[other] <= RANK[layer], f"{layer} imports {name}"
+    for name in own:
+        other = name.split(".")[1]
+        assert other.startswith("_") or RANK[other] <= RANK[layer], f"{layer} imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+@named(FILES)
+def test_imports_are_written_in_full(path: Path) -> None:
+    relative = re.search(r"^\s*from\s+\.", _STRING.sub("", path.read_text()), re.MULTILINE)
+    assert not relative, f"{place(path)} imports by a relative name"
+
+
+@named(FILES)
 def test_libraries_stay_in_their_places(path: Path) -> None:
-    place = str(path.relative_to(ROOT))
     for name in imported(path):
         library = name.split(".")[0]
         if library in ONLY_IN:
-            assert place.startswith(ONLY_IN[library]), f"{place} names {library}"
+            assert place(path).startswith(ONLY_IN[library]), f"{place(path)} names {library}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if layer_of(path) in BARE], ids=lambda path: path.stem)
+@named([path for path in MODULES if layer_of(path) in BARE])
 def test_the_data_path_stands_on_little(path: Path) -> None:
-    place = str(path.relative_to(ROOT))
     for name in imported(path):
         library = name.split(".")[0]
-        assert library in sys.stdlib_module_names or library == "lb" or library in CODECS, f"{place} imports {name}"
+        assert library in sys.stdlib_module_names or library == "lb" or library in CODECS, f"{place(path)}: {name}"
         if name.startswith("lb.config"):
-            assert place in FROM_CONFIGURATION, f"{place} imports {name}"
+            assert place(path) in FROM_CONFIGURATION, f"{place(path)} imports {name}"
 
 
 def test_every_layer_is_known() -> None:
     assert {path.name for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"} <= set(RANK)
+
+
+def circles() -> list[frozenset[str]]:
+    """The strongly connected parts of the graph of imports (Tarjan)."""
+    edges: dict[str, set[str]] = {name: set() for name in NAMES}
+    for path in FILES:
+        own = module_of(path)
+        edges[own] |= {name for name in imported(path) if name in NAMES and name != own}
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[frozenset[str]] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(edges[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            part = frozenset(stack[at:])
+            del stack[at:]
+            if len(part) > 1:
+                found.append(part)
+
+    for name in sorted(edges):
+        if name not in index:
+            visit(name)
+    return found
+
+
+def test_no_circles_but_the_known_ones() -> None:
+    assert set(circles()) == set(CIRCLES)
+
+
+def test_files_are_short() -> None:
+    long = {place(path) for path in FILES if len(path.read_text().splitlines()) > LINES}
+    assert long == set(LONG)
+    assert len(LONG) <= 5
+
+
+def test_names_are_not_used_twice() -> None:
+    seen: dict[str, str] = {}
+    for path in MODULES:
+        for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE):
+            if not name.startswith("_"):
+                assert name not in seen, f"{name} stands in {seen[name]} and in {place(path)}"
+                seen[name] = place(path)

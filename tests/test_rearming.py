@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent / "lb"
-HELPER = "proxy/every.py"
+HELPER = "process/every.py"
 TIMERS = ("call_later", "call_at")
 MODULES = sorted(path for path in ROOT.rglob("*.py") if str(path.relative_to(ROOT)) != HELPER)
 
@@ -60,7 +60,7 @@ def rearming(source: str) -> set[str]:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_nothing_arms_itself(path: Path) -> None:
-    assert rearming(path.read_text()) == set(), "use lb.proxy.every"
+    assert rearming(path.read_text()) == set(), "use lb.process.every"
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.rglob("*.pyx")), ids=lambda path: str(path.relative_to(ROOT)))

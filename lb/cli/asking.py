@@ -12,8 +12,8 @@ import click
 
 from lb.cli.exits import FAILED, USAGE, fail
 from lb.config.problems import printable
-from lb.control.commands import Answer
-from lb.control.rendezvous import connected, meet, services, user_elsewhere, users_elsewhere
+from lb.control.api.control_socket import connected, meet, services, user_elsewhere, users_elsewhere
+from lb.control.api.server import Answer
 
 _CHUNK = 65536
 

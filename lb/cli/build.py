@@ -6,9 +6,9 @@ import platform
 import ssl
 
 from lb import __version__
+from lb.process.loop import loop_name
 from lb.proxy.engine import describe
-from lb.tls.openssl import reach
-from lb.worker.loop import loop_name
+from lb.tls.handshake.openssl import reach
 
 
 def describe_build() -> dict[str, str]:

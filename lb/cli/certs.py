@@ -19,12 +19,12 @@ from lb.cli.store_options import Place, open_place, store_options
 from lb.cli.trust import trust, untrust
 from lb.config.model import CertificateFiles
 from lb.config.problems import printable
-from lb.control.words import duration
-from lb.tls.acme.held import clean_parts
+from lb.process.wording import duration
+from lb.tls.acme.certificate_info import clean_parts
+from lb.tls.acme.desired import all_bound_names
 from lb.tls.acme.store import ACCOUNT_KEY
-from lb.tls.acme.wanted import all_bound_names
-from lb.tls.certificate import TlsError, load_certificate
-from lb.tls.listed import Listing, Row
+from lb.tls.files.certificate import TlsError, load_certificate
+from lb.tls.files.inventory import Listing, Row
 
 _QUIET = 120.0  # seconds without a sign of a front door on the store
 

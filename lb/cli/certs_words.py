@@ -1,7 +1,7 @@
 """Certificates in words and as JSON: a line each for `lb certs list`, all that is known for `lb certs show`.
 
-This file knows what a stranger wants to read. Where the facts are from is `lb.tls.listed`'s business. Times are seconds
-since the epoch.
+This file knows what a stranger wants to read. Where the facts are from is `lb.tls.files.inventory`'s business. Times
+are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from urllib.parse import urlsplit
 import click
 
 from lb.config.problems import printable
-from lb.control.words import duration
+from lb.process.wording import duration
 from lb.tls.acme.store import Store
-from lb.tls.listed import Row
-from lb.tls.local_ca import SPARE
+from lb.tls.files.inventory import Row
+from lb.tls.files.local_ca import SPARE
 
 _MISSING = "HTTPS fails: add one to tls.certificates, import one (lb certs import), or set tls.acme"
 _HEADS = ("NAME", "EXPIRES", "SOURCE", "NEXT")

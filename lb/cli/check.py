@@ -19,8 +19,8 @@ from lb.config.names import is_local
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
 
 if TYPE_CHECKING:
-    from lb.tls.certificate import Certificate
-    from lb.tls.contexts import Contexts
+    from lb.tls.files.certificate import Certificate
+    from lb.tls.handshake.contexts import Contexts
 
 
 @click.command()
@@ -82,10 +82,10 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
         return _about_nothing(loaded) or _about_uncovered(loaded, lambda _: False)
     # cryptography takes long to import, and plain HTTP needs none
-    from lb.tls.acme.wanted import make_plan  # noqa: PLC0415  cryptography takes long to import
-    from lb.tls.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import
-    from lb.tls.presented import Presented, present  # noqa: PLC0415  cryptography takes long to import
-    from lb.tls.sources import StoredSource, handshake_policy  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.acme.desired import make_plan  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.files.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.files.sources import StoredSource, handshake_policy  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.handshake.sni_map import Presented, present  # noqa: PLC0415  cryptography takes long to import
 
     try:
         before = contexts.presented if contexts is not None else Presented()
@@ -119,7 +119,7 @@ def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[
     config, origin = loaded.config, loaded.origin
     if not config.listen.https:
         return []
-    from lb.tls.acme.wanted import lacking  # noqa: PLC0415  plain HTTP needs nothing of it
+    from lb.tls.acme.desired import lacking  # noqa: PLC0415  plain HTTP needs nothing of it
 
     missing = lacking(config, is_covered)
     places = {
@@ -144,7 +144,7 @@ def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[
 
 def _covering(name: str) -> tuple[str, str]:
     """What a certificate may be for that covers a name."""
-    from lb.tls.certificate import wildcard_of  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.files.certificate import wildcard_of  # noqa: PLC0415  cryptography takes long to import
 
     return name, wildcard_of(name)
 

@@ -22,7 +22,7 @@ from lb.config.model import Config, Listen, ListenAddress
 from lb.config.problems import ConfigErrors
 from lb.control.service import Service
 from lb.control.supervisor import Stopping
-from lb.tls.local_ca import LocalCa
+from lb.tls.files.local_ca import LocalCa
 
 CONFIGURATION = Path(__file__).with_name("demo.yaml")
 _SHOWN_AS = Path("config/demo.yaml")  # where the same file is in the project's tree

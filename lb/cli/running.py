@@ -21,12 +21,12 @@ from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.cli.fallbacks import fallbacks
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, Problem
-from lb.control.errors import StartError
 from lb.control.service import Service, Source, prepare
 from lb.control.supervisor import Stopping
+from lb.process.start_error import StartError
 from lb.telemetry.stderr import install_stderr
-from lb.tls.certificate import TlsError
-from lb.tls.contexts import Contexts
+from lb.tls.files.certificate import TlsError
+from lb.tls.handshake.contexts import Contexts
 
 
 def serve_config(

@@ -18,7 +18,7 @@ from lb.config.model import Config
 from lb.config.problems import ConfigErrors
 from lb.control.supervisor import Stopping
 from lb.telemetry.stderr import install_stderr
-from lb.tls.contexts import Contexts
+from lb.tls.handshake.contexts import Contexts
 
 log = logging.getLogger("lb.cli")
 

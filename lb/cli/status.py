@@ -13,8 +13,8 @@ import click
 from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import FAILED, fail
 from lb.cli.fallbacks import warnings
-from lb.control.words import duration
-from lb.proxy.remaining import Share, in_words, total
+from lb.process.remaining import Share, in_words, total
+from lb.process.wording import duration
 
 _PATIENCE = 10.0  # seconds
 _RECENT = 3600.0  # seconds for which a failure that is over is worth a line

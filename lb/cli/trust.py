@@ -11,7 +11,7 @@ import click
 from lb.cli.exits import FAILED, fail
 from lb.cli.store_options import open_place, store_options
 from lb.cli.trust_stores import Root, StoreError, TrustStore, find_stores, unreached
-from lb.tls.local_ca import LocalCa
+from lb.tls.files.local_ca import LocalCa
 
 
 @click.command()

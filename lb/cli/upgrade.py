@@ -8,7 +8,7 @@ import click
 
 from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
-from lb.control.upgrade import PATIENCE
+from lb.control.upgrade.launch import PATIENCE
 
 
 @click.command()

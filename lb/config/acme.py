@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field
 
-from lb.config.choices import any_of, nearest, snake_case
+from lb.config.base import Section
 from lb.config.fields import File, SecondsOrOff, Switch, Written, choice, count, one_or_more, or_none
-from lb.config.foreign import FOREIGN_WORDS
+from lb.config.migration_hints import FOREIGN_WORDS
 from lb.config.problems import quoted
-from lb.config.section import Section
+from lb.config.suggest import any_of, nearest, snake_case
 from lb.config.units import BadValueError, describe
 
 DIRECTORIES = {

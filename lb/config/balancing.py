@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 
-from lb.config.choices import any_of, nearest, parse_choice
-from lb.config.foreign import ABSENT_BALANCES, FOREIGN_BALANCES
+from lb.config.migration_hints import ABSENT_BALANCES, FOREIGN_BALANCES
 from lb.config.problems import quoted
+from lb.config.suggest import any_of, nearest, parse_choice
 from lb.config.units import BadValueError, describe
 
 NAME_PATTERN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2, which header fields and cookies are named by

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from lb.config.choices import all_of
 from lb.config.model import Environment, InstanceAddress, ListenAddress
 from lb.config.problems import Problem, dotted, quoted
-from lb.config.scene import EVERY_ADDRESS, Scene
+from lb.config.rule_context import EVERY_ADDRESS, Scene
+from lb.config.suggest import all_of
 from lb.config.units import show_duration
 
 _ONLY_WITH = {"hash_on": "consistent_hash", "sticky_cookie": "sticky", "sticky_secret": "sticky"}

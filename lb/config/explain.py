@@ -15,11 +15,11 @@ from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from lb.config.absent import ABSENT_KEYS
-from lb.config.choices import all_of, any_of, nearest, snake_case
-from lb.config.foreign import FOREIGN_IN, FOREIGN_KEYS, SHAPES
+from lb.config.migration_hints import FOREIGN_IN, FOREIGN_KEYS, SHAPES
 from lb.config.model import Config
 from lb.config.problems import KeyPath, Origin, Problem, dotted, quoted
 from lb.config.redaction import shows
+from lb.config.suggest import all_of, any_of, nearest, snake_case
 from lb.config.tree import Blank
 from lb.config.units import BadValueError, Expanded, Plain, describe
 

@@ -16,8 +16,8 @@ from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, GetJsonSchema
 from pydantic_core import PydanticUndefined, core_schema
 
 from lb.config import addresses, balancing, names, units
-from lb.config.choices import parse_choice
 from lb.config.problems import quoted
+from lb.config.suggest import parse_choice
 from lb.config.tree import Blank
 from lb.config.units import BadValueError, describe
 

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field
 
 from lb.config import addresses, units
 from lb.config.acme import Acme, OnDemand
+from lb.config.base import Section
 from lb.config.fields import (
     Algorithm,
     AppName,
@@ -47,7 +48,6 @@ from lb.config.fields import (
     spelled,
 )
 from lb.config.problems import quoted
-from lb.config.section import Section
 
 _COMPRESSIBLE = (
     "application/atom+xml",

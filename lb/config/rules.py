@@ -15,7 +15,7 @@ from lb.config.acme import WITH_BINDING, Acme
 from lb.config.environment_rules import ENVIRONMENT_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
-from lb.config.scene import EVERY_ADDRESS, Scene
+from lb.config.rule_context import EVERY_ADDRESS, Scene
 from lb.config.units import show_size
 
 _STREAMS = frozenset({"stdout", "stderr", "console", "syslog"})

@@ -12,8 +12,8 @@ from pydantic_core import ErrorDetails
 from lb.config.explain import explain_error
 from lb.config.model import Config
 from lb.config.problems import KeyPath, Origin, Problem
+from lb.config.rule_context import Scene
 from lb.config.rules import check_rules
-from lb.config.scene import Scene
 from lb.config.tree import without
 
 

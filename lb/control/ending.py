@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from lb.control.child import Child
-from lb.control.words import duration
-from lb.proxy import remaining
-from lb.proxy.remaining import Share
+from lb.admin.views import Status
+from lb.process import remaining
+from lb.process.child import Child
+from lb.process.remaining import Share
+from lb.process.wording import duration
 from lb.worker.main import ENDING
 
 log = logging.getLogger("lb.control")
@@ -139,3 +140,15 @@ class Ending:
     def seconds_left(self, now: float) -> float | None:
         """Of a drain; None while there is none."""
         return None if self._drains_since is None else max(0.0, self._drains_since + self.drain_limit - now)
+
+
+def add_ending(status: Status, ending: Ending, now: float) -> Status:
+    """What only the supervisor knows: how long a drain may still take, and what is open in workers that end."""
+    workers = [{**worker, "open": _shares(ending.open_in(worker["pid"]))} for worker in status["workers"]]
+    left = ending.seconds_left(now)
+    drain = {} if left is None else {"drain_seconds_left": round(left, 1)}
+    return {**status, **drain, "workers": workers}
+
+
+def _shares(shares: Iterable[Share]) -> list[Status]:
+    return [share._asdict() for share in shares]

@@ -15,12 +15,12 @@ from pathlib import Path
 
 from setproctitle import setproctitle
 
+from lb.admin.views import Status, describe
 from lb.config.model import Config
-from lb.control import counted
-from lb.control.board import MOST_SLOTS, Board
-from lb.control.change import NextEdition
-from lb.control.child import Role
-from lb.control.edition import (
+from lb.control.api.operations import Operations
+from lb.control.api.systemd import Notifier
+from lb.control.ending import Ending, Limits, add_ending
+from lb.control.reload.generation import (
     Edition,
     Ground,
     addresses_of,
@@ -28,27 +28,27 @@ from lb.control.edition import (
     compile_first,
     try_access_log,
 )
-from lb.control.ending import Ending, Limits
-from lb.control.errors import StartError
-from lb.control.health.handover import write_down
-from lb.control.health.names import look_up_first, look_up_new
-from lb.control.notify import Notifier
-from lb.control.operations import Operations
-from lb.control.origin import Origin, find_origin, release_admin
-from lb.control.plans import Reading
-from lb.control.sockets import Bound, bind_all
-from lb.control.status import Status, add_ending, describe
-from lb.control.succession import Legacy
+from lb.control.reload.next_generation import NextEdition
+from lb.control.reload.steps import Reading
 from lb.control.supervisor import Stopping, Supervisor
+from lb.control.upgrade import counters
+from lb.control.upgrade.boot_context import Origin, find_origin, release_admin
+from lb.control.upgrade.handover import Legacy
+from lb.control.upgrade.health import write_down
+from lb.health.dns import look_up_first, look_up_new
+from lb.process.child import Role
+from lb.process.child_config import present, sources_of
+from lb.process.memfd import new_memory, wrap_bytes
+from lb.process.scoreboard import MOST_SLOTS, Board
+from lb.process.start_error import StartError
 from lb.routing.clients import Clients
-from lb.routing.health import HealthTable
-from lb.routing.watched import names_of, rows_needed, watched
+from lb.routing.health_keys import names_of, rows_needed, watched
+from lb.routing.health_table import HealthTable
+from lb.sockets.bind import Bound, bind_all
 from lb.telemetry.counters import Slab
-from lb.telemetry.loads import Loads
+from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.said import Said
-from lb.tls.contexts import Contexts
-from lb.worker.parcel import new_memory, wrap_bytes
-from lb.worker.revision import present, sources_of
+from lb.tls.handshake.contexts import Contexts
 
 Source = Callable[[Contexts], Config]
 """Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
@@ -130,10 +130,10 @@ class Service:
             tuple((one.scheme, sock) for one in bound for sock in one.sockets) for bound in (self.bound, self.admin)
         )
         health = wrap_bytes(write_down(self._ground.table))
-        text, slabs = counted.write_down(self._ground.slab)
+        text, slabs = counters.write_down(self._ground.slab)
         return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health, wrap_bytes(text), slabs)
 
-    # What a reload asks (lb.control.plans.Plans)
+    # What a reload asks (lb.control.reload.steps.Plans)
 
     def read(self) -> Reading:
         if self._source is None:

@@ -13,10 +13,10 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lb.control.words import death_in_words
+from lb.process.wording import death_in_words
 
 if TYPE_CHECKING:
-    from lb.control.child import Child
+    from lb.process.child import Child
 
 log = logging.getLogger("lb.control")
 

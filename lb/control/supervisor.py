@@ -24,22 +24,22 @@ from functools import partial
 
 from setproctitle import setproctitle
 
-from lb.control import next_start
-from lb.control.board import Board
-from lb.control.child import Child, Role
+from lb.control import restart_policy
+from lb.control.api.operations import Operations
+from lb.control.api.systemd import Notifier
 from lb.control.ending import Ending
-from lb.control.errands import Errands
-from lb.control.notify import Notifier
-from lb.control.operations import Operations
-from lb.control.orphans import adopts_orphans, reap_orphans
-from lb.control.plans import NoPlans, Outcome, Plans
-from lb.control.reload import Reload
+from lb.control.reload.coordinator import Reload
+from lb.control.reload.steps import NoPlans, Outcome, Plans
 from lb.control.strays import GRACE, Strays
 from lb.control.watchdog import Watchdog
-from lb.control.words import death_in_words, lifetime
-from lb.proxy.every import Failures
+from lb.process.background_job import Errands
+from lb.process.channel import Message
+from lb.process.child import Child, Role
+from lb.process.every import Failures
+from lb.process.orphans import adopts_orphans, reap_orphans
+from lb.process.scoreboard import Board
+from lb.process.wording import death_in_words, lifetime
 from lb.telemetry.stderr import flush_stderr
-from lb.worker.channel import Message
 
 log = logging.getLogger("lb.control")
 
@@ -246,7 +246,7 @@ class Supervisor:
             child.start(now, self._forget)
         except OSError as error:
             log.error("%s cannot be started: %s", child.role.title, error.strerror)  # noqa: TRY400  no traceback helps here
-            next_start.after_failure(child, now)
+            restart_policy.after_failure(child, now)
             self._end_if_hopeless(child)
             return
         if child.role.slot is not None:
@@ -311,12 +311,12 @@ class Supervisor:
                 self._board.clear(child.role.slot)
             self.reload.died(child)
             child.vacate()
-            next_start.after_death(child, now, lived)
+            restart_policy.after_death(child, now, lived)
             log.error(
                 "%s (pid %d) has lost its line to the supervisor although it lives. It may finish what it does; %s",
                 child.role.title,
                 pid,
-                next_start.in_words(child, now),
+                restart_policy.in_words(child, now),
             )
             self._end_if_hopeless(child)
 
@@ -416,23 +416,23 @@ class Supervisor:
                 log.info("%s (pid %d), which had retired, %s", child.role.title, pid, how)
             return
         self._replaced(child.role)
-        next_start.after_death(child, now, lived)
+        restart_policy.after_death(child, now, lived)
         log.error(
             "%s (pid %d) %s. It had lived for %s; %s",
             child.role.title,
             pid,
             death_in_words(status),
             lifetime(lived),
-            next_start.in_words(child, now),
+            restart_policy.in_words(child, now),
         )
         self._end_if_hopeless(child)
 
     def _end_if_hopeless(self, child: Child) -> None:
-        if next_start.is_hopeless(child):
+        if restart_policy.is_hopeless(child):
             log.critical(
                 "%s ended within %.0f s of its start %d times in a row; giving up. The lines above say why",
                 child.role.title,
-                next_start.EARLY,
+                restart_policy.EARLY,
                 child.early_deaths,
             )
             self._status = 1

@@ -14,7 +14,7 @@ import logging
 import signal
 from collections.abc import Iterable
 
-from lb.control.child import Child
+from lb.process.child import Child
 
 log = logging.getLogger("lb.control")
 

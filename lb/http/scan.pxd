@@ -1,4 +1,4 @@
-from .head cimport Limits, RequestHead, ResponseHead
+from lb.http.head cimport Limits, RequestHead, ResponseHead
 
 cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits)
 cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits)

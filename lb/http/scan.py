@@ -38,7 +38,7 @@ from typing import TypeVar
 from lb.errors import ProxyError
 from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
 from lb.http.head import Limits, RequestHead, ResponseHead, origin_form, strip_request, strip_response
-from lb.http.known import Known
+from lb.http.head_cache import Known
 from lb.http.lenient import mend_head
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)

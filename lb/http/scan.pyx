@@ -9,7 +9,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport realloc
 from libc.string cimport memchr, memcpy, memset
 
-from .head cimport Limits, RequestHead, ResponseHead
+from lb.http.head cimport Limits, RequestHead, ResponseHead
 
 from lb.errors import ProxyError
 from lb.http.etags import MARK

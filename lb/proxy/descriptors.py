@@ -15,7 +15,7 @@ import errno
 import logging
 import resource
 
-from lb.proxy.room import MOST_TURNED_AWAY
+from lb.proxy.eviction import MOST_TURNED_AWAY
 
 log = logging.getLogger("lb.proxy")
 

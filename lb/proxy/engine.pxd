@@ -1,14 +1,14 @@
 cimport cython
 
 from lb.routing.instance cimport Instance
-from lb.routing.pace cimport Paces
-from lb.routing.presence cimport Presence
+from lb.routing.rate_limit cimport Paces
+from lb.routing.connection_count cimport Presence
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
-from .deadlines cimport Deadlines
-from .poller cimport Poller
-from .wire cimport Wire
+from lb.proxy.io.deadlines cimport Deadlines
+from lb.proxy.io.poller cimport Poller
+from lb.proxy.io.wire cimport Wire
 
 cdef list _LOW
 

@@ -15,29 +15,29 @@ from collections.abc import Iterable
 from contextlib import suppress
 from email.utils import formatdate
 
-from lb.proxy import deadlines as wheel
-from lb.proxy import wire as wires
-from lb.proxy.deadlines import Deadlines
+from lb.process.every import Every, every
+from lb.process.remaining import CONNECTION, Share, count_shares
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
-from lb.proxy.every import Every, every
-from lb.proxy.flush_timer import FlushTimer
-from lb.proxy.held import Held
-from lb.proxy.listener import Listener
-from lb.proxy.poller import Poller
-from lb.proxy.redirect_loops import RedirectLoops
-from lb.proxy.remaining import CONNECTION, Share, count_shares
-from lb.proxy.room import Room, close_idle
-from lb.proxy.wire import Wire
+from lb.proxy.eviction import Room, close_idle
+from lb.proxy.exchange.flush_timer import FlushTimer
+from lb.proxy.exchange.redirect_loops import RedirectLoops
+from lb.proxy.io import deadlines as wheel
+from lb.proxy.io import wire as wires
+from lb.proxy.io.deadlines import Deadlines
+from lb.proxy.io.listener import Listener
+from lb.proxy.io.poller import Poller
+from lb.proxy.io.wire import Wire
 from lb.routing.clients import Clients
+from lb.routing.connection_count import Presence
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.members import Watch
-from lb.routing.pace import Paces
-from lb.routing.presence import Presence
+from lb.routing.rate_limit import Paces
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import NAMES, Row
 from lb.telemetry.record import LineFormat, Record
+from lb.tls.handshake.pending import Held
 
 _SHED = 32  # connections closed at once for want of descriptors
 _REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick

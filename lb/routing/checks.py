@@ -5,24 +5,17 @@ Pure and synchronous; each returns a Reply that ends the request, or None to let
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
 from lb.errors import CAUSES
 from lb.http.head import RequestHead
 from lb.http.reply import Reply, error_reply, redirect
 from lb.routing.route import Route
+from lb.routing.snapshot import Answer, Snapshot
 from lb.routing.table import host_name
-
-if TYPE_CHECKING:
-    from lb.routing.snapshot import Snapshot
 
 RESERVED = b"/.well-known/acme-challenge/"
 _DECODINGS = 4  # times that a path is decoded: nobody means more, and each may unveil the next
-
-Answer = Callable[[bytes], bytes | None]
-"""From a challenge token to its key authorization, or None."""
 
 
 def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: Answer) -> Reply | None:

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import socket
 
+from lb.routing.connection_count import Presence
 from lb.routing.networks import Networks
-from lb.routing.pace import Paces
-from lb.routing.presence import Presence
+from lb.routing.rate_limit import Paces
 
 _HOPS = 16  # trusted addresses that are looked past: no chain of CDNs is longer, and each costs a look-up
 _MAPPED = b"::ffff:"

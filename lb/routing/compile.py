@@ -6,13 +6,12 @@ from lb.config.model import App, Config, Domain
 from lb.config.model import Limits as LimitsConfig
 from lb.config.names import is_staging, shared_names
 from lb.http.head import Limits
-from lb.routing.checks import Answer
 from lb.routing.environment import Environment
 from lb.routing.networks import Networks
-from lb.routing.pace import Pace
+from lb.routing.rate_limit import Pace
 from lb.routing.registry import Plan
 from lb.routing.route import Compression, Route
-from lb.routing.snapshot import Snapshot
+from lb.routing.snapshot import Answer, Snapshot
 from lb.routing.table import Table
 
 

@@ -1,9 +1,9 @@
 cimport cython
 
-from .balancers.balancer cimport Balancer
-from .budget cimport RetryBudget
-from .instance cimport Instance
-from .passive cimport Passive
+from lb.routing.balancers.balancer cimport Balancer
+from lb.routing.budget cimport RetryBudget
+from lb.routing.instance cimport Instance
+from lb.routing.outlier cimport Passive
 
 cdef class Environment:
     cdef public bytes app, name

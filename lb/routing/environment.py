@@ -14,7 +14,7 @@ from typing import Any
 from lb.routing.balancers.balancer import Balancer
 from lb.routing.budget import RetryBudget
 from lb.routing.instance import MOST_IDLE, Instance
-from lb.routing.passive import Passive
+from lb.routing.outlier import Passive
 from lb.routing.policy import Policy
 from lb.routing.request_key import RequestKey
 from lb.routing.sticky_cookie import StickyCookie

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from lb.routing.environment import Environment
-from lb.routing.health import ABSENT, EXPECTED, HEALTHY, Condition, HealthTable
+from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, Condition, HealthTable
 from lb.routing.instance import Instance
 
 _UNWATCHED, _UNREAD = Condition(HEALTHY), Condition(EXPECTED)

@@ -13,7 +13,7 @@ from lb.routing.balancers.least_connections import LeastConnections
 from lb.routing.balancers.power_of_two import PowerOfTwo
 from lb.routing.balancers.round_robin import RoundRobin
 from lb.routing.balancers.sticky import Sticky
-from lb.routing.passive import Unhealthy
+from lb.routing.outlier import Unhealthy
 from lb.routing.request_key import HashKey, RequestKey, StickyKey
 from lb.routing.sticky_cookie import StickyCookie
 

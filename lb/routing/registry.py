@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from lb.config.balancing import statuses
 from lb.config.model import Environment as EnvironmentConfig
 from lb.routing.environment import Environment, Observer
-from lb.routing.health import HealthTable
+from lb.routing.health_keys import keys_of
+from lb.routing.health_table import HealthTable
 from lb.routing.instance import Instance
 from lb.routing.members import Member, Watch, instances_of
-from lb.routing.passive import Unhealthy
+from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
 from lb.routing.request_key import HashKey
 from lb.routing.sticky_cookie import StickyCookie, sticky_secret
-from lb.routing.watched import keys_of
 
 
 class Registry:

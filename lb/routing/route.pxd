@@ -1,4 +1,4 @@
-from .environment cimport Environment
+from lb.routing.environment cimport Environment
 
 cdef class Route:
     cdef public Environment environment

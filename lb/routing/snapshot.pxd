@@ -1,7 +1,7 @@
 from lb.http.head cimport Limits
 
-from .pace cimport Pace
-from .table cimport Table
+from lb.routing.rate_limit cimport Pace
+from lb.routing.table cimport Table
 
 cdef class Snapshot:
     cdef public Table table

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lb.http.head import Limits
-from lb.routing.checks import Answer
 from lb.routing.networks import Networks
-from lb.routing.pace import Pace
+from lb.routing.rate_limit import Pace
 from lb.routing.table import Table
+
+Answer = Callable[[bytes], bytes | None]
+"""From a challenge token to its key authorization, or None."""
 
 
 class Snapshot:

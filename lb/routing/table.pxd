@@ -1,4 +1,4 @@
-from .route cimport Route
+from lb.routing.route cimport Route
 
 cdef class Table:
     cdef dict _exact, _wildcard, _seen

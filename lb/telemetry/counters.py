@@ -17,7 +17,7 @@ from array import array
 from collections.abc import Sequence
 
 from lb.errors import CAUSES
-from lb.telemetry.earlier import Earlier, column_sums
+from lb.telemetry.inherited_counters import Earlier, column_sums
 
 PROCESSES = ("worker", "health", "certificates", "admin")
 """Kinds of processes that a service consists of, beside the one that looks after them."""

@@ -4,7 +4,7 @@ from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes
 from libc.stdlib cimport realloc
 from libc.string cimport memcpy
 
-from .record cimport Record
+from lb.telemetry.record cimport Record
 
 cdef extern from *:
     """

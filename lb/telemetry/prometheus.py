@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from lb.errors import CAUSES
 from lb.telemetry.counters import PROCESSES
-from lb.telemetry.loads import Load, Name
+from lb.telemetry.instance_gauges import Load, Name
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import mmap
 from hashlib import blake2b
 
-from lb.telemetry.loads import Name
+from lb.telemetry.instance_gauges import Name
 
 HOLD = 30.0
 """Seconds between a line that says that an instance works again and the next one that says that it fails."""

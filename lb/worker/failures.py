@@ -13,8 +13,8 @@ from collections.abc import Callable
 from lb.errors import CAUSES
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
-from lb.routing.passive import BAD_ANSWER
-from lb.telemetry.loads import Name
+from lb.routing.outlier import BAD_ANSWER
+from lb.telemetry.instance_gauges import Name
 from lb.telemetry.paced_lines import Lines
 from lb.telemetry.said import Said
 

@@ -10,10 +10,10 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lb.proxy.client import ClientListener
+from lb.process.child_config import Revision, inode
 from lb.proxy.engine import Engine
-from lb.tls.contexts import Contexts
-from lb.worker.revision import Revision, inode
+from lb.proxy.http1.connection import ClientListener
+from lb.tls.handshake.contexts import Contexts
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,25 +21,25 @@ from dataclasses import dataclass
 from functools import partial
 
 from lb.config.model import AccessLog as AccessLogSettings
+from lb.process.channel import Channel, Message
+from lb.process.every import every
+from lb.process.limits import calm_garbage_collector, raise_descriptor_limit
+from lb.process.loop import new_loop
+from lb.process.remaining import dump
 from lb.proxy.engine import Engine
-from lb.proxy.every import every
-from lb.proxy.remaining import dump
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import Row
-from lb.telemetry.loads import Page
+from lb.telemetry.instance_gauges import Page
 from lb.telemetry.said import Said
-from lb.tls.contexts import Contexts
-from lb.tls.sources import Sources
-from lb.worker.change import Changing, Live
-from lb.worker.channel import Channel, Message
+from lb.tls.files.sources import Sources
+from lb.tls.handshake.contexts import Contexts
+from lb.worker.apply import Changing, Live
 from lb.worker.failures import Failures
+from lb.worker.instance_stats import EVERY, Report
 from lb.worker.listening import Listener, Listeners
-from lb.worker.logbook import Logbook, line_of
-from lb.worker.loop import new_loop
-from lb.worker.report import EVERY, Report
-from lb.worker.tuning import calm_garbage_collector, raise_descriptor_limit
+from lb.worker.log_switch import Logbook, line_of
 from lb.worker.unraisable import Unraisable
 
 log = logging.getLogger("lb.worker")

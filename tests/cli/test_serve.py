@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from lb.tls.local import ensure_certificate
+from lb.tls.files.self_signed import ensure_certificate
 from tests.control.running import Running
 from tests.e2e.harness import process
 from tests.e2e.harness.client import HOST, Client, get

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from lb.cli.main import main
 from lb.cli.status import describe
-from lb.control import rendezvous
+from lb.control.api import control_socket
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.waiting import wait_for
 
@@ -139,8 +139,8 @@ def the_only_places(monkeypatch: pytest.MonkeyPatch, *directories: Path) -> None
     """Commands look for services in these directories and nowhere else."""
     for directory in directories:
         directory.mkdir(mode=0o700, exist_ok=True)
-    monkeypatch.setattr(rendezvous, "_directories", lambda _: directories)
-    monkeypatch.setattr(rendezvous, "_PLACES_OF_USERS", ())
+    monkeypatch.setattr(control_socket, "_directories", lambda _: directories)
+    monkeypatch.setattr(control_socket, "_PLACES_OF_USERS", ())
 
 
 def invoke(*arguments: str) -> Result:

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from lb.cli import trust as trust_module
 from lb.cli.trust import trust, untrust
 from lb.cli.trust_stores import NssStore, Root, StoreError, SystemStore, find_stores, unreached
-from lb.tls.local_ca import LocalCa
+from lb.tls.files.local_ca import LocalCa
 from tests.benchmarks.tools import need
 
 

@@ -14,8 +14,8 @@ import pytest
 from lb.config import names
 from lb.config.absent import ABSENT_KEYS
 from lb.config.explain import _all_keys
-from lb.config.foreign import ABSENT_BALANCES, FOREIGN_BALANCES, FOREIGN_IN, FOREIGN_KEYS
 from lb.config.load import load_bytes
+from lb.config.migration_hints import ABSENT_BALANCES, FOREIGN_BALANCES, FOREIGN_IN, FOREIGN_KEYS
 from lb.config.problems import ConfigErrors, Problem
 
 FILE = Path(__file__).with_name("mistakes.txt")

@@ -12,10 +12,10 @@ from lb.config.load import load_file
 from lb.config.model import CertificateFiles
 from lb.config.problems import ConfigErrors
 from lb.config.regular import read_regular
-from lb.tls.acme.held import HeldFiles
+from lb.tls.acme.certificate_info import HeldFiles
 from lb.tls.acme.store import Store
-from lb.tls.authority import load_authority
-from lb.tls.certificate import TlsError, content_digest, load_certificate
+from lb.tls.files.certificate import TlsError, content_digest, load_certificate
+from lb.tls.files.client_ca import load_authority
 
 
 @pytest.fixture(params=["pipe", "device", "socket", "directory"])

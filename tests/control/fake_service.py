@@ -18,14 +18,14 @@ import sys
 import time
 from functools import partial
 
-from lb.control.board import Board
-from lb.control.child import Role
+from lb.control.api.systemd import Notifier
 from lb.control.ending import Ending, Limits
-from lb.control.notify import Notifier
-from lb.control.plans import NoPlans
+from lb.control.reload.steps import NoPlans
 from lb.control.supervisor import Supervisor
 from lb.control.watchdog import Watchdog
-from lb.worker.channel import Channel
+from lb.process.channel import Channel
+from lb.process.child import Role
+from lb.process.scoreboard import Board
 
 
 class FakeWorker:

@@ -11,10 +11,10 @@ from functools import partial
 
 import pytest
 
-from lb.worker.changes import Aside, Changes
-from lb.worker.channel import LONGEST, Channel, Line, Message
-from tests.control.test_channel import inodes, receive
+from lb.process.channel import LONGEST, Channel, Line, Message
+from lb.process.reload_participant import Aside, Changes
 from tests.e2e.harness import process
+from tests.process.test_channel import inodes, receive
 
 PATIENCE = 10.0
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lb.control.child import Child, Role
 from lb.control.ending import Ending, Limits
-from lb.proxy.remaining import Share, dump
+from lb.process.child import Child, Role
+from lb.process.remaining import Share, dump
 
 _OPEN = [Share("WebSocket", "api", "production", 1), Share("download", "api", "production", 2)]
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 import time
 
-from lb.control.child import Child, Role
 from lb.control.strays import Strays
+from lb.process.child import Child, Role
 from tests.control.test_supervisor import ask, connect, say, service
 from tests.e2e.harness import process
 from tests.e2e.harness.waiting import wait_for

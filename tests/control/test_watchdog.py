@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from lb.control.child import Child, Role
 from lb.control.watchdog import PATIENCE, Watchdog
-from lb.worker.channel import Line
+from lb.process.channel import Line
+from lb.process.child import Child, Role
 from tests.control.test_supervisor import ask, connect, service
 from tests.e2e.harness import process
 from tests.e2e.harness.client import get

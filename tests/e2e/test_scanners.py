@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from lb.tls.local import ensure_certificate
+from lb.tls.files.self_signed import ensure_certificate
 from tests.benchmarks.tools import need
 from tests.e2e.harness.certificates import tls_config
 from tests.e2e.harness.client import HOST

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from lb.config.model import CertificateFiles
-from lb.tls.acme.held import clean_parts
+from lb.tls.acme.certificate_info import clean_parts
 from lb.tls.acme.store import Store
-from lb.tls.certificate import load_certificate
+from lb.tls.files.certificate import load_certificate
 from tests.e2e.harness.certificates import Authority
 from tests.e2e.harness.client import HOST, get
 from tests.e2e.harness.door import Config, FrontDoor, configure, run_lb

@@ -16,7 +16,7 @@ from time import monotonic
 
 import pytest
 
-from lb.tls.locking import PATIENCE
+from lb.tls.files.locking import PATIENCE
 from tests.e2e.harness import process
 from tests.e2e.harness.certificates import Authority
 from tests.e2e.harness.client import HOST, Client, get

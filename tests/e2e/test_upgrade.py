@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from lb.control.rendezvous import meet
+from lb.control.api.control_socket import meet
 from tests.e2e.harness import process
 from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST, Client, chunk, get, post

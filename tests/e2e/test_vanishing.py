@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.control.keep_alive import look_after_clients
+from lb.sockets.keep_alive import look_after_clients
 from tests.e2e.harness.certificates import Authority, tls_config
 from tests.e2e.harness.client import HOST, Client, message
 from tests.e2e.harness.door import FrontDoor, configure

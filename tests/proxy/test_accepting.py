@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from lb.config.load import config_for_instances
-from lb.proxy.client import ClientListener
+from lb.process.child_config import compile_for_worker
 from lb.proxy.engine import Engine
+from lb.proxy.http1.connection import ClientListener
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
-from lb.worker.revision import compile_for_worker
-from tests.proxy.wires import Bench, bench, read_all, turns
+from tests.proxy.io.wires import Bench, bench, read_all, turns
 
 
 @dataclass

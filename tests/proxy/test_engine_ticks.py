@@ -11,14 +11,14 @@ from typing import Any, NoReturn
 
 from lb.http.head import Limits
 from lb.proxy.engine import Engine
-from lb.proxy.listener import Listener
+from lb.proxy.io.listener import Listener
 from lb.routing.clients import Clients
 from lb.routing.networks import Networks
 from lb.routing.snapshot import Snapshot
 from lb.routing.table import Table
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
-from tests.proxy.wires import PATIENCE, Noting
+from tests.proxy.io.wires import PATIENCE, Noting
 
 
 class Loop:

@@ -9,9 +9,9 @@ import pytest
 from lb.config.model import App, Config, InstanceAddress
 from lb.config.model import Environment as Section
 from lb.routing.environment import Environment
-from lb.routing.health import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, UNHEALTHY, Condition, HealthTable
+from lb.routing.health_keys import give_rows, keys_of
+from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, UNHEALTHY, Condition, HealthTable
 from lb.routing.registry import Registry
-from lb.routing.watched import give_rows, keys_of
 
 NOW = 100.0
 

@@ -10,7 +10,7 @@ from lb.config.model import Environment as Section
 from lb.config.model import InstanceAddress
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
-from lb.routing.passive import Unhealthy
+from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
 from lb.routing.registry import Gone, Plan, Registry, make_policy
 from lb.routing.request_key import HashKey

@@ -9,7 +9,7 @@ import pytest
 
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
-from lb.routing.passive import Unhealthy
+from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
 from lb.telemetry.said import HOLD, Said
 from lb.worker.failures import Failures

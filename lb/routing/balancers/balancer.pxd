@@ -1,4 +1,4 @@
-from ..instance cimport Instance
+from lb.routing.instance cimport Instance
 
 cdef class Balancer:
     cpdef Instance pick(self, list instances, list tried, bytes key, double now)

@@ -1,7 +1,7 @@
 cimport cython
 
-from ..instance cimport Instance
-from .balancer cimport Balancer
+from lb.routing.instance cimport Instance
+from lb.routing.balancers.balancer cimport Balancer
 
 cdef unsigned long long _MASK
 

@@ -1,8 +1,8 @@
 cimport cython
 
-from ..instance cimport Instance
-from .balancer cimport Balancer
-from .round_robin cimport RoundRobin
+from lb.routing.instance cimport Instance
+from lb.routing.balancers.balancer cimport Balancer
+from lb.routing.balancers.round_robin cimport RoundRobin
 
 cdef class Sticky(Balancer):
     cdef RoundRobin _others

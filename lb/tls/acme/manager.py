@@ -20,18 +20,18 @@ from typing import Any
 from lb.config.acme import Acme, ChallengeType
 from lb.tls.acme import ari
 from lb.tls.acme.account import forget_account, open_account, roll_over
+from lb.tls.acme.certificate_info import HeldFiles
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.demand import Demand
-from lb.tls.acme.entry import Entry
+from lb.tls.acme.desired import Plan, Wanted
 from lb.tls.acme.errors import AcmeError, Kind
-from lb.tls.acme.held import HeldFiles
+from lb.tls.acme.managed import Entry
+from lb.tls.acme.on_demand import Demand
 from lb.tls.acme.order import Means, Order, Wish
 from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
-from lb.tls.acme.reach import Reach
+from lb.tls.acme.preflight import Reach
 from lb.tls.acme.state import State, from_json, to_json
 from lb.tls.acme.store import ACCOUNT_KEY, Store, unstem
-from lb.tls.acme.wanted import Plan, Wanted
 
 log = logging.getLogger("lb.certificates")
 

@@ -22,10 +22,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from lb.config.acme import ChallengeType
 from lb.tls.acme.account import Account
+from lb.tls.acme.certificate_info import parse_held
 from lb.tls.acme.challenge import Proof, choose, present, withdraw
 from lb.tls.acme.client import AcmeClient, Answer
 from lb.tls.acme.errors import AcmeError, Kind, error_of, said_by_ca
-from lb.tls.acme.held import parse_held
 from lb.tls.acme.jws import b64
 from lb.tls.acme.store import Store
 

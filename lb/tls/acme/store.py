@@ -30,8 +30,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from lb.config.regular import read_regular
-from lb.tls.atomic import is_half, remove_file, write_file
-from lb.tls.stamp import Stamp, is_settled, stamp_of
+from lb.tls.files.atomic_write import is_half, remove_file, write_file
+from lb.tls.files.file_stamp import Stamp, is_settled, stamp_of
 
 log = logging.getLogger("lb.certificates")
 

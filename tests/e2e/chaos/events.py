@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lb.control.rendezvous import meet
+from lb.control.api.control_socket import meet
 from tests.e2e.chaos.shim import Shim
 from tests.e2e.harness import process
 from tests.e2e.harness.door import Config, FrontDoor, command_environment

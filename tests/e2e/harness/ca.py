@@ -1,4 +1,4 @@
-"""A certificate authority with faults (`tests.acme.server`) and an operator's endpoint, for front doors that are run.
+"""A certificate authority with faults (`tests.tls.acme.server`) and an operator's endpoint, for front doors that run.
 
 Both serve on an event loop in a thread of their own; what a test changes of them is one assignment, or one more fault.
 """
@@ -15,7 +15,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.acme.server import FakeCa
+from tests.tls.acme.server import FakeCa
 
 
 @dataclass

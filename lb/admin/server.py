@@ -1,0 +1,168 @@
+"""The admin server: metrics and health of the whole service, from a process of its own.
+
+It reads shared memory (the counters that workers write, the board that the supervisor writes, the table of instances'
+health) and the store of certificates, so that a scrape costs the workers nothing and is answered while they are busy.
+It changes nothing: every path is read-only, and `admin_hosts` keeps foreign websites from reading them. A reload
+changes it in place, as it does workers: an open connection stays open. aiohttp is imported here and in no process that
+serves apps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from lb.admin.hosts import only_for
+from lb.admin.views import describe, state
+from lb.certificates.metrics import CertificateMetrics
+from lb.config.model import Config
+from lb.health.schedule import tell_failure
+from lb.health.view import serving
+from lb.process.channel import Channel
+from lb.process.child_config import Revision, inode
+from lb.process.reload_participant import Aside, Changes
+from lb.process.scoreboard import Board
+from lb.routing.health_keys import names_of
+from lb.routing.health_table import HealthTable
+from lb.telemetry.counters import Slab
+from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads, render_start
+from lb.tls.files.certificate_cache import Shelf
+
+PATHS = ("/metrics", "/healthz", "/readyz", "/status")
+_CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
+
+
+@dataclass(slots=True)
+class AdminAssignment:
+    """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
+    build (version, engine, …) in metrics and status, `shelf` has the certificates that were read before. A reload
+    changes `config` and `listeners`.
+    """
+
+    config: Config
+    listeners: tuple[str, ...]
+    sockets: tuple[socket.socket, ...]
+    slab: Slab
+    loads: Loads
+    board: Board
+    table: HealthTable
+    info: Mapping[str, str]
+    shelf: Shelf
+
+
+def run_admin(assignment: AdminAssignment, line: socket.socket) -> int:
+    """Serves until SIGTERM or the supervisor's death; returns the exit status 0."""
+    asyncio.run(_serve(assignment, line))
+    return 0
+
+
+async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+    signal.pthread_sigmask(
+        signal.SIG_UNBLOCK, (signal.SIGTERM,)
+    )  # SIGUSR1 stays blocked: there is no log to reopen here
+    runner = web.AppRunner(make_app(assignment), access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
+    await runner.setup()
+    sites = _Sites(runner)
+
+    def say(verb: str, rest: str) -> None:
+        channel.say(verb, rest)
+
+    def switch(prepared: _Prepared) -> None:
+        assignment.config, assignment.listeners = prepared.config, prepared.revision.urls
+        sites.change(prepared.revision, prepared.sockets)
+
+    changes = Changes(Aside(loop), say, _Prepared, switch)
+    channel = Channel(loop, line, ended.set, changes.heard)
+    await sites.start(assignment.sockets)
+    channel.say_ready()
+    await ended.wait()
+    await runner.cleanup()
+    channel.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    config: Config
+    revision: Revision
+    sockets: Sequence[socket.socket]
+
+    def drop(self) -> None:
+        for sock in self.sockets:
+            sock.close()
+
+
+@dataclass(slots=True)
+class _Sites:
+    """Where it listens, by the sockets' inode numbers."""
+
+    runner: web.AppRunner
+    _open: dict[int, web.SockSite] = field(default_factory=dict)
+    _changing: asyncio.Task[None] | None = None
+
+    async def start(self, sockets: Iterable[socket.socket]) -> None:
+        for sock in sockets:
+            self._open[inode(sock)] = site = web.SockSite(self.runner, sock)
+            await site.start()
+
+    def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
+        """Listen where the revision says and nowhere else, as soon as may be; connections stay open."""
+        self._changing = asyncio.get_running_loop().create_task(self._change(revision, new, self._changing))
+        self._changing.add_done_callback(tell_failure)
+
+    async def _change(
+        self, revision: Revision, new: Sequence[socket.socket], before: asyncio.Task[None] | None
+    ) -> None:
+        if before is not None:
+            await asyncio.wait([before])  # however it ended
+        wanted = {number for _, number in revision.listeners}
+        gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]
+        await self.start(new)
+        for site in gone:
+            await site.stop()
+
+
+def make_app(assignment: AdminAssignment) -> web.Application:
+    """The application by itself."""
+    board = assignment.board
+    certificates = CertificateMetrics(assignment.shelf)
+
+    async def metrics(_: web.Request) -> web.Response:
+        body = render(assignment.slab.total(), assignment.info)
+        body += render_start(board.started)
+        body += render_health(serving(assignment.config, assignment.table))
+        names = names_of(assignment.config)
+        loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
+        body += render_loads(zip(names, loads, strict=False))  # none where no worker has told yet
+        body += await asyncio.to_thread(certificates.render, assignment.config)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
+
+    async def healthz(_: web.Request) -> web.Response:
+        return web.Response(text="ok\n")  # without its supervisor this process ends, so an answer is the proof
+
+    async def readyz(_: web.Request) -> web.Response:
+        return web.Response(status=200 if board.ready() else 503, text=f"{state(board)}\n")
+
+    async def status(_: web.Request) -> web.Response:
+        return web.json_response(
+            describe(
+                assignment.info, board, assignment.listeners, assignment.config, assignment.table, assignment.loads
+            )
+        )
+
+    def listening() -> str:
+        address = assignment.config.admin
+        return address.host if address is not None else "127.0.0.1"
+
+    app = web.Application(middlewares=[only_for(listening)])
+    for path, handler in zip(PATHS, (metrics, healthz, readyz, status), strict=True):
+        app.router.add_get(path, handler)
+    return app

@@ -1,0 +1,86 @@
+"""The state of the whole service as plain data: what `lb status` and the admin server tell.
+
+It reads the board and the configuration; how it is shown is for others to decide.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from lb.config.model import App, Config, Environment
+from lb.health.view import Report, report
+from lb.process.scoreboard import Board
+from lb.routing.health_keys import names_of
+from lb.routing.health_table import HealthTable
+from lb.telemetry.instance_gauges import Loads
+
+Status = dict[str, Any]
+
+
+def state(board: Board) -> str:
+    """`starting`, `ready` or `draining`."""
+    if board.draining:
+        return "draining"
+    return "ready" if board.ready() else "starting"
+
+
+def describe(
+    info: Mapping[str, str],
+    board: Board,
+    listeners: Iterable[str],
+    config: Config,
+    table: HealthTable,
+    loads: Loads,
+) -> Status:
+    """`listeners` are URLs, `info` describes the build. Times are in seconds: `uptime` since the start, a worker's
+    `since` and an instance's `failed` since the epoch.
+    """
+    health = report(config, table)
+    traffic = _traffic(config, board, loads)
+    return {
+        **info,
+        "state": state(board),
+        "supervisor": board.supervisor,
+        "uptime": int(time.time()) - board.started,
+        "listeners": list(listeners),
+        "workers": [asdict(worker) for worker in board.workers()],
+        "apps": {name: _app(app, name, health, traffic) for name, app in config.apps.items()},
+    }
+
+
+def _traffic(config: Config, board: Board, loads: Loads) -> dict[tuple[str, str], Status]:
+    """By app and environment: what the requests of all workers say about each instance; nothing where no worker has
+    told yet.
+    """
+    names = names_of(config)
+    told = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
+    ahead = time.time() - time.monotonic()
+    found: dict[tuple[str, str], Status] = {}
+    for (app, environment, text), load in zip(names, told, strict=False):
+        found.setdefault((app, environment), {})[text] = {
+            "up": load.up / load.pairs if load.pairs else 0.0,
+            "in_flight": load.in_flight,
+            "failing": load.failing / load.pairs if load.pairs else 0.0,
+            "cause": load.cause or None,
+            "failed": int(load.failed_at + ahead) if load.cause else None,
+        }
+    return found
+
+
+def _app(app: App, name: str, health: Report, traffic: Mapping[tuple[str, str], Status]) -> Status:
+    return {
+        "domains": [domain.name for domain in app.domains],
+        "production": _environment(app.production, health.get((name, "production")), traffic.get((name, "production"))),
+        "staging": _environment(app.staging, health.get((name, "staging")), traffic.get((name, "staging"))),
+    }
+
+
+def _environment(environment: Environment | None, health: object, traffic: object) -> Status | None:
+    if environment is None:
+        return None
+    section = {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}
+    told = {"health": health, "traffic": traffic}
+    return {**section, **{key: value for key, value in told.items() if value}}

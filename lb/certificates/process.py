@@ -1,0 +1,187 @@
+"""The process that obtains certificates: an event loop around the manager, and the line to the supervisor.
+
+It knows signals, the channel and when to look again; what is wanted and what is done about it is the manager's. It
+shares nothing with the workers but the store: a worker that is told `certificates` reads that. aiohttp is imported here
+and in no process that serves apps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import aiohttp
+
+from lb.certificates.watch_process import keep_up
+from lb.config.acme import Acme
+from lb.config.model import Config
+from lb.process.channel import Channel, Message
+from lb.tls.acme.client import AcmeClient
+from lb.tls.acme.desired import demand_wildcards, make_plan, possible_types
+from lb.tls.acme.errors import AcmeError
+from lb.tls.acme.manager import Clock, Manager
+from lb.tls.acme.on_demand import Demand
+from lb.tls.acme.preflight import Endpoint, Reach
+from lb.tls.acme.session import open_session
+from lb.tls.acme.store import Store, Watch
+from lb.tls.files.certificate import Certificate, TlsError, load_certificate
+from lb.tls.files.watcher import Upkeep
+
+log = logging.getLogger("lb.certificates")
+
+_LOOK = 30.0  # seconds between two looks at what is due, at most: the clock may have jumped
+_MOST_MISSING = 1000
+_TICK = 0.5  # seconds between two looks at whether the store has changed
+_BREATH = 0.02  # seconds between two looks at least: a file's time is no finer than the system's own tick
+_RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
+
+
+@dataclass(frozen=True, slots=True)
+class CertificatesAssignment:
+    """All that the process inherits: `http` and `https` are where the workers listen, `upkeep` what else is looked
+    after, `demanded` who may know a name that a client misses.
+    """
+
+    config: Config
+    http: tuple[Endpoint, ...]
+    https: tuple[Endpoint, ...]
+    upkeep: Upkeep
+    demanded: Callable[[str], bool]
+
+
+def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
+    """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
+    acme = assignment.config.tls.acme
+    assert acme is not None  # noqa: S101  else there is no such process
+    loop = asyncio.new_event_loop()
+    # Not `asyncio.run`: at its end that waits for threads, and a resolver without a network keeps one for long.
+    loop.run_until_complete(_Certificates(loop, assignment, acme, line).live())
+    return 0
+
+
+class _Certificates:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, assignment: CertificatesAssignment, acme: Acme, line: socket.socket
+    ) -> None:
+        self._config = assignment.config
+        self._acme = acme
+        self._assignment = assignment
+        self._store = Store(assignment.config.tls.store)
+        self._ended = asyncio.Event()
+        self._stirred = asyncio.Event()  # there is something to look at
+        loop.add_signal_handler(signal.SIGTERM, self._end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
+        self._missing: list[str] = []  # names that clients have asked for, since the last look
+        self._channel = Channel(loop, line, self._end, self._heard)
+        keep_up(loop, assignment.upkeep, self._channel)
+
+    async def live(self) -> None:
+        self._channel.say_ready()
+        try:
+            if await self._prepare_store():
+                async with open_session() as session:
+                    await self._keep(session)
+        finally:
+            self._channel.close()
+
+    def _end(self) -> None:
+        self._ended.set()
+        self._stirred.set()
+
+    def _heard(self, message: Message) -> None:
+        if message.verb == "missing" and message.rest and self._assignment.demanded(message.rest):
+            self._channel.say("certificates")
+        elif message.verb == "missing" and len(self._missing) < _MOST_MISSING:
+            self._missing.append(message.rest)
+            self._stirred.set()
+        message.drop()
+
+    async def _prepare_store(self) -> bool:
+        """Whether there is a store; without one, no certificate could be kept, so none is ordered."""
+        while not self._ended.is_set():
+            try:
+                self._store.prepare()
+                self._store.sweep()
+            except OSError as error:
+                log.error("certificates cannot be stored in %s: %s", self._store.root, error.strerror)  # noqa: TRY400
+                await self._wait(_RETRY_STORE)
+            else:
+                return True
+        return False
+
+    async def _keep(self, session: aiohttp.ClientSession) -> None:
+        clients = await self._clients(session)
+        reach = Reach(self._assignment.http, self._assignment.https)
+        clock = Clock(time.time, asyncio.sleep)
+        types = possible_types(self._config, self._acme)
+        on_demand, wildcards = self._config.tls.on_demand, demand_wildcards(self._config)
+        demand = Demand(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
+        manager = Manager(self._acme, types, self._store, clients, (reach, clock), demand)
+        plan = make_plan(self._config, _covered_by(self._config))
+        for warning in plan.warnings:
+            log.warning(warning)
+        watch = Watch(self._store)
+        manager.on_denied = partial(self._channel.say, "denied")
+        manager.on_outcome = self._stirred.set
+        manager.adopt(plan)
+        due = again = 0.0
+        while not self._ended.is_set():
+            stirred = self._stirred.is_set()
+            self._stirred.clear()
+            if watch.changed():
+                manager.reread()
+                self._channel.say("certificates")
+                due = 0.0
+            missing, self._missing = self._missing, []
+            for name in missing:
+                manager.demanded(name)
+            if missing or stirred or time.time() >= due or time.monotonic() >= again or not manager.idle:
+                due = manager.look()
+                again = time.monotonic() + _LOOK
+            await self._wait(_TICK, self._stirred)
+            await asyncio.sleep(_BREATH)
+        await manager.stop()
+
+    async def _clients(self, session: aiohttp.ClientSession) -> Sequence[AcmeClient]:
+        """The CAs that can be asked; what keeps one from it is logged until somebody mends it."""
+        while True:
+            clients = []
+            for server in self._acme.servers:
+                try:
+                    clients.append(AcmeClient(session, server))
+                except AcmeError as error:
+                    log.error("%s", error.message)  # noqa: TRY400
+            if clients or self._ended.is_set():
+                return clients
+            await self._wait(_RETRY_STORE)
+
+    async def _wait(self, seconds: float, event: asyncio.Event | None = None) -> None:
+        """Waits, or until this happens: the end of the process without it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await (event or self._ended).wait()
+        except TimeoutError:
+            return
+
+
+def _covered_by(config: Config) -> Callable[[str], bool]:
+    """Whether a certificate from the configuration's files has a name."""
+    certificates: list[Certificate] = []
+    for files in config.tls.certificates:
+        try:
+            certificates.append(load_certificate(files))
+        except TlsError as error:
+            log.warning("%s", error)
+
+    def is_covered(name: str) -> bool:
+        if name.startswith("*."):
+            return any(name in one.names for one in certificates)
+        return any(one.covers(name) for one in certificates)
+
+    return is_covered

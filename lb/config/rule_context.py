@@ -1,0 +1,54 @@
+"""What a rule sees: a whole, valid configuration, where it is written, and what of the file it comes without."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from lb.config.model import Config, Domain, Environment, ListenAddress
+from lb.config.problems import KeyPath, Origin
+from lb.config.suggest import nearest
+
+EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, not bound
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """The configuration, where it is written, and what was refused and so is not in it."""
+
+    config: Config
+    origin: Origin
+    refused: Mapping[KeyPath, set[str | int]]  # section or list → its keys or indexes that were refused
+
+    def is_certain(self, *path: str) -> bool:
+        """Whether what the configuration has at `path` is all that the file says.
+
+        Not so when something directly in it was refused, or a key that may be a misspelling of it or of its sections.
+        """
+        around = (path[:length] for length in range(len(path)))
+        return path not in self.refused and not any(
+            nearest(str(key), [path[len(section)]])
+            for section in around
+            if section != ("apps",)  # an app has the name that it has
+            for key in self.refused.get(section, ())
+        )
+
+    def domains(self) -> Iterator[tuple[KeyPath, Domain]]:
+        for name, app in self.config.apps.items():
+            for index, domain in enumerate(app.domains):
+                yield ("apps", name, "domains", index), domain
+
+    def environments(self) -> Iterator[tuple[KeyPath, Environment]]:
+        for name, app in self.config.apps.items():
+            if app.production is not None:
+                yield ("apps", name, "production"), app.production
+            if app.staging is not None:
+                yield ("apps", name, "staging"), app.staging
+
+    def listeners(self) -> Iterator[tuple[KeyPath, ListenAddress]]:
+        listen = self.config.listen
+        for key, addresses in (("http", listen.http), ("https", listen.https)):
+            for index, address in enumerate(addresses):
+                yield ("listen", key, index), address
+        if self.config.admin is not None:
+            yield ("admin",), self.config.admin

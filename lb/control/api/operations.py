@@ -1,0 +1,171 @@
+"""What operators ask of a running service, by a signal or over its command socket, and what that does.
+
+It knows the commands, and that one change at a time is made; how children are started, drained and reloaded is the
+supervisor's business, how the asking and answering goes is `commands`', how a successor is started is `upgrade`'s.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import selectors
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Protocol
+
+from lb.control.api.server import Answer, Commands, Reply
+from lb.control.reload.steps import Outcome
+from lb.control.upgrade.boot_context import RELEASE, Origin
+from lb.control.upgrade.handover import Legacy
+from lb.control.upgrade.launch import Upgrade
+
+log = logging.getLogger("lb.control")
+
+
+class Supervised(Protocol):
+    """What the supervisor does when it is asked to."""
+
+    def refusal(self) -> str:
+        """Why there can be no upgrade at present, or ""."""
+
+    def change(self, done: Callable[[Outcome], None]) -> None:
+        """Read the configuration anew; `done` is told how that went."""
+
+    def retire(self, successor: int) -> None:
+        """Process `successor` serves the same sockets: finish what has begun, and end."""
+
+    def release(self, place: str, done: Callable[[], None]) -> None:
+        """End the assistant in this place; `done` is called when it has gone. Only for a service that drains."""
+
+
+class Operations:
+    """`describe` gives the service's status, `bequeath` what a successor is handed. Commands are taken where `origin`
+    says, if it does.
+    """
+
+    def __init__(self, describe: Callable[[], Answer], bequeath: Callable[[], Legacy], origin: Origin) -> None:
+        self._describe = describe
+        self._bequeath = bequeath
+        self._origin = origin
+        self._commands: Commands | None = None
+        self._upgrade: Upgrade | None = None
+        self._drains = False
+
+    def begin(self, selector: selectors.BaseSelector, service: Supervised) -> None:
+        """From now on it acts for `service`, in its `selector`; everything else here comes after that."""
+        self._selector = selector
+        self._service = service
+        self._take_commands()
+
+    def service_serves(self) -> None:
+        """For the first time: a predecessor may go."""
+        self._origin.succeed()
+        self._take_commands()
+
+    @property
+    def upgrading(self) -> bool:
+        """Whether a successor is on its way: nothing else may change then."""
+        return self._upgrade is not None
+
+    @property
+    def successor(self) -> int:
+        """The process that is to succeed this one; 0 if there is none."""
+        return self._upgrade.pid if self._upgrade is not None else 0
+
+    def upgrade(self, reply: Reply = lambda _: None) -> None:
+        """Start a successor; `reply` is told how it went."""
+        if reason := self._refusal():
+            log.error("no upgrade: %s", reason)
+            reply({"ok": False, "error": reason})
+            return
+        log.info("upgrade: starting a successor on the same sockets")
+
+        def succeeded(pid: int) -> None:
+            self._upgrade = None
+            reply({"ok": True, "successor": pid, "predecessor": os.getpid()})
+            self._service.retire(pid)
+
+        def failed(reason: str, status: int | None) -> None:
+            self._upgrade = None
+            log.error("the upgrade failed, and this version goes on: %s", reason.partition("\n")[0])
+            reply({"ok": False, "error": reason, "status": status})
+
+        attempt = Upgrade(self._selector, succeeded, failed)
+        try:
+            attempt.start(self._bequeath())
+        except OSError as error:
+            failed(f"it cannot be started: {error}", None)
+        else:
+            self._upgrade = attempt
+
+    # The supervisor's round
+
+    @property
+    def due(self) -> float | None:
+        """When `meet_deadlines` has something to do, in seconds of the monotonic clock."""
+        commands = self._commands.due if self._commands is not None else None
+        upgrade = self._upgrade.due if self._upgrade is not None else None
+        return min((at for at in (commands, upgrade) if at is not None), default=None)
+
+    def meet_deadlines(self, now: float) -> None:
+        if self._commands is not None:
+            self._commands.expire(now)
+        if self._upgrade is not None:
+            self._upgrade.meet_deadlines(now)
+
+    def child_ended(self) -> None:
+        """It may have been the successor."""
+        if self._upgrade is not None:
+            self._upgrade.look()
+
+    def drain(self) -> None:
+        """The service ends: it still says how that goes, but whoever starts next on the same file finds the place
+        free.
+        """
+        if self._upgrade is not None:
+            self._upgrade.give_up("the service was stopped meanwhile")
+        self._drains = True
+        self._origin.step_back()
+
+    def end(self) -> None:
+        """It has ended, or somebody else is the service of this file."""
+        if self._upgrade is not None:
+            self._upgrade.give_up("the service was stopped meanwhile")
+        if self._commands is not None:
+            self._commands.close()
+        self._origin.give_up()
+
+    def forget(self) -> None:
+        """In a child: closes what is the supervisor's alone."""
+        if self._commands is not None:
+            self._commands.forget()
+        if self._upgrade is not None:
+            self._upgrade.forget()
+        self._origin.forget()
+
+    def _take_commands(self) -> None:
+        if self._commands is None and self._origin.meeting is not None:
+            self._commands = Commands(self._origin.meeting.listener, self._do)
+            self._commands.register(self._selector)
+
+    def _do(self, command: str, reply: Reply) -> None:
+        if command == "status":
+            reply({"ok": True, **self._describe()})
+        elif command == "reload":
+            self._service.change(lambda outcome: reply({"ok": outcome.ok, **asdict(outcome)}))
+        elif command == "upgrade":
+            self.upgrade(reply)
+        elif command == RELEASE and self._drains:
+            self._service.release("admin", lambda: reply({"ok": True}))
+        elif command == RELEASE:
+            reply({"ok": False, "error": "this service is not draining"})
+        else:
+            reply({"ok": False, "error": f"this lb knows no command {command!r}"})
+
+    def _refusal(self) -> str:
+        """Why there can be no upgrade now, or ""."""
+        if os.getpid() == 1:
+            return "this is the first process of its container, which ends with it: start a new container instead"
+        if self._upgrade is not None:
+            return "an upgrade is under way already"
+        return self._service.refusal()

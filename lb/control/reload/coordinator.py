@@ -1,0 +1,321 @@
+"""A reload: the dialogue that brings a changed configuration to every child, or to none.
+
+Idle → reading (another process reads the configuration) → preparing (the next edition is made, every child prepares it
+aside) → switching (all have prepared it: they are told to change over) → idle. A refusal, or an answer that does not
+come, abandons it everywhere. A child that dies meanwhile counts as whatever is current: its place is filled with the
+old edition, and asked like the others, or with the new one once the switch has begun.
+
+This file knows children, words and a clock. What an edition consists of is `change`'s business, who fills places and
+waits for signals the supervisor's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from enum import Enum, auto
+from functools import partial
+from typing import Protocol
+
+from lb.control.api.systemd import Notifier
+from lb.control.reload.steps import Change, Outcome, Plans, Read, failure, read
+from lb.process.background_job import Errand
+from lb.process.channel import Message
+from lb.process.child import Child, Role
+from lb.process.memfd import wrap_up
+from lb.process.start_error import StartError
+from lb.tls.files.certificate import TlsError
+
+log = logging.getLogger("lb.control")
+
+PATIENCE = 10.0
+"""Seconds that a child gets to prepare, and to switch: at least; and so many times what making the edition took, since
+a large configuration on a busy machine takes everyone long."""
+_TIMES = 5
+READING_PATIENCE = 60.0
+"""Seconds that the file, what it names and the resolver may take."""
+
+
+class Crew(Protocol):
+    """The children, and the supervisor's hands."""
+
+    @property
+    def children(self) -> Sequence[Child]: ...
+
+    def hire(self, role: Role) -> None:
+        """There is one more place to be filled."""
+
+    def dismiss(self, child: Child) -> None:
+        """Let it finish what it does and go; its place is no more."""
+
+    def send(self, errand: Errand[Read]) -> Callable[[], None]:
+        """Let another process do this; what is returned calls it off."""
+
+
+class _State(Enum):
+    IDLE = auto()
+    READING = auto()
+    PREPARING = auto()
+    SWITCHING = auto()
+
+
+class Reload:
+    """Asked for by `request`; the supervisor passes on what happens. Times are seconds of the monotonic clock."""
+
+    def __init__(
+        self, plans: Plans, crew: Crew, notifier: Notifier, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._plans = plans
+        self._crew = crew
+        self._notifier = notifier
+        self._clock = clock
+        self._state = _State.IDLE
+        self._asked: list[Callable[[Outcome], None]] = []  # for the next one
+        self._told: list[Callable[[Outcome], None]] = []  # about the one that is running
+        self._again = self._ended = False
+        self._number = 0
+        self._patience = PATIENCE
+        self._call_off: Callable[[], None] = lambda: None  # the reading
+        self._change: Change | None = None
+        self._parcel = -1
+        self._awaited: set[int] = set()  # the process ids of children that have not answered
+        self._leaving: list[Child] = []
+        self.due: float | None = None  # when to stop waiting for answers
+
+    @property
+    def running(self) -> bool:
+        return self._state is not _State.IDLE
+
+    @property
+    def keeps_busy(self) -> bool:
+        """Whether the children have something to do with it."""
+        return self._state in (_State.PREPARING, _State.SWITCHING)
+
+    def request(self, done: Callable[[Outcome], None] = lambda _: None) -> None:
+        """Read the configuration anew and bring it to everyone; `done` is told how that went, in the end.
+
+        While one is running this asks for another one behind it, however often it is called.
+        """
+        if self._ended:
+            done(Outcome(("the service is being stopped",)))
+            return
+        self._asked.append(done)
+        self._again = True
+        if self._state is _State.IDLE:
+            self._begin()
+
+    # What the supervisor passes on
+
+    def heard(self, child: Child, message: Message) -> None:
+        """A child has said something."""
+        number, _, reason = message.rest.partition(" ")
+        if number != str(self._number) or child.pid not in self._awaited:
+            return
+        if self._state is _State.PREPARING and message.verb == "refused":
+            self._give_up(f"{child.role.title}: {reason}")
+        elif (self._state, message.verb) in _ANSWERS:
+            self._awaited.discard(child.pid)
+            self._advance()
+
+    def started(self, child: Child) -> None:
+        """A place was filled anew."""
+        if self._state is _State.PREPARING:
+            self._ask(child)
+
+    def died(self, child: Child) -> None:
+        """A child has ended; its place still says who it was."""
+        if child.retiring and child.role.slot is not None:
+            self._plans.worker_gone(child.role.slot)
+        if child.pid in self._awaited:
+            self._awaited.discard(child.pid)
+            self._advance()
+        elif child.retiring:
+            self._settle_if_quiet(child)
+
+    def expire(self, now: float) -> None:
+        """Time has passed."""
+        if self.due is None or now < self.due:
+            return
+        late = " and ".join(child.role.title for child in self._crew.children if child.pid in self._awaited)
+        if self._state is _State.PREPARING:
+            self._give_up(f"{late} did not answer within {self._patience:.0f} s")
+        else:
+            log.warning("%s did not switch within %.0f s, and will do so when it can", late, self._patience)
+            self._awaited.clear()
+            self._advance()
+
+    def end(self) -> None:
+        """The service ends: nothing changes any more."""
+        self._ended = True
+        self._again = False
+        if self._state is _State.READING:
+            self._call_off()
+            self._failed(Outcome(("the service is being stopped",)))
+        elif self._state is _State.PREPARING:
+            self._give_up("the service is being stopped")
+        elif self._state is _State.SWITCHING:
+            self._awaited.clear()
+            self._advance()
+        asked, self._asked = self._asked, []
+        for done in asked:
+            done(Outcome(("the service is being stopped",)))
+
+    def forget(self, newborn: Role) -> None:
+        """In a child that was just forked: close what is the parent's, and not its own."""
+        for sock in () if self._change is None else self._change.sockets:
+            if sock not in newborn.sockets:
+                sock.close()
+        if self._parcel >= 0:
+            os.close(self._parcel)
+
+    def _settle_if_quiet(self, gone: Child | None = None) -> None:
+        """Nobody reads what earlier editions had, once nobody retires."""
+        everybody = (child for child in self._crew.children if child is not gone)
+        if self._state is _State.IDLE and not any(child.retiring for child in everybody):
+            self._plans.settle()
+
+    # Reading
+
+    def _begin(self) -> None:
+        self._again = False
+        self._told, self._asked = self._asked, []
+        self._notifier.reloading("reading the configuration anew")
+        self._state = _State.READING
+        job = partial(read, self._plans)
+        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_PATIENCE))
+
+    def _unread(self, reason: str) -> None:
+        self._failed(Outcome((f"reading the configuration, and what it names, {reason}",)))
+
+    # Preparing
+
+    def _prepare(self, reading: Read) -> None:
+        if isinstance(reading.result, Outcome):
+            self._failed(reading.result)
+            return
+        began = self._clock()
+        busy = [child.role.slot for child in self._crew.children if child.role.slot is not None]
+        try:
+            change = self._plans.next_change(reading.result, busy)
+        except (StartError, TlsError, OSError) as error:
+            self._failed(failure(error))
+            return
+        self._change = change
+        self._number += 1
+        self._state = _State.PREPARING
+        self._patience = max(PATIENCE, _TIMES * (self._clock() - began + reading.cost))
+        self.due = self._clock() + self._patience
+        try:
+            self._parcel = wrap_up(change.config)
+        except OSError as error:
+            self._give_up(f"the configuration cannot be passed on: {error.strerror}")
+            return
+        for child in self._crew.children:
+            self._ask(child)
+        self._advance()
+
+    def _ask(self, child: Child) -> None:
+        """Let a child that stays prepare its part."""
+        role = None if self._change is None else _role_of(child, self._change.roles)
+        if role is None or role.revision is None or not child.pid:
+            return
+        had = set(child.role.sockets)
+        new = [sock.fileno() for sock in role.sockets if sock not in had]
+        try:
+            revision = wrap_up(role.revision)
+        except OSError as error:
+            self._give_up(f"the configuration cannot be passed on to {role.title}: {error.strerror}")
+            return
+        # Where it is not heard, either the child's end comes, or no answer in time.
+        child.say("prepare", str(self._number), (self._parcel, revision, *new))
+        os.close(revision)
+        self._awaited.add(child.pid)
+
+    def _give_up(self, problem: str) -> None:
+        for child in self._crew.children:
+            if not child.retiring:
+                child.say("abandon", str(self._number))
+        if self._change is not None:
+            self._change.give_up()
+        self._failed(Outcome((problem,)))
+
+    # Switching
+
+    def _advance(self) -> None:
+        if self._awaited or self._change is None:
+            return
+        if self._state is _State.PREPARING:
+            self._switch(self._change)
+        else:
+            self._finish(self._change)
+
+    def _switch(self, change: Change) -> None:
+        try:
+            change.listen()
+        except OSError as error:
+            self._give_up(f"cannot listen: {error.strerror}")
+            return
+        change.put_in_place()
+        self._state = _State.SWITCHING
+        self.due = self._clock() + self._patience
+        new = {role.place: role for role in change.roles}
+        for child in self._crew.children:
+            if child.retiring:
+                continue
+            role = new.get(child.role.place)
+            if role is None or (role.revision is None and role.settings != child.role.settings):
+                self._leaving.append(child)
+                continue
+            del new[role.place]
+            child.role = role
+            if role.revision is not None and child.pid and child.say("switch", str(self._number)):
+                self._awaited.add(child.pid)
+        for role in new.values():
+            self._crew.hire(role)
+        self._advance()
+
+    def _finish(self, change: Change) -> None:
+        # Only now: who stays has taken over the sockets of those who leave.
+        for child in self._leaving:
+            self._crew.dismiss(child)
+        change.finish()
+        if change.unchanged:
+            log.info("reloaded: nothing changed in the configuration; files and names in it were looked up again")
+        else:
+            log.info("reloaded: the changed configuration is in effect")
+        self._over(Outcome(unchanged=change.unchanged))
+
+    # The end
+
+    def _failed(self, outcome: Outcome) -> None:
+        for problem in outcome.problems:
+            log.error("%s", problem)
+        log.error("not reloaded: the configuration in effect stays what it was")
+        self._over(outcome)
+
+    def _over(self, outcome: Outcome) -> None:
+        self._state, self._change, self.due = _State.IDLE, None, None
+        self._awaited.clear()
+        self._leaving.clear()
+        if self._parcel >= 0:
+            os.close(self._parcel)
+            self._parcel = -1
+        self._notifier.ready("serving" if outcome.ok else "serving; the last reload changed nothing, see the log")
+        self._settle_if_quiet()
+        told, self._told = self._told, []
+        for done in told:
+            done(outcome)
+        if self._again and self._state is _State.IDLE:
+            self._begin()
+
+
+_ANSWERS = {(_State.PREPARING, "prepared"), (_State.SWITCHING, "switched")}
+
+
+def _role_of(child: Child, roles: Sequence[Role]) -> Role | None:
+    """What this child is in an edition with these roles; None if nothing, or if it retires already."""
+    if child.retiring:
+        return None
+    return next((role for role in roles if role.place == child.role.place), None)

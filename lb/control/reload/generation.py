@@ -1,0 +1,235 @@
+"""One configuration made ready to be served: its sockets, what workers begin with, and the places to be filled.
+
+An edition is made whole before anything of it is used, at the start of the service and at every reload. What outlives
+editions (contexts, counters, board) is the `Ground` that they stand on.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+
+from lb.certificates.watch_process import run_upkeep
+from lb.config.model import CertificateFiles, Config, ListenAddress
+from lb.config.names import is_local
+from lb.health.dns import unfound
+from lb.health.process import HealthAssignment, run_health
+from lb.process.child import Role
+from lb.process.child_config import Revision, compile_for_worker, inode
+from lb.process.scoreboard import Board
+from lb.process.start_error import StartError
+from lb.routing.clients import Clients
+from lb.routing.health_keys import give_rows, watched
+from lb.routing.health_table import Condition, HealthTable, TableFullError
+from lb.routing.registry import Registry
+from lb.routing.snapshot import Snapshot
+from lb.sockets.bind import Bound
+from lb.sockets.keep_alive import look_after_clients
+from lb.telemetry.access_log import AccessLog
+from lb.telemetry.counters import Slab
+from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.said import Said
+from lb.tls.acme.desired import all_bound_names
+from lb.tls.acme.preflight import Endpoint
+from lb.tls.acme.store import Store, Watch
+from lb.tls.files.sources import LocalSource, Sources
+from lb.tls.files.watcher import Upkeep
+from lb.tls.handshake.contexts import Contexts
+from lb.worker.listening import Listener
+from lb.worker.main import Assignment, run_worker
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What is made once, before the first fork; `info` describes the build to metrics and status."""
+
+    info: Mapping[str, str]
+    contexts: Contexts
+    table: HealthTable
+    slab: Slab
+    loads: Loads
+    said: Said
+    clients: Clients
+    board: Board
+
+
+@dataclass(frozen=True, slots=True)
+class Edition:
+    """`slots` are the workers' places on the board, in the order in which they share the sockets; `left` are the
+    sockets that the edition before has and this one has not; `urls` are where apps are served.
+    """
+
+    config: Config
+    bound: tuple[Bound, ...]
+    admin: tuple[Bound, ...]
+    slots: tuple[int, ...]
+    snapshot: Snapshot
+    registry: Registry
+    sources: Sources
+    left: tuple[socket.socket, ...] = ()
+    urls: tuple[str, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        # Asked for when the sockets may be closed: while draining, and in children.
+        object.__setattr__(self, "urls", tuple(one.url for one in self.bound))
+        for one in self.bound:
+            for sock in one.sockets:
+                look_after_clients(sock, self.config.timeouts.read)
+
+    def roles(self, ground: Ground) -> list[Role]:
+        """The places of this edition."""
+        roles = [self._worker(ground, number) for number in range(len(self.slots))]
+        if self.admin:
+            roles.append(self._admin(ground))
+        if self.config.listen.https:
+            roles.append(self._certificates(ground))
+        if any(watched(self.config)):
+            run = partial(run_health, HealthAssignment(self.config, ground.table))
+            roles.append(Role("health", run, (), None, "health", self._revision("health", ())))
+        return roles
+
+    def _worker(self, ground: Ground, number: int) -> Role:
+        workers = len(self.slots)
+        listeners = tuple(
+            Listener(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[number::workers]
+        )
+        slot = self.slots[number]
+        assignment = Assignment(
+            snapshot=self.snapshot,
+            registry=self.registry,
+            listeners=listeners,
+            contexts=ground.contexts,
+            sources=self.sources,
+            access_log=self.config.access_log,
+            row=ground.slab.row(slot),
+            page=ground.loads.page(slot),
+            said=ground.said,
+            clients=ground.clients,
+            slot=slot,
+        )
+        place = f"worker {number + 1}"
+        title = f"{place}/{workers}"
+        revision = self._revision(title, [(one.scheme, one.socket) for one in listeners])
+        sockets = tuple(listener.socket for listener in listeners)
+        return Role(title, partial(run_worker, assignment), sockets, slot, place, revision)
+
+    def _admin(self, ground: Ground) -> Role:
+        sockets = tuple(sock for one in self.admin for sock in one.sockets)
+
+        def run(line: socket.socket) -> int:
+            from lb.admin.server import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
+
+            seen = ground.slab, ground.loads, ground.board, ground.table, ground.info, ground.contexts.presented.shelf
+            return run_admin(AdminAssignment(self.config, self.urls, sockets, *seen), line)
+
+        revision = self._revision("admin", [(b"http", sock) for sock in sockets])
+        return Role("admin", run, sockets, None, "admin", revision)
+
+    def _certificates(self, ground: Ground) -> Role:
+        """The process that looks after certificates, and obtains them if that is wanted. It is replaced when what it
+        goes by changes.
+        """
+        config = self.config
+        http, https = (
+            tuple(Endpoint(*one.sockets[0].getsockname()[:2]) for one in self.bound if one.scheme == scheme)
+            for scheme in ("http", "https")
+        )
+
+        def run(line: socket.socket) -> int:
+            local = LocalSource(config)
+
+            def files() -> tuple[CertificateFiles, ...]:
+                return *config.tls.certificates, *local.files()
+
+            if config.tls.acme is None:
+                return run_upkeep(
+                    Upkeep(ground.contexts, files, Watch(Store(config.tls.store)).changed), line, local.demanded
+                )
+            from lb.certificates.process import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
+
+            upkeep = Upkeep(ground.contexts, files)
+            return run_certificates(CertificatesAssignment(config, http, https, upkeep, local.demanded), line)
+
+        names = all_bound_names(config)
+        if config.tls.acme is None:
+            names = frozenset(filter(is_local, names))
+        return Role("certificates", run, (), None, "certificates", None, (config.tls, http, https, names))
+
+    def _revision(self, title: str, listeners: Sequence[tuple[bytes, socket.socket]]) -> Revision:
+        served = tuple((scheme, inode(sock)) for scheme, sock in listeners)
+        left = frozenset(map(inode, self.left))
+        return Revision(title, https_port(self.bound), len(self.slots), served, left, self.urls)
+
+
+GiveAddresses = Callable[[HealthTable, Config], None]
+
+
+def compile_first(
+    config: Config,
+    table: HealthTable,
+    bound: Sequence[Bound],
+    workers: int,
+    give_addresses: GiveAddresses,
+    known: Mapping[bytes, Condition] = MappingProxyType({}),
+) -> tuple[Snapshot, Registry]:
+    """What every worker that is yet to be forked begins with; its own state grows in its copy. `give_addresses`
+    writes those of names that are new to the table, `known` is what a predecessor knew about instances.
+
+    Raises StartError when no instance has an address, or there are too many.
+    """
+    _find_instances(config, table, give_addresses, known)
+    registry = Registry(table)
+    snapshot, plan = compile_for_worker(config, registry, https_port(bound), workers)
+    plan.commit()
+    return snapshot, registry
+
+
+def _find_instances(
+    config: Config, table: HealthTable, give_addresses: GiveAddresses, known: Mapping[bytes, Condition]
+) -> None:
+    """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
+    does not keep the others from serving; nothing but such names is a mistake that is better said at once.
+    """
+    try:
+        give_rows(table, config, time.time(), known)
+    except TableFullError as error:
+        raise StartError(f"more instances are to be watched than a reload can add ({error}): restart lb") from error
+    give_addresses(table, config)
+    lost = unfound(table, config)
+    instances = sum(
+        len(environment.instances)
+        for app in config.apps.values()
+        for environment in (app.production, app.staging)
+        if environment is not None
+    )
+    if lost and len(lost) == instances:
+        raise StartError(f"no instance has an address: {'; '.join(lost)}")
+
+
+def https_port(bound: Sequence[Bound]) -> int | None:
+    """Where a redirect leads; None if nowhere."""
+    return next((one.port for one in bound if one.scheme == "https"), None)
+
+
+def addresses_of(config: Config) -> list[tuple[str, ListenAddress]]:
+    """(scheme, address) of everything that apps are served at."""
+    listen = config.listen
+    return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
+
+
+def admin_addresses_of(config: Config) -> list[tuple[str, ListenAddress]]:
+    return [("http", config.admin)] if config.admin else []
+
+
+def try_access_log(config: Config) -> None:
+    """Every worker opens the log for itself; one that cannot be opened is better said once, here. Raises StartError."""
+    try:
+        AccessLog(config.access_log.path, config.access_log.format).close(0)
+    except OSError as error:
+        who = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
+        raise StartError(f"cannot write the access log {config.access_log.path}: {error.strerror}{who}") from error

@@ -1,0 +1,105 @@
+"""A changed configuration on its way into a running service, as the supervisor sees it: the next edition, not in use.
+
+Making it does everything that can fail. After that it is either put in place or given up; in between the service goes
+on as if nothing had been asked. Who is told what, and when, is `reload`'s business.
+"""
+
+from __future__ import annotations
+
+import gc
+import socket
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+
+from lb.control.reload.generation import (
+    Edition,
+    Ground,
+    addresses_of,
+    admin_addresses_of,
+    compile_first,
+    try_access_log,
+)
+from lb.control.reload.steps import Reading
+from lb.health.dns import settle
+from lb.process.child_config import present, sources_of
+from lb.process.scoreboard import MOST_SLOTS
+from lb.process.start_error import StartError
+from lb.sockets.diff import Rebound, rebind
+
+
+class NextEdition:
+    """The edition that what was read makes of the one before. Raises StartError or TlsError; nothing has changed then.
+
+    `busy` are the slots of workers that live, those that retire included; `adopt` is told when it is put in place.
+    """
+
+    def __init__(
+        self,
+        ground: Ground,
+        before: Edition,
+        reading: Reading,
+        workers: int,
+        busy: Collection[int],
+        adopt: Callable[[Edition], None],
+    ) -> None:
+        self.config = config = reading.config
+        self.unchanged = config == before.config
+        self._ground = ground
+        self._adopt = adopt
+        try_access_log(config)
+        sources = sources_of(ground.contexts, config)
+        self._presented = present(ground.contexts, config, sources)
+        slots = _slots(before.slots, busy, workers)
+        self._rebound = rebind(before.bound, addresses_of(config), workers)
+        try:
+            self._admin = rebind(before.admin, admin_addresses_of(config), 1)
+        except StartError:
+            self._rebound.give_up()
+            raise
+        try:
+            snapshot, registry = compile_first(
+                config, ground.table, self._rebound.bound, workers, partial(settle, found=reading.found)
+            )
+        except StartError:
+            self.give_up()
+            raise
+        left = self._rebound.left + self._admin.left
+        self.edition = Edition(config, self._rebound.bound, self._admin.bound, slots, snapshot, registry, sources, left)
+        self.roles = self.edition.roles(ground)
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        return [*self.edition.left, *(sock for rebound in self._both for sock in rebound.new)]
+
+    def listen(self) -> None:
+        for rebound in self._both:
+            rebound.listen()
+
+    def put_in_place(self) -> None:
+        self._ground.contexts.switch(self._presented)
+        self._ground.board.assign(self.edition.slots)
+        self._adopt(self.edition)
+
+    def finish(self) -> None:
+        for rebound in self._both:
+            rebound.close_left()
+        gc.collect()
+        gc.freeze()  # as at the start: pages that are to be shared
+
+    def give_up(self) -> None:
+        for rebound in self._both:
+            rebound.give_up()
+
+    @property
+    def _both(self) -> tuple[Rebound, Rebound]:
+        return self._rebound, self._admin
+
+
+def _slots(before: Sequence[int], busy: Collection[int], workers: int) -> tuple[int, ...]:
+    """The workers that stay keep their slots; others get free ones. Raises StartError when there are no more."""
+    kept = tuple(before[:workers])
+    taken = {*before, *busy}
+    free = [slot for slot in range(MOST_SLOTS) if slot not in taken]
+    if len(free) < workers - len(kept):
+        raise StartError(f"{len(busy)} workers still serve what earlier configurations began; wait for them to finish")
+    return kept + tuple(free[: workers - len(kept)])

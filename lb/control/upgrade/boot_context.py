@@ -1,0 +1,105 @@
+"""Where a service comes from: which file it serves, which sockets were open before it, and whom it succeeds.
+
+Three ways lead here. Started by hand, there is nothing but the place where commands about the file are taken; systemd
+may have passed sockets; and a predecessor hands over its sockets, and its place when we serve.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from lb.control.api.control_socket import Meeting, meet_draining, open_meeting
+from lb.control.upgrade.handover import Succession, from_predecessor
+from lb.sockets.inherited import Inherited, from_systemd
+
+log = logging.getLogger("lb.control")
+
+RELEASE = "release admin"
+"""The command by which a service that starts asks one of the same file that drains for its admin address."""
+_PATIENCE = 5.0  # seconds for that
+
+
+@dataclass(slots=True)
+class Origin:
+    """`listening` and `admin` are sockets to be taken before new ones are bound; `meeting` is where commands about
+    `file` are taken, None without a file and before a predecessor has left the place.
+    """
+
+    file: Path | None
+    listening: Inherited
+    admin: Inherited
+    meeting: Meeting | None
+    succession: Succession | None
+
+    def settle(self) -> None:
+        """The service has all that it needs."""
+        self.listening.close_unused()
+        self.admin.close_unused()
+        if self.succession is not None:
+            self.succession.speak_for_itself()
+
+    def give_up(self) -> None:
+        """There will be no service."""
+        if self.meeting is not None:
+            self.meeting.leave()
+
+    def step_back(self) -> None:
+        """The service drains: commands still reach it, unless another one serves the file."""
+        if self.meeting is not None:
+            self.meeting = self.meeting.step_back()
+
+    def succeed(self) -> None:
+        """The service serves: a predecessor, if there is one, retires."""
+        if self.succession is None:
+            return
+        self.meeting = _open_meeting(self.file, os.environ, succeed=True)
+        self.succession.succeed()
+
+    def forget(self) -> None:
+        """In a child: closes what is the supervisor's alone."""
+        if self.meeting is not None:
+            self.meeting.listener.close()
+        if self.succession is not None:
+            self.succession.forget()
+
+
+def find_origin(file: Path | None, environ: MutableMapping[str, str]) -> Origin:
+    """Reads what `environ` says, and removes it there: it is not for processes that we start.
+
+    Raises StartError when another service serves `file`, or something was passed that is no listening socket.
+    """
+    passed, succession = from_systemd(environ), from_predecessor(environ)
+    if succession is not None:
+        return Origin(file, succession.listening, succession.admin, None, succession)
+    return Origin(file, passed, passed, _open_meeting(file, environ), None)
+
+
+def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
+    """Has a service of `file` that is draining give up its admin address, if there is one. Whether that helped is seen
+    when the address is bound.
+    """
+    if file is None:
+        return
+    with suppress(OSError):
+        connection = meet_draining(file, environ)
+        if connection is not None:
+            with connection:
+                connection.settimeout(_PATIENCE)
+                connection.sendall(json.dumps({"command": RELEASE}).encode() + b"\n")
+                connection.recv(1)
+
+
+def _open_meeting(file: Path | None, environ: Mapping[str, str], *, succeed: bool = False) -> Meeting | None:
+    if file is None:
+        return None
+    try:
+        return open_meeting(file, environ, succeed=succeed)
+    except OSError as error:
+        log.warning("there will be no `lb reload`, `lb status` and `lb upgrade`: no socket for them (%s)", error)
+        return None

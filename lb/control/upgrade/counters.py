@@ -1,0 +1,43 @@
+"""What has been counted so far, as text for a successor, who may be another version of the program.
+
+A slab goes over as an open descriptor, since workers count in it until they end: the text says which, and what its
+cells are called. What the reader does not know it leaves out of its metrics, and passes on.
+"""
+
+from __future__ import annotations
+
+import json
+import mmap
+import os
+from typing import Any
+
+from lb.telemetry.counters import GAUGES, NAMES, Slab
+from lb.telemetry.inherited_counters import Earlier, Ledger
+
+
+def write_down(slab: Slab) -> tuple[bytes, tuple[int, ...]]:
+    """The text, and the descriptors that it speaks of: the slab's own, and those of predecessors that still count."""
+    earlier = slab.earlier.by_now()
+    own = _entry(os.getpid(), slab.memory, NAMES, GAUGES)
+    others = [_entry(one.owner, one.memory, one.names, one.gauges) for one in earlier.ledgers]
+    slabs = [own, *others]
+    text = json.dumps({"settled": earlier.settled, "slabs": slabs}).encode()
+    return text, tuple(entry["memory"] for entry in slabs)
+
+
+def read_back(text: bytes) -> Earlier:
+    """What `write_down` wrote. Raises ValueError, TypeError, KeyError, AttributeError or OSError for something else."""
+    said = json.loads(text)
+    settled = {name: int(count) for name, count in said["settled"].items()}
+    return Earlier(settled, [_ledger(entry) for entry in said["slabs"]])
+
+
+def _entry(owner: int, memory: int, names: Any, gauges: Any) -> dict[str, Any]:
+    return {"owner": owner, "memory": memory, "names": list(names), "gauges": sorted(gauges)}
+
+
+def _ledger(entry: dict[str, Any]) -> Ledger:
+    memory = entry["memory"]
+    os.set_inheritable(memory, False)
+    cells = memoryview(mmap.mmap(memory, 0, access=mmap.ACCESS_READ)).cast("q")
+    return Ledger(entry["owner"], memory, cells, tuple(entry["names"]), frozenset(entry["gauges"]))

@@ -1,0 +1,163 @@
+"""What one supervisor hands to the next one on an upgrade, and what the two say to each other while both live.
+
+The predecessor starts the successor with open descriptors and one environment variable that says what they are: the
+listening sockets, a line, what is known about instances and has been counted, and where stderr really goes. The keys of
+session tickets come over the line. Until the successor has all that it needs, its stderr leads to the predecessor, who
+wants to say why it failed. Then: "ready" when it serves → the predecessor retires and closes the line → the successor
+is the service. Both sides are here, since they must agree across versions: what is unknown in the variable is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Iterable, Mapping, MutableMapping
+from contextlib import suppress
+from dataclasses import dataclass
+
+from lb.control.upgrade import counters, health
+from lb.process.memfd import unwrap_bytes
+from lb.process.start_error import StartError
+from lb.routing.health_table import Condition
+from lb.sockets.inherited import Inherited, Passed, open_passed
+from lb.telemetry.inherited_counters import Earlier
+from lb.telemetry.stderr import finish_stderr, reopen_stderr
+
+VARIABLE = "LB_UPGRADE"
+READY = b"ready\n"
+_NOT_FOR_IT = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")  # they speak of one process
+_PATIENCE = 5.0  # seconds for the predecessor to retire
+_STDERR = 2
+_PATIENCE = 10.0  # seconds that a predecessor gets to step back
+
+
+@dataclass(frozen=True, slots=True)
+class Legacy:
+    """The predecessor's side: its listening sockets, each with its scheme, the keys of its session tickets, and
+    descriptors of what it knows about the health of instances, of what has been counted, and of the `slabs` in which
+    that goes on.
+    """
+
+    listening: tuple[tuple[str, socket.socket], ...]
+    admin: tuple[tuple[str, socket.socket], ...]
+    tickets: bytes = b""
+    health: int = -1
+    counted: int = -1
+    slabs: tuple[int, ...] = ()
+
+    def descriptors(self) -> list[int]:
+        sockets = [fd for passed in (_once(self.listening), _once(self.admin)) for _, fd in passed]
+        return [*sockets, *self._parcels(), *self.slabs]
+
+    def close(self) -> None:
+        """What was made for the successor alone is handed over."""
+        for parcel in self._parcels():
+            os.close(parcel)
+
+    def _parcels(self) -> list[int]:
+        return [parcel for parcel in (self.health, self.counted) if parcel >= 0]
+
+    def environment(self, environ: Mapping[str, str], line: int, stderr: int) -> dict[str, str]:
+        """The successor's environment; `line` and `stderr` are descriptors. What is secret comes over the line."""
+        said = {
+            "from": os.getpid(),
+            "listening": _once(self.listening),
+            "admin": _once(self.admin),
+            "tickets": len(self.tickets),
+            "health": self.health,
+            "counted": self.counted,
+            "line": line,
+            "stderr": stderr,
+        }
+        kept = {name: value for name, value in environ.items() if name not in _NOT_FOR_IT}
+        return {**kept, VARIABLE: json.dumps(said)}
+
+
+@dataclass(slots=True)
+class Succession:
+    """The successor's side: what it was handed."""
+
+    predecessor: int
+    listening: Inherited
+    admin: Inherited
+    tickets: bytes
+    health: Mapping[bytes, Condition]
+    earlier: Earlier
+    _line: socket.socket
+    _stderr: int
+
+    def speak_for_itself(self) -> None:
+        """From here on stderr is not the predecessor's to read."""
+        sys.stderr.flush()
+        finish_stderr()
+        os.dup2(self._stderr, _STDERR)
+        os.close(self._stderr)
+        reopen_stderr()
+
+    def succeed(self) -> None:
+        """We serve: lets the predecessor retire, and returns when it has made us the service's main process."""
+        with self._line as line, suppress(OSError):
+            line.settimeout(_PATIENCE)  # one that hangs must not keep us from looking after our children
+            line.sendall(READY)
+            line.recv(1)
+
+    def forget(self) -> None:
+        """In a child: the line is the supervisor's alone."""
+        self._line.close()
+
+
+def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
+    """What we were handed, if this process was started to succeed another; the variable is removed.
+
+    Raises StartError if that makes no sense.
+    """
+    text = environ.pop(VARIABLE, "")
+    if not text:
+        return None
+    try:
+        said = json.loads(text)
+        source = f"process {said['from']}"
+        for descriptor in (said["line"], said["stderr"]):
+            os.set_inheritable(descriptor, False)
+        line = socket.socket(fileno=said["line"])
+        line.settimeout(_PATIENCE)
+        return Succession(
+            said["from"],
+            Inherited(source, _open(source, said["listening"])),
+            Inherited(source, _open(source, said["admin"])),
+            line.recv(said["tickets"], socket.MSG_WAITALL) if said.get("tickets") else b"",
+            health.read_back(_opened(said.get("health", -1)) or b"[]"),
+            _earlier(_opened(said.get("counted", -1))),
+            line,
+            said["stderr"],
+        )
+    except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
+        raise StartError(
+            f"{VARIABLE} is set by `lb upgrade` alone, and this does not come from there: {text}"
+        ) from error
+
+
+def _earlier(text: bytes) -> Earlier:
+    return counters.read_back(text) if text else Earlier()
+
+
+def _opened(parcel: int) -> bytes:
+    """What is in it, nothing if there is none."""
+    if parcel < 0:
+        return b""
+    try:
+        return unwrap_bytes(parcel)
+    finally:
+        os.close(parcel)
+
+
+def _once(sockets: Iterable[tuple[str, socket.socket]]) -> list[tuple[str, int]]:
+    """Each socket once, by whichever of its descriptors: slots may share it."""
+    first = {os.fstat(sock.fileno()).st_ino: (scheme, sock.fileno()) for scheme, sock in reversed(list(sockets))}
+    return list(reversed(first.values()))
+
+
+def _open(source: str, passed: Iterable[tuple[str, int]]) -> list[Passed]:
+    return [open_passed(source, fd, scheme) for scheme, fd in passed]

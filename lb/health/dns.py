@@ -1,0 +1,167 @@
+"""Names of instances → addresses → rows of the health table.
+
+A name stands for as many instances as it has addresses (16 at most). Where it has addresses of both families it is the
+same processes twice, and those of IPv4 are used: the usual servers of Python apps listen there. What the resolver says
+is followed at once; while it says nothing, the last addresses stay.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+from lb.config.model import Config
+from lb.routing.health_keys import Watched, is_proven, watched
+from lb.routing.health_table import ABSENT, EXPECTED, STARTING, UNCHECKED, Condition, HealthTable
+
+log = logging.getLogger("lb.control")
+
+LOOKUPS = 16
+"""Names that are looked up at once, each in a thread of its own: the system's resolver knows no other way."""
+
+FIRST_PATIENCE = 5.0
+"""Seconds that the first look-up of all names may take together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What the resolver says about a name: addresses, or why there are none."""
+
+    hosts: tuple[str, ...]
+    error: str = ""
+
+
+def look_up(name: str) -> Found:
+    """The IP addresses of a name now."""
+    try:
+        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except OSError as error:
+        return Found((), error.strerror or str(error))
+    except UnicodeError:
+        return Found((), "it is not a possible name")
+    of_one_family = [one for one in found if one[0] == socket.AF_INET] or found
+    return Found(tuple(dict.fromkeys(str(one[4][0]) for one in of_one_family)))
+
+
+Write = Callable[[int, Condition], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """What a name's addresses were and are."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: Found, write: Write) -> Moved:
+    """Writes a name's addresses to its rows with `write`; `siblings` are the watched of its environment.
+
+    An address that stays keeps its row and state. A new one takes the place of one that goes, in one step, so that
+    there is no moment without an address.
+    """
+    now = time.time()
+    rows = [table.find(key) for key in one.keys]
+    conditions = {row: table.read(row) or Condition() for row in rows}
+    there = {condition.host: row for row, condition in conditions.items() if condition.state != ABSENT}
+    if not found.hosts:
+        if not there:
+            write(rows[0], Condition(failed_at=now, error=found.error))
+        return Moved(tuple(there), tuple(there))
+    staying = [host for host in found.hosts if host in there][: len(rows)]
+    new = [host for host in found.hosts if host not in there][: len(rows) - len(staying)]
+    going = [there[host] for host in there if host not in staying]
+    free = going + [row for row in rows if conditions[row].state == ABSENT]
+    if new:
+        leaving = set(going)
+        others = [row for sibling in siblings for key in sibling.keys if (row := table.find(key)) not in leaving]
+        state = _state_of_new(one, any(is_proven(table, row) for row in others))
+        for host, row in zip(new, free, strict=False):
+            write(row, Condition(state, host, since=now))
+    for row in going[len(new) :]:
+        write(row, Condition())
+    return Moved(tuple(there), (*staying, *new))
+
+
+def _state_of_new(one: Watched, others_work: bool) -> int:
+    if not one.section.is_checked:
+        return UNCHECKED
+    return STARTING if others_work else EXPECTED
+
+
+def by_environment(everything: Iterable[Watched]) -> dict[tuple[str, str], list[Watched]]:
+    """What is watched, by app and environment."""
+    found: dict[tuple[str, str], list[Watched]] = {}
+    for one in everything:
+        found.setdefault((one.app, one.environment), []).append(one)
+    return found
+
+
+def look_up_new(table: HealthTable, config: Config) -> dict[str, Found]:
+    """What the resolver says about the names that nobody knows yet: of all at once, for no longer than FIRST_PATIENCE.
+    The others are the health process's. Threads may stay behind that still wait: it is for a process that ends.
+    """
+    names = dict.fromkeys(one.address.host for one in watched(config) if one.address.is_name and _is_new(table, one))
+    if not names:
+        return {}
+    executor = ThreadPoolExecutor(LOOKUPS, "resolver")
+    lookups: dict[str, Future[Found]] = {host: executor.submit(look_up, host) for host in names}
+    wait(lookups.values(), FIRST_PATIENCE)
+    executor.shutdown(wait=False, cancel_futures=True)
+    late = Found((), f"the resolver did not answer within {FIRST_PATIENCE:g} s")
+    return {
+        host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
+    }
+
+
+def settle(table: HealthTable, config: Config, found: Mapping[str, Found]) -> None:
+    """Gives the names that nobody knows yet the addresses that were found."""
+    everything = list(watched(config))
+    siblings = by_environment(everything)
+    for one in everything:
+        if one.address.is_name and one.address.host in found and _is_new(table, one):
+            place(table, one, siblings[one.app, one.environment], found[one.address.host], table.begin)
+
+
+def look_up_first(table: HealthTable, config: Config) -> None:
+    """Both, before anything is served. A process of its own does it and ends, because threads that wait for a resolver
+    must not be in a process that forks.
+    """
+    if not any(one.address.is_name and _is_new(table, one) for one in watched(config)):
+        return
+    pid = os.fork()
+    if pid == 0:
+        try:
+            settle(table, config, look_up_new(table, config))
+        except BaseException:
+            log.exception("the names of instances could not be looked up")
+        finally:
+            os._exit(0)
+    os.waitpid(pid, 0)
+
+
+def _is_new(table: HealthTable, one: Watched) -> bool:
+    """Whether it has no rows, or nothing was ever written to them."""
+    rows = map(table.find, one.keys)
+    return all(row < 0 or table.read(row) == Condition() for row in rows)
+
+
+def _has_address(table: HealthTable, one: Watched) -> bool:
+    conditions = (table.read(table.find(key)) for key in one.keys)
+    return any(condition is not None and condition.state != ABSENT for condition in conditions)
+
+
+def unfound(table: HealthTable, config: Config) -> list[str]:
+    """The names that have no address, each with the reason."""
+    lost = []
+    for one in watched(config):
+        if not _has_address(table, one):
+            conditions = [table.read(table.find(key)) for key in one.keys]
+            reason = next((condition.error for condition in conditions if condition is not None), "")
+            lost.append(f"{one.address.text}: {reason or 'it was not looked up'}")
+    return lost

@@ -1,0 +1,115 @@
+"""One instance that is asked how it is, again and again: question, verdict, row in the table, a line when it changes.
+
+What it found is in the table after each check; the table tells the workers only of changes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from lb.health.check import Outcome, Question
+from lb.health.state import Rules, Verdict
+from lb.routing.health_table import EXPECTED, HEALTHY, SERVES, STARTING, UNHEALTHY, Condition, HealthTable
+from lb.telemetry.paced_lines import Lines
+
+Ask = Callable[[Question, str], Awaitable[Outcome]]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a probe asks: `row` in the table, `title` for the log, `host` if it is configured by name, `group` the app
+    and the environment that it belongs to.
+    """
+
+    row: int
+    title: str
+    host: str
+    question: Question
+    rules: Rules
+    group: tuple[str, str] = ("", "")
+
+
+class Probe:
+    """Follows one instance; `lines` writes what people are told, `ask` asks, `judged` is told when the
+    subject's row says something else than before.
+    """
+
+    def __init__(
+        self,
+        subject: Subject,
+        table: HealthTable,
+        lines: Lines,
+        ask: Ask,
+        judged: Callable[[Subject], None] = lambda _: None,
+    ) -> None:
+        self.subject = subject
+        self._table = table
+        self._lines = lines
+        self._ask = ask
+        self._judged = judged
+        self._uri = ""  # the one that was answered well last
+        self._told = False  # that it is not well yet
+        known = self._condition()
+        state = known.state if known.state in (EXPECTED, STARTING, HEALTHY, UNHEALTHY) else EXPECTED
+        if state != known.state:
+            table.write(subject.row, replace(known, state=state, host=subject.host, since=time.time()))
+        self._verdict = Verdict(subject.rules, state, time.monotonic())
+
+    async def run(self) -> float:
+        """One check. Returns the seconds until the next."""
+        self.judge(await self._check(), time.monotonic(), time.time())
+        return self._verdict.next_in(time.monotonic())
+
+    async def _check(self) -> Outcome:
+        try:
+            return await self._ask(self.subject.question, self._uri)
+        except Exception as error:
+            logging.getLogger("lb.control").exception("%s could not be checked", self.subject.title)
+            return Outcome(False, f"it could not be checked: {error!r}")
+
+    def judge(self, outcome: Outcome, now: float, date: float) -> None:
+        """Takes an outcome in; `now` is monotonic, `date` since the epoch."""
+        verdict = self._verdict
+        before = verdict.state
+        if outcome.passed:
+            self._uri = outcome.uri
+            verdict.passed()
+        else:
+            verdict.failed(now)
+        changed = verdict.state != before
+        known = self._condition()
+        self._table.write(
+            self.subject.row,
+            Condition(
+                verdict.state,
+                self.subject.host,
+                date if changed else known.since,
+                date,
+                outcome.words,
+                known.failed_at if outcome.passed else date,
+                known.error if outcome.passed else outcome.words,
+                answers=outcome.status > 0,
+            ),
+        )
+        if changed:
+            self._tell(before, f"{outcome.words}; {outcome.remedy}" if outcome.remedy else outcome.words)
+        if changed or known.answers != (outcome.status > 0):
+            self._judged(self.subject)
+
+    def _condition(self) -> Condition:
+        return self._table.read(self.subject.row) or Condition(EXPECTED, self.subject.host)
+
+    def _tell(self, before: int, words: str) -> None:
+        state, title = self._verdict.state, self.subject.title
+        if state == HEALTHY:
+            if self._told or before == UNHEALTHY:
+                self._lines.write(logging.INFO, f"{title} is healthy: {words}")
+            self._told = False
+        elif state == UNHEALTHY:
+            self._lines.write(logging.WARNING, f"{title} is unhealthy: {words}")
+        elif before in SERVES:
+            self._lines.write(logging.WARNING, f"{title} is not healthy yet, and is asked every second: {words}")
+            self._told = True

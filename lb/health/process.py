@@ -1,0 +1,188 @@
+"""The health process: asks instances how they are, looks up their names, and writes what it finds to the health table.
+
+It serves nobody and decides nothing about requests. When it dies, the workers go on with what the table says, and the
+supervisor starts another one, which goes on from there, too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from lb.config.model import Config
+from lb.health.check import ask
+from lb.health.dns import LOOKUPS, Found, by_environment, look_up, place
+from lb.health.last_resort import LastResort
+from lb.health.probe import Probe, Subject
+from lb.health.schedule import Schedule, jittered, tell_failure
+from lb.health.targets import subjects
+from lb.process.channel import Channel
+from lb.process.child_config import Revision
+from lb.process.every import Failures, every
+from lb.process.limits import raise_descriptor_limit
+from lb.process.loop import new_loop
+from lb.process.reload_participant import Aside, Changes
+from lb.routing.health_keys import Watched, watched
+from lb.routing.health_table import HealthTable
+from lb.telemetry.paced_lines import Lines
+
+_AT_ONCE = 500  # checks
+_FIRST_RATE = 500.0  # checks begun in a second when very many begin together
+_SOON = 1.0  # seconds until a name without any address is looked up again
+
+
+@dataclass(frozen=True, slots=True)
+class HealthAssignment:
+    """All that the health process inherits."""
+
+    config: Config
+    table: HealthTable
+
+
+def run_health(assignment: HealthAssignment, line: socket.socket) -> int:
+    """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
+    raise_descriptor_limit()
+    # Ten thousand instances take seconds to begin with, in which no loop runs; there is nothing to be lost.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
+    loop = new_loop()
+    loop.run_until_complete(_work(assignment, line))
+    return 0  # the loop is left as it is: a thread may still wait for the resolver
+
+
+async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    watcher = Watcher(assignment.table)
+    watcher.configure(assignment.config)
+    loop.add_signal_handler(signal.SIGTERM, ended.set)
+
+    def say(verb: str, rest: str) -> None:
+        channel.say(verb, rest)
+
+    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.config))
+    channel = Channel(loop, line, ended.set, changes.heard)
+    channel.say_ready()
+    await ended.wait()
+    await watcher.close()
+    channel.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a reload brings: the configuration, and nothing to be listened on."""
+
+    config: Config
+    revision: Revision
+    sockets: Sequence[socket.socket]
+
+    def drop(self) -> None:
+        """Nothing was opened."""
+
+
+class Watcher:
+    """What the process does: a probe for each instance that is asked, a task for each name that is looked up."""
+
+    def __init__(self, table: HealthTable) -> None:
+        self._table = table
+        self._lines = Lines(logging.getLogger("lb.control"))
+        self._last_resort = LastResort(self._lines)
+        self._changed: set[tuple[str, str]] = set()  # environments of which an instance is another one by now
+        self._failures = Failures()
+        self._schedule = Schedule(_AT_ONCE)
+        self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
+        self._config = Config()
+        self._names: dict[str, list[Watched]] = {}
+        self._siblings: dict[tuple[str, str], list[Watched]] = {}
+        self._lost: set[str] = set()  # names of which the log says that they are not found
+        self._probes: dict[Subject, Probe] = {}
+        self._lookups: dict[str, asyncio.Task[None]] = {}
+        self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.settle)
+
+    def configure(self, config: Config) -> None:
+        """Watch what this configuration wants from now on; who is asked the same as before is not disturbed."""
+        self._config = config
+        everything = list(watched(config))
+        self._siblings = by_environment(everything)
+        self._names = {}
+        for one in everything:
+            if one.address.is_name:
+                self._names.setdefault(one.address.host, []).append(one)
+        for name in self._lookups.keys() - self._names.keys():
+            self._lookups.pop(name).cancel()
+        for name in self._names.keys() - self._lookups.keys():
+            task = self._lookups[name] = asyncio.ensure_future(self._follow(name))
+            task.add_done_callback(tell_failure)
+        self._ask_everyone()
+
+    def _judged(self, subject: Subject) -> None:
+        self._changed.add(subject.group)
+
+    async def close(self) -> None:
+        self._settling.cancel()
+        for task in self._lookups.values():
+            task.cancel()
+        await self._schedule.close()
+        self._resolver.shutdown(wait=False, cancel_futures=True)
+
+    def _ask_everyone(self) -> None:
+        wanted = dict.fromkeys(subjects(self._config, self._table))
+        for subject in self._probes.keys() - wanted.keys():
+            self._schedule.remove(self._probes.pop(subject))
+        new = [subject for subject in wanted if subject not in self._probes]
+        for number, subject in enumerate(new):
+            probe = self._probes[subject] = Probe(subject, self._table, self._lines, ask, self._judged)
+            self._schedule.add(probe, number / _FIRST_RATE)
+
+    def _look_at_groups(self) -> None:
+        """At most once a second: an environment may have very many instances that change together."""
+        groups, self._changed = self._changed, set()
+        for group in groups:
+            rows = [self._table.find(key) for one in self._siblings.get(group, ()) for key in one.keys]
+            conditions = [condition for row in rows if (condition := self._table.read(row)) is not None]
+            self._last_resort.look(group, conditions)
+
+    # Names
+
+    async def _follow(self, name: str) -> None:
+        loop = asyncio.get_running_loop()
+        pause = 0.0
+        while True:
+            await asyncio.sleep(jittered(pause))
+            try:
+                found = await loop.run_in_executor(self._resolver, look_up, name)
+                has_any = self._found(name, found)
+            except Exception as error:  # noqa: BLE001  the name is looked up again all the same
+                self._failures.tell(f"looking up {name}", error)
+                has_any = False
+            pause = self._config.dns_interval if has_any else min(_SOON, self._config.dns_interval)
+
+    def _found(self, name: str, found: Found) -> bool:
+        """Brings what the resolver says to the table. Returns whether the name has addresses, old or new."""
+        moved_any = has_any = False
+        for one in self._names[name]:
+            moved = place(self._table, one, self._siblings[one.app, one.environment], found, self._table.write)
+            has_any = has_any or bool(moved.after)
+            if set(moved.before) != set(moved.after):
+                moved_any = True
+                before, after = ", ".join(moved.before) or "none", ", ".join(moved.after)
+                self._lines.write(logging.INFO, f"{one.title} has the address {after} now; before: {before}")
+        if moved_any:
+            self._ask_everyone()
+        self._tell(name, found, has_any)
+        return has_any
+
+    def _tell(self, name: str, found: Found, has_any: bool) -> None:
+        if found.hosts and name in self._lost:
+            self._lost.discard(name)
+            self._lines.write(logging.INFO, f"the name {name} is found")
+        elif not found.hosts and name not in self._lost:
+            self._lost.add(name)
+            kept = "; its last addresses stay in use" if has_any else ""
+            self._lines.write(logging.WARNING, f"the name {name} is not found: {found.error}{kept}")

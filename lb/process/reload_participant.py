@@ -1,0 +1,163 @@
+"""A child's part in a reload: prepare aside what the supervisor says, then change over at its word, or forget it.
+
+It knows the words (channel.py) and that preparing may take long: a thread does it, while the loop goes on serving. What
+is prepared, and what changing over means, is for the child to say. Nothing live may change before `switch`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import sys
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from threading import Thread
+from typing import Generic, Protocol, TypeVar, cast
+
+from lb.config.model import Config
+from lb.process.channel import Message, shortened
+from lb.process.child_config import Revision
+from lb.process.every import until_done
+from lb.process.memfd import unwrap
+from lb.tls.files.certificate import TlsError
+
+log = logging.getLogger("lb.worker")
+
+# Seconds for which a thread may keep the interpreter from the loop: a tenth of the usual, while one prepares. With
+# 10,000 domains the loop is then late by 8 ms in nine turns of ten, instead of by 20.
+_TURN = 0.0005
+_NO_THREAD = 1.0  # seconds until a thread that the system would not start is tried again
+
+
+class Prepared(Protocol):
+    """What a child has made ready for a `switch`."""
+
+    def drop(self) -> None:
+        """Give it up: close what was opened for it."""
+
+
+P = TypeVar("P", bound=Prepared)
+Prepare = Callable[[Config, Revision, Sequence[socket.socket]], P]
+
+
+class Aside:
+    """Runs one job after the other in a thread that lives only as long as there are any."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._jobs: deque[Callable[[], Callable[[], None]]] = deque()
+        self._turn = sys.getswitchinterval()
+
+    def run(self, job: Callable[[], Callable[[], None]]) -> None:
+        """`job` runs in the thread; the function that it returns is then called on the loop. One that raises is said,
+        and the next one has its turn.
+        """
+        self._jobs.append(job)
+        if len(self._jobs) == 1:
+            self._start()
+
+    def _start(self) -> None:
+        until_done(self._loop, _NO_THREAD, self._begin)
+
+    def _begin(self) -> None:
+        """Raises RuntimeError where the system has no thread for it at present."""
+        Thread(target=self._work, args=(self._jobs[0],), name="aside", daemon=True).start()
+        sys.setswitchinterval(_TURN)
+
+    def _work(self, job: Callable[[], Callable[[], None]]) -> None:
+        try:
+            then = job()
+        except BaseException:
+            log.exception("a job that was done aside failed; what it was for stays as it is")
+            then = _nothing
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            self._loop.call_soon_threadsafe(self._done, then)
+
+    def _done(self, then: Callable[[], None]) -> None:
+        self._jobs.popleft()
+        sys.setswitchinterval(self._turn)
+        if self._jobs:
+            self._start()
+        then()
+
+
+def _nothing() -> None:
+    """There is nothing to be done on the loop."""
+
+
+class Changes(Generic[P]):
+    """`say` answers the supervisor; `prepare` runs in a thread and gets the sockets that are new to this process;
+    `switch` runs on the loop and gets what `prepare` returned.
+
+    `prepare` may raise OSError or TlsError: then the supervisor is told why.
+    """
+
+    def __init__(
+        self, aside: Aside, say: Callable[[str, str], None], prepare: Prepare[P], switch: Callable[[P], None]
+    ) -> None:
+        self._aside = aside
+        self._say = say
+        self._prepare = prepare
+        self._switch = switch
+        self._wanted = ""  # the number of the change that the supervisor spoke of last
+        self._prepared: P | None = None
+
+    def heard(self, message: Message) -> None:
+        """Something that the supervisor has said; what is not about a change is dropped."""
+        number = message.rest
+        if message.verb == "prepare":
+            self._forget()
+            self._wanted = number
+            self._aside.run(partial(self._work, number, message.descriptors))
+            return
+        message.drop()
+        if message.verb == "abandon" and number == self._wanted:
+            self._forget()
+        elif message.verb == "switch" and number == self._wanted and self._prepared is not None:
+            prepared, self._prepared = self._prepared, None
+            self._switch(prepared)
+            self._say("switched", number)
+
+    def _forget(self) -> None:
+        self._wanted = ""
+        if self._prepared is not None:
+            self._prepared.drop()
+            self._prepared = None
+
+    # In the thread
+
+    def _work(self, number: str, descriptors: tuple[int, ...]) -> Callable[[], None]:
+        if not descriptors:
+            return partial(self._refused, number, "this process may open no more files; raise `ulimit -n`")
+        parcels, sockets = descriptors[:2], []
+        try:
+            sockets += [socket.socket(fileno=one) for one in descriptors[2:]]
+            config, revision = map(unwrap, parcels)
+            prepared = self._prepare(cast("Config", config), cast("Revision", revision), sockets)
+        except Exception as error:
+            for sock in sockets:
+                sock.close()
+            if not isinstance(error, (OSError, TlsError)):
+                log.exception("a change could not be prepared")
+            return partial(self._refused, number, str(error) or repr(error))
+        finally:
+            for parcel in parcels:
+                os.close(parcel)
+        return partial(self._is_prepared, number, prepared)
+
+    # On the loop again
+
+    def _is_prepared(self, number: str, prepared: P) -> None:
+        if number != self._wanted:
+            prepared.drop()
+            return
+        self._prepared = prepared
+        self._say("prepared", number)
+
+    def _refused(self, number: str, reason: str) -> None:
+        if number == self._wanted:
+            self._say("refused", f"{number} {shortened(reason)}")

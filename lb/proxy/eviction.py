@@ -1,0 +1,138 @@
+"""Which connection has to go when there is no room for another one: at the bound on connections, or without
+descriptors.
+
+First goes one that has not made a whole request: it has had two seconds for it, and every connection of a flood is
+such a one, whether it says nothing, stalls in its TLS handshake or drips a head. Then those between two requests, and
+those that have had our last word and are only listened to, the one that has been so longest first. One that has a
+request under way never goes; nor does one whose request has just come and is yet to be read.
+
+A connection that was told that there is no room is not one of those that the bound counts, so closing it makes no room
+for another. It is kept apart, for as long as it may take to read its answer, and there are few of them. Where
+descriptors are lacking it goes before all others.
+
+The idle ones are not kept in order, which would cost something at every request. They are looked through when one has
+to go, and the oldest of them noted: those stay the oldest, since one that speaks meanwhile is younger by that. Looking
+costs time for every connection, so looks that do not find enough have a budget: a small house is looked through
+whenever somebody knocks, a large one some times a second.
+
+It knows clients by what they tell of themselves, and nothing of messages.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import OrderedDict
+from collections.abc import Iterable
+from operator import itemgetter
+from typing import TYPE_CHECKING
+
+from lb.routing.instance import Instance
+
+if TYPE_CHECKING:
+    from lb.proxy.http1.connection import Client
+
+PATIENCE = 2.0
+"""Seconds that a connection has for its first request before it may have to go, and any other for a head begun."""
+
+_NOTED = 256  # idle connections that one look notes
+_PACE = 1e-5  # seconds of waiting that looking at one connection costs: it takes a fiftieth of that
+_SLACK = 0.1  # seconds of waiting that may be run up at once
+MOST_TURNED_AWAY = 256
+"""Clients that are listened to after they were told that there is no room, at most."""
+
+
+class Room:
+    """The connections of one worker by how little they would be missed."""
+
+    __slots__ = ("_idle", "_looked_until", "_silent", "_turned_away", "most_turned_away")
+
+    def __init__(self) -> None:
+        self._silent: OrderedDict[Client, float] = OrderedDict()  # → when it came
+        self._idle: list[tuple[float, float, Client]] = []  # since when it is idle, its deadline then; the oldest last
+        self._looked_until = 0.0  # what has been looked at is paid for then
+        self._turned_away: OrderedDict[Client, None] = OrderedDict()
+        self.most_turned_away = MOST_TURNED_AWAY
+
+    def came(self, client: Client, now: float) -> None:
+        """A connection was accepted."""
+        self._silent[client] = now
+
+    def spoke(self, client: Client) -> None:
+        """It has made a whole request, or is gone."""
+        self._silent.pop(client, None)
+
+    def turned_away(self, client: Client) -> None:
+        """It was told that there is no room, and is only being closed: it is not counted any more."""
+        if len(self._turned_away) >= self.most_turned_away:
+            self._close_turned_away()
+        self._turned_away[client] = None
+
+    def forget(self, client: Client) -> None:
+        """One that was turned away is gone."""
+        self._turned_away.pop(client, None)
+
+    def make(self, clients: Iterable[Client], now: float) -> bool:
+        """Close one of these clients, all of which are counted; False when none can be spared."""
+        return self._close_silent(now) or self._close_idle(clients, now)
+
+    def free_descriptor(self, clients: Iterable[Client], now: float) -> bool:
+        """Close any connection that can be spared, one that was turned away before all others; False if there is
+        none.
+        """
+        return self._close_turned_away() or self.make(clients, now)
+
+    def close(self) -> None:
+        """Listen to none of those that were turned away any more."""
+        while self._close_turned_away():
+            pass
+
+    def _close_turned_away(self) -> bool:
+        if not self._turned_away:
+            return False
+        client, _ = self._turned_away.popitem(last=False)
+        client.abort()
+        return True
+
+    def _close_silent(self, now: float) -> bool:
+        for _ in range(len(self._silent)):
+            client, since = next(iter(self._silent.items()))
+            if now - since < PATIENCE:
+                return False
+            if client.can_go():
+                client.abort()  # which takes it out of here
+                return True
+            self._silent.move_to_end(client)
+            self._silent[client] = now  # what it said is being read now
+        return False
+
+    def _close_idle(self, clients: Iterable[Client], now: float) -> bool:
+        if not self._idle and self._looked_until <= now + _SLACK:
+            self._look(clients, now)
+        while self._idle:
+            _, deadline, client = self._idle.pop()
+            if not client.closed and client.deadline == deadline and client.can_go():
+                client.abort()
+                return True
+        return False
+
+    def _look(self, clients: Iterable[Client], now: float) -> None:
+        looked = 0
+        found = []
+        for client in clients:
+            looked += 1
+            if client.may_be_spared(now):
+                found.append((client.idle_since(), client.deadline, client))
+        self._idle = heapq.nsmallest(_NOTED, found, key=itemgetter(0))
+        self._idle.reverse()
+        if len(self._idle) < _NOTED:
+            self._looked_until = max(self._looked_until, now) + looked * _PACE
+
+
+def close_idle(instances: Iterable[Instance], most: int) -> int:
+    """Close idle connections to these instances, the oldest of each first, and at most so many; how many there were."""
+    closed = 0
+    for instance in instances:
+        while instance.idle and closed < most:
+            instance.idle[0].abort()  # type: ignore[attr-defined]  # an Upstream, which takes itself out of there
+            closed += 1
+    return closed

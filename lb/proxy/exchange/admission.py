@@ -1,0 +1,54 @@
+"""Which route a request goes, and whether it may go at all: what is asked before anything is forwarded.
+
+It knows the client, the head and the snapshot that the exchange goes by. It does not know instances, nor what becomes
+of a request that may not go: that is raised.
+"""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING
+
+from lb.errors import ProxyError
+from lb.http.forwarding import MAX_PASSES
+from lb.http.head import RequestHead
+from lb.routing.clients import client_behind
+from lb.routing.route import Route
+from lb.routing.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from lb.proxy.http1.connection import Client
+
+
+def find_route(client: Client, head: RequestHead, snapshot: Snapshot) -> Route:
+    """The route of the request's Host (D2). Raises ProxyError: client_rate_limit_reached (L5), misdirected_request
+    (D5), destination_not_found.
+    """
+    route = snapshot.table.find(head.host)
+    if snapshot.client_pace is not None:
+        early = client.early(route, head)
+        if early > 0.0:
+            raise ProxyError("client_rate_limit_reached", retry_after=max(ceil(early), 1))
+    if client.certificate is not None and not client.covers(head.host):
+        raise ProxyError("misdirected_request")
+    if route is None:
+        raise ProxyError("destination_not_found")
+    return route
+
+
+def admit(client: Client, head: RequestHead, route: Route) -> None:
+    """Raise ProxyError for a request that may not go on to the app: misdirected_request, client_certificate_required,
+    proxy_loop_detected (H5).
+    """
+    if route.client_auth is not None and client.client_auth != route.client_auth:
+        raise ProxyError("misdirected_request" if client.secure else "client_certificate_required")
+    if head.passes >= MAX_PASSES:
+        raise ProxyError("proxy_loop_detected")
+
+
+def origin(client: Client, head: RequestHead, route: Route, snapshot: Snapshot) -> bytes:
+    """The address that the request comes from: the client's, as far as a trusted CDN tells it."""
+    address = client.address
+    if route.cdn and snapshot.trusts(address):
+        return client_behind(head.forwarded_for or b"", snapshot.trusted) or address
+    return address

@@ -1,0 +1,66 @@
+"""A request's body on its way to an instance: framed anew, counted, and kept while it may have to be sent again.
+
+It knows how bodies are read and framed. It does not know to which instance it goes, how often, or any timer: an
+exchange does.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.errors import ProxyError
+from lb.http.body import CHUNKED, LENGTH, Body
+from lb.http.head import Limits, RequestHead
+
+if TYPE_CHECKING:
+    from lb.proxy.http1.connection import Client
+    from lb.proxy.upstream.connection import Upstream
+
+_REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
+
+
+class Submission:
+    """One request's body. `received` counts its bytes; `done` that all of it was read."""
+
+    __slots__ = ("_body", "_replay", "done", "received")
+
+    def __init__(self, head: RequestHead, cap: int, limits: Limits) -> None:
+        """For a request that has a body of at most `cap` bytes. Raises ProxyError for one that says it is larger
+        (L2).
+        """
+        if head.chunked:
+            self._body = Body(CHUNKED, 0, cap, limits)
+        elif head.body_length > cap:
+            raise ProxyError("request_body_too_large")
+        else:
+            self._body = Body(LENGTH, head.body_length, -1, limits)
+        self._replay: bytes | None = None
+        self.received = 0
+        self.done = False
+
+    def send(self, prefix: bytes, client: Client, upstream: Upstream, idempotent: bool) -> None:
+        """What has come of the body, or all of it once more, behind `prefix`. Raises ProxyError."""
+        if self._replay is not None:
+            upstream.send(prefix + self._replay)
+            return
+        body = self._body
+        size = client.read_body(body)
+        self.received += size
+        self.done = body.done
+        if body.kind == CHUNKED:
+            end = b""
+            if size:
+                prefix += b"%x\r\n" % size
+                end = b"\r\n"
+            if body.done:
+                end += b"0\r\n" + (body.trailers or b"") + b"\r\n"
+            upstream.send_with(prefix, client, end)
+        elif body.done and idempotent and self.received == size <= _REPLAY:
+            self._replay = client.take_ready()
+            upstream.send(prefix + self._replay)
+        else:
+            upstream.send_with(prefix, client, None)
+
+    def repeatable(self) -> bool:
+        """Whether it can be sent once more: all of it is kept."""
+        return self._replay is not None

@@ -1,0 +1,17 @@
+from lb.proxy.http1.connection cimport Client
+from lb.proxy.handler cimport Conversation
+from lb.proxy.engine cimport Engine
+from lb.proxy.exchange.exchange cimport Exchange
+from lb.proxy.upstream.connection cimport Upstream
+
+cdef double NEVER
+
+cdef class Tunnel(Conversation):
+    cdef Engine engine
+    cdef Exchange exchange
+    cdef Client client
+    cdef Upstream upstream
+    cdef bytes _head
+    cdef bint _client_ended, _upstream_ended
+    cpdef _watch_upstream(self)
+    cpdef _end(self)

@@ -1,0 +1,169 @@
+"""What becomes of an exchange when its instance agrees to speak another protocol: bytes go both ways, unread.
+
+It knows the two connections, and the exchange that it was: that one counts what went, and ends for both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.errors import ProxyError
+from lb.process.remaining import TUNNEL, WEBSOCKET
+from lb.proxy.handler import Conversation
+from lb.proxy.io.deadlines import NEVER
+
+if TYPE_CHECKING:
+    from lb.proxy.exchange.exchange import Exchange
+
+
+class Tunnel(Conversation):
+    """A tunnel between the connections of `exchange`. There is no time in which something must be said; only what was
+    said must be taken in time.
+
+    Where one side ends, the other direction goes on. A client that is done may wait for hours for what the instance
+    makes of it. An instance that is done has often closed its connection altogether, which looks the same, so its
+    client has to send something now and then to keep the tunnel.
+    """
+
+    __slots__ = ("_client_ended", "_head", "_upstream_ended", "client", "engine", "exchange", "upstream")
+
+    def __init__(self, exchange: Exchange, head: bytes) -> None:
+        """`head` tells the client of it."""
+        self._head = head
+        self._client_ended = self._upstream_ended = False
+        self.exchange = exchange
+        self.engine = self.exchange.engine  # by what has a type: an argument of __init__ has none when compiled
+        self.client = self.exchange.client
+        self.upstream = self.exchange.upstream
+
+    def start(self) -> None:
+        """Tell the client, and pass on what both have said already."""
+        client = self.client
+        upstream = self.upstream
+        client.exchange = upstream.exchange = self
+        client.greedy = True
+        upstream.deadline = NEVER
+        client.send(self._head)
+        client.arm()
+        if upstream.backlog():  # of the request's body
+            self._watch_upstream()
+        if upstream.have:
+            self.response_data()
+        if client.have and client.exchange is self:
+            self.request_data()
+        if client.leaving and client.exchange is self:
+            self.client_ended()
+
+    def fail(self, error: ProxyError) -> None:
+        self.exchange.fail(error)
+
+    def cut(self) -> None:
+        """End it because the service ends: what was said so far still arrives on either side."""
+        upstream = self.upstream
+        upstream.exchange = None
+        upstream.close()
+        self._watch_upstream()
+        self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
+        self.exchange.cause = "proxy_stopped"
+        self.exchange.end_tunnel()
+
+    def describe(self) -> tuple[str, bytes, bytes]:
+        environment = self.exchange.route.environment
+        is_websocket = (self.exchange.head.upgrade or b"").lower() == b"websocket"
+        return WEBSOCKET if is_websocket else TUNNEL, environment.app, environment.name
+
+    def _watch_upstream(self) -> None:
+        """Let it have the time in which something must move (L3)."""
+        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.snapshot.read)
+
+    # The client
+
+    def request_data(self) -> None:
+        client = self.client
+        upstream = self.upstream
+        self.exchange.received += client.read_raw()
+        upstream.send_with(None, client, None)
+        if upstream.full:
+            client.pause()
+            self._watch_upstream()
+        else:
+            client.resume()
+        if self._upstream_ended:
+            client.arm()
+
+    def client_drained(self) -> None:
+        if self.upstream.paused and not self.client.full:
+            self.upstream.greedy = True
+            self.upstream.resume()
+
+    def client_ended(self) -> bool:
+        self._client_ended = True
+        if self._upstream_ended:
+            self._end()
+        else:
+            self.upstream.end()
+            if self.upstream.backlog():
+                self._watch_upstream()
+        return False
+
+    def awaits_client(self) -> bool:
+        return self._upstream_ended and not self.client.paused
+
+    def client_late(self) -> None:
+        self._end()
+
+    def client_stopped(self) -> None:
+        self.exchange.client_stopped()
+
+    def client_gone(self) -> None:
+        self._end()
+
+    # The instance
+
+    def response_data(self) -> None:
+        client = self.client
+        upstream = self.upstream
+        self.exchange.sent += upstream.read_raw()
+        client.send_with(None, upstream, None)
+        if client.full:
+            upstream.pause()
+            client.arm()
+
+    def upstream_drained(self) -> None:
+        upstream = self.upstream
+        client = self.client
+        if upstream.full:
+            upstream.takes()
+        elif client.paused:
+            client.resume()
+            client.arm()  # it is the client's turn again
+        if upstream.backlog():
+            self._watch_upstream()
+        else:
+            self.engine.deadlines.watch(upstream, NEVER)
+
+    def upstream_ended(self) -> None:
+        self._upstream_ended = True
+        if self._client_ended:
+            self._end()
+        else:
+            self.client.end()
+            self.client.arm()
+
+    def upstream_lost(self) -> None:
+        self._end()
+
+    def upstream_late(self) -> None:
+        if self.upstream.backlog():
+            if self.upstream.takes():
+                self._watch_upstream()
+            else:
+                self.fail(ProxyError("connection_write_timeout"))
+
+    def _end(self) -> None:
+        """Nothing more is to be passed on; what was said still arrives, on both sides."""
+        upstream = self.upstream
+        if upstream.exchange is self:
+            upstream.part()
+            self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
+        self.exchange.end_tunnel()

@@ -1,0 +1,22 @@
+from lb.proxy.upstream.connection cimport Upstream
+
+cdef class Conversation:
+    cpdef start(self)
+    cpdef fail(self, object error)
+    cpdef request_data(self)
+    cpdef client_drained(self)
+    cpdef bint client_ended(self)
+    cpdef client_late(self)
+    cpdef client_stopped(self)
+    cpdef client_severed(self)
+    cpdef probe_client(self)
+    cpdef client_gone(self)
+    cpdef bint is_waiting(self)
+    cpdef bint awaits_client(self)
+    cpdef upstream_connected(self)
+    cpdef upstream_refused(self, Upstream upstream, int error)
+    cpdef upstream_drained(self)
+    cpdef response_data(self)
+    cpdef upstream_ended(self)
+    cpdef upstream_lost(self)
+    cpdef upstream_late(self)

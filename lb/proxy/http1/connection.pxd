@@ -1,0 +1,55 @@
+cimport cython
+
+from lb.http.forwarding cimport around_host, host_value
+from lb.routing.route cimport Route
+from lb.http.head cimport RequestHead
+
+from lb.proxy.handler cimport Conversation
+from lb.proxy.engine cimport Engine
+from lb.proxy.io.listener cimport Listener
+from lb.proxy.io.wire cimport Wire
+
+cdef double NEVER, PATIENCE, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
+cdef Py_ssize_t _AHEAD, _IN_A_ROW
+
+cdef class Client(Wire):
+    cdef public Engine engine
+    cdef public Conversation exchange
+    cdef public bytes address, scheme
+    cdef public object certificate
+    cdef public bytes client_auth, client_certificate
+    cdef public bint leaving, secure, turned_away
+    cdef bint _reading, _begun, _silent, _established, _counted
+    cdef long long _key
+    cdef double _listened_until
+    cdef bytes _fields_host, _fields, _before, _behind, _covered_host
+    cpdef bytes forwarded(self, Route route, RequestHead head)
+    cpdef double early(self, Route route, RequestHead head)
+    cpdef long long key(self)
+    cpdef bint may_connect(self)
+    cpdef bint covers(self, bytes host)
+    cpdef _next_request(self)
+    @cython.locals(exchange=Conversation)
+    cpdef _begin(self, RequestHead head)
+    @cython.locals(exchange=Conversation)
+    cpdef _refuse(self, object error)
+    @cython.locals(exchange=Conversation)
+    cpdef _refuse_cleartext(self, RequestHead head)
+    cpdef arm(self)
+    cpdef done(self, bint keep_alive, bint unread)
+    cpdef bint may_be_spared(self, double now)
+    cpdef double idle_since(self)
+    cpdef bint can_go(self)
+    cpdef shake_hands(self, object contexts)
+    cpdef turn_away(self, str cause, str key)
+    cpdef read_on(self)
+    cpdef _end(self, bint lingering)
+    cpdef _await_end(self)
+
+cdef class ClientListener(Listener):
+    cdef Engine engine
+    cdef bytes scheme
+    cdef object tls
+    cpdef accepted(self, int fd, bytes address, int _port)
+    @cython.locals(engine=Engine)
+    cpdef _admit(self, Client client)

@@ -1,0 +1,93 @@
+"""One coarse timer for all connections of a worker: a wheel of slots that is looked at four times a second.
+
+Moving a deadline later costs an assignment: the connection stays in its slot, and when the slot's turn comes it is
+put into a later one. Only a deadline that comes nearer moves at once. So a request arms its timeouts without touching
+the wheel. Times are seconds of the monotonic clock; a connection expires up to a slot's width late, never early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from lb.proxy.io.wire import Wire
+
+WIDTH = 0.25
+"""Seconds a slot."""
+
+_SLOTS = 512
+NEVER = 1e18
+"""A deadline that does not come."""
+
+
+class Deadlines:
+    """The wheel. A connection's `deadline` says when it expires; `due` when the wheel will look at it. `on_error` is
+    told of a connection whose handling failed.
+    """
+
+    __slots__ = ("at", "now", "on_error", "slots")
+
+    def __init__(self, now: float, on_error: Callable[[object, Exception], None]) -> None:
+        self.now = now
+        self.on_error = on_error
+        self.at = 0
+        self.slots: list[set[Wire]] = [set() for _ in range(_SLOTS)]
+
+    def watch(self, wire: Wire, deadline: float) -> None:
+        """Let this connection expire at `deadline` instead of whenever it would have."""
+        wire.deadline = deadline
+        if wire.slot < 0 or deadline < wire.due:
+            self._place(wire)
+
+    def _place(self, wire: Wire) -> None:
+        if wire.slot >= 0:
+            self.slots[wire.slot].discard(wire)
+        ahead = _SLOTS - 1
+        if wire.deadline - self.now < (_SLOTS - 1) * WIDTH:
+            ahead = max(int((wire.deadline - self.now) / WIDTH) + 1, 1)
+            ahead = min(ahead, _SLOTS - 1)
+        wire.due = self.now + ahead * WIDTH
+        wire.slot = (self.at + ahead) % _SLOTS
+        self.slots[wire.slot].add(wire)
+
+    def forget(self, wire: Wire) -> None:
+        """Drop a connection that is gone."""
+        if wire.slot >= 0:
+            self.slots[wire.slot].discard(wire)
+            wire.slot = -1
+
+    def _look_at(self, wire: Wire, now: float) -> None:
+        wire.slot = -1
+        if wire.closed:
+            return
+        if wire.deadline <= now:
+            wire.deadline = NEVER
+            try:
+                wire.expired()
+            except Exception as error:  # noqa: BLE001
+                self._failed(wire, error)
+        if not wire.closed and wire.slot < 0:
+            self._place(wire)
+
+    def _failed(self, wire: Wire, error: Exception) -> None:
+        with suppress(Exception):  # nobody is left to be told that this fails, too
+            self.on_error(wire, error)
+
+    def advance(self, now: float) -> None:
+        """Turn the wheel up to `now`, and tell every connection whose deadline has passed."""
+        turns = min(int((now - self.now) / WIDTH), _SLOTS)
+        for _ in range(turns):
+            self.now += WIDTH
+            self.at = (self.at + 1) % _SLOTS
+            if not self.slots[self.at]:
+                continue
+            due = self.slots[self.at]
+            self.slots[self.at] = set()
+            for wire in due:
+                # The others of this slot have their turn, whatever happens to one.
+                try:
+                    self._look_at(wire, now)
+                except Exception as error:  # noqa: BLE001
+                    self._failed(wire, error)
+        if now - self.now > WIDTH:
+            self.now = now  # the process slept longer than the wheel is round

@@ -1,0 +1,106 @@
+"""TLS between bytes and bytes, by Python's own `ssl.MemoryBIO`: for where OpenSSL cannot be reached directly.
+
+Slower than the direct way by a few copies, and the same in every other respect. Knows no socket.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from typing import Literal, Protocol
+
+_READ = 65536
+
+REFUSAL = bytes((21, 3, 3, 0, 2, 2, 112))
+"""The fatal alert unrecognized_name, as it is before a server's first word: in plain text (RFC 8446 section 5.1)."""
+
+
+class Certificate(Protocol):
+    """What a connection presents: `lb.tls.files.certificate.Certificate`."""
+
+    def covers(self, host: str) -> bool: ...
+
+
+class ServerTls(Protocol):
+    """The server side of a connection: `lb.tls.handshake.context_options.ServerConnection`."""
+
+    certificate: Certificate | None
+    client_auth: bytes | None
+
+    def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...
+
+
+class Terminator(Protocol):
+    """What makes the server side of a TLS connection: `lb.tls.handshake.contexts.Contexts`."""
+
+    def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject: ...
+
+
+class MemoryTls:
+    """One TLS connection, server side. `held` says that its handshake stands still because whoever was told of the
+    client hello wants that.
+    """
+
+    __slots__ = ("_in", "_out", "ended", "established", "failed", "held", "tls")
+
+    def __init__(self, contexts: Terminator) -> None:
+        self._in = ssl.MemoryBIO()
+        self._out = ssl.MemoryBIO()
+        self.tls = contexts.wrap(self._in, self._out)
+        self.established = False
+        self.ended = False
+        self.failed = False
+        self.held = False
+
+    def feed(self, cipher: bytes) -> bytes:
+        """What the peer said, given the bytes that came; empty bytes are the end of the stream."""
+        if cipher:
+            self._in.write(cipher)
+        else:
+            self._in.write_eof()
+        return self._step()
+
+    def go_on(self) -> None:
+        """Try a handshake that was held once more; its client has nothing else to say before it is answered."""
+        self._step()
+
+    def _step(self) -> bytes:
+        self.held = False
+        plain = []
+        try:
+            if not self.established:
+                self.tls.do_handshake()
+                self.established = True
+            while True:
+                piece = self.tls.read(_READ)
+                if not piece:
+                    self.ended = True
+                    break
+                plain.append(piece)
+        except ssl.SSLWantReadError:
+            pass
+        except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
+            self.ended = True
+        except ssl.SSLError as error:
+            # SSL_ERROR_WANT_CLIENT_HELLO_CB has no name in `ssl`; nothing else is unknown to it during a handshake.
+            self.held = error.errno == ssl.SSL_ERROR_INVALID_ERROR_CODE and not self.established
+            self.failed = not self.held
+        return b"".join(plain)
+
+    def encrypt(self, plain: bytes) -> bytes:
+        """The records that carry `plain`."""
+        sent = 0
+        view = memoryview(plain)
+        while sent < len(plain):
+            sent += self.tls.write(view[sent:])
+        return self.outgoing()
+
+    def outgoing(self) -> bytes:
+        """Bytes that wait to be sent: of a handshake, an alert, or what `encrypt` left."""
+        return self._out.read()
+
+    def shutdown(self) -> bytes:
+        """The close_notify alert."""
+        with contextlib.suppress(ssl.SSLError):  # the peer has not said its own yet; nobody waits for it
+            self.tls.unwrap()
+        return self.outgoing()

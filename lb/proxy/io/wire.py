@@ -1,0 +1,780 @@
+"""One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
+
+Who derives from it is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that is to wait),
+`handshaken`, `received`, `ended` (the peer has shut its side), `drained` (some of the backlog went), `severed` (a
+client broke the connection while it was paused), `expired`, and `lost`: once, at the end of every connection except one
+that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
+
+What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
+was read is handled before anything else is read. What was made ready goes on in the same call. A
+write that fails is told as `lost` in the next round, since whoever wrote is in the middle of something. `again` and
+`resume` have their effect in the next round, too.
+
+Writing goes to the socket at once; what it does not take waits in a backlog, which is `full` above 64 KiB until it is
+down to 16. What messages mean, deadlines (they are only kept here) and pools are others' business.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import socket
+import ssl
+import struct
+import sys
+import termios
+from contextlib import suppress
+from types import FunctionType
+
+from lb.proxy.io.memory_tls import REFUSAL, MemoryTls, Terminator
+from lb.proxy.io.poller import Poller
+from lb.proxy.io.read_buffer import Unread
+
+CONNECTING, HANDSHAKE, OPEN, CLOSING, LINGERING, CLOSED = range(6)
+# CLOSING: the backlog still has to go. LINGERING: our side is shut; what comes is thrown away, so that our last reply
+# is not lost to a reset.
+
+DIRECT = False
+"""Whether TLS bytes go to OpenSSL directly; here they go through Python's `ssl.MemoryBIO`."""
+
+_HIGH = 65536  # bytes of backlog at which the other side is asked to wait
+_LOW = 16384
+_LARGE = 262144  # bytes read at once of a large body
+_MODEST = 32768  # bytes read at once from a client that should not send much: so much may have to be kept
+_FIRST = 8192  # the first piece from a client of whose bytes nobody knows what they cost, when that matters
+_LEAST = 2048
+# Bytes of TLS that may come without one of data: key updates, empty records; nobody needs so many. And the same for a
+# handshake, which may bring a chain of certificates.
+_BARREN = 65536
+_GREETINGS = 262144
+_CROWD = 8  # who want a turn, when nobody may take long over his
+# Seconds that a piece may take; one that takes longer is followed by smaller ones. The compiled twin does in a fifth of
+# them what is done here.
+_LONG = 0.005
+_LONG_IN_A_CROWD = 0.001
+# After 45 s of silence the system asks an instance whether it is there, every 15 s, three times.
+_PROBING = tuple(
+    (getattr(socket, name), value)
+    for name, value in (("TCP_KEEPIDLE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3))
+    if hasattr(socket, name)
+)
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes resets
+_JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
+
+
+class Wire(Unread):
+    """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
+    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over,
+    `heard` when the last bytes came that were thrown away; `greedy` is for others to say: that much is to be read at
+    once.
+    """
+
+    # Derived classes must not name a slot of theirs like one of these.
+    __slots__ = (
+        "_barren",
+        "_broken",
+        "_dear",
+        "_ending",
+        "_eof",
+        "_greeted",
+        "_heard",
+        "_held",
+        "_lingers",
+        "_memory",
+        "_most",
+        "_muted",
+        "_out",
+        "_outward",
+        "_parted",
+        "_portion",
+        "_queued",
+        "_sock",
+        "_state",
+        "_writing",
+        "closed",
+        "deadline",
+        "due",
+        "failure",
+        "full",
+        "greedy",
+        "heard",
+        "on_hold",
+        "paused",
+        "poller",
+        "resumed",
+        "slot",
+    )
+
+    poller: Poller
+    _sock: socket.socket
+
+    def __init_subclass__(cls) -> None:
+        # The interpreter remembers at each place of the code what it found for the last class there. Code that clients
+        # and connections to instances share would be wrong half the time: a tenth of a request's cost.
+        for base in (Unread, Wire) if Wire in cls.__bases__ else ():
+            for name, shared in vars(base).items():
+                if isinstance(shared, FunctionType) and name not in vars(cls):
+                    setattr(cls, name, _copy(shared))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.deadline = self.due = self.heard = 0.0
+        self.slot = -1
+        self._held = 0
+        self.greedy = False
+        self.failure = 0  # the errno that broke it
+        self._most = _MODEST
+        self._portion = _FIRST
+        self._dear = False  # the last piece took long
+        self.closed = self.full = self.on_hold = self.paused = self.resumed = False
+        self._state = OPEN
+        self._out: bytearray | None = None
+        self._memory: MemoryTls | None = None
+        self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
+        self._barren = 0
+        self._greeted = self._parted = False
+        self._ending = False  # `end` was called
+        self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
+
+    # Beginning
+
+    def attach(self, poller: Poller, fd: int) -> None:
+        """Serve a connected descriptor that does not block; it belongs to the Wire from now on."""
+        self.poller = poller
+        # The family is not asked of the system: that would be three calls, and neither reading nor writing needs it.
+        self._sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
+        self._hear()
+
+    def start_tls(self, contexts: Terminator) -> None:
+        """Terminate TLS on this connection; nothing may be sent before `handshaken`."""
+        # What raises here leaves a connection without TLS, which must not be taken for one in a handshake.
+        self._memory = MemoryTls(contexts)
+        self._state = HANDSHAKE
+
+    def connect(self, poller: Poller, family: int, address: str | tuple[str, int], _packed: bytes) -> int:
+        """Connect: 0 when that is done, EINPROGRESS when it will be told, else the errno of the failure."""
+        self._outward = True
+        self._most = 4 * _MODEST
+        self._portion = _LARGE
+        self.poller = poller
+        try:
+            sock = socket.socket(family, socket.SOCK_STREAM)
+        except OSError as error:
+            return self._unconnected(error)
+        self._sock = sock
+        try:
+            sock.setblocking(False)
+            if family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                # An instance that is gone without a word ends its idle tunnels, too. (Clients: `control.keep_alive`.)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+                for option, value in _PROBING:
+                    sock.setsockopt(socket.IPPROTO_TCP, option, value)
+            sock.connect(address)
+        except BlockingIOError as error:
+            if error.errno != errno.EINPROGRESS:  # a Unix socket's queue is full
+                sock.close()
+                return self._unconnected(error)
+            self._state = CONNECTING
+        except OSError as error:
+            sock.close()
+            return self._unconnected(error)
+        try:
+            if self._state != CONNECTING:
+                self._hear()
+                return 0
+            self._want_to_write()
+        except OSError as error:
+            sock.close()
+            return self._unconnected(error)
+        return errno.EINPROGRESS
+
+    def _unconnected(self, error: OSError) -> int:
+        self._state = CLOSED
+        self.closed = True
+        number = error.errno or 0
+        return number if number > 0 else errno.EHOSTUNREACH
+
+    # Events
+
+    def _on_readable(self) -> None:
+        try:
+            if self._state == OPEN and not self.paused and not self._dear:
+                self._fill()
+            elif self._state >= CLOSING:
+                self._discard()
+            elif self.paused:
+                self._do_not_hear()
+                self._hear_of_a_break()
+            elif self.on_hold:
+                self._look_while_held()
+            else:
+                self._later()  # it costs as much as a dozen requests: those have their turn first
+        except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
+            self.poller.failed(self, error)
+
+    def _on_writable(self) -> None:
+        try:
+            if self._state == CONNECTING:
+                self._conclude_connecting()
+            if self._out:
+                self._flush()
+            elif self._state != CLOSED:
+                self._stop_writing()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.poller.failed(self, error)
+
+    def on_turn(self) -> None:
+        self._queued = False
+        if self._state == CLOSED:
+            return
+        if self._broken:
+            self._last_words()
+            return
+        if self._memory is not None and self._memory.held:
+            if not self.on_hold:
+                self._memory.go_on()
+                self._after_step(self._memory)
+            return
+        if self.resumed:
+            self.resumed = False
+            if self.have and self._state == OPEN:
+                self._handle()
+        if self._heard and not self.paused and (self._state == HANDSHAKE or (self._dear and self._state == OPEN)):
+            self._fill()
+
+    def _later(self) -> None:
+        if not self._queued:
+            self._queued = True
+            self.poller.later(self)
+
+    def _conclude_connecting(self) -> None:
+        error = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        if error:
+            self._state = CLOSED
+            self.closed = True
+            self._forget_socket()
+            self.connect_failed(error)
+        else:
+            self._state = OPEN
+            self._hear()
+            self.connected()
+
+    def _fill(self) -> None:
+        """Read once, and let the bytes be handled."""
+        if self._state == HANDSHAKE and not self._greeted and not self._greet():
+            return
+        room = self._most
+        if self.greedy or (self._portion < room and (self._dear or self.poller.crowd > _CROWD)):
+            room = self._portion
+        try:
+            data = self._sock.recv(room)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.failure = error.errno or 0
+            self._finish()
+            return
+        if self._memory is not None:
+            self._take_cipher(self._memory, data, len(data) == room)
+        elif data:
+            self._take(data, len(data) == room, 0.0)
+        else:
+            self._hear_end()
+        if self._eof and self._state < CLOSING:
+            self._tell_end()
+
+    def _take(self, data: bytes, is_full: bool, began: float) -> None:
+        if self.have:
+            self._add(data)
+        else:
+            self._data = data
+            self._at = 0
+            self.have = len(data)
+        if is_full:
+            self._handle_much(began)
+        else:
+            self._dear = False
+            self._handle()
+
+    def _take_cipher(self, memory: MemoryTls, cipher: bytes, is_full: bool) -> None:
+        began = self.poller.tick()
+        data = self._decrypt(memory, cipher)
+        if data:
+            self._barren = 0
+            self._take(data, is_full, began)
+            return
+        self._barren += len(cipher)
+        if self._barren > (_GREETINGS if self._state == HANDSHAKE else _BARREN):
+            if self._state != CLOSED:
+                self._finish()
+        elif is_full:
+            self._take_less_or_more(self.poller.tick() - began)
+        else:
+            self._dear = False
+
+    def _hear_end(self) -> None:
+        if self._broken:  # a reset of which the failed write was told: no orderly end
+            self._finish()
+        else:
+            self._eof = True
+
+    def _greet(self) -> bool:
+        """Look at the first byte: whether it may be TLS; False when nothing is there, or HTTP in plain text."""
+        try:
+            first = self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            self._finish()
+            return False
+        self._greeted = True
+        if not first.isalpha():  # TLS begins with no letter, a method with nothing else
+            return True
+        self._memory = None
+        self._state = OPEN
+        self.unsecured()
+        return False
+
+    def _tell_end(self) -> None:
+        self._do_not_hear()
+        self.ended()
+        if self._state == OPEN and not self._muted:
+            self._hear_of_a_break()  # it has shut its side, and may be gone later
+
+    def _handle_much(self, began: float) -> None:
+        """There is more than was read, or decrypted since `began`."""
+        poller = self.poller
+        if self.greedy or self._dear or poller.crowd > _CROWD:
+            began = began or poller.tick()
+            self._handle()
+            self._take_less_or_more(poller.tick() - began)
+        else:
+            self._handle()
+
+    def _take_less_or_more(self, seconds: float) -> None:
+        """Of who has more than was read: bytes that cost little come in large pieces; whose bytes cost much, waits
+        more often.
+        """
+        much = _LONG_IN_A_CROWD if self.poller.crowd > _CROWD else _LONG
+        self._dear = seconds > much
+        if self._dear:
+            self._portion = max(int(self._portion * much / seconds), _LEAST)
+        elif seconds < much / 4:
+            self._portion = min(self._portion * 2, _LARGE)
+
+    def _handle(self) -> None:
+        self.received()
+        self.ready = 0
+        if not self.have:
+            self._data = b""  # an idle connection owns no buffer
+
+    def _decrypt(self, memory: MemoryTls, cipher: bytes) -> bytes:
+        plain = memory.feed(cipher)
+        self._after_step(memory)
+        if memory.failed or memory.held:
+            return b""
+        if self._state == HANDSHAKE and memory.established:
+            self._barren = 0
+            self._state = OPEN
+            self.handshaken()
+            if self._state != OPEN:
+                return b""
+        if not cipher or memory.ended:
+            self._eof = True
+        return plain
+
+    def _after_step(self, memory: MemoryTls) -> None:
+        answer = memory.outgoing()
+        if answer:
+            self._write(answer)
+        if memory.failed:
+            self._finish()
+        elif memory.held:
+            self.on_hold = True
+            self.suspended()
+
+    def _look_while_held(self) -> None:
+        """A client that is held has nothing to say but that it leaves."""
+        if self._has_come():
+            self._do_not_hear()
+            self._hear_of_a_break()
+        else:
+            self._finish()
+
+    def _discard(self) -> None:
+        """Throw away what comes after our last word."""
+        if self._state == CLOSED:
+            return
+        try:
+            n = len(self._sock.recv(_LARGE))
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            n = -1
+        if n < 0 or (n == 0 and self._state == LINGERING):
+            self._finish()
+        elif n == 0:
+            self._eof = True
+            self._do_not_hear()
+        else:
+            self.heard = self.poller.now
+
+    # What the loop is asked to tell
+
+    def _hear(self) -> None:
+        if self._eof:
+            return
+        self._unmute()
+        if not self._heard:
+            self.poller.add_reader(self._sock.fileno(), self._on_readable)
+            self._heard = True
+
+    def _hear_of_a_break(self) -> None:
+        if (self._eof or not self._outward) and not self._muted:
+            self.poller.add_breaker(self._sock.fileno(), self._on_break)
+            self._muted = True
+
+    def _on_break(self) -> None:
+        try:
+            self.failure = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if self.on_hold or (self._eof and self._state == OPEN):
+                self._finish()
+            elif self.paused and self._state == OPEN:
+                self.severed()
+        except Exception as error:  # noqa: BLE001 - as above
+            self.poller.failed(self, error)
+
+    def _unmute(self) -> None:
+        if self._muted:
+            self._muted = False
+            self.poller.remove_breaker(self._sock.fileno())
+
+    def _do_not_hear(self) -> None:
+        if self._heard:
+            self._heard = False
+            self.poller.remove_reader(self._sock.fileno())
+
+    def _want_to_write(self) -> None:
+        if not self._writing:
+            self.poller.add_writer(self._sock.fileno(), self._on_writable)
+            self._writing = True
+
+    def _stop_writing(self) -> None:
+        if self._writing:
+            self._writing = False
+            self.poller.remove_writer(self._sock.fileno())
+
+    def _forget_socket(self) -> None:
+        # The loop first: a descriptor that is closed may be another connection's the next moment.
+        self._unmute()
+        self._do_not_hear()
+        self._stop_writing()
+        self._sock.close()
+
+    # Reading
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        self.paused = True
+
+    def resume(self) -> None:
+        """Read again, from the next round on."""
+        if self.paused:
+            self.paused = False
+            if self._state in (OPEN, HANDSHAKE):
+                self._hear()
+
+    def again(self) -> None:
+        """Call `received` once more in the next round, for what is unread."""
+        self.resumed = True
+        self._later()
+
+    def is_stale(self) -> bool:
+        """Whether the peer of an idle connection closed it or said something unasked, and that is yet to be told."""
+        if self._state != OPEN or self._broken or self._eof or self.have:
+            return True
+        try:
+            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            return True
+        return True
+
+    # Writing
+
+    def backlog(self) -> int:
+        """Bytes that the socket has not taken yet."""
+        return len(self._out) if self._out else 0
+
+    def send(self, data: bytes) -> None:
+        """Send; nothing happens on a connection that is over."""
+        state = self._state
+        if (state != OPEN and (state >= LINGERING or state == HANDSHAKE or self._parted)) or self._broken or not data:
+            return
+        if self._memory is not None:
+            try:
+                data = self._memory.encrypt(data)
+            except ssl.SSLError:
+                self._break()
+                return
+        self._write(data)
+
+    def send_with(self, prefix: bytes | None, source: Wire, suffix: bytes | None) -> None:
+        """Send what is ready at `source` between two pieces, in one system call where the socket takes them."""
+        payload = source.take_ready()
+        if len(payload) <= _JOINED or self._memory is not None or self._out:
+            self.send(b"".join((prefix or b"", payload, suffix or b"")))
+        elif self._state < LINGERING and not self._parted and not self._broken:
+            self._send_pieces((prefix or b"", payload, suffix or b""))
+
+    def _send_pieces(self, pieces: tuple[bytes, ...]) -> None:
+        try:
+            n = self._sock.sendmsg(pieces)
+        except (BlockingIOError, InterruptedError):
+            n = 0
+        except OSError as error:
+            self.failure = error.errno or 0
+            self._break()
+            return
+        for piece in pieces:
+            if n < len(piece):
+                self._queue(memoryview(piece)[n:])
+            n = max(n - len(piece), 0)
+
+    def _write(self, data: bytes) -> None:
+        """To the socket as it is, or behind what waits for it."""
+        if self._out:
+            self._queue(data)
+            return
+        try:
+            n = self._sock.send(data)
+        except (BlockingIOError, InterruptedError):
+            n = 0
+        except OSError as error:
+            self.failure = error.errno or 0
+            self._break()
+            return
+        if n < len(data):
+            self._queue(memoryview(data)[n:])
+
+    def _queue(self, data: bytes | memoryview) -> None:
+        if self._out is None:
+            self._out = bytearray()
+        self._out += data
+        if len(self._out) > _HIGH:
+            self.full = True
+        self._want_to_write()
+
+    def _flush(self) -> None:
+        out = self._out
+        if not out:
+            return
+        try:
+            n = self._sock.send(out)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError as error:
+            self.failure = error.errno or 0
+            self._break()
+            return
+        del out[:n]
+        if not out:
+            self._out = None
+            self._stop_writing()
+        if self._state == CLOSING and not out:
+            self._finish_close()
+            if self.closed:
+                return
+        elif self._ending and not out:
+            self._shut()
+        if len(out) <= _LOW:
+            self.full = False
+        self.drained()
+
+    def _break(self) -> None:
+        # A write failed. Whoever wrote is in the middle of something: the end is told in the next round.
+        if not self._broken:
+            self._broken = True
+            self._out = None
+            self._stop_writing()
+            self._later()
+
+    # Ending
+
+    def _last_words(self) -> None:
+        """A write failed. What an instance said before it broke off is still to be heard: an early answer, perhaps."""
+        if self._outward and self._state == OPEN and not self._eof and self._has_come():
+            if not self.paused:
+                self._fill()
+                if not self.closed:
+                    self._later()
+            return
+        self._finish()
+
+    def _has_come(self) -> bool:
+        with suppress(OSError):
+            return bool(self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT))
+        return False
+
+    def takes(self) -> bool:
+        """Whether the peer has taken anything since the last time that this was asked: the system holds less for it."""
+        before = self._held
+        try:
+            self._held = int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except (OSError, ValueError):
+            return False
+        return self._held < before
+
+    def is_closing(self) -> bool:
+        """Whether nothing more is to be read or answered: it was told to close, or is closed."""
+        return self._state >= CLOSING
+
+    def end(self) -> None:
+        """No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel)."""
+        if self._state == OPEN and not self._ending and not self._broken:
+            self._ending = True
+            if self._memory is not None:
+                # The socket stays open for what the peer's next records ask of us.
+                self._part(self._memory)
+            elif not self._out:
+                self._shut()
+
+    def _shut(self) -> None:
+        if self._memory is None:
+            with suppress(OSError):
+                self._sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close when the backlog has gone."""
+        if self._state >= CLOSING:
+            return
+        if self._out and self._state == OPEN and not self._broken:
+            self._state = CLOSING
+            self._hear()
+        else:
+            self._finish_close()
+
+    def close_lingering(self) -> None:
+        """As `close`, but throw away what still comes until the peer closes, too, or somebody aborts."""
+        self._lingers = True
+        self.close()
+
+    def abort(self) -> None:
+        """Close now."""
+        if self._state != CLOSED:
+            self._finish()
+
+    def reset(self) -> None:
+        """As `abort`, and the peer is told that this is no orderly end."""
+        if self._state != CLOSED:
+            with suppress(OSError):
+                self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
+            self._finish()
+
+    def go_on(self) -> None:
+        """Go on with a handshake that is held, in the next round."""
+        if self.on_hold and not self.closed:
+            self.on_hold = False
+            self._hear()
+            self._later()
+
+    def refuse_handshake(self) -> None:
+        """End a handshake that is held, with the alert unrecognized_name."""
+        if self.on_hold and not self.closed:
+            self._write(REFUSAL)
+            self.abort()
+
+    def _finish_close(self) -> None:
+        if not self._broken and self._state not in (HANDSHAKE, CONNECTING):
+            if self._memory is not None:
+                self._part(self._memory)
+                self._memory = None
+                if self._out:
+                    self._state = CLOSING
+                    self._hear()
+                    return
+            with suppress(OSError):  # it may have been broken already
+                if self._lingers and not self._eof:
+                    self._state = LINGERING
+                    self._sock.shutdown(socket.SHUT_WR)
+        if self._state == LINGERING:
+            self._hear()
+        else:
+            self._finish()
+
+    def _part(self, memory: MemoryTls) -> None:
+        """TLS's last word; what the socket does not take of it waits as any other bytes do."""
+        if not self._parted:
+            self._parted = True
+            last = memory.shutdown()
+            if last:
+                self._write(last)
+
+    def _finish(self) -> None:
+        self._state = CLOSED
+        self.closed = True
+        self.have = 0
+        self._data = b""
+        self._at = 0
+        self._out = None
+        self._forget_socket()
+        self.lost()
+        self._memory = None
+
+    # What the one who derives from this is told
+
+    def connected(self) -> None:
+        """The connection that `connect` began is made."""
+
+    def connect_failed(self, error: int) -> None:
+        """It could not be made, for this errno; `closed` is set and nothing else will be told."""
+
+    def suspended(self) -> None:
+        """Whoever was told of the client hello wants the handshake to wait: until `go_on` or `refuse_handshake`."""
+
+    def handshaken(self) -> None:
+        """The TLS handshake is done: `secured` knows what was agreed."""
+
+    def unsecured(self) -> None:
+        """What comes where a TLS handshake was to be is HTTP in plain text; it is read as on any connection."""
+        self.abort()
+
+    def received(self) -> None:
+        """There are unread bytes."""
+
+    def ended(self) -> None:
+        """The peer will send no more."""
+
+    def drained(self) -> None:
+        """The socket has taken some of the backlog."""
+
+    def severed(self) -> None:
+        """The peer has broken the connection, of which nothing is read now; nobody else will close it."""
+
+    def lost(self) -> None:
+        """The connection is no more."""
+
+    def expired(self) -> None:
+        """Its deadline has passed."""
+
+    @property
+    def secured(self) -> ssl.SSLObject | None:
+        """The TLS side of the connection, or None."""
+        return self._memory.tls if self._memory is not None else None
+
+    @property
+    def session_reused(self) -> bool:
+        """Whether the TLS handshake resumed an earlier session."""
+        return self._memory is not None and bool(self._memory.tls.session_reused)
+
+
+def _copy(function: FunctionType) -> FunctionType:
+    return FunctionType(
+        function.__code__.replace(),
+        function.__globals__,
+        function.__name__,
+        function.__defaults__,
+        function.__closure__,
+    )

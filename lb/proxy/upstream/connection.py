@@ -1,0 +1,141 @@
+"""A connection to an instance: it knows its instance and the exchange that it serves, and passes on what happens."""
+
+from __future__ import annotations
+
+import errno
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lb.errors import connecting_cause
+from lb.proxy.io.deadlines import NEVER
+from lb.proxy.io.wire import Wire
+from lb.routing.instance import Instance
+
+if TYPE_CHECKING:
+    from lb.proxy.engine import Engine
+    from lb.proxy.handler import Conversation
+
+LONGEST_IDLE = 60.0
+"""Seconds after which an idle connection to an instance is closed from here."""
+
+_LINGER = 5.0  # seconds for an instance to end its side after the last word of a tunnel
+
+
+class Upstream(Wire):
+    """One connection to an instance. `exchange` is whom it serves, None while it is idle; `reused` that it has served
+    before. Whoever calls an exchange holds it by a name of his own: it may end in that call, and nobody else knows it
+    then.
+    """
+
+    __slots__ = ("engine", "exchange", "idle_since", "instance", "pooled", "reused")
+
+    def __init__(self, engine: Engine, instance: Instance) -> None:
+        super().__init__()
+        self.engine = engine
+        self.instance = instance
+        self.exchange: Conversation | None = None
+        self.idle_since = 0.0
+        self.reused = self.pooled = False
+        self.deadline = NEVER
+
+    def reach(self) -> int:
+        """Begin to connect to the instance; 0 or EINPROGRESS, and then it counts as one of its connections, or the
+        errno with which that failed.
+        """
+        instance = self.instance
+        error = self.connect(self.engine.poller, instance.family, instance.address, instance.packed)
+        if error in (0, errno.EINPROGRESS):
+            instance.connections += 1
+        return error
+
+    def connected(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_connected()
+
+    def connect_failed(self, error: int) -> None:
+        self.instance.connections -= 1
+        self.engine.deadlines.forget(self)
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_refused(self, error)
+
+    def why(self, error: int) -> str:
+        """The cause code for the errno with which it could not be made."""
+        path = self.instance.address
+        if error == errno.ECONNREFUSED and isinstance(path, str):
+            with suppress(OSError):  # it may have gone meanwhile
+                if not stat.S_ISSOCK(Path(path).stat().st_mode):
+                    error = errno.ENOTSOCK  # Linux says "refused" of a plain file, too
+        return connecting_cause(error)
+
+    def received(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.response_data()
+        else:
+            self.abort()  # bytes that nobody asked for
+
+    def ended(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_ended()
+        else:
+            self.instance.closed_idle(self.engine.poller.now - self.idle_since)
+            self.abort()
+
+    def drained(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_drained()
+        elif self.is_closing():  # slow, and still reading what is left of a tunnel
+            self._await_end()
+
+    def lost(self) -> None:
+        self.instance.connections -= 1
+        self.engine.deadlines.forget(self)
+        exchange = self.exchange
+        if exchange is not None:
+            self.exchange = None
+            exchange.upstream_lost()
+        elif self.pooled:
+            self.pooled = False
+            self.instance.idle.remove(self)
+
+    def expired(self) -> None:
+        exchange = self.exchange
+        if exchange is not None:
+            exchange.upstream_late()
+        elif self.is_closing() and self.backlog() and self.takes():
+            self._await_end()
+        else:
+            self.abort()
+
+    def release(self, keep: bool) -> None:
+        """The exchange is done with it: to the pool, or away."""
+        self.exchange = None
+        self.greedy = False
+        instance = self.instance
+        if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
+            self.reused = self.pooled = True
+            self.idle_since = self.engine.poller.now
+            instance.idle.append(self)
+            self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
+        else:
+            self.abort()
+
+    def part(self) -> None:
+        """The tunnel is done with it: what is queued still goes, and what comes is thrown away."""
+        self.exchange = None
+        self.close_lingering()
+        if not self.closed:
+            self._await_end()
+
+    def _await_end(self) -> None:
+        patience = _LINGER
+        if self.backlog():
+            self.takes()
+            patience = self.engine.snapshot.read
+        self.engine.deadlines.watch(self, self.engine.poller.now + patience)

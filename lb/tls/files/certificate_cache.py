@@ -1,0 +1,61 @@
+"""What certificate files hold, as far as it was read: a file is read anew only when it is another than it was.
+
+With ten thousand certificates, reading and judging all of them takes seconds; a look at whether they changed does not.
+Made before the first fork, so that every process begins with what was read before it.
+
+This file knows files, when they were written and what was wrong with them. It does not know who wants which of them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+from lb.config.model import CertificateFiles
+from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, load_certificate
+from lb.tls.files.file_stamp import Stamp, is_settled, stamp_of
+
+
+class _Read(NamedTuple):
+    """`settled` says that the files cannot have been written again with the same stamp since they were read."""
+
+    stamps: tuple[Stamp, ...]
+    settled: bool
+    certificate: Certificate
+
+
+class Shelf:
+    """Certificates by where their chain and their key are."""
+
+    def __init__(self) -> None:
+        self._read: dict[tuple[str, str], _Read] = {}
+        self._refused: dict[bytes, TlsProblem] = {}
+
+    def read(self, cert: str, key: str) -> Certificate:
+        """What these files hold now: the same object as before if it is the same. Raises TlsError if they cannot
+        serve.
+        """
+        place = cert, key
+        known = self._read.get(place)
+        stamps = (stamp_of(cert),) if cert == key else (stamp_of(cert), stamp_of(key))
+        if known is None or not known.settled or known.stamps != stamps:
+            before = None if known is None else known.certificate
+            settled = all(stamps) and is_settled(*stamps)
+            found = load_certificate(CertificateFiles(cert=Path(cert), key=Path(key)), before)
+            known = self._read[place] = _Read(stamps, settled, found)
+        problem = self._refused.get(known.certificate.digest)
+        if problem is not None:
+            raise TlsError([problem])
+        return known.certificate
+
+    def refuse(self, certificate: Certificate, problem: TlsProblem) -> bool:
+        """What is wrong with it is found only by OpenSSL: this content cannot be used from now on. Returns whether
+        that is new.
+        """
+        is_new = certificate.digest not in self._refused
+        self._refused[certificate.digest] = problem
+        return is_new
+
+    def refuses(self, certificate: Certificate) -> bool:
+        """Whether that was said of its content."""
+        return certificate.digest in self._refused

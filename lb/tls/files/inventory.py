@@ -1,0 +1,115 @@
+"""What certificates there are: those of a store, those that a front door intends, those of the local authority and,
+where a configuration is named, its files and what its domains still lack.
+
+This file reads; it needs no running service, and it knows no words for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lb.config.model import Config
+from lb.tls.acme.certificate_info import Held, HeldFiles
+from lb.tls.acme.desired import lacking, make_plan
+from lb.tls.acme.store import Store, unstem
+from lb.tls.files.certificate import wildcard_of
+from lb.tls.files.file_stamp import is_settled, stamp_of
+from lb.tls.files.local_ca import LocalCa
+from lb.tls.files.sources import LocalSource
+
+Kind = Literal["acme", "store", "file", "local", "none"]
+
+Read = Callable[[str, str | None], Held | None]
+"""What HeldFiles.read does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One certificate. `plan` is what the front door at work intends, None if it intends nothing; `names` are those
+    that it covers, or is to cover. Without `held` there is none at `path`, or none that can be read. The kind "none" is
+    a domain of the configuration that no certificate covers, and for which none will come by itself.
+    """
+
+    name: str
+    names: tuple[str, ...]
+    kind: Kind
+    path: Path | None
+    held: Held | None
+    plan: dict[str, Any] | None = None
+
+    def is_about(self, name: str) -> bool:
+        return name == self.name or name in self.names
+
+
+class Listing:
+    """`config` is None where a store is looked at by itself; `read` is for who knows the files already."""
+
+    def __init__(self, store: Store, config: Config | None, read: Read | None = None) -> None:
+        self._store = store
+        self._config = config
+        self._read = read or HeldFiles().read
+        serves = config is not None and bool(config.listen.https)
+        self._local_names = LocalSource(config).names if config is not None and serves else ()
+
+    def stamp(self) -> tuple[object, ...] | None:
+        """Another one whenever `rows` may be others; None where something was written just now, and may be once more
+        without being seen. A file of the store is replaced, never written to. Raises OSError.
+        """
+        pairs = () if self._config is None else self._config.tls.certificates
+        paths = [*(path for pair in pairs for path in (pair.cert, pair.key)), LocalCa(self._store.root).served]
+        stamps = [stamp_of(f"{self._store.root}/certificates"), *(stamp_of(str(path)) for path in paths)]
+        return (self._store.status_text(), *stamps) if is_settled(*stamps) else None
+
+    def rows(self) -> list[Row]:
+        """In the order of their names, read from the right. Raises OSError for a store that cannot be read."""
+        rows = [*self._stored(), *self._of_files(), *self._local()]
+        known = {name for row in rows for name in row.names}
+        rows += self._lacking(known)
+        return sorted(rows, key=lambda row: row.name.split(".")[::-1])
+
+    def _stored(self) -> Iterator[Row]:
+        status = self._store.status() or {}
+        plans: dict[str, dict[str, Any]] = {plan["name"]: plan for plan in status.get("certificates", ())}
+        if self._config is not None and self._config.tls.acme is None:
+            plans = {}  # of a service that ran with it before
+        files = {unstem(path.rpartition("/")[2].removesuffix(".pem")): path for path in self._store.certificate_files()}
+        for name in plans.keys() | files.keys():
+            file, plan = files.get(name), plans.get(name)
+            held = None if file is None else self._read(file, None)
+            path = None if file is None else Path(file)
+            intended = () if plan is None else plan.get("names", ())
+            yield Row(name, _names(held, name, *intended), "store" if plan is None else "acme", path, held, plan)
+
+    def _of_files(self) -> Iterator[Row]:
+        for files in () if self._config is None else self._config.tls.certificates:
+            held = self._read(str(files.cert), str(files.key))
+            name = min(held.names) if held is not None and held.names else str(files.cert)
+            yield Row(name, _names(held), "file", files.cert, held)
+
+    def _local(self) -> Iterator[Row]:
+        """That of the local authority; not yet made where a configuration needs one and was never served."""
+        path = LocalCa(self._store.root).served
+        held = self._read(str(path), None)
+        names = _names(held, *self._local_names)
+        if names or path.exists():
+            yield Row(names[0] if names else str(path), names, "local", path if path.exists() else None, held)
+
+    def _lacking(self, known: set[str]) -> Iterator[Row]:
+        """What ACME will be asked for as soon as the configuration is served, and what nobody will."""
+        if self._config is None:
+            return
+
+        def is_known(name: str) -> bool:
+            return name in known or wildcard_of(name) in known
+
+        for wanted in make_plan(self._config, is_known).wanted:
+            yield Row(wanted.name, wanted.names, "acme", None, None)
+        for name in lacking(self._config, is_known):
+            yield Row(name, (name,), "none", None, None)
+
+
+def _names(held: Held | None, *more: str) -> tuple[str, ...]:
+    return tuple(sorted({*more, *(() if held is None else held.names)}))

@@ -1,0 +1,43 @@
+"""A context that is made when the first handshake needs it.
+
+Loading a key and a chain costs OpenSSL 4 ms, and 24 KiB: at a start with ten thousand certificates nobody waits for
+those that are not asked for. Kept then, for it costs a later handshake nothing.
+
+This file knows what the context will present. It does not know names, or who asks.
+"""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+from lb.tls.handshake.context_options import certificate_context
+
+if TYPE_CHECKING:
+    from lb.tls.files.certificate import Certificate
+    from lb.tls.files.client_ca import Authority
+
+
+class LateContext:
+    """`context` presents whichever of `certificates` a client can use, and believes clients that `authority` vouches
+    for; None until it was made.
+    """
+
+    __slots__ = ("__weakref__", "authority", "certificates", "context")
+
+    def __init__(self, certificates: tuple[Certificate, ...], authority: Authority | None = None) -> None:
+        self.certificates = certificates
+        self.authority = authority
+        self.context: ssl.SSLContext | None = None
+
+    def make(self) -> ssl.SSLContext:
+        """Raises TlsError for a certificate that OpenSSL refuses, OSError where the system lacks memory or descriptors
+        at the moment.
+        """
+        if self.context is None:
+            self.context = certificate_context(self.certificates, self.authority)
+        return self.context
+
+    def forget(self) -> None:
+        """Connections that began with it keep it; the next handshake makes another."""
+        self.context = None

@@ -1,0 +1,296 @@
+"""What handshakes present at one time, found by server name: made aside, never changed, put in place by one assignment.
+
+This file knows certificates, names and what follows from one set of files after another. It does not know connections,
+nor the context that every connection begins in (`contexts`): here is only what a server name leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from lb.config.model import CertificateFiles
+from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, utc_now, wildcard_of
+from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.client_ca import Authority, ClientAuth, ClientAuths, load_authority
+from lb.tls.handshake.context_options import certificate_context
+from lb.tls.handshake.lazy_context import LateContext
+from lb.tls.handshake.server_name import server_name
+
+_AT_ONCE = 50  # contexts that are made with what leads to them: a quarter of a second, and what is wrong is known
+
+_Group = tuple[Certificate, ...]
+_Kind = tuple[_Group, Authority | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a configuration says of handshakes besides certificates: whose clients are asked for one, where the
+    certificates are that answer TLS-ALPN-01, and under which wildcards names get certificates on demand.
+    """
+
+    clients: ClientAuths = field(default_factory=dict)
+    challenges: Path | None = None
+    demanded: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a server name leads to: the context that the handshake goes on in, and the certificate that it presents.
+
+    `client` says that the client has to show one, too; `session_context` then keeps others' sessions from resuming.
+    """
+
+    late: LateContext
+    certificate: Certificate
+    client: ClientAuth | None = None
+    session_context: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Presented:
+    """All that can be presented: `certificates`, in the order of preference.
+
+    Certificates with the same names and different kinds of key (RSA and ECDSA) share a context, and OpenSSL presents
+    the one that the client can use. Where two certificates cover a name, the first one has it. `first` is for clients
+    that name no server; None where there is no certificate at all. `problems` are about files that could not be used,
+    whose earlier content stays. `loaded` is what was in the files that were asked for by name, `shelf` what is known of
+    any.
+    """
+
+    first: Entry | None = None
+    by_name: Mapping[str, Entry] = field(default_factory=dict)
+    policy: Policy = field(default_factory=Policy)
+    problems: tuple[TlsProblem, ...] = ()
+    certificates: tuple[Certificate, ...] = ()
+    loaded: Mapping[CertificateFiles, Certificate] = field(default_factory=dict)
+    authorities: Mapping[Path, Authority] = field(default_factory=dict)
+    contexts: Mapping[_Kind, LateContext] = field(default_factory=dict)
+    shelf: Shelf = field(default_factory=Shelf)
+
+    def find(self, name: str) -> Entry | None:
+        """What is presented for a server name as it was sent, exact before wildcard; None if nothing covers it."""
+        return _find(self.by_name, server_name(name))
+
+    def without(self, refused: Collection[Certificate]) -> Presented:
+        """The same when OpenSSL has refused some of its certificates: others take their places where there are any."""
+        gone = {one.digest for one in refused}
+        rest = tuple(one for one in self.certificates if one.digest not in gone)
+        loaded = {pair: one for pair, one in self.loaded.items() if one.digest not in gone}
+        return _arrange(replace(self, certificates=rest, loaded=loaded), self.contexts)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """About what is legal but surprising."""
+        presented = {id(certificate) for group in _group(self.certificates) for certificate in group}
+        now = utc_now()
+        return (
+            *(text for certificate in self.certificates for text in certificate.warnings(now)),
+            *(
+                f"{certificate.path}: never presented: an earlier certificate has the same names and kind of key"
+                for certificate in self.certificates
+                if id(certificate) not in presented
+            ),
+        )
+
+
+def present(
+    files: Iterable[CertificateFiles | Certificate],
+    before: Presented,
+    policy: Policy | None = None,
+    *,
+    more: Sequence[CertificateFiles | Certificate] = (),
+    lenient: bool = False,
+) -> Presented:
+    """What these files give, and behind them `more`; a Certificate is what was read of its files just now. What is the
+    same as in `before` is taken over from there, as is its policy without a `policy`.
+
+    Raises TlsError with every problem of every one of `files`. If `lenient`, and always among `more`, files that cannot
+    be used now (half-written ones, or a key without its certificate) count as what they were before, and are left out
+    if they were nothing.
+
+    Contexts for what is new are made now as long as that takes no time to speak of, else by the first handshake.
+    """
+    files, policy = tuple(files), before.policy if policy is None else policy
+    contexts = before.contexts
+    while True:
+        loading = _Loading(before, files)
+        loading.load((*files, *more))
+        loading.load_authorities(policy)
+        if loading.required and not lenient:
+            raise TlsError(loading.required)
+        made = Presented(
+            policy=policy,
+            problems=tuple(loading.problems),
+            certificates=tuple(loading.certificates),
+            loaded=loading.loaded,
+            authorities=loading.authorities,
+            shelf=before.shelf,
+        )
+        if _is_same(made, before):
+            return replace(before, policy=policy, problems=made.problems, loaded=made.loaded)
+        made = _arrange(made, contexts)
+        new = [late for kind, late in made.contexts.items() if kind not in before.contexts][:_AT_ONCE]
+        if not sum(_is_refused(late, before.shelf) for late in new):
+            return made
+        contexts = {**contexts, **made.contexts}
+
+
+class _Loading:
+    """Everything that can be used, by now or before, and what is wrong with the rest; `required` is about what there is
+    to be, `problems` about all.
+    """
+
+    def __init__(self, before: Presented, required: Collection[CertificateFiles | Certificate]) -> None:
+        self._before = before
+        self._files = {one for one in required if isinstance(one, CertificateFiles)}
+        self.certificates: list[Certificate] = []
+        self.loaded: dict[CertificateFiles, Certificate] = {}
+        self.authorities: dict[Path, Authority] = {}
+        self.required: list[TlsProblem] = []
+        self.problems: list[TlsProblem] = []
+
+    def load(self, files: Iterable[CertificateFiles | Certificate]) -> None:
+        shelf = self._before.shelf
+        for one in files:
+            if isinstance(one, Certificate):
+                if not shelf.refuses(one):
+                    self.certificates.append(one)
+                continue
+            found = self._before.loaded.get(one)
+            try:
+                found = shelf.read(str(one.cert), str(one.key))
+            except TlsError as error:
+                self._fail(error, one in self._files)
+            if found is not None and not shelf.refuses(found):
+                self.loaded[one] = found
+                self.certificates.append(found)
+
+    def load_authorities(self, policy: Policy) -> None:
+        """A domain whose authorities are not known lets nobody in (see `_Making`)."""
+        for path in dict.fromkeys(auth.file for auth in policy.clients.values() if auth is not None):
+            known = self._before.authorities.get(path)
+            try:
+                found = load_authority(path, known)
+                if found is not known:
+                    certificate_context((), found)  # whether OpenSSL can use it is not left to handshakes
+                self.authorities[path] = found
+            except (TlsError, OSError) as error:
+                self._fail(error if isinstance(error, TlsError) else TlsError([TlsProblem(path, str(error))]), True)
+                if known is not None:
+                    self.authorities[path] = known
+
+    def _fail(self, error: TlsError, required: bool) -> None:
+        self.problems += error.problems
+        if required:
+            self.required += error.problems
+
+
+def _is_same(made: Presented, before: Presented) -> bool:
+    return (
+        len(made.certificates) == len(before.certificates)
+        and all(one is other for one, other in zip(made.certificates, before.certificates, strict=True))
+        and made.policy == before.policy
+        and made.authorities == before.authorities
+    )
+
+
+def _is_refused(late: LateContext, shelf: Shelf) -> bool:
+    """Whether OpenSSL refuses something in it, which is known from then on."""
+    with suppress(OSError):  # no descriptors just now: the first handshake tries again
+        try:
+            late.make()
+        except TlsError as error:
+            return bool(refuse(late, error, shelf))
+    return False
+
+
+def refuse(late: LateContext, error: TlsError, shelf: Shelf) -> list[tuple[Certificate, TlsProblem, bool]]:
+    """Notes which of its certificates OpenSSL has refused, and why; the last says that it was not known."""
+    return [
+        (one, problem, shelf.refuse(one, problem))
+        for problem in error.problems
+        for one in late.certificates
+        if one.path == problem.path
+    ]
+
+
+def _arrange(made: Presented, before: Mapping[_Kind, LateContext]) -> Presented:
+    """The names that its certificates cover, with every context that there was already."""
+    groups = _group(made.certificates)
+    making = _Making(before, made.authorities)
+    by_name = _by_name(groups, made.policy, making)
+    first = making.entry(groups[0]) if groups else None
+    return replace(made, by_name=by_name, first=first, contexts=making.contexts)
+
+
+class _Making:
+    """Makes entries, and takes over every context that there was already."""
+
+    def __init__(self, before: Mapping[_Kind, LateContext], authorities: Mapping[Path, Authority]) -> None:
+        self._before = before
+        self._authorities = authorities
+        self.contexts: dict[_Kind, LateContext] = {}
+
+    def entry(self, group: _Group, auth: ClientAuth | None = None) -> Entry | None:
+        """None for a domain whose authorities are not known."""
+        if auth is None:
+            return Entry(self._context(group, None), group[0])
+        authority = self._authorities.get(auth.file)
+        if authority is None:
+            return None
+        return Entry(self._context(group, authority), group[0], auth, authority.session_context(auth))
+
+    def _context(self, group: _Group, authority: Authority | None) -> LateContext:
+        kind = group, authority
+        late = self.contexts.get(kind) or self._before.get(kind) or LateContext(group, authority)
+        self.contexts[kind] = late
+        return late
+
+
+def _by_name(groups: Iterable[_Group], policy: Policy, making: _Making) -> dict[str, Entry]:
+    """The entries by name; those of domains that ask their clients for a certificate beside those of the others."""
+    covering: dict[str, _Group] = {}
+    for group in groups:
+        for name in group[0].names:
+            covering.setdefault(name, group)
+    auths = _auth_by_name(covering, policy.clients)
+    entries: dict[tuple[_Group, ClientAuth | None], Entry | None] = {}
+    by_name: dict[str, Entry] = {}
+    for name in (*covering, *(name for name in auths if name not in covering)):
+        group = covering.get(name) or covering[wildcard_of(name)]
+        key = group, auths.get(name)
+        if key not in entries:
+            entries[key] = making.entry(*key)
+        if (entry := entries[key]) is not None:
+            by_name[name] = entry
+    return by_name
+
+
+def _auth_by_name(covering: Mapping[str, _Group], clients: ClientAuths) -> dict[str, ClientAuth | None]:
+    """Which of the names that a certificate covers ask for one: a domain's own setting, else that of its wildcard."""
+    if not clients:
+        return {}
+    auths = {name: clients[wildcard_of(name)] for name in covering if wildcard_of(name) in clients}
+    auths |= {name: auth for name, auth in clients.items() if _find(covering, name) is not None}
+    return auths
+
+
+T = TypeVar("T")
+
+
+def _find(by_name: Mapping[str, T], name: str) -> T | None:
+    return by_name.get(name) or by_name.get(wildcard_of(name))
+
+
+def _group(certificates: Iterable[Certificate]) -> list[_Group]:
+    """Certificates for the same names put together, one of each kind of key, in the order of the configuration."""
+    groups: dict[frozenset[str], list[Certificate]] = {}
+    for certificate in certificates:
+        group = groups.setdefault(certificate.names, [])
+        if certificate.key_type not in {other.key_type for other in group}:
+            group.append(certificate)
+    return [tuple(group) for group in groups.values()]

@@ -1,0 +1,150 @@
+"""What a changed configuration means to a worker: what of it is prepared aside, and what becomes live at the switch.
+
+Prepared: the snapshot, the plan of the registry, certificates, the access log, new sockets. The switch is a handful of
+assignments between two events of the loop, so that no request sees half of it. Requests, tunnels and connections that
+are open keep what they began with; instances that stay keep their pools and their state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from setproctitle import setproctitle
+
+from lb.config.model import AccessLog as AccessLogSettings
+from lb.config.model import Config
+from lb.process.channel import Message
+from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
+from lb.process.reload_participant import Aside, Changes
+from lb.proxy.engine import Engine
+from lb.routing.registry import Plan, Registry
+from lb.routing.snapshot import Snapshot
+from lb.telemetry.access_log import AccessLog
+from lb.tls.files.sources import Sources
+from lb.tls.handshake.contexts import Contexts
+from lb.tls.handshake.sni_map import Presented
+from lb.worker.listening import Listeners
+from lb.worker.log_switch import Logbook, line_of, open_log
+
+log = logging.getLogger("lb.worker")
+
+_UNREAD = 3.0  # seconds until certificates that could not be read are read again
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """All that the switch needs; `log` is None where the access log stays as it is."""
+
+    revision: Revision
+    snapshot: Snapshot
+    plan: Plan
+    sources: Sources
+    presented: Presented
+    refreshes: int
+    access_log: AccessLogSettings
+    log: AccessLog | None
+    sockets: dict[int, socket.socket]
+
+    def drop(self) -> None:
+        for sock in self.sockets.values():
+            sock.close()
+        if self.log is not None:
+            self.log.close(0)
+
+
+@dataclass(slots=True)
+class Live:
+    """What of a worker a change touches; `sources` says which certificates there are."""
+
+    engine: Engine
+    registry: Registry
+    contexts: Contexts
+    sources: Sources
+    listeners: Listeners
+    logbook: Logbook
+
+
+class Changing:
+    """One worker's changes: of its configuration, and of certificates that were replaced on disk."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[str, str], None], live: Live) -> None:
+        self._loop = loop
+        self._live = live
+        self._refreshes = 0
+        self._refresh_waits = False
+        self._aside = Aside(loop)
+        self._changes = Changes(self._aside, say, self._prepare, self._switch)
+
+    def heard(self, message: Message) -> None:
+        """Something that the supervisor has said."""
+        if message.verb == "certificates":
+            self.refresh_certificates()
+        else:
+            self._changes.heard(message)
+
+    def refresh_certificates(self) -> None:
+        """Read the certificates' files; new handshakes then present what is new. Being asked often while they are read
+        makes it read once more: where thousands are obtained, one comes after the other.
+        """
+        self._refreshes += 1
+        if not self._refresh_waits:
+            self._refresh_waits = True
+            self._aside.run(self._read_certificates)
+
+    def _not_read(self) -> None:
+        """What is presented stays what it was; the files may be readable in a moment."""
+        self._loop.call_later(_UNREAD, self.refresh_certificates)
+
+    # In the thread
+
+    def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> Prepared:
+        """Raises OSError for a log that cannot be written, TlsError for certificates that cannot be used."""
+        refreshes = self._refreshes
+        sources = sources_of(self._live.contexts, config)
+        presented = present(self._live.contexts, config, sources)
+        snapshot, plan = compile_for_worker(config, self._live.registry, revision.https_port, revision.workers)
+        new = {inode(sock): sock for sock in sockets}
+        for sock in sockets:
+            if new[inode(sock)] is not sock:  # where a queue is shared, there are several descriptors of one socket
+                sock.close()
+        known = self._live.listeners
+        if any(number not in new and number not in known for _, number in revision.listeners):
+            raise OSError("a listening socket did not reach this process")
+        settings = config.access_log
+        log = None if settings == self._live.logbook.settings else open_log(settings)
+        return Prepared(revision, snapshot, plan, sources, presented, refreshes, settings, log, new)
+
+    def _read_certificates(self) -> Callable[[], None]:
+        self._refresh_waits = False  # what is written from here on is read another time
+        try:
+            presented = self._live.contexts.refresh(self._live.sources())
+        except Exception as error:
+            if isinstance(error, OSError):
+                log.error("certificates cannot be read: %s; they are read again in %.0f s", error, _UNREAD)  # noqa: TRY400
+            else:
+                log.exception("certificates could not be read; they are read again in %.0f s", _UNREAD)
+            return self._not_read
+        return lambda: self._live.contexts.switch(presented)
+
+    # On the loop
+
+    def _switch(self, prepared: Prepared) -> None:
+        revision, live = prepared.revision, self._live
+        live.contexts.switch(prepared.presented)
+        live.sources = prepared.sources
+        gone = prepared.plan.commit()
+        live.engine.switch(prepared.snapshot)
+        live.engine.retire(gone.instances)
+        for environment in (*live.registry.environments.values(), *gone.environments):
+            live.engine.rouse(environment)
+        live.listeners.change(revision, prepared.sockets)
+        if prepared.log is not None:
+            live.engine.log_to(prepared.log, line_of(prepared.access_log))
+            live.logbook.change(prepared.access_log, prepared.log, live.engine.lines_lost)
+        setproctitle(f"lb: {revision.title}")
+        if prepared.refreshes != self._refreshes:  # what was prepared may be older than what they are by now
+            self.refresh_certificates()
