@@ -53,6 +53,7 @@ SOURCES = (
     "lb/proxy/io/listener.pyx",
     "lb/proxy/io/deadlines.py",
     "lb/proxy/engine.py",
+    "lb/proxy/client_info.py",
     "lb/proxy/handler.py",
     "lb/proxy/http1/connection.py",
     "lb/proxy/exchange/admission.py",

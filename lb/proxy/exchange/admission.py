@@ -17,10 +17,10 @@ from lb.routing.route import Route
 from lb.routing.snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from lb.proxy.http1.connection import Client
+    from lb.proxy.client_info import ClientInfo
 
 
-def find_route(client: Client, head: RequestHead, snapshot: Snapshot) -> Route:
+def find_route(client: ClientInfo, head: RequestHead, snapshot: Snapshot) -> Route:
     """The route of the request's Host (D2). Raises ProxyError: client_rate_limit_reached (L5), misdirected_request
     (D5), destination_not_found.
     """
@@ -36,7 +36,7 @@ def find_route(client: Client, head: RequestHead, snapshot: Snapshot) -> Route:
     return route
 
 
-def admit(client: Client, head: RequestHead, route: Route) -> None:
+def admit(client: ClientInfo, head: RequestHead, route: Route) -> None:
     """Raise ProxyError for a request that may not go on to the app: misdirected_request, client_certificate_required,
     proxy_loop_detected (H5).
     """
@@ -46,7 +46,7 @@ def admit(client: Client, head: RequestHead, route: Route) -> None:
         raise ProxyError("proxy_loop_detected")
 
 
-def origin(client: Client, head: RequestHead, route: Route, snapshot: Snapshot) -> bytes:
+def origin(client: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> bytes:
     """The address that the request comes from: the client's, as far as a trusted CDN tells it."""
     address = client.address
     if route.cdn and snapshot.trusts(address):

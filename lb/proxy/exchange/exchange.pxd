@@ -8,6 +8,7 @@ from lb.routing.route cimport Route
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
+from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.exchange.admission cimport admit, find_route, origin
 from lb.proxy.exchange.response cimport Answer
 from lb.proxy.http1.connection cimport Client
@@ -26,6 +27,7 @@ cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE
 cdef class Exchange(Conversation):
     cdef public Engine engine
     cdef public Client client
+    cdef public ClientInfo info
     cdef public RequestHead head
     cdef public Snapshot snapshot
     cdef public Route route

@@ -36,6 +36,7 @@ from lb.routing.route import Route
 from lb.telemetry.record import Record
 
 if TYPE_CHECKING:
+    from lb.proxy.client_info import ClientInfo
     from lb.proxy.engine import Engine
     from lb.proxy.http1.connection import Client
 
@@ -78,6 +79,7 @@ class Exchange(Conversation):
         "head",
         "head_out",
         "idempotent",
+        "info",
         "instance",
         "interims",
         "keep_alive",
@@ -101,9 +103,10 @@ class Exchange(Conversation):
         "upstream",
     )
 
-    def __init__(self, engine: Engine, client: Client, head: RequestHead | None) -> None:
+    def __init__(self, engine: Engine, client: Client, info: ClientInfo, head: RequestHead | None) -> None:
         self.engine = engine
         self.client = client
+        self.info = info
         self.head: RequestHead = head  # type: ignore[assignment]  # None only for what could not be read
         self.snapshot = self.engine.snapshot  # by what has a type: an argument of __init__ has none when compiled
         self.started = self.engine.poller.now
@@ -143,21 +146,21 @@ class Exchange(Conversation):
 
     def _decide(self) -> None:
         head = self.head
-        client = self.client
+        info = self.info
         snapshot = self.snapshot
         if head.odd_path:
             reply = answer_challenge(head.target, head.accept(), self.identity(), snapshot.answer)
             if reply is not None:
                 self.reply(reply)
                 return
-        route = self.route = find_route(client, head, snapshot)
+        route = self.route = find_route(info, head, snapshot)
         if route.force_https:
-            reply = https_redirect(route, snapshot, head, client.secure, client.address)
+            reply = https_redirect(route, snapshot, head, info.secure, info.address)
             if reply is not None:
                 self.reply(reply)
                 return
         if head.passes > 0 or route.client_auth is not None:
-            admit(client, head, route)
+            admit(info, head, route)
         self._frame()
         self._enter(route.environment)
         self.forward()
@@ -178,7 +181,7 @@ class Exchange(Conversation):
         if environment.budget is not None:
             environment.budget.request(self.engine.poller.now)
         if environment.key is not None:
-            self.key = environment.key(self.head, origin(self.client, self.head, self.route, self.snapshot))
+            self.key = environment.key(self.head, origin(self.info, self.head, self.route, self.snapshot))
 
     def identity(self) -> bytes:
         """The request's identifier: what came in X-Request-Id, or one of ours."""
@@ -288,7 +291,6 @@ class Exchange(Conversation):
     def _send_request(self) -> None:
         """The head, and what has come of the body, in one write."""
         head = self.head
-        client = self.client
         upstream = self.upstream
         self.phase = FORWARDING
         self.attempts += 1
@@ -296,9 +298,9 @@ class Exchange(Conversation):
         kept = apps_conditions(head) if head.tagged else head.kept
         if cookie is not None:
             kept = cookie.taken_from(kept)
-        fields = client.forwarded(self.route, head)
+        fields = self.info.forwarded(self.route, head)
         if self.route.client_auth is not None:
-            fields += client.client_certificate
+            fields += self.info.client_certificate
         if self.upgrading:
             end = b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n"
             end += b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
@@ -486,7 +488,7 @@ class Exchange(Conversation):
         self.phase = RESPONDING
         text = answer.start(self.upstream, self.route.compression)
         if self.route.environment.cookie is not None:
-            text = self.route.environment.cookie.put(text, self.instance, self.key, self.client.secure)
+            text = self.route.environment.cookie.put(text, self.instance, self.key, self.info.secure)
         date = b"" if response.dated else self.engine.date_line
         if not self.keep_alive:
             end = b"Connection: close\r\n\r\n"
@@ -502,7 +504,7 @@ class Exchange(Conversation):
         environment = self.route.environment
         key = environment.app, environment.name
         engine = self.engine
-        engine.redirect_loops.look(key, self.client.scheme, self.head, self.response, engine.poller.now)
+        engine.redirect_loops.look(key, self.info.scheme, self.head, self.response, engine.poller.now)
 
     def _judge(self, status: int) -> None:
         """What the instance's answer says about the instance (F1)."""
@@ -605,7 +607,7 @@ class Exchange(Conversation):
         self.head_out = True
         kept = without_fields(response.kept, CONTENT_LENGTH)
         if self.route.environment.cookie is not None:
-            kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.client.secure)
+            kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.info.secure)
         text = kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n"
         Tunnel(self, self._opening(text)).start()
 
@@ -831,9 +833,8 @@ class Exchange(Conversation):
     def _record(self) -> Record:
         record = Record()
         head = self.head
-        client = self.client
-        record.client = client.address
-        record.scheme = client.scheme
+        record.client = self.info.address
+        record.scheme = self.info.scheme
         if head is not None:
             record.of_request(head)
         elif self.refused is not None:

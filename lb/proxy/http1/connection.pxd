@@ -1,9 +1,8 @@
 cimport cython
 
-from lb.http.forwarding cimport around_host, host_value
-from lb.routing.route cimport Route
 from lb.http.head cimport RequestHead
 
+from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.handler cimport Conversation
 from lb.proxy.engine cimport Engine
 from lb.proxy.io.listener cimport Listener
@@ -15,19 +14,10 @@ cdef Py_ssize_t _AHEAD, _IN_A_ROW
 cdef class Client(Wire):
     cdef public Engine engine
     cdef public Conversation exchange
-    cdef public bytes address, scheme
-    cdef public object certificate
-    cdef public bytes client_auth, client_certificate
-    cdef public bint leaving, secure, turned_away
-    cdef bint _reading, _begun, _silent, _established, _counted
-    cdef long long _key
+    cdef readonly ClientInfo info
+    cdef public bint leaving, turned_away
+    cdef bint _reading, _begun, _silent, _established
     cdef double _listened_until
-    cdef bytes _fields_host, _fields, _before, _behind, _covered_host
-    cpdef bytes forwarded(self, Route route, RequestHead head)
-    cpdef double early(self, Route route, RequestHead head)
-    cpdef long long key(self)
-    cpdef bint may_connect(self)
-    cpdef bint covers(self, bytes host)
     cpdef _next_request(self)
     @cython.locals(exchange=Conversation)
     cpdef _begin(self, RequestHead head)

@@ -10,21 +10,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
-from lb.http.forwarding import around_host, client_certificate_line, host_value
 from lb.http.head import RequestHead
 from lb.http.refused import Refused, head_too_large
+from lb.proxy.client_info import ClientInfo
 from lb.proxy.eviction import PATIENCE
 from lb.proxy.exchange.client_probe import AGAIN, FIRST
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.handler import Conversation
 from lb.proxy.io.deadlines import NEVER
 from lb.proxy.io.listener import Listener
-from lb.proxy.io.memory_tls import Certificate, ServerTls, Terminator
+from lb.proxy.io.memory_tls import Terminator
 from lb.proxy.io.wire import Wire
-from lb.routing.clients import client_behind
 from lb.routing.rate_limit import Pace
-from lb.routing.route import Route
-from lb.routing.table import host_name
 
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
@@ -39,111 +36,37 @@ _IN_A_ROW = 32  # requests that one connection gets answered before others have 
 
 
 class Client(Wire):
-    """One connection from a client. `certificate` is what its TLS side presents for the name it asked for, else
-    None; `client_auth` the domain that the client's own certificate was asked for, if any, and `client_certificate` the
-    field line that tells an app about that one, empty if there is none.
+    """One connection from a client. `info` says who that is, `exchange` who is told what the client does meanwhile;
+    `leaving` that the client has shut its side.
     """
 
     __slots__ = (
-        "_before",
         "_begun",
-        "_behind",
-        "_counted",
-        "_covered_host",
         "_established",
-        "_fields",
-        "_fields_host",
-        "_key",
         "_listened_until",
         "_reading",
         "_silent",
-        "address",
-        "certificate",
-        "client_auth",
-        "client_certificate",
         "engine",
         "exchange",
+        "info",
         "leaving",
-        "scheme",
-        "secure",
         "turned_away",
     )
 
     def __init__(self, engine: Engine, scheme: bytes, address: bytes) -> None:
         super().__init__()
         self.engine = engine
-        self.scheme = scheme
-        self.secure = scheme == b"https"
-        self.address = address
+        self.info = ClientInfo(engine, scheme, address)
         self.exchange: Conversation | None = None
-        self.certificate: Certificate | None = None
-        self.client_auth: bytes | None = None
-        self.client_certificate = b""
         self.leaving = False
         self.turned_away = False  # is being told that there is no room for it, and is not counted
         self._reading = False
         self._begun = False
         self._silent = True  # has not made a whole request yet
         self._established = True  # no handshake is under way
-        self._counted = False  # among the connections of its address
         self._listened_until = 0.0  # the latest, after our last word
-        self._key = 0  # the key of its address, once it is asked for
-        self._fields_host: bytes | None = None
-        self._fields = b""
-        self._before: bytes | None = None
-        self._behind = b""
-        self._covered_host: bytes | None = None
 
     # What an exchange asks
-
-    def forwarded(self, route: Route, head: RequestHead) -> bytes:
-        """The field lines that tell the app about this client; made once for a host."""
-        if route.cdn and self.engine.snapshot.trusts(self.address):
-            before, behind = around_host(self.address, self.scheme, head.forwarded_for)
-            return before + host_value(head.host) + behind
-        if head.host != self._fields_host:
-            if self._before is None:
-                self._before, self._behind = around_host(self.address, self.scheme, None)
-            self._fields_host = head.host
-            self._fields = self._before + host_value(head.host) + self._behind
-        return self._fields
-
-    def early(self, route: Route | None, head: RequestHead) -> float:
-        """Seconds by which this request comes too early, all connections of its client counted (L5); 0.0 if it may."""
-        engine = self.engine
-        snapshot = engine.snapshot
-        pace = snapshot.client_pace
-        if pace is None:
-            return 0.0
-        key = self.key()
-        if route is not None and route.cdn and snapshot.trusts(self.address):
-            # Without a name the CDN speaks for itself, and the CDN is nobody's one client.
-            key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
-        return engine.paces.take(key, engine.poller.now, pace) if key else 0.0
-
-    def key(self) -> int:
-        """What the client's address is counted under."""
-        if self._key == 0:
-            self._key = self.engine.clients.key(self.address)
-        return self._key
-
-    def may_connect(self) -> bool:
-        """Count this connection as its client's; False when the client has as many as it may (L5)."""
-        engine = self.engine
-        limit = engine.snapshot.client_connections
-        if limit and not engine.snapshot.trusts(self.address):
-            self._counted = engine.presence.arrive(self.key(), limit)
-            return self._counted
-        return True
-
-    def covers(self, host: bytes) -> bool:
-        """Whether the certificate presented on this connection is good for `host` (D5)."""
-        if self.certificate is None or host == self._covered_host:
-            return True
-        if self.certificate.covers(host_name(host).decode("latin-1")):
-            self._covered_host = host
-            return True
-        return False
 
     def done(self, keep_alive: bool, unread: bool) -> None:
         """The exchange has ended; `keep_alive` says that the client was told it may ask again, and then it may, though
@@ -253,7 +176,7 @@ class Client(Wire):
     def suspended(self) -> None:
         engine = self.engine
         snapshot, held, now = engine.snapshot, engine.held, engine.poller.now
-        key = 0 if snapshot.trusts(self.address) else self.key()
+        key = 0 if snapshot.trusts(self.info.address) else self.info.key()
         if held is None:
             self.refuse_handshake()
         elif key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES):
@@ -277,11 +200,7 @@ class Client(Wire):
 
     def handshaken(self) -> None:
         self._established = True
-        secured: ServerTls = self.secured  # type: ignore[assignment]  # there is one, and the contexts made it
-        self.certificate = secured.certificate
-        self.client_auth = secured.client_auth
-        if self.client_auth is not None:
-            self.client_certificate = client_certificate_line(secured.getpeercert(True))
+        self.info.secured(self.secured)  # type: ignore[arg-type]  # there is one, and the contexts made it
         self.engine.handshakes += 1
         if self.session_reused:
             self.engine.resumed += 1
@@ -289,8 +208,7 @@ class Client(Wire):
 
     def unsecured(self) -> None:
         # Whoever typed http:// is told so (`_begin`); `_established` stays False, and nothing is served.
-        self.scheme = b"http"
-        self.secure = False
+        self.info.unsecured()
 
     def received(self) -> None:
         exchange = self.exchange
@@ -339,8 +257,7 @@ class Client(Wire):
             self.engine.gone(self)
         if self.on_hold and self.engine.held is not None:
             self.engine.held.leave(self)
-        if self._counted:
-            self.engine.presence.leave(self._key)
+        self.info.disconnected()
         exchange = self.exchange
         if exchange is not None:
             self.exchange = None
@@ -413,13 +330,13 @@ class Client(Wire):
                 self._refuse_cleartext(head)
                 return
         self.deadline = NEVER
-        self.exchange = exchange = Exchange(self.engine, self, head)
+        self.exchange = exchange = Exchange(self.engine, self, self.info, head)
         exchange.start()
 
     def _refuse_cleartext(self, head: RequestHead) -> None:
         """Answer a request that came in plain HTTP where TLS is spoken: with its URL, as far as that can be told."""
         url = f"use https://{head.host.decode('latin-1')}/" if head.host else ""
-        self.exchange = exchange = Exchange(self.engine, self, head)
+        self.exchange = exchange = Exchange(self.engine, self, self.info, head)
         exchange.fail(ProxyError("plain_http_on_https_port", url))
 
     def shake_hands(self, contexts: Terminator) -> None:
@@ -435,7 +352,7 @@ class Client(Wire):
         engine = self.engine
         engine.turned_away(self)
         self.turned_away = True
-        if self.secure:
+        if self.info.secure:
             engine.failed(cause)
             self.abort()
             return
@@ -448,7 +365,7 @@ class Client(Wire):
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
         self._begun = False
-        self.exchange = exchange = Exchange(self.engine, self, None)
+        self.exchange = exchange = Exchange(self.engine, self, self.info, None)
         if self.have:
             limits = self.engine.snapshot.limits
             came = bytes(self.view(min(self.have, limits.line + limits.total)))
@@ -487,7 +404,7 @@ class ClientListener(Listener):
         engine = self.engine
         crowded = engine.open_connections >= engine.max_connections
         engine.opened(client)
-        if not client.may_connect():
+        if not client.info.may_connect():
             client.turn_away("client_connection_limit_reached", "limits.client_connections")
         elif crowded and not engine.make_room():
             client.turn_away("connection_limit_reached", engine.limit_in_words())

@@ -1,0 +1,129 @@
+"""Who asks: what is known about a client, whatever its requests come over.
+
+A connection has one, and every request of that connection asks the same one. It knows addresses, the certificate that
+was presented, and what a client is counted under. It does not know the connection, nor how a message is written.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.http.forwarding import around_host, client_certificate_line, host_value
+from lb.http.head import RequestHead
+from lb.routing.clients import client_behind
+from lb.routing.route import Route
+from lb.routing.table import host_name
+
+if TYPE_CHECKING:
+    from lb.proxy.engine import Engine
+    from lb.proxy.io.memory_tls import Certificate, ServerTls
+
+
+class ClientInfo:
+    """One client. `certificate` is what was presented to it for the name it asked for, None without TLS; `client_auth`
+    the domain that the client's own certificate was asked for, if any, and `client_certificate` the field line that
+    tells an app about that one, empty if there is none.
+    """
+
+    __slots__ = (
+        "_before",
+        "_behind",
+        "_counted",
+        "_covered_host",
+        "_fields",
+        "_fields_host",
+        "_key",
+        "address",
+        "certificate",
+        "client_auth",
+        "client_certificate",
+        "engine",
+        "scheme",
+        "secure",
+    )
+
+    def __init__(self, engine: Engine, scheme: bytes, address: bytes) -> None:
+        self.engine = engine
+        self.scheme = scheme
+        self.secure = scheme == b"https"
+        self.address = address
+        self.certificate: Certificate | None = None
+        self.client_auth: bytes | None = None
+        self.client_certificate = b""
+        self._counted = False  # among the connections of its address
+        self._key = 0  # the key of its address, once it is asked for
+        self._fields_host: bytes | None = None
+        self._fields = b""
+        self._before: bytes | None = None
+        self._behind = b""
+        self._covered_host: bytes | None = None
+
+    # What its connection tells
+
+    def secured(self, side: ServerTls) -> None:
+        """The TLS handshake is done."""
+        self.certificate = side.certificate
+        self.client_auth = side.client_auth
+        if self.client_auth is not None:
+            self.client_certificate = client_certificate_line(side.getpeercert(True))
+
+    def unsecured(self) -> None:
+        """It speaks plain HTTP where TLS was to be."""
+        self.scheme = b"http"
+        self.secure = False
+
+    def may_connect(self) -> bool:
+        """Count a connection as this client's; False when the client has as many as it may (L5)."""
+        engine = self.engine
+        limit = engine.snapshot.client_connections
+        if limit and not engine.snapshot.trusts(self.address):
+            self._counted = engine.presence.arrive(self.key(), limit)
+            return self._counted
+        return True
+
+    def disconnected(self) -> None:
+        """The connection that `may_connect` was asked about is no more."""
+        if self._counted:
+            self.engine.presence.leave(self._key)
+
+    # What an exchange asks
+
+    def forwarded(self, route: Route, head: RequestHead) -> bytes:
+        """The field lines that tell the app about this client; made once for a host."""
+        if route.cdn and self.engine.snapshot.trusts(self.address):
+            before, behind = around_host(self.address, self.scheme, head.forwarded_for)
+            return before + host_value(head.host) + behind
+        if head.host != self._fields_host:
+            if self._before is None:
+                self._before, self._behind = around_host(self.address, self.scheme, None)
+            self._fields_host = head.host
+            self._fields = self._before + host_value(head.host) + self._behind
+        return self._fields
+
+    def early(self, route: Route | None, head: RequestHead) -> float:
+        """Seconds by which this request comes too early, all connections of its client counted (L5); 0.0 if it may."""
+        engine = self.engine
+        snapshot = engine.snapshot
+        pace = snapshot.client_pace
+        if pace is None:
+            return 0.0
+        key = self.key()
+        if route is not None and route.cdn and snapshot.trusts(self.address):
+            # Without a name the CDN speaks for itself, and the CDN is nobody's one client.
+            key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
+        return engine.paces.take(key, engine.poller.now, pace) if key else 0.0
+
+    def key(self) -> int:
+        """What the client's address is counted under."""
+        if self._key == 0:
+            self._key = self.engine.clients.key(self.address)
+        return self._key
+
+    def covers(self, host: bytes) -> bool:
+        """Whether the certificate presented to it is good for `host` (D5)."""
+        if self.certificate is None or host == self._covered_host:
+            return True
+        if self.certificate.covers(host_name(host).decode("latin-1")):
+            self._covered_host = host
+            return True
+        return False
