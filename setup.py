@@ -60,7 +60,7 @@ SOURCES = (
     "lb/proxy/upstream/pool.py",
     "lb/proxy/upstream/connection.py",
     "lb/proxy/exchange/request_body.py",
-    "lb/proxy/exchange/response.py",
+    "lb/proxy/exchange/response_body.py",
     "lb/proxy/exchange/exchange.py",
     "lb/proxy/exchange/tunnel.py",
 )

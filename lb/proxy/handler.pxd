@@ -1,6 +1,6 @@
 from lb.proxy.upstream.connection cimport Upstream
 
-cdef class Conversation:
+cdef class Handler:
     cpdef start(self)
     cpdef fail(self, object error)
     cpdef request_data(self)

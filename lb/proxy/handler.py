@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from lb.proxy.upstream.connection import Upstream
 
 
-class Conversation:
+class Handler:
     """All that can happen to the two connections; here none of it means anything."""
 
     __slots__ = ()

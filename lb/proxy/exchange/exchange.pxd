@@ -10,11 +10,11 @@ from lb.telemetry.record cimport Record
 
 from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.exchange.admission cimport admit, find_route, origin
-from lb.proxy.exchange.response cimport Answer
+from lb.proxy.exchange.response_body cimport ResponseBody
 from lb.proxy.http1.connection cimport Client
-from lb.proxy.handler cimport Conversation
+from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
-from lb.proxy.exchange.request_body cimport Submission
+from lb.proxy.exchange.request_body cimport RequestBody
 from lb.proxy.upstream.connection cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
@@ -24,7 +24,7 @@ cdef double CONTINUE_AFTER
 cdef bytes CONTINUE
 cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE
 
-cdef class Exchange(Conversation):
+cdef class Exchange(Handler):
     cdef public Engine engine
     cdef public Client client
     cdef public ClientInfo info
@@ -37,8 +37,8 @@ cdef class Exchange(Conversation):
     cdef public int phase
     cdef public bint head_out
     cdef double started
-    cdef Submission request
-    cdef Answer answer
+    cdef RequestBody request
+    cdef ResponseBody answer
     cdef list tried
     cdef bytes key
     cdef object last_error
@@ -72,9 +72,9 @@ cdef class Exchange(Conversation):
     cpdef bint _may_repeat(self, bint reused)
     @cython.locals(kept=bytes, fields=bytes, end=bytes, text=bytes)
     cpdef _send_request(self)
-    @cython.locals(request=Submission)
+    @cython.locals(request=RequestBody)
     cpdef _send_body(self, bytes prefix)
-    @cython.locals(answer=Answer)
+    @cython.locals(answer=ResponseBody)
     cpdef _respond(self)
     cpdef _relay(self, bytes prefix)
     cpdef _complete(self, bint whole)

@@ -23,10 +23,10 @@ from lb.proxy.descriptors import OURS
 from lb.proxy.exchange.admission import admit, find_route, origin
 from lb.proxy.exchange.client_probe import Probe
 from lb.proxy.exchange.interim import CONTINUE, CONTINUE_AFTER, Interims
-from lb.proxy.exchange.request_body import Submission
-from lb.proxy.exchange.response import Answer
+from lb.proxy.exchange.request_body import RequestBody
+from lb.proxy.exchange.response_body import ResponseBody
 from lb.proxy.exchange.tunnel import Tunnel
-from lb.proxy.handler import Conversation
+from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
 from lb.routing.checks import answer_challenge, https_redirect
@@ -60,7 +60,7 @@ _ATTEMPTS = 3  # times that a request which may have been acted on is sent
 _PROVEN = 65536  # bytes that a client has to take before much is read for it at once
 
 
-class Exchange(Conversation):
+class Exchange(Handler):
     """One request on its way. `phase` is where it stands; `head_out` that the client has seen the head of a
     response; `expecting` that the client waits for a 100 before it sends its body.
     """
@@ -116,8 +116,8 @@ class Exchange(Conversation):
         self.instance: Instance = None  # type: ignore[assignment]
         self.upstream: Upstream = None  # type: ignore[assignment]
         self.response: ResponseHead = None  # type: ignore[assignment]
-        self.answer: Answer = None  # type: ignore[assignment]
-        self.request: Submission = None  # type: ignore[assignment]  # stays None where there is no body
+        self.answer: ResponseBody = None  # type: ignore[assignment]
+        self.request: RequestBody = None  # type: ignore[assignment]  # stays None where there is no body
         self.tried: list[Instance] | None = None
         self.key: bytes | None = None
         self.last_error: ProxyError | None = None
@@ -170,7 +170,7 @@ class Exchange(Conversation):
         head = self.head
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
         if head.chunked or head.body_length > 0:
-            self.request = Submission(head, self.route.body_cap, self.snapshot.limits)
+            self.request = RequestBody(head, self.route.body_cap, self.snapshot.limits)
             self.client.greedy = True
             self.expecting = head.expect
         if head.upgrade is not None and b"h2c" not in head.upgrade.lower():
@@ -241,7 +241,7 @@ class Exchange(Conversation):
         if error == errno.EINPROGRESS:
             engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
             return True
-        upstream.exchange = None
+        upstream.handler = None
         if error not in OURS:
             self._not_connected(upstream, error)
             return False
@@ -260,7 +260,7 @@ class Exchange(Conversation):
         self.instance = instance
         instance.inflight += 1
         self.upstream = upstream
-        upstream.exchange = self
+        upstream.handler = self
 
     def _pass_over(self, instance: Instance) -> None:
         """Do not take it for this request again."""
@@ -474,7 +474,7 @@ class Exchange(Conversation):
         self.expecting = False
         if response.keep_alive_for >= 0:
             self.instance.keep_alive = response.keep_alive_for * 0.5
-        answer = Answer(head, response, self.snapshot.limits)
+        answer = ResponseBody(head, response, self.snapshot.limits)
         self.answer = answer
         # After a refused upgrade the client may already have sent bytes of the other protocol (RFC 9931).
         self.keep_alive = (
@@ -577,7 +577,7 @@ class Exchange(Conversation):
         """The instance's time is over (L3): the reply says which of its times it was."""
         upstream = self.upstream
         if self.phase == CONNECTING:
-            upstream.exchange = None
+            upstream.handler = None
             upstream.abort()
             self._instance_failed("connection_timeout")
             self.forward()
@@ -678,7 +678,7 @@ class Exchange(Conversation):
 
     def _not_connected(self, upstream: Upstream, error: int) -> None:
         """Connecting failed with this errno."""
-        upstream.exchange = None
+        upstream.handler = None
         cause = upstream.why(error)
         self._instance_failed(cause, connecting_detail(cause, error))
 
@@ -792,7 +792,7 @@ class Exchange(Conversation):
         return kind, route.environment.app, route.environment.name
 
     def reply(self, reply: Reply) -> None:
-        """Answer with a reply of our own."""
+        """ResponseBody with a reply of our own."""
         head = self.head
         self._leave_instance(False)
         keep_alive = head is not None and head.keep_alive and not self.unread() and not self.engine.draining

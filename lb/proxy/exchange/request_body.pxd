@@ -9,7 +9,7 @@ from lb.proxy.upstream.connection cimport Upstream
 # Constants of these types; those of other modules are imported into them.
 cdef int CHUNKED, LENGTH
 
-cdef class Submission:
+cdef class RequestBody:
     cdef public Py_ssize_t received
     cdef public bint done
     cdef Body _body

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
 
 
-class Submission:
+class RequestBody:
     """One request's body. `received` counts its bytes; `done` that all of it was read."""
 
     __slots__ = ("_body", "_replay", "done", "received")

@@ -1,12 +1,12 @@
 from lb.proxy.http1.connection cimport Client
-from lb.proxy.handler cimport Conversation
+from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.exchange.exchange cimport Exchange
 from lb.proxy.upstream.connection cimport Upstream
 
 cdef double NEVER
 
-cdef class Tunnel(Conversation):
+cdef class Tunnel(Handler):
     cdef Engine engine
     cdef Exchange exchange
     cdef Client client

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
 from lb.process.remaining import TUNNEL, WEBSOCKET
-from lb.proxy.handler import Conversation
+from lb.proxy.handler import Handler
 from lb.proxy.io.deadlines import NEVER
 
 if TYPE_CHECKING:
     from lb.proxy.exchange.exchange import Exchange
 
 
-class Tunnel(Conversation):
+class Tunnel(Handler):
     """A tunnel between the connections of `exchange`. There is no time in which something must be said; only what was
     said must be taken in time.
 
@@ -40,7 +40,7 @@ class Tunnel(Conversation):
         """Tell the client, and pass on what both have said already."""
         client = self.client
         upstream = self.upstream
-        client.exchange = upstream.exchange = self
+        client.handler = upstream.handler = self
         client.greedy = True
         upstream.deadline = NEVER
         client.send(self._head)
@@ -49,9 +49,9 @@ class Tunnel(Conversation):
             self._watch_upstream()
         if upstream.have:
             self.response_data()
-        if client.have and client.exchange is self:
+        if client.have and client.handler is self:
             self.request_data()
-        if client.leaving and client.exchange is self:
+        if client.leaving and client.handler is self:
             self.client_ended()
 
     def fail(self, error: ProxyError) -> None:
@@ -60,7 +60,7 @@ class Tunnel(Conversation):
     def cut(self) -> None:
         """End it because the service ends: what was said so far still arrives on either side."""
         upstream = self.upstream
-        upstream.exchange = None
+        upstream.handler = None
         upstream.close()
         self._watch_upstream()
         self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
@@ -163,7 +163,7 @@ class Tunnel(Conversation):
     def _end(self) -> None:
         """Nothing more is to be passed on; what was said still arrives, on both sides."""
         upstream = self.upstream
-        if upstream.exchange is self:
+        if upstream.handler is self:
             upstream.part()
             self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
         self.exchange.end_tunnel()

@@ -3,7 +3,7 @@ cimport cython
 from lb.http.head cimport RequestHead
 
 from lb.proxy.client_info cimport ClientInfo
-from lb.proxy.handler cimport Conversation
+from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.io.listener cimport Listener
 from lb.proxy.io.wire cimport Wire
@@ -13,17 +13,17 @@ cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
 cdef class Client(Wire):
     cdef public Engine engine
-    cdef public Conversation exchange
+    cdef public Handler handler
     cdef readonly ClientInfo info
     cdef public bint leaving, turned_away
     cdef bint _reading, _begun, _silent, _established
     cdef double _listened_until
     cpdef _next_request(self)
-    @cython.locals(exchange=Conversation)
+    @cython.locals(exchange=Handler)
     cpdef _begin(self, RequestHead head)
-    @cython.locals(exchange=Conversation)
+    @cython.locals(exchange=Handler)
     cpdef _refuse(self, object error)
-    @cython.locals(exchange=Conversation)
+    @cython.locals(exchange=Handler)
     cpdef _refuse_cleartext(self, RequestHead head)
     cpdef arm(self)
     cpdef done(self, bint keep_alive, bint unread)

@@ -16,7 +16,7 @@ from lb.proxy.client_info import ClientInfo
 from lb.proxy.eviction import PATIENCE
 from lb.proxy.exchange.client_probe import AGAIN, FIRST
 from lb.proxy.exchange.exchange import Exchange
-from lb.proxy.handler import Conversation
+from lb.proxy.handler import Handler
 from lb.proxy.io.deadlines import NEVER
 from lb.proxy.io.listener import Listener
 from lb.proxy.io.memory_tls import Terminator
@@ -36,7 +36,7 @@ _IN_A_ROW = 32  # requests that one connection gets answered before others have 
 
 
 class Client(Wire):
-    """One connection from a client. `info` says who that is, `exchange` who is told what the client does meanwhile;
+    """One connection from a client. `info` says who that is, `handler` who is told what the client does meanwhile;
     `leaving` that the client has shut its side.
     """
 
@@ -47,7 +47,7 @@ class Client(Wire):
         "_reading",
         "_silent",
         "engine",
-        "exchange",
+        "handler",
         "info",
         "leaving",
         "turned_away",
@@ -57,7 +57,7 @@ class Client(Wire):
         super().__init__()
         self.engine = engine
         self.info = ClientInfo(engine, scheme, address)
-        self.exchange: Conversation | None = None
+        self.handler: Handler | None = None
         self.leaving = False
         self.turned_away = False  # is being told that there is no room for it, and is not counted
         self._reading = False
@@ -72,7 +72,7 @@ class Client(Wire):
         """The exchange has ended; `keep_alive` says that the client was told it may ask again, and then it may, though
         a drain has begun since; `unread` that bytes of its request may still come.
         """
-        self.exchange = None
+        self.handler = None
         self.greedy = False
         if self.closed:
             return
@@ -117,17 +117,17 @@ class Client(Wire):
         """Set the deadline that the state of things asks for (L4)."""
         engine = self.engine
         now = engine.poller.now
-        exchange = self.exchange
+        handler = self.handler
         if self.backlog():
             self.takes()
             deadline = now + engine.snapshot.read
-        elif exchange is None:
+        elif handler is None:
             if self._begun:
                 return  # the time for a head runs from its first byte
             deadline = now + (_GRACE if engine.hurried else engine.snapshot.idle)
-        elif exchange.is_waiting():
+        elif handler.is_waiting():
             deadline = now + engine.snapshot.connect
-        elif exchange.awaits_client():
+        elif handler.awaits_client():
             deadline = now + engine.snapshot.read
         elif self.leaving:
             deadline = now + AGAIN
@@ -143,7 +143,7 @@ class Client(Wire):
         """Whether it is counted and no request is under way: of the next one not even a head that is arriving, or it
         has had our last word.
         """
-        if self.exchange is not None or self.turned_away:
+        if self.handler is not None or self.turned_away:
             return False
         if self.is_closing():
             return self.backlog() == 0
@@ -159,12 +159,12 @@ class Client(Wire):
     def can_go(self) -> bool:
         """Whether no request is lost by closing it: none is under way, and none has just come."""
         if self.is_closing():
-            return self.exchange is None and self.backlog() == 0
-        return self.exchange is None and (self._begun or not self._established or not self.is_stale())
+            return self.handler is None and self.backlog() == 0
+        return self.handler is None and (self._begun or not self._established or not self.is_stale())
 
     def drain(self) -> None:
         """End soon if no request is under way: one that is on its way to us by now is still answered."""
-        if self.exchange is not None or self.is_closing():
+        if self.handler is not None or self.is_closing():
             return
         if self.backlog():
             self._end(True)  # it is still reading its last answer
@@ -211,41 +211,41 @@ class Client(Wire):
         self.info.unsecured()
 
     def received(self) -> None:
-        exchange = self.exchange
-        if exchange is None:
+        handler = self.handler
+        if handler is None:
             self._next_request()
         else:
-            exchange.request_data()
+            handler.request_data()
             if self.have > _AHEAD and not self.closed:
                 self.pause()
 
     def ended(self) -> None:
-        exchange = self.exchange
+        handler = self.handler
         self.leaving = True
-        if exchange is None:
+        if handler is None:
             if not self.have or self._begun:
                 self.close()
-        elif exchange.client_ended() and not self.backlog():
-            if exchange.is_waiting():
-                exchange.probe_client()
+        elif handler.client_ended() and not self.backlog():
+            if handler.is_waiting():
+                handler.probe_client()
             else:
                 self.engine.deadlines.watch(self, self.engine.poller.now + FIRST)
 
     def severed(self) -> None:
-        exchange = self.exchange
-        if exchange is None:
+        handler = self.handler
+        if handler is None:
             self.abort()
         else:
-            exchange.client_severed()
+            handler.client_severed()
 
     def drained(self) -> None:
         if self.is_closing():
             self._await_end()
             return
         self.arm()
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.client_drained()
+        handler = self.handler
+        if handler is not None:
+            handler.client_drained()
         elif self.paused and not self.full:
             self._next_request()
 
@@ -258,13 +258,13 @@ class Client(Wire):
         if self.on_hold and self.engine.held is not None:
             self.engine.held.leave(self)
         self.info.disconnected()
-        exchange = self.exchange
-        if exchange is not None:
-            self.exchange = None
-            exchange.client_gone()
+        handler = self.handler
+        if handler is not None:
+            self.handler = None
+            handler.client_gone()
 
     def expired(self) -> None:
-        exchange = self.exchange
+        handler = self.handler
         if self.on_hold:
             if self.engine.held is not None:
                 self.engine.held.timed_out += 1
@@ -272,7 +272,7 @@ class Client(Wire):
             return
         if self.backlog() and self.takes():
             self.arm()  # slow, and still reading: a stream that moves is never cut
-        elif exchange is None:
+        elif handler is None:
             if self._begun and not self.backlog():
                 self._refuse(ProxyError("request_timeout"))
             elif self.heard + _LINGER > self.engine.poller.now and self._listened_until > self.engine.poller.now:
@@ -280,18 +280,18 @@ class Client(Wire):
             else:
                 self.abort()
         elif self.backlog():
-            exchange.client_stopped()
-        elif self.leaving and not exchange.is_waiting():
-            exchange.probe_client()
+            handler.client_stopped()
+        elif self.leaving and not handler.is_waiting():
+            handler.probe_client()
             self.arm()
         else:
-            exchange.client_late()
+            handler.client_late()
 
     def _next_request(self) -> None:
         """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
         self._reading = True
         count = 0
-        while self.have and self.exchange is None and not self.is_closing():
+        while self.have and self.handler is None and not self.is_closing():
             if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.crowd, 1)):
                 # Nothing more is read before what has come is answered; and to whom does not read, nothing is answered.
                 # In a crowd turns are shorter.
@@ -317,7 +317,7 @@ class Client(Wire):
             self._begin(head)
         if not self.have:
             self.resume()
-            if self.leaving and self.exchange is None and not self.is_closing():
+            if self.leaving and self.handler is None and not self.is_closing():
                 self._end(False)
         self._reading = False
 
@@ -330,13 +330,13 @@ class Client(Wire):
                 self._refuse_cleartext(head)
                 return
         self.deadline = NEVER
-        self.exchange = exchange = Exchange(self.engine, self, self.info, head)
+        self.handler = exchange = Exchange(self.engine, self, self.info, head)
         exchange.start()
 
     def _refuse_cleartext(self, head: RequestHead) -> None:
         """Answer a request that came in plain HTTP where TLS is spoken: with its URL, as far as that can be told."""
         url = f"use https://{head.host.decode('latin-1')}/" if head.host else ""
-        self.exchange = exchange = Exchange(self.engine, self, self.info, head)
+        self.handler = exchange = Exchange(self.engine, self, self.info, head)
         exchange.fail(ProxyError("plain_http_on_https_port", url))
 
     def shake_hands(self, contexts: Terminator) -> None:
@@ -365,7 +365,7 @@ class Client(Wire):
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
         self._begun = False
-        self.exchange = exchange = Exchange(self.engine, self, self.info, None)
+        self.handler = exchange = Exchange(self.engine, self, self.info, None)
         if self.have:
             limits = self.engine.snapshot.limits
             came = bytes(self.view(min(self.have, limits.line + limits.total)))

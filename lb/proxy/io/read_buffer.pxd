@@ -3,7 +3,7 @@ from lb.http.head cimport Limits, RequestHead, ResponseHead
 
 from lb.proxy.io.poller cimport Watched
 
-cdef class Unread(Watched):
+cdef class ReadBuffer(Watched):
     cdef readonly Py_ssize_t have, ready
     cdef char* data
     cdef char* rest

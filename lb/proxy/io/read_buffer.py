@@ -17,7 +17,7 @@ from lb.proxy.io.poller import Watched
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
 
-class Unread(Watched):
+class ReadBuffer(Watched):
     """`have` counts unread bytes, `ready` those that were read as payload, and may go on."""
 
     __slots__ = ("_at", "_data", "_searched", "_span", "have", "ready")

@@ -21,7 +21,7 @@ DEF SLACK = 2048  # what a rest may keep beyond itself
 
 # A compiled method takes None for an object of any class, and would read memory that is none: it is looked for first.
 
-cdef class Unread(Watched):
+cdef class ReadBuffer(Watched):
     def __dealloc__(self):
         free(self.rest)
 

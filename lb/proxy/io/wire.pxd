@@ -2,9 +2,9 @@ from libc.stdint cimport uint32_t
 
 from lb.proxy.io.direct_tls cimport DirectTls
 from lb.proxy.io.poller cimport Poller
-from lb.proxy.io.read_buffer cimport Unread
+from lb.proxy.io.read_buffer cimport ReadBuffer
 
-cdef class Wire(Unread):
+cdef class Wire(ReadBuffer):
     cdef public Poller poller
     cdef public double deadline, due
     cdef readonly double heard

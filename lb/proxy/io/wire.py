@@ -28,7 +28,7 @@ from types import FunctionType
 
 from lb.proxy.io.memory_tls import REFUSAL, MemoryTls, Terminator
 from lb.proxy.io.poller import Poller
-from lb.proxy.io.read_buffer import Unread
+from lb.proxy.io.read_buffer import ReadBuffer
 
 CONNECTING, HANDSHAKE, OPEN, CLOSING, LINGERING, CLOSED = range(6)
 # CLOSING: the backlog still has to go. LINGERING: our side is shut; what comes is thrown away, so that our last reply
@@ -62,7 +62,7 @@ _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes resets
 _JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
 
 
-class Wire(Unread):
+class Wire(ReadBuffer):
     """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
     `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over,
     `heard` when the last bytes came that were thrown away; `greedy` is for others to say: that much is to be read at
@@ -111,7 +111,7 @@ class Wire(Unread):
     def __init_subclass__(cls) -> None:
         # The interpreter remembers at each place of the code what it found for the last class there. Code that clients
         # and connections to instances share would be wrong half the time: a tenth of a request's cost.
-        for base in (Unread, Wire) if Wire in cls.__bases__ else ():
+        for base in (ReadBuffer, Wire) if Wire in cls.__bases__ else ():
             for name, shared in vars(base).items():
                 if isinstance(shared, FunctionType) and name not in vars(cls):
                     setattr(cls, name, _copy(shared))

@@ -12,7 +12,7 @@ from posix.unistd cimport close as close_fd
 
 from lb.proxy.io.direct_tls cimport BYTES, DONE, ENDED, FAILED, HELD, ROOM, DirectTls, terminate
 from lb.proxy.io.poller cimport Poller
-from lb.proxy.io.read_buffer cimport Unread
+from lb.proxy.io.read_buffer cimport ReadBuffer
 
 from lb.proxy.io import direct_tls
 from lb.proxy.io.memory_tls import REFUSAL, MemoryTls
@@ -53,7 +53,7 @@ DIRECT = direct_tls.DIRECT
 """Whether TLS bytes go to OpenSSL directly; otherwise through Python's `ssl.MemoryBIO`."""
 
 
-cdef class Wire(Unread):
+cdef class Wire(ReadBuffer):
     def __cinit__(self):
         self.slot = -1
         self.portion = FIRST

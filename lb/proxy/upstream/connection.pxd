@@ -2,7 +2,7 @@ cimport cython
 
 from lb.routing.instance cimport Instance
 
-from lb.proxy.handler cimport Conversation
+from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.io.wire cimport Wire
 
@@ -11,7 +11,7 @@ cdef double NEVER, LONGEST_IDLE, _LINGER
 cdef class Upstream(Wire):
     cdef public Engine engine
     cdef public Instance instance
-    cdef public Conversation exchange
+    cdef public Handler handler
     cdef public double idle_since
     cdef public bint reused, pooled
     @cython.locals(error=int)

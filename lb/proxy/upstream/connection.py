@@ -15,7 +15,7 @@ from lb.routing.instance import Instance
 
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
-    from lb.proxy.handler import Conversation
+    from lb.proxy.handler import Handler
 
 LONGEST_IDLE = 60.0
 """Seconds after which an idle connection to an instance is closed from here."""
@@ -24,18 +24,18 @@ _LINGER = 5.0  # seconds for an instance to end its side after the last word of 
 
 
 class Upstream(Wire):
-    """One connection to an instance. `exchange` is whom it serves, None while it is idle; `reused` that it has served
-    before. Whoever calls an exchange holds it by a name of his own: it may end in that call, and nobody else knows it
+    """One connection to an instance. `handler` is whom it serves, None while it is idle; `reused` that it has served
+    before. Whoever calls a handler holds it by a name of his own: it may end in that call, and nobody else knows it
     then.
     """
 
-    __slots__ = ("engine", "exchange", "idle_since", "instance", "pooled", "reused")
+    __slots__ = ("engine", "handler", "idle_since", "instance", "pooled", "reused")
 
     def __init__(self, engine: Engine, instance: Instance) -> None:
         super().__init__()
         self.engine = engine
         self.instance = instance
-        self.exchange: Conversation | None = None
+        self.handler: Handler | None = None
         self.idle_since = 0.0
         self.reused = self.pooled = False
         self.deadline = NEVER
@@ -51,16 +51,16 @@ class Upstream(Wire):
         return error
 
     def connected(self) -> None:
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.upstream_connected()
+        handler = self.handler
+        if handler is not None:
+            handler.upstream_connected()
 
     def connect_failed(self, error: int) -> None:
         self.instance.connections -= 1
         self.engine.deadlines.forget(self)
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.upstream_refused(self, error)
+        handler = self.handler
+        if handler is not None:
+            handler.upstream_refused(self, error)
 
     def why(self, error: int) -> str:
         """The cause code for the errno with which it could not be made."""
@@ -72,42 +72,42 @@ class Upstream(Wire):
         return connecting_cause(error)
 
     def received(self) -> None:
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.response_data()
+        handler = self.handler
+        if handler is not None:
+            handler.response_data()
         else:
             self.abort()  # bytes that nobody asked for
 
     def ended(self) -> None:
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.upstream_ended()
+        handler = self.handler
+        if handler is not None:
+            handler.upstream_ended()
         else:
             self.instance.closed_idle(self.engine.poller.now - self.idle_since)
             self.abort()
 
     def drained(self) -> None:
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.upstream_drained()
+        handler = self.handler
+        if handler is not None:
+            handler.upstream_drained()
         elif self.is_closing():  # slow, and still reading what is left of a tunnel
             self._await_end()
 
     def lost(self) -> None:
         self.instance.connections -= 1
         self.engine.deadlines.forget(self)
-        exchange = self.exchange
-        if exchange is not None:
-            self.exchange = None
-            exchange.upstream_lost()
+        handler = self.handler
+        if handler is not None:
+            self.handler = None
+            handler.upstream_lost()
         elif self.pooled:
             self.pooled = False
             self.instance.idle.remove(self)
 
     def expired(self) -> None:
-        exchange = self.exchange
-        if exchange is not None:
-            exchange.upstream_late()
+        handler = self.handler
+        if handler is not None:
+            handler.upstream_late()
         elif self.is_closing() and self.backlog() and self.takes():
             self._await_end()
         else:
@@ -115,7 +115,7 @@ class Upstream(Wire):
 
     def release(self, keep: bool) -> None:
         """The exchange is done with it: to the pool, or away."""
-        self.exchange = None
+        self.handler = None
         self.greedy = False
         instance = self.instance
         if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
@@ -128,7 +128,7 @@ class Upstream(Wire):
 
     def part(self) -> None:
         """The tunnel is done with it: what is queued still goes, and what comes is thrown away."""
-        self.exchange = None
+        self.handler = None
         self.close_lingering()
         if not self.closed:
             self._await_end()

@@ -363,7 +363,7 @@ async def test_abort_does_not_wait(on: Bench) -> None:
 
 
 async def test_lingering_lets_the_last_reply_arrive(on: Bench) -> None:
-    # Unread bytes would turn the close into a reset, and the reset would take the reply away from the peer.
+    # ReadBuffer bytes would turn the close into a reset, and the reset would take the reply away from the peer.
     wire, peer = on.pair(socket.AF_INET, received=lambda wire: wire.pause())
     peer.send(b"x" * 10)
     await wire.wait_for("received")

@@ -10,7 +10,7 @@ from lb.proxy.upstream.connection cimport Upstream
 cdef int CHUNKED, CLOSE, LENGTH, NONE
 cdef Py_ssize_t _COLLECTED
 
-cdef class Answer:
+cdef class ResponseBody:
     cdef public int kind
     cdef public bint done
     cdef public Py_ssize_t sent

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _COLLECTED = 131072
 
 
-class Answer:
+class ResponseBody:
     """One final response. `kind` is how the instance tells the end of the body, and `done` that it was seen; `sent`
     counts the body's bytes as the client gets them; `waiting` says that nothing has gone to the client yet, since all
     of the body may be about to come; `lagging` that something is kept back that `flush` sends on.
