@@ -112,13 +112,11 @@ def redirect(location: bytes, status: int) -> Reply:
     return Reply(status, ((b"Location", location), *_TEXT_FIELDS), b"%d %s: %s\n" % (status, REASONS[status], location))
 
 
-def render(
-    reply: Reply, *, minor: int, keep_alive: bool, head_only: bool, date: bytes, request_id: bytes = b""
-) -> bytes:
-    """The reply as bytes on the wire, for a client that spoke HTTP/1.`minor`.
+def render_lines(reply: Reply, date: bytes, request_id: bytes) -> bytes:
+    """The status line and the field lines of the reply, but for what the client's connection adds to them.
 
-    `head_only` (HEAD) leaves the body out and keeps its Content-Length; `date` is the value of the Date field,
-    `request_id` that of X-Request-Id (H5). The status line says HTTP/1.1 to everyone (RFC 9110 section 2.5).
+    `date` is the value of the Date field, `request_id` that of X-Request-Id (H5). The status line says HTTP/1.1 to
+    everyone (RFC 9110 section 2.5).
     """
     lines = [b"HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, b"")), b"Date: " + date]
     lines += [name + b": " + value for name, value in reply.fields]
@@ -126,12 +124,7 @@ def render(
         lines.append(b"Content-Length: %d" % len(reply.body))
     if request_id:
         lines.append(b"X-Request-Id: " + request_id)
-    if not keep_alive:
-        lines.append(b"Connection: close")
-    elif minor == 0:
-        lines.append(b"Connection: keep-alive")
-    head = b"\r\n".join(lines) + b"\r\n\r\n"
-    return head if head_only or reply.status in _NO_BODY else head + reply.body
+    return b"\r\n".join(lines) + b"\r\n"
 
 
 def _page_parts(cause: Cause) -> tuple[str, str, str]:

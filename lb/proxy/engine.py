@@ -344,15 +344,14 @@ class Engine:
     def remaining(self) -> list[Share]:
         """What is open: so many of each kind and app."""
         return count_shares(
-            (CONNECTION, b"", b"") if client.handler is None else client.handler.describe()  # type: ignore[attr-defined]
-            for client in self._clients
+            (CONNECTION, b"", b"") if client.handler is None else client.handler.describe() for client in self._clients
         )
 
     def cut(self) -> None:
         """End all that is open, in an orderly way: what was sent to a client so far still arrives."""
         for client in list(self._clients):
-            if client.handler is not None:  # type: ignore[attr-defined]  # all of them are Clients
-                client.handler.cut()  # type: ignore[attr-defined]
+            if client.handler is not None:
+                client.handler.cut()
             else:
                 client.close()
 

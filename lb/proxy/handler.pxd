@@ -1,5 +1,3 @@
-from lb.proxy.upstream.connection cimport Upstream
-
 cdef class Handler:
     cpdef start(self)
     cpdef fail(self, object error)
@@ -14,7 +12,7 @@ cdef class Handler:
     cpdef bint is_waiting(self)
     cpdef bint awaits_client(self)
     cpdef upstream_connected(self)
-    cpdef upstream_refused(self, Upstream upstream, int error)
+    cpdef upstream_refused(self, int error)
     cpdef upstream_drained(self)
     cpdef response_data(self)
     cpdef upstream_ended(self)

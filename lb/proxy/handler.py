@@ -6,13 +6,8 @@ tells holds the conversation by a name of his own, since it may end in that call
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lb.errors import ProxyError
 from lb.process.remaining import REQUEST
-
-if TYPE_CHECKING:
-    from lb.proxy.upstream.connection import Upstream
 
 
 class Handler:
@@ -75,7 +70,7 @@ class Handler:
     def upstream_connected(self) -> None:
         """The connection is made."""
 
-    def upstream_refused(self, upstream: Upstream, error: int) -> None:
+    def upstream_refused(self, error: int) -> None:
         """It could not be made, for this errno."""
 
     def upstream_drained(self) -> None:

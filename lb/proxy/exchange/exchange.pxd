@@ -11,7 +11,7 @@ from lb.telemetry.record cimport Record
 from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.exchange.admission cimport admit, find_route, origin
 from lb.proxy.exchange.response_body cimport ResponseBody
-from lb.proxy.http1.connection cimport Client
+from lb.proxy.downstream cimport Downstream
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.exchange.request_body cimport RequestBody
@@ -26,7 +26,7 @@ cdef int DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE
 
 cdef class Exchange(Handler):
     cdef public Engine engine
-    cdef public Client client
+    cdef public Downstream client
     cdef public ClientInfo info
     cdef public RequestHead head
     cdef public Snapshot snapshot
@@ -46,7 +46,7 @@ cdef class Exchange(Handler):
     cdef bytes request_id, last_instance
     cdef str cause, detail
     cdef int status, attempts
-    cdef object interims, probe
+    cdef object interims
     cdef public Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, crowded, expecting, continued, flush_due
     cpdef bytes identity(self)
@@ -70,13 +70,13 @@ cdef class Exchange(Handler):
     cpdef _look_at_redirect(self)
     @cython.locals(environment=Environment, budget=RetryBudget)
     cpdef bint _may_repeat(self, bint reused)
-    @cython.locals(kept=bytes, fields=bytes, end=bytes, text=bytes)
+    @cython.locals(kept=bytes, fields=bytes, upstream=Upstream, protocol=bytes)
     cpdef _send_request(self)
     @cython.locals(request=RequestBody)
-    cpdef _send_body(self, bytes prefix)
-    @cython.locals(answer=ResponseBody)
+    cpdef _send_body(self)
+    @cython.locals(answer=ResponseBody, lines=bytes, date=bytes)
     cpdef _respond(self)
-    cpdef _relay(self, bytes prefix)
+    cpdef _relay(self)
     cpdef _complete(self, bint whole)
     cpdef _broken(self, str cause)
     cpdef _not_connected(self, Upstream upstream, int error)
@@ -84,7 +84,6 @@ cdef class Exchange(Handler):
     cpdef _leave_instance(self, bint keep)
     cpdef _interim(self)
     cpdef _say_continue(self)
-    cpdef bytes _opening(self, bytes head)
     cpdef double _time_to_answer(self)
     cpdef flush(self)
     cpdef _start_tunnel(self)

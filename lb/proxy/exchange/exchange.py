@@ -17,11 +17,10 @@ from lb.http.etags import apps_conditions
 from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, RequestHead, ResponseHead, without_fields
 from lb.http.refused import Refused, explained
-from lb.http.reply import Reply, error_reply, render
+from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
 from lb.proxy.descriptors import OURS
 from lb.proxy.exchange.admission import admit, find_route, origin
-from lb.proxy.exchange.client_probe import Probe
 from lb.proxy.exchange.interim import CONTINUE, CONTINUE_AFTER, Interims
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response_body import ResponseBody
@@ -37,8 +36,8 @@ from lb.telemetry.record import Record
 
 if TYPE_CHECKING:
     from lb.proxy.client_info import ClientInfo
+    from lb.proxy.downstream import Downstream
     from lb.proxy.engine import Engine
-    from lb.proxy.http1.connection import Client
 
 DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE = range(6)
 
@@ -87,7 +86,6 @@ class Exchange(Handler):
         "last_error",
         "last_instance",
         "phase",
-        "probe",
         "received",
         "refused",
         "request",
@@ -103,7 +101,7 @@ class Exchange(Handler):
         "upstream",
     )
 
-    def __init__(self, engine: Engine, client: Client, info: ClientInfo, head: RequestHead | None) -> None:
+    def __init__(self, engine: Engine, client: Downstream, info: ClientInfo, head: RequestHead | None) -> None:
         self.engine = engine
         self.client = client
         self.info = info
@@ -128,7 +126,6 @@ class Exchange(Handler):
         self.detail = ""
         self.phase = DECIDING
         self.interims: Interims | None = None
-        self.probe: Probe | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
         self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.crowded = False
@@ -171,7 +168,7 @@ class Exchange(Handler):
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
         if head.chunked or head.body_length > 0:
             self.request = RequestBody(head, self.route.body_cap, self.snapshot.limits)
-            self.client.greedy = True
+            self.client.read_much(True)
             self.expecting = head.expect
         if head.upgrade is not None and b"h2c" not in head.upgrade.lower():
             self.upgrading = True  # by any method, and behind a body if there is one (RFC 9110 7.8)
@@ -241,7 +238,7 @@ class Exchange(Handler):
         if error == errno.EINPROGRESS:
             engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
             return True
-        upstream.handler = None
+        upstream.tell(None)
         if error not in OURS:
             self._not_connected(upstream, error)
             return False
@@ -260,7 +257,7 @@ class Exchange(Handler):
         self.instance = instance
         instance.inflight += 1
         self.upstream = upstream
-        upstream.handler = self
+        upstream.tell(self)
 
     def _pass_over(self, instance: Instance) -> None:
         """Do not take it for this request again."""
@@ -301,32 +298,23 @@ class Exchange(Handler):
         fields = self.info.forwarded(self.route, head)
         if self.route.client_auth is not None:
             fields += self.info.client_certificate
-        if self.upgrading:
-            end = b"Connection: Upgrade\r\nUpgrade: " + (head.upgrade or b"") + b"\r\n"
-            end += b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
-        else:
-            end = b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
-            if not self.route.environment.keep_alive:
-                end = b"Connection: close\r\n" + end
-        if head.request_id is None:
-            text = b"".join((kept, fields, b"X-Request-Id: ", self.identity(), b"\r\n", end))
-        else:
-            text = b"".join((kept, fields, end))
+        protocol = head.upgrade if self.upgrading else None
+        identity = self.identity() if head.request_id is None else None
+        upstream.request(head, kept, fields, identity, protocol, self.route.environment.keep_alive)
         if self.request is None:
-            upstream.send(text)
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
             return
         try:
-            self._send_body(text)
+            self._send_body()
         except ProxyError as error:
             self.fail(error)
 
-    def _send_body(self, prefix: bytes) -> None:
-        """What has come of the request's body, behind `prefix`. Raises ProxyError."""
+    def _send_body(self) -> None:
+        """What has come of the request's body, behind its head. Raises ProxyError."""
         client = self.client
         upstream = self.upstream
         request = self.request
-        request.send(prefix, client, upstream, self.idempotent)
+        request.send(client, upstream, self.idempotent)
         if client.leaving and not request.done:
             client.abort()  # the rest will not come
             return
@@ -349,7 +337,7 @@ class Exchange(Handler):
         if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
             self.expecting = False  # it does not wait any more
             try:
-                self._send_body(b"")
+                self._send_body()
             except ProxyError as error:
                 self.fail(error)
 
@@ -381,9 +369,9 @@ class Exchange(Handler):
     def upstream_connected(self) -> None:
         self._send_request()
 
-    def upstream_refused(self, upstream: Upstream, error: int) -> None:
+    def upstream_refused(self, error: int) -> None:
         """The connection could not be made: nothing was sent, so another instance may have the request (F2)."""
-        self._not_connected(upstream, error)
+        self._not_connected(self.upstream, error)
         self.forward()
 
     def upstream_drained(self) -> None:
@@ -404,7 +392,7 @@ class Exchange(Handler):
         """The instance has sent something."""
         try:
             if self.phase == RESPONDING:
-                self._relay(b"")
+                self._relay()
             elif self.phase == FORWARDING:
                 while self.response is None:
                     response = self.upstream.scan_response(self.snapshot.limits)
@@ -438,13 +426,13 @@ class Exchange(Handler):
         if self.interims is None:
             self.interims = Interims()
         self.interims.count(now)
-        passes = self.head.minor == 1
+        passes = client.can_stream
         if response.status == 100:
             passes = self.head.expect and not self.continued
             self.expecting = False
             client.arm()  # it may be its turn
         if passes:
-            client.send(self._opening(without_fields(response.kept, CONTENT_LENGTH) + b"\r\n"))
+            client.interim(without_fields(response.kept, CONTENT_LENGTH))
         if client.full:
             upstream.pause()
             client.arm()
@@ -455,13 +443,9 @@ class Exchange(Handler):
         """The instance leaves a client waiting that expects a 100: it may know nothing of that (F4)."""
         self.expecting = False
         self.continued = True
-        self.client.send(self._opening(CONTINUE))
+        self.client.interim(CONTINUE)
         self.client.arm()
         self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.snapshot.response)
-
-    def _opening(self, head: bytes) -> bytes:
-        """A response's head as it is to be sent: its beginning may have gone."""
-        return head if self.probe is None else self.probe.rest(head)
 
     def _respond(self) -> None:
         """A final head is there: decide how its body goes on, and send both."""
@@ -482,22 +466,21 @@ class Exchange(Handler):
             and not self.engine.draining
             and (self.request is None or self.request.done)
             and not self.upgrading
-            and not answer.ends_by_close()
+            and not answer.ends_by_close(self.client)
         )
         self.status = status
         self.phase = RESPONDING
-        text = answer.start(self.upstream, self.route.compression)
+        lines = answer.start(self.upstream, self.route.compression, self.client.can_stream)
         if self.route.environment.cookie is not None:
-            text = self.route.environment.cookie.put(text, self.instance, self.key, self.info.secure)
+            lines = self.route.environment.cookie.put(lines, self.instance, self.key, self.info.secure)
+        if status == 426 and response.upgrade is not None:
+            lines = self.client.offered(lines, response.upgrade)
         date = b"" if response.dated else self.engine.date_line
-        if not self.keep_alive:
-            end = b"Connection: close\r\n\r\n"
+        if answer.lacks_length:
+            answer.hold(lines, date, self.keep_alive)
         else:
-            end = b"\r\n" if head.minor == 1 else b"Connection: keep-alive\r\n\r\n"
-        if status == 426 and response.upgrade is not None and head.minor == 1:
-            end = b"Upgrade: " + response.upgrade + b"\r\nConnection: upgrade\r\n" + end  # RFC 9110 15.5.22
-        text = b"".join((text, date, end))
-        self._relay(text if self.probe is None else self.probe.rest(text))
+            self.client.head(lines, date, self.keep_alive, answer.streamed)
+        self._relay()
 
     def _look_at_redirect(self) -> None:
         """A client that is sent to where it came from goes in a circle: somebody has to be told (E3)."""
@@ -517,11 +500,11 @@ class Exchange(Handler):
             waited = now - (self.upstream.deadline - self._time_to_answer())
             environment.answered(self.instance, status, waited, now)
 
-    def _relay(self, prefix: bytes) -> None:
-        """Send on what has come of the response, behind `prefix`. Raises ProxyError."""
+    def _relay(self) -> None:
+        """Send on what has come of the response. Raises ProxyError."""
         client = self.client
         upstream = self.upstream
-        self.answer.relay(prefix, upstream, client)
+        self.answer.relay(upstream, client)
         self.head_out = not self.answer.waiting
         if self.answer.done:
             self._complete(True)
@@ -530,11 +513,11 @@ class Exchange(Handler):
             self.flush_due = True
             self.engine.flushes.expect(self)
         if client.full:
-            upstream.greedy = False
+            upstream.read_much(False)
             upstream.pause()
             client.arm()
         elif self.answer.sent > _PROVEN:
-            upstream.greedy = True
+            upstream.read_much(True)
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
 
     def flush(self) -> None:
@@ -577,7 +560,7 @@ class Exchange(Handler):
         """The instance's time is over (L3): the reply says which of its times it was."""
         upstream = self.upstream
         if self.phase == CONNECTING:
-            upstream.handler = None
+            upstream.tell(None)
             upstream.abort()
             self._instance_failed("connection_timeout")
             self.forward()
@@ -608,8 +591,7 @@ class Exchange(Handler):
         kept = without_fields(response.kept, CONTENT_LENGTH)
         if self.route.environment.cookie is not None:
             kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.info.secure)
-        text = kept + b"Connection: Upgrade\r\nUpgrade: " + (response.upgrade or b"") + b"\r\n\r\n"
-        Tunnel(self, self._opening(text)).start()
+        Tunnel(self, kept, response.upgrade or b"").start()
 
     def end_tunnel(self) -> None:
         """Both sides are done with what it became."""
@@ -627,12 +609,8 @@ class Exchange(Handler):
         return True
 
     def probe_client(self) -> None:
-        if self.probe is None:
-            self.probe = Probe()
-        if self.phase != RESPONDING:
-            self.client.send(self.probe.of_status_line())
-        elif self.head_out and self.answer.is_between_chunks():
-            self.client.send(self.probe.of_chunk_size())
+        if self.phase != RESPONDING or self.head_out:
+            self.client.probe(self.head_out)
 
     def client_late(self) -> None:
         if self.phase == WAITING:
@@ -647,7 +625,7 @@ class Exchange(Handler):
         """The client has taken what was queued for it."""
         upstream = self.upstream
         if upstream is not None and upstream.paused and not self.client.full:
-            upstream.greedy = True
+            upstream.read_much(True)
             upstream.resume()
             patience = self.snapshot.read if self.phase == RESPONDING else self.snapshot.response
             self.engine.deadlines.watch(upstream, self.engine.poller.now + patience)
@@ -678,7 +656,7 @@ class Exchange(Handler):
 
     def _not_connected(self, upstream: Upstream, error: int) -> None:
         """Connecting failed with this errno."""
-        upstream.handler = None
+        upstream.tell(None)
         cause = upstream.why(error)
         self._instance_failed(cause, connecting_detail(cause, error))
 
@@ -749,7 +727,7 @@ class Exchange(Handler):
             self.route.environment.failed(self.instance, self.engine.poller.now, self.cause)
         self._leave_instance(False)
         if self.head_out:  # an orderly end would look like the response's; either ends in `client_gone`
-            if self.answer is not None and self.answer.ends_by_close():
+            if self.answer is not None and self.answer.ends_by_close(self.client):
                 self.client.reset()
             else:
                 self.client.abort()
@@ -772,7 +750,7 @@ class Exchange(Handler):
             return
         self.cause = "proxy_stopped"
         self._leave_instance(False)
-        if self.answer is not None and self.answer.ends_by_close():
+        if self.answer is not None and self.answer.ends_by_close(self.client):
             self.client.reset()  # which ends in `client_gone`; an orderly end would look like the response's
         else:
             self.finish(False)
@@ -806,16 +784,11 @@ class Exchange(Handler):
         self.answer = None  # type: ignore[assignment]  # the instance's was waiting for the rest of its body
         self.status = reply.status
         self.head_out = True
-        self.sent = 0 if head_only else len(reply.body)
-        text = render(
-            reply,
-            minor=head.minor if head is not None else 1,
-            keep_alive=keep_alive,
-            head_only=head_only,
-            date=self.engine.date_line[6:-2],
-            request_id=self.identity(),
-        )
-        self.client.send(self._opening(text))
+        body = b"" if head_only else reply.body
+        self.sent = len(body)
+        lines = render_lines(reply, self.engine.date_line[6:-2], self.identity())
+        self.client.head(lines, b"", keep_alive, False)
+        self.client.piece(body, b"")
         self.finish(keep_alive)
 
     def finish(self, keep_alive: bool) -> None:

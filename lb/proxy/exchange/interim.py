@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from lb.errors import ProxyError
 
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+CONTINUE = b"HTTP/1.1 100 Continue\r\n"
 
 CONTINUE_AFTER = 1.0
 """Seconds that an instance has to decide about an expectation."""

@@ -3,7 +3,7 @@ cimport cython
 from lb.http.body cimport Body
 from lb.http.head cimport Limits, RequestHead
 
-from lb.proxy.http1.connection cimport Client
+from lb.proxy.io.read_buffer cimport ReadBuffer
 from lb.proxy.upstream.connection cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
@@ -14,6 +14,6 @@ cdef class RequestBody:
     cdef public bint done
     cdef Body _body
     cdef bytes _replay
-    @cython.locals(size=Py_ssize_t, body=Body)
-    cpdef send(self, bytes prefix, Client client, Upstream upstream, bint idempotent)
+    @cython.locals(size=Py_ssize_t, body=Body, trailers=bytes)
+    cpdef send(self, ReadBuffer source, Upstream upstream, bint idempotent)
     cpdef bint repeatable(self)

@@ -1,6 +1,6 @@
-"""A request's body on its way to an instance: framed anew, counted, and kept while it may have to be sent again.
+"""A request's body on its way to an instance: counted, and kept while it may have to be sent again.
 
-It knows how bodies are read and framed. It does not know to which instance it goes, how often, or any timer: an
+It knows how bodies are read. It does not know to which instance it goes, how often, or any timer: an
 exchange does.
 """
 
@@ -13,7 +13,7 @@ from lb.http.body import CHUNKED, LENGTH, Body
 from lb.http.head import Limits, RequestHead
 
 if TYPE_CHECKING:
-    from lb.proxy.http1.connection import Client
+    from lb.proxy.io.read_buffer import ReadBuffer
     from lb.proxy.upstream.connection import Upstream
 
 _REPLAY = 65536  # bytes of an idempotent request's body that are kept so that it can be sent again
@@ -38,28 +38,23 @@ class RequestBody:
         self.received = 0
         self.done = False
 
-    def send(self, prefix: bytes, client: Client, upstream: Upstream, idempotent: bool) -> None:
-        """What has come of the body, or all of it once more, behind `prefix`. Raises ProxyError."""
+    def send(self, source: ReadBuffer, upstream: Upstream, idempotent: bool) -> None:
+        """What has come of the body, or all of it once more, behind the head. Raises ProxyError."""
         if self._replay is not None:
-            upstream.send(prefix + self._replay)
+            upstream.piece(self._replay, None)
             return
         body = self._body
-        size = client.read_body(body)
+        size = source.read_body(body)
         self.received += size
         self.done = body.done
-        if body.kind == CHUNKED:
-            end = b""
-            if size:
-                prefix += b"%x\r\n" % size
-                end = b"\r\n"
-            if body.done:
-                end += b"0\r\n" + (body.trailers or b"") + b"\r\n"
-            upstream.send_with(prefix, client, end)
-        elif body.done and idempotent and self.received == size <= _REPLAY:
-            self._replay = client.take_ready()
-            upstream.send(prefix + self._replay)
+        if body.kind == LENGTH and body.done and idempotent and self.received == size <= _REPLAY:
+            self._replay = source.take_ready()
+            upstream.piece(self._replay, None)
         else:
-            upstream.send_with(prefix, client, None)
+            trailers = None
+            if body.done:
+                trailers = body.trailers or b""
+            upstream.body(source, trailers)
 
     def repeatable(self) -> bool:
         """Whether it can be sent once more: all of it is kept."""

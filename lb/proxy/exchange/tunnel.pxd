@@ -1,4 +1,4 @@
-from lb.proxy.http1.connection cimport Client
+from lb.proxy.downstream cimport Downstream
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.exchange.exchange cimport Exchange
@@ -9,9 +9,9 @@ cdef double NEVER
 cdef class Tunnel(Handler):
     cdef Engine engine
     cdef Exchange exchange
-    cdef Client client
+    cdef Downstream client
     cdef Upstream upstream
-    cdef bytes _head
+    cdef bytes _lines, _protocol
     cdef bint _client_ended, _upstream_ended
     cpdef _watch_upstream(self)
     cpdef _end(self)

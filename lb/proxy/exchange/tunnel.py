@@ -25,11 +25,12 @@ class Tunnel(Handler):
     client has to send something now and then to keep the tunnel.
     """
 
-    __slots__ = ("_client_ended", "_head", "_upstream_ended", "client", "engine", "exchange", "upstream")
+    __slots__ = ("_client_ended", "_lines", "_protocol", "_upstream_ended", "client", "engine", "exchange", "upstream")
 
-    def __init__(self, exchange: Exchange, head: bytes) -> None:
-        """`head` tells the client of it."""
-        self._head = head
+    def __init__(self, exchange: Exchange, lines: bytes, protocol: bytes) -> None:
+        """`lines` tell the client of it, of the head of a 101; `protocol` is what both speak from now on."""
+        self._lines = lines
+        self._protocol = protocol
         self._client_ended = self._upstream_ended = False
         self.exchange = exchange
         self.engine = self.exchange.engine  # by what has a type: an argument of __init__ has none when compiled
@@ -40,10 +41,11 @@ class Tunnel(Handler):
         """Tell the client, and pass on what both have said already."""
         client = self.client
         upstream = self.upstream
-        client.handler = upstream.handler = self
-        client.greedy = True
+        client.tell(self)
+        upstream.tell(self)
+        client.read_much(True)
         upstream.deadline = NEVER
-        client.send(self._head)
+        client.switch(self._lines, self._protocol)
         client.arm()
         if upstream.backlog():  # of the request's body
             self._watch_upstream()
@@ -60,7 +62,7 @@ class Tunnel(Handler):
     def cut(self) -> None:
         """End it because the service ends: what was said so far still arrives on either side."""
         upstream = self.upstream
-        upstream.handler = None
+        upstream.tell(None)
         upstream.close()
         self._watch_upstream()
         self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
@@ -82,7 +84,7 @@ class Tunnel(Handler):
         client = self.client
         upstream = self.upstream
         self.exchange.received += client.read_raw()
-        upstream.send_with(None, client, None)
+        upstream.body(client, None)
         if upstream.full:
             client.pause()
             self._watch_upstream()
@@ -93,7 +95,7 @@ class Tunnel(Handler):
 
     def client_drained(self) -> None:
         if self.upstream.paused and not self.client.full:
-            self.upstream.greedy = True
+            self.upstream.read_much(True)
             self.upstream.resume()
 
     def client_ended(self) -> bool:
@@ -124,7 +126,7 @@ class Tunnel(Handler):
         client = self.client
         upstream = self.upstream
         self.exchange.sent += upstream.read_raw()
-        client.send_with(None, upstream, None)
+        client.body(upstream, None)
         if client.full:
             upstream.pause()
             client.arm()

@@ -6,16 +6,15 @@ from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.io.listener cimport Listener
-from lb.proxy.io.wire cimport Wire
+from lb.proxy.http1.response_writer cimport ResponseWriter
 
 cdef double NEVER, PATIENCE, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
 cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
-cdef class Client(Wire):
+cdef class Client(ResponseWriter):
     cdef public Engine engine
-    cdef public Handler handler
     cdef readonly ClientInfo info
-    cdef public bint leaving, turned_away
+    cdef public bint turned_away
     cdef bint _reading, _begun, _silent, _established
     cdef double _listened_until
     cpdef _next_request(self)
@@ -25,14 +24,11 @@ cdef class Client(Wire):
     cpdef _refuse(self, object error)
     @cython.locals(exchange=Handler)
     cpdef _refuse_cleartext(self, RequestHead head)
-    cpdef arm(self)
-    cpdef done(self, bint keep_alive, bint unread)
     cpdef bint may_be_spared(self, double now)
     cpdef double idle_since(self)
     cpdef bint can_go(self)
     cpdef shake_hands(self, object contexts)
     cpdef turn_away(self, str cause, str key)
-    cpdef read_on(self)
     cpdef _end(self, bint lingering)
     cpdef _await_end(self)
 

@@ -14,13 +14,12 @@ from lb.http.head import RequestHead
 from lb.http.refused import Refused, head_too_large
 from lb.proxy.client_info import ClientInfo
 from lb.proxy.eviction import PATIENCE
-from lb.proxy.exchange.client_probe import AGAIN, FIRST
 from lb.proxy.exchange.exchange import Exchange
-from lb.proxy.handler import Handler
+from lb.proxy.http1.client_probe import AGAIN, FIRST
+from lb.proxy.http1.response_writer import ResponseWriter
 from lb.proxy.io.deadlines import NEVER
 from lb.proxy.io.listener import Listener
 from lb.proxy.io.memory_tls import Terminator
-from lb.proxy.io.wire import Wire
 from lb.routing.rate_limit import Pace
 
 if TYPE_CHECKING:
@@ -35,7 +34,7 @@ _NAMING = 0x5DEECE66D  # makes another key of a client's: names are counted apar
 _IN_A_ROW = 32  # requests that one connection gets answered before others have their turn
 
 
-class Client(Wire):
+class Client(ResponseWriter):
     """One connection from a client. `info` says who that is, `handler` who is told what the client does meanwhile;
     `leaving` that the client has shut its side.
     """
@@ -47,9 +46,7 @@ class Client(Wire):
         "_reading",
         "_silent",
         "engine",
-        "handler",
         "info",
-        "leaving",
         "turned_away",
     )
 
@@ -57,8 +54,6 @@ class Client(Wire):
         super().__init__()
         self.engine = engine
         self.info = ClientInfo(engine, scheme, address)
-        self.handler: Handler | None = None
-        self.leaving = False
         self.turned_away = False  # is being told that there is no room for it, and is not counted
         self._reading = False
         self._begun = False
@@ -74,6 +69,7 @@ class Client(Wire):
         """
         self.handler = None
         self.greedy = False
+        self._probe = None
         if self.closed:
             return
         self.settle()
@@ -192,7 +188,7 @@ class Client(Wire):
         engine = self.engine
         engine.room.came(self, engine.poller.now)
         engine.deadlines.watch(self, engine.poller.now + engine.snapshot.handshake)
-        Wire.go_on(self)
+        ResponseWriter.go_on(self)
 
     def turn_down(self) -> None:
         """There is no certificate for the name that this connection's handshake waits for."""
@@ -330,11 +326,13 @@ class Client(Wire):
                 self._refuse_cleartext(head)
                 return
         self.deadline = NEVER
+        self.can_stream = head.minor == 1
         self.handler = exchange = Exchange(self.engine, self, self.info, head)
         exchange.start()
 
     def _refuse_cleartext(self, head: RequestHead) -> None:
         """Answer a request that came in plain HTTP where TLS is spoken: with its URL, as far as that can be told."""
+        self.can_stream = head.minor == 1
         url = f"use https://{head.host.decode('latin-1')}/" if head.host else ""
         self.handler = exchange = Exchange(self.engine, self, self.info, head)
         exchange.fail(ProxyError("plain_http_on_https_port", url))
@@ -365,6 +363,7 @@ class Client(Wire):
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""
         self._begun = False
+        self.can_stream = True
         self.handler = exchange = Exchange(self.engine, self, self.info, None)
         if self.have:
             limits = self.engine.snapshot.limits

@@ -1,4 +1,4 @@
-from lb.proxy.io.wire cimport Wire
+from lb.proxy.downstream cimport Downstream
 
 cdef Py_ssize_t _SLOTS
 
@@ -7,9 +7,9 @@ cdef class Deadlines:
     cdef list slots
     cdef Py_ssize_t at
     cdef object on_error
-    cpdef watch(self, Wire wire, double deadline)
-    cpdef forget(self, Wire wire)
+    cpdef watch(self, Downstream wire, double deadline)
+    cpdef forget(self, Downstream wire)
     cpdef advance(self, double now)
-    cdef _look_at(self, Wire wire, double now)
-    cdef _failed(self, Wire wire, object error)
-    cdef _place(self, Wire wire)
+    cdef _look_at(self, Downstream wire, double now)
+    cdef _failed(self, Downstream wire, object error)
+    cdef _place(self, Downstream wire)

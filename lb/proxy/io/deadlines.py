@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 
-from lb.proxy.io.wire import Wire
+from lb.proxy.downstream import Downstream
 
 WIDTH = 0.25
 """Seconds a slot."""
@@ -31,15 +31,15 @@ class Deadlines:
         self.now = now
         self.on_error = on_error
         self.at = 0
-        self.slots: list[set[Wire]] = [set() for _ in range(_SLOTS)]
+        self.slots: list[set[Downstream]] = [set() for _ in range(_SLOTS)]
 
-    def watch(self, wire: Wire, deadline: float) -> None:
+    def watch(self, wire: Downstream, deadline: float) -> None:
         """Let this connection expire at `deadline` instead of whenever it would have."""
         wire.deadline = deadline
         if wire.slot < 0 or deadline < wire.due:
             self._place(wire)
 
-    def _place(self, wire: Wire) -> None:
+    def _place(self, wire: Downstream) -> None:
         if wire.slot >= 0:
             self.slots[wire.slot].discard(wire)
         ahead = _SLOTS - 1
@@ -50,13 +50,13 @@ class Deadlines:
         wire.slot = (self.at + ahead) % _SLOTS
         self.slots[wire.slot].add(wire)
 
-    def forget(self, wire: Wire) -> None:
+    def forget(self, wire: Downstream) -> None:
         """Drop a connection that is gone."""
         if wire.slot >= 0:
             self.slots[wire.slot].discard(wire)
             wire.slot = -1
 
-    def _look_at(self, wire: Wire, now: float) -> None:
+    def _look_at(self, wire: Downstream, now: float) -> None:
         wire.slot = -1
         if wire.closed:
             return
@@ -69,7 +69,7 @@ class Deadlines:
         if not wire.closed and wire.slot < 0:
             self._place(wire)
 
-    def _failed(self, wire: Wire, error: Exception) -> None:
+    def _failed(self, wire: Downstream, error: Exception) -> None:
         with suppress(Exception):  # nobody is left to be told that this fails, too
             self.on_error(wire, error)
 

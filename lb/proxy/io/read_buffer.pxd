@@ -10,6 +10,7 @@ cdef class ReadBuffer(Watched):
     cdef char* span
     cdef Py_ssize_t rest_size, searched
 
+    cpdef fill(self, bytes data)
     cpdef RequestHead scan_request(self, Limits limits)
     cpdef ResponseHead scan_response(self, Limits limits)
     cpdef drop(self, Py_ssize_t n)

@@ -40,6 +40,15 @@ class ReadBuffer(Watched):
         self.have = len(rest)
         self._at = 0
 
+    def fill(self, data: bytes) -> None:
+        """More has come, from wherever: behind what is unread."""
+        if self.have:
+            self._add(data)
+        else:
+            self._data = data
+            self._at = 0
+            self.have = len(data)
+
     def scan_request(self, limits: Limits) -> RequestHead | None:
         """The request head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
         return self._take_head(REQUESTS, limits)

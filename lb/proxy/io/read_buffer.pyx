@@ -5,7 +5,7 @@ While events are handled they stand in the poller's shared buffer, at `data`; on
 idle connection owns no buffer.
 """
 from cpython.buffer cimport PyBUF_READ
-from cpython.bytes cimport PyBytes_FromStringAndSize
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from cpython.memoryview cimport PyMemoryView_FromMemory
 from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
@@ -24,6 +24,19 @@ DEF SLACK = 2048  # what a rest may keep beyond itself
 cdef class ReadBuffer(Watched):
     def __dealloc__(self):
         free(self.rest)
+
+    cpdef fill(self, bytes data):
+        cdef Py_ssize_t size
+        if data is None:
+            raise TypeError("no data")
+        size = PyBytes_GET_SIZE(data)
+        if size == 0:
+            return
+        if self.have == 0:
+            self.data = self.rest
+        self.make_room(size)
+        memcpy(self.data + self.have, PyBytes_AS_STRING(data), size)
+        self.have += size
 
     cpdef RequestHead scan_request(self, Limits limits):
         cdef RequestHead head
@@ -122,7 +135,8 @@ cdef class ReadBuffer(Watched):
             grown = <char*>malloc(size)
             if grown == NULL:
                 raise MemoryError
-            memcpy(grown, self.data, self.have)
+            if self.have:
+                memcpy(grown, self.data, self.have)
             free(self.rest)
         self.rest = grown
         self.rest_size = size

@@ -3,15 +3,12 @@ from libc.stdint cimport uint32_t
 from lb.proxy.io.direct_tls cimport DirectTls
 from lb.proxy.io.poller cimport Poller
 from lb.proxy.io.read_buffer cimport ReadBuffer
+from lb.proxy.downstream cimport Downstream
 
-cdef class Wire(ReadBuffer):
+cdef class Wire(Downstream):
     cdef public Poller poller
-    cdef public double deadline, due
     cdef readonly double heard
-    cdef public int slot
-    cdef public bint greedy
-    cdef readonly bint closed, full, on_hold, paused, resumed
-    cdef readonly int failure
+    cdef readonly bint on_hold, resumed
     cdef int state
     cdef int ending
     cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear, more, greeted, parted
@@ -26,7 +23,7 @@ cdef class Wire(ReadBuffer):
     cpdef start_tls(self, contexts)
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1
     cpdef send(self, bytes data)
-    cpdef send_with(self, bytes prefix, Wire source, bytes suffix)
+    cpdef send_with(self, bytes prefix, ReadBuffer source, bytes suffix)
     cpdef pause(self)
     cpdef resume(self)
     cpdef again(self)

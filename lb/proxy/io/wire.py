@@ -26,6 +26,7 @@ import termios
 from contextlib import suppress
 from types import FunctionType
 
+from lb.proxy.downstream import Downstream
 from lb.proxy.io.memory_tls import REFUSAL, MemoryTls, Terminator
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.read_buffer import ReadBuffer
@@ -62,11 +63,9 @@ _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes resets
 _JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
 
 
-class Wire(ReadBuffer):
-    """A connection. `deadline`, `due` and `slot` belong to the wheel of deadlines; `paused` says that nothing is read,
-    `full` that the other side had better wait, `on_hold` that the handshake stands still, `closed` that it is over,
-    `heard` when the last bytes came that were thrown away; `greedy` is for others to say: that much is to be read at
-    once.
+class Wire(Downstream):
+    """A connection. `on_hold` says that the handshake stands still, `heard` when the last bytes came that were thrown
+    away.
     """
 
     # Derived classes must not name a slot of theirs like one of these.
@@ -91,18 +90,10 @@ class Wire(ReadBuffer):
         "_sock",
         "_state",
         "_writing",
-        "closed",
-        "deadline",
-        "due",
-        "failure",
-        "full",
-        "greedy",
         "heard",
         "on_hold",
-        "paused",
         "poller",
         "resumed",
-        "slot",
     )
 
     poller: Poller
@@ -111,22 +102,20 @@ class Wire(ReadBuffer):
     def __init_subclass__(cls) -> None:
         # The interpreter remembers at each place of the code what it found for the last class there. Code that clients
         # and connections to instances share would be wrong half the time: a tenth of a request's cost.
-        for base in (ReadBuffer, Wire) if Wire in cls.__bases__ else ():
-            for name, shared in vars(base).items():
+        for base in cls.__mro__[1:]:
+            for name, shared in vars(base).items() if issubclass(base, ReadBuffer) else ():
                 if isinstance(shared, FunctionType) and name not in vars(cls):
                     setattr(cls, name, _copy(shared))
 
     def __init__(self) -> None:
         super().__init__()
-        self.deadline = self.due = self.heard = 0.0
-        self.slot = -1
+        self.set_up()
+        self.heard = 0.0
         self._held = 0
-        self.greedy = False
-        self.failure = 0  # the errno that broke it
         self._most = _MODEST
         self._portion = _FIRST
         self._dear = False  # the last piece took long
-        self.closed = self.full = self.on_hold = self.paused = self.resumed = False
+        self.on_hold = self.resumed = False
         self._state = OPEN
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
@@ -521,7 +510,7 @@ class Wire(ReadBuffer):
                 return
         self._write(data)
 
-    def send_with(self, prefix: bytes | None, source: Wire, suffix: bytes | None) -> None:
+    def send_with(self, prefix: bytes | None, source: ReadBuffer, suffix: bytes | None) -> None:
         """Send what is ready at `source` between two pieces, in one system call where the socket takes them."""
         payload = source.take_ready()
         if len(payload) <= _JOINED or self._memory is not None or self._out:

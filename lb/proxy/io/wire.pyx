@@ -12,6 +12,7 @@ from posix.unistd cimport close as close_fd
 
 from lb.proxy.io.direct_tls cimport BYTES, DONE, ENDED, FAILED, HELD, ROOM, DirectTls, terminate
 from lb.proxy.io.poller cimport Poller
+from lb.proxy.downstream cimport Downstream
 from lb.proxy.io.read_buffer cimport ReadBuffer
 
 from lb.proxy.io import direct_tls
@@ -53,9 +54,10 @@ DIRECT = direct_tls.DIRECT
 """Whether TLS bytes go to OpenSSL directly; otherwise through Python's `ssl.MemoryBIO`."""
 
 
-cdef class Wire(ReadBuffer):
+cdef class Wire(Downstream):
     def __cinit__(self):
         self.slot = -1
+        self.can_stream = True
         self.portion = FIRST
         self.state = OPEN
 
@@ -469,7 +471,7 @@ cdef class Wire(ReadBuffer):
             raise TypeError("nothing to send")
         self._emit(PyBytes_AS_STRING(data), PyBytes_GET_SIZE(data), NULL, 0, NULL, 0)
 
-    cpdef send_with(self, bytes prefix, Wire source, bytes suffix):
+    cpdef send_with(self, bytes prefix, ReadBuffer source, bytes suffix):
         cdef Py_ssize_t n
         if source is None:
             raise TypeError("no source")

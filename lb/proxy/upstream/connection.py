@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lb.errors import connecting_cause
+from lb.http.head import RequestHead
+from lb.proxy.http1.message_writer import MessageWriter
 from lb.proxy.io.deadlines import NEVER
-from lb.proxy.io.wire import Wire
 from lb.routing.instance import Instance
 
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
-    from lb.proxy.handler import Handler
 
 LONGEST_IDLE = 60.0
 """Seconds after which an idle connection to an instance is closed from here."""
@@ -23,19 +23,18 @@ LONGEST_IDLE = 60.0
 _LINGER = 5.0  # seconds for an instance to end its side after the last word of a tunnel
 
 
-class Upstream(Wire):
+class Upstream(MessageWriter):
     """One connection to an instance. `handler` is whom it serves, None while it is idle; `reused` that it has served
     before. Whoever calls a handler holds it by a name of his own: it may end in that call, and nobody else knows it
     then.
     """
 
-    __slots__ = ("engine", "handler", "idle_since", "instance", "pooled", "reused")
+    __slots__ = ("engine", "idle_since", "instance", "pooled", "reused")
 
     def __init__(self, engine: Engine, instance: Instance) -> None:
         super().__init__()
         self.engine = engine
         self.instance = instance
-        self.handler: Handler | None = None
         self.idle_since = 0.0
         self.reused = self.pooled = False
         self.deadline = NEVER
@@ -60,7 +59,7 @@ class Upstream(Wire):
         self.engine.deadlines.forget(self)
         handler = self.handler
         if handler is not None:
-            handler.upstream_refused(self, error)
+            handler.upstream_refused(error)
 
     def why(self, error: int) -> str:
         """The cause code for the errno with which it could not be made."""
@@ -112,6 +111,35 @@ class Upstream(Wire):
             self._await_end()
         else:
             self.abort()
+
+    def request(
+        self,
+        head: RequestHead,
+        lines: bytes,
+        fields: bytes,
+        identity: bytes | None,
+        protocol: bytes | None,
+        keep_alive: bool,
+    ) -> None:
+        """The request of `head`; where it has a body, it goes out with what comes first of that.
+
+        `lines` and `fields` are its lines as they go on, `identity` is its identifier where these do not have it,
+        `protocol` what it asks to change to, if anything.
+        """
+        end = b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
+        if protocol is not None:
+            end = b"Connection: Upgrade\r\nUpgrade: " + protocol + b"\r\n" + end
+        elif not keep_alive:
+            end = b"Connection: close\r\n" + end
+        if identity is None:
+            text = b"".join((lines, fields, end))
+        else:
+            text = b"".join((lines, fields, b"X-Request-Id: ", identity, b"\r\n", end))
+        if head.chunked or head.body_length > 0:
+            self.begin(text, head.chunked)
+        else:
+            self._chunking = False
+            self.send(text)
 
     def release(self, keep: bool) -> None:
         """The exchange is done with it: to the pool, or away."""

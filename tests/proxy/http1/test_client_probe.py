@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lb.proxy.exchange.client_probe import Probe
+from lb.proxy.http1.client_probe import Probe
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 

@@ -1,0 +1,29 @@
+from lb.proxy.handler cimport Handler
+from lb.proxy.io.read_buffer cimport ReadBuffer
+
+cdef class Downstream(ReadBuffer):
+    cdef readonly Handler handler
+    cdef public double deadline, due
+    cdef public int slot
+    cdef readonly int failure
+    cdef readonly bint closed, full, paused
+    cdef public bint can_stream, greedy, leaving
+    cpdef set_up(self)
+    cdef tell(self, Handler handler)
+    cdef read_much(self, bint much)
+    cpdef pause(self)
+    cpdef resume(self)
+    cpdef read_on(self)
+    cpdef arm(self)
+    cpdef head(self, bytes lines, bytes date, bint persistent, bint streamed)
+    cpdef body(self, ReadBuffer source, bytes trailers)
+    cpdef piece(self, bytes data, bytes trailers)
+    cpdef interim(self, bytes lines)
+    cpdef switch(self, bytes lines, bytes protocol)
+    cpdef bytes offered(self, bytes lines, bytes _protocol)
+    cpdef probe(self, bint head_out)
+    cpdef end(self)
+    cpdef abort(self)
+    cpdef reset(self)
+    cpdef done(self, bint keep_alive, bint unread)
+    cpdef expired(self)

@@ -1,0 +1,59 @@
+"""How an HTTP/1 message is framed on its way out, to a client or to an instance.
+
+A head goes out with what comes first of its body, in one write. A body whose length is not known goes in chunks (RFC
+9112 7.1), with its trailers behind the last one. This file knows no field but what framing needs, and no connection
+but as a `Wire`.
+"""
+
+from __future__ import annotations
+
+from lb.proxy.io.read_buffer import ReadBuffer
+from lb.proxy.io.wire import Wire
+
+
+class MessageWriter(Wire):
+    """A connection that messages are written to. Has no `__init__` of its own: another call a connection."""
+
+    __slots__ = ("_chunking", "_opening")
+
+    _chunking: bool  # the body of this message goes in chunks, and is not at its end
+    _opening: bytes  # a head that is yet to go
+
+    def set_up(self) -> None:
+        Wire.set_up(self)
+        self.begin(b"", False)
+
+    def begin(self, head: bytes, chunked: bool) -> None:
+        """A message begins with this head."""
+        self._opening = head
+        self._chunking = chunked
+
+    def body(self, source: ReadBuffer, trailers: bytes | None) -> None:
+        prefix = self._opening
+        self._opening = b""
+        if not self._chunking:
+            self.send_with(prefix, source, None)
+            return
+        end = b""
+        size = source.ready
+        if size:
+            prefix += b"%x\r\n" % size
+            end = b"\r\n"
+        if trailers is not None:
+            end += b"0\r\n" + trailers + b"\r\n"
+            self._chunking = False
+        self.send_with(prefix, source, end)
+
+    def piece(self, data: bytes, trailers: bytes | None) -> None:
+        text = self._opening
+        self._opening = b""
+        if self._chunking:
+            if data:
+                text += b"%x\r\n" % len(data) + data + b"\r\n"
+            if trailers is not None:
+                text += b"0\r\n" + trailers + b"\r\n"
+                self._chunking = False
+        else:
+            text += data
+        if text:
+            self.send(text)
