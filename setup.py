@@ -64,6 +64,9 @@ SOURCES = (
     "lb/proxy/upstream/connection.py",
     "lb/proxy/exchange/request_body.py",
     "lb/proxy/exchange/response_body.py",
+    "lb/proxy/exchange/base.py",
+    "lb/proxy/exchange/attempt.py",
+    "lb/proxy/exchange/response.py",
     "lb/proxy/exchange/exchange.py",
     "lb/proxy/exchange/tunnel.py",
 )

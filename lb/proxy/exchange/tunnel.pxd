@@ -1,14 +1,14 @@
 from lb.proxy.downstream cimport Downstream
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
-from lb.proxy.exchange.exchange cimport Exchange
+from lb.proxy.exchange.base cimport ExchangeBase
 from lb.proxy.upstream.connection cimport Upstream
 
 cdef double NEVER
 
 cdef class Tunnel(Handler):
     cdef Engine engine
-    cdef Exchange exchange
+    cdef ExchangeBase exchange
     cdef Downstream client
     cdef Upstream upstream
     cdef bytes _lines, _protocol

@@ -13,7 +13,7 @@ from lb.proxy.handler import Handler
 from lb.proxy.io.deadlines import NEVER
 
 if TYPE_CHECKING:
-    from lb.proxy.exchange.exchange import Exchange
+    from lb.proxy.exchange.base import ExchangeBase
 
 
 class Tunnel(Handler):
@@ -27,7 +27,7 @@ class Tunnel(Handler):
 
     __slots__ = ("_client_ended", "_lines", "_protocol", "_upstream_ended", "client", "engine", "exchange", "upstream")
 
-    def __init__(self, exchange: Exchange, lines: bytes, protocol: bytes) -> None:
+    def __init__(self, exchange: ExchangeBase, lines: bytes, protocol: bytes) -> None:
         """`lines` tell the client of it, of the head of a 101; `protocol` is what both speak from now on."""
         self._lines = lines
         self._protocol = protocol

@@ -3,6 +3,7 @@ cimport cython
 from lb.http.head cimport RequestHead
 
 from lb.proxy.client_info cimport ClientInfo
+from lb.proxy.exchange.exchange cimport Exchange
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.io.listener cimport Listener
@@ -18,11 +19,11 @@ cdef class Client(ResponseWriter):
     cdef bint _reading, _begun, _silent, _established
     cdef double _listened_until
     cpdef _next_request(self)
-    @cython.locals(exchange=Handler)
+    @cython.locals(exchange=Exchange)
     cpdef _begin(self, RequestHead head)
-    @cython.locals(exchange=Handler)
+    @cython.locals(exchange=Exchange)
     cpdef _refuse(self, object error)
-    @cython.locals(exchange=Handler)
+    @cython.locals(exchange=Exchange)
     cpdef _refuse_cleartext(self, RequestHead head)
     cpdef bint may_be_spared(self, double now)
     cpdef double idle_since(self)

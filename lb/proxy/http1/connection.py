@@ -327,14 +327,16 @@ class Client(ResponseWriter):
                 return
         self.deadline = NEVER
         self.can_stream = head.minor == 1
-        self.handler = exchange = Exchange(self.engine, self, self.info, head)
+        self.handler = exchange = Exchange()
+        exchange.begin(self.engine, self, self.info, head)
         exchange.start()
 
     def _refuse_cleartext(self, head: RequestHead) -> None:
         """Answer a request that came in plain HTTP where TLS is spoken: with its URL, as far as that can be told."""
         self.can_stream = head.minor == 1
         url = f"use https://{head.host.decode('latin-1')}/" if head.host else ""
-        self.handler = exchange = Exchange(self.engine, self, self.info, head)
+        self.handler = exchange = Exchange()
+        exchange.begin(self.engine, self, self.info, head)
         exchange.fail(ProxyError("plain_http_on_https_port", url))
 
     def shake_hands(self, contexts: Terminator) -> None:
@@ -364,7 +366,8 @@ class Client(ResponseWriter):
         """Answer what is not a request, and end the connection."""
         self._begun = False
         self.can_stream = True
-        self.handler = exchange = Exchange(self.engine, self, self.info, None)
+        self.handler = exchange = Exchange()
+        exchange.begin(self.engine, self, self.info, None)
         if self.have:
             limits = self.engine.snapshot.limits
             came = bytes(self.view(min(self.have, limits.line + limits.total)))

@@ -1,0 +1,258 @@
+"""One try at an instance, and the next one where it fails: choosing, connecting, sending, sending again.
+
+It knows the environment that a request goes to, the pool and the queue. It does not know what an answer says: that a
+try went well is for `response` to find, and why there is one at all for `exchange`.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from lb.errors import CAUSES, ProxyError, connecting_detail
+from lb.http.etags import apps_conditions
+from lb.proxy.descriptors import OURS
+from lb.proxy.exchange.base import ExchangeBase
+from lb.proxy.exchange.interim import CONTINUE_AFTER
+from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
+from lb.proxy.upstream.connection import Upstream
+from lb.proxy.upstream.pool import may_connect, take_idle
+from lb.routing.instance import Instance
+
+_ATTEMPTS = 3  # times that a request which may have been acted on is sent
+
+
+class Attempt(ExchangeBase):
+    """An exchange, as far as it is about getting its request to an instance."""
+
+    __slots__ = ()
+
+    def forward(self) -> None:
+        """Give the request to the next instance; called again when one could not take it."""
+        engine = self.engine
+        environment = self.route.environment
+        if environment.waiting and self.phase == DECIDING:  # others were here before
+            self._wait()
+            engine.rouse(environment)
+            return
+        while True:
+            instance = environment.pick(self.tried, self.key, engine.poller.now)
+            if instance is None:
+                if self.crowded or environment.is_full(self.tried):
+                    self._wait()
+                else:
+                    self.fail(self.last_error if self.last_error is not None else ProxyError(environment.shortage()))
+                return
+            upstream = take_idle(instance, not self.idempotent or self.attempts > 0, engine.poller.now)
+            if upstream is not None:
+                engine.reused += 1
+                self._take(instance, upstream)
+                self._send_request()
+                return
+            if self._reach(instance):
+                return
+
+    def _reach(self, instance: Instance) -> bool:
+        """Connect to this instance; False where the next one has to be tried at once."""
+        engine = self.engine
+        if not may_connect(instance):  # connections that are only being closed fill its limit
+            self._pass_over(instance)
+            self.crowded = True
+            return False
+        upstream = Upstream(engine, instance)
+        engine.connects += 1
+        error = upstream.reach()
+        if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
+            self._pass_over(instance)
+            self.crowded = True
+            return False
+        self._take(instance, upstream)
+        self.phase = CONNECTING
+        if error == 0:
+            self._send_request()
+            return True
+        if error == errno.EINPROGRESS:
+            engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
+            return True
+        upstream.tell(None)
+        if error not in OURS:
+            self._not_connected(upstream, error)
+            return False
+        self._leave_instance(False)  # that we lack something says nothing about the instance
+        self.last_instance = b""
+        if engine.free_descriptors(error):
+            return False
+        self.fail(ProxyError("out_of_descriptors"))
+        return True
+
+    def _take(self, instance: Instance, upstream: Upstream) -> None:
+        """Let this instance serve it, over this connection."""
+        if self.phase == WAITING:
+            self._stop_waiting()
+            self.client.arm()  # the time to wait is over
+        self.instance = instance
+        instance.inflight += 1
+        self.upstream = upstream
+        upstream.tell(self)
+
+    def _pass_over(self, instance: Instance) -> None:
+        """Do not take it for this request again."""
+        if self.tried is None:
+            self.tried = []
+        self.tried.append(instance)
+
+    def _wait(self) -> None:
+        """Every instance that could serve has enough to do: queue up, if there is room (L5), or stay in the queue."""
+        if self.crowded:
+            self.crowded = False
+            self.tried = None  # who was busy may have time when its turn comes
+        if self.phase == WAITING:
+            return
+        engine = self.engine
+        if engine.waiting >= self.snapshot.max_waiting:
+            self.fail(ProxyError("connection_limit_reached", "too many requests wait for an instance (limits.waiting)"))
+            return
+        self.phase = WAITING
+        engine.queue(self.route.environment, self)
+        self.client.arm()
+
+    def _send_request(self) -> None:
+        """The head, and what has come of the body, in one write."""
+        head = self.head
+        upstream = self.upstream
+        self.phase = FORWARDING
+        self.attempts += 1
+        cookie = self.route.environment.cookie
+        kept = apps_conditions(head) if head.tagged else head.kept
+        if cookie is not None:
+            kept = cookie.taken_from(kept)
+        fields = self.info.forwarded(self.route, head)
+        if self.route.client_auth is not None:
+            fields += self.info.client_certificate
+        protocol = head.upgrade if self.upgrading else None
+        identity = self.identity() if head.request_id is None else None
+        upstream.request(head, kept, fields, identity, protocol, self.route.environment.keep_alive)
+        if self.request is None:
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+            return
+        try:
+            self._send_body()
+        except ProxyError as error:
+            self.fail(error)
+
+    def _send_body(self) -> None:
+        """What has come of the request's body, behind its head. Raises ProxyError."""
+        client = self.client
+        upstream = self.upstream
+        request = self.request
+        request.send(client, upstream, self.idempotent)
+        if client.leaving and not request.done:
+            client.abort()  # the rest will not come
+            return
+        if upstream.full:
+            upstream.takes()
+            client.pause()
+        else:
+            client.read_on()  # it may have been stopped while there was nobody to take its bytes
+        client.arm()
+        if request.received:
+            self.expecting = False
+        self.engine.deadlines.watch(upstream, self.engine.poller.now + self._time_to_answer())
+
+    def request_data(self) -> None:
+        """The client has sent more: of the body, or already of its next request."""
+        if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
+            self.expecting = False  # it does not wait any more
+            try:
+                self._send_body()
+            except ProxyError as error:
+                self.fail(error)
+
+    def _time_to_answer(self) -> float:
+        """Seconds that the instance has before something else happens."""
+        return min(self.snapshot.response, CONTINUE_AFTER) if self.expecting else self.snapshot.response
+
+    def is_waiting(self) -> bool:
+        """Whether it stands in the queue for an instance."""
+        return self.phase == WAITING
+
+    def is_choosy(self) -> bool:
+        """Whether an instance that would do for others may not do for it."""
+        return self.tried is not None or self.route.environment.cookie is not None
+
+    def awaits_client(self) -> bool:
+        """Whether the next thing to happen is up to the client: the rest of its body."""
+        return (
+            self.request is not None
+            and not self.request.done
+            and not self.client.paused
+            and self.phase in (FORWARDING, RESPONDING)
+        )
+
+    def upstream_connected(self) -> None:
+        self._send_request()
+
+    def upstream_refused(self, error: int) -> None:
+        """The connection could not be made: nothing was sent, so another instance may have the request (F2)."""
+        self._not_connected(self.upstream, error)
+        self.forward()
+
+    def upstream_drained(self) -> None:
+        """The instance has taken what was queued for it."""
+        upstream = self.upstream
+        if upstream.full:
+            upstream.takes()
+        client = self.client
+        if client.paused and not upstream.full:
+            client.resume()
+            client.arm()  # it is the client's turn again
+        if self.phase == FORWARDING:
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+
+    def _not_connected(self, upstream: Upstream, error: int) -> None:
+        """Connecting failed with this errno."""
+        upstream.tell(None)
+        cause = upstream.why(error)
+        self._instance_failed(cause, connecting_detail(cause, error))
+
+    def _instance_failed(self, cause: str, detail: str = "") -> None:
+        """The instance could not be reached: remember it, for this request and, unless it is our own fault (E3), for
+        the next ones.
+        """
+        instance = self.instance
+        if not CAUSES[cause].ours:
+            self.route.environment.failed(instance, self.engine.poller.now, cause)
+        self.last_error = ProxyError(cause, detail)
+        self._pass_over(instance)
+        self._leave_instance(False)
+
+    def _broken(self, cause: str) -> None:
+        """The connection ended before a response began: send the request again where that cannot do harm (F2)."""
+        reused = self.upstream is not None and self.upstream.reused
+        if not reused:
+            self._instance_failed(cause)
+        if not self._may_repeat(reused):
+            self.fail(ProxyError(cause))
+            return
+        self._leave_instance(False)
+        self.last_error = ProxyError(cause)
+        self.engine.retries += 1
+        self.forward()
+
+    def _may_repeat(self, reused: bool) -> bool:
+        """Whether it may be sent again; that an idle connection was at its end is nobody's failure, and free."""
+        if not (
+            self.idempotent
+            and self.attempts < _ATTEMPTS
+            and not self.upgrading
+            and (self.request is None or self.request.repeatable())
+            and not self.client.leaving
+        ):
+            return False
+        environment = self.route.environment
+        if not environment.has_untried(self.tried):
+            return False
+        budget = environment.budget
+        if reused or budget is None or budget.allows(self.engine.poller.now):
+            return True
+        self.engine.unrepeated += 1
+        return False
