@@ -7,10 +7,9 @@ from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
 from lb.proxy.io.deadlines cimport Deadlines
+from lb.proxy.request_ids cimport RequestIds
 from lb.proxy.io.poller cimport Poller
 from lb.proxy.io.wire cimport Wire
-
-cdef list _LOW
 
 cdef class Engine:
     cdef public Poller poller
@@ -19,22 +18,25 @@ cdef class Engine:
     cdef public bytes date_line
     cdef public Paces paces
     cdef public Presence presence
-    cdef public object clients, flushes, held, redirect_loops, room
+    cdef public object clients, flushes, held, listeners, queue, redirect_loops, room
     cdef public bint draining, hurried
-    cdef public Py_ssize_t open_connections, open_exchanges, waiting, max_connections
+    cdef public Py_ssize_t open_connections, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated
-    cdef object _loop, _log, _row, _append, _format, _ticking, _resting, _errors, _listeners, _clients, _crowded, _on_error, _watch, _shortage
-    cdef bytes _log_time, _id_head, _id_prefix
-    cdef Py_ssize_t _id_next, _second, _bytes_in, _bytes_out
+    cdef object _loop, _log, _row, _append, _format, _ticking, _errors, _clients, _on_error, _watch, _shortage
+    cdef bytes _log_time
+    cdef readonly RequestIds ids
+    cdef Py_ssize_t _second, _bytes_in, _bytes_out
     cdef list _base
     cdef Py_ssize_t _responses[6]
-    @cython.locals(number=Py_ssize_t, low=Py_ssize_t)
-    cpdef bytes new_id(self)
     cpdef opened(self, Wire client)
     cpdef gone(self, Wire client)
     cpdef turned_away(self, Wire client)
     cpdef finished(self, Record record)
     cpdef failed(self, str cause)
+    cdef connecting(self)
+    cdef reusing(self)
+    cdef repeating(self)
+    cdef not_repeating(self)
+    cdef shook_hands(self, bint resumed)
     cpdef bint make_room(self)
     cpdef bint free_descriptors(self, int error)
-    cpdef rouse(self, environment)

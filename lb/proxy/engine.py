@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 import socket
 import time
 from collections.abc import Iterable
-from contextlib import suppress
 from email.utils import formatdate
 
 from lb.process.every import Every, every
@@ -22,14 +20,15 @@ from lb.proxy.eviction import Room, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
 from lb.proxy.io import deadlines as wheel
-from lb.proxy.io import wire as wires
 from lb.proxy.io.deadlines import Deadlines
 from lb.proxy.io.listener import Listener
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.wire import Wire
+from lb.proxy.listeners import Listeners
+from lb.proxy.request_ids import RequestIds
+from lb.proxy.waiting_queue import WaitingQueue
 from lb.routing.clients import Clients
 from lb.routing.connection_count import Presence
-from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.members import Watch
 from lb.routing.rate_limit import Paces
@@ -43,7 +42,6 @@ _SHED = 32  # connections closed at once for want of descriptors
 _REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
 _MADE = 256  # connections closed at once so that there are no more than there may be
 _PLACE = {name: at for at, name in enumerate(NAMES)}
-_LOW = [b"%03x" % number for number in range(4096)]
 
 
 class Engine:
@@ -55,19 +53,13 @@ class Engine:
         "_bytes_in",
         "_bytes_out",
         "_clients",
-        "_crowded",
         "_errors",
         "_format",
-        "_id_head",
-        "_id_next",
-        "_id_prefix",
-        "_listeners",
         "_log",
         "_log_time",
         "_loop",
         "_on_error",
         "_responses",
-        "_resting",
         "_row",
         "_second",
         "_shortage",
@@ -83,12 +75,14 @@ class Engine:
         "handshakes",
         "held",
         "hurried",
+        "ids",
+        "listeners",
         "max_connections",
         "open_connections",
-        "open_exchanges",
         "paces",
         "poller",
         "presence",
+        "queue",
         "redirect_loops",
         "resumed",
         "retries",
@@ -96,7 +90,6 @@ class Engine:
         "room",
         "snapshot",
         "unrepeated",
-        "waiting",
     )
 
     def __init__(
@@ -123,40 +116,26 @@ class Engine:
         self.room = Room()
         self.redirect_loops = RedirectLoops()
         self.held: Held | None = None  # whoever makes TLS contexts knows which handshakes may be held
-        self._crowded: set[Environment] = set()
-        self._listeners: dict[Listener, socket.socket] = {}
-        self._resting: dict[Listener, float] = {}  # and since when
         self._shortage = Shortage()
         self.max_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.hurried = False
-        self.open_connections = self.open_exchanges = self.waiting = 0
+        self.open_connections = 0
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
-        self._id_prefix = os.urandom(8).hex().encode()
-        self._id_next = int.from_bytes(os.urandom(3), "big")
-        self._id_head: bytes | None = None  # all but the last three digits, of which a table is cheaper than a format
+        self.ids = RequestIds()
         self._second = -1
         self.poller = Poller(loop, self.broken)
+        self.listeners = Listeners(self.poller, _REST)
+        self.queue = WaitingQueue(loop, self.broken)
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: Watch | None = None
-        jobs = self._tick, self._serve_all, self.flush, self._look_at_instances, self._end_rests
+        jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
         self._ticking: Every = every(loop, wheel.WIDTH, *jobs)
 
     # What connections tell
-
-    def new_id(self) -> bytes:
-        """An identifier for a request that brought none: 32 hex digits, unguessable across workers, counted within
-        one.
-        """
-        number = self._id_next
-        self._id_next = number + 1
-        low = number & 0xFFF
-        if low == 0 or self._id_head is None:
-            self._id_head = self._id_prefix + b"%013x" % (number >> 12)
-        return self._id_head + _LOW[low]
 
     def opened(self, client: Wire) -> None:
         """A client's connection was accepted."""
@@ -189,6 +168,28 @@ class Engine:
             self.failed(record.cause)
         if self._format is not None:
             self._append(self._format(record, self._log_time))
+
+    def connecting(self) -> None:
+        """A connection to an instance is being made."""
+        self.connects += 1
+
+    def reusing(self) -> None:
+        """A request goes over a connection that has served before."""
+        self.reused += 1
+
+    def repeating(self) -> None:
+        """A request is sent again."""
+        self.retries += 1
+
+    def not_repeating(self) -> None:
+        """One is not, for want of a budget."""
+        self.unrepeated += 1
+
+    def shook_hands(self, resumed: bool) -> None:
+        """A TLS handshake is done; whether it resumed an earlier session."""
+        self.handshakes += 1
+        if resumed:
+            self.resumed += 1
 
     def failed(self, cause: str) -> None:
         """Something failed of which there is no exchange: count it."""
@@ -223,62 +224,12 @@ class Engine:
             freed += 1
         return freed > 0
 
-    # Who waits for an instance. All of them are Exchanges, which this file must not know: they know the engine.
-
-    def queue(self, environment: Environment, exchange: object) -> None:
-        """Let this exchange wait for an instance, behind those that do."""
-        self.waiting += 1
-        environment.waiting.append(exchange)
-        self._crowded.add(environment)
-
-    def rouse(self, environment: Environment) -> None:
-        """There may be more room for those who wait, or never any again: let them try, but in nobody's handler."""
-        if environment.waiting and not environment.woken:
-            environment.woken = True
-            self._loop.call_soon(self._serve, environment)
-
-    def _serve(self, environment: Environment) -> None:
-        """Let those who wait try again, first come first, until one finds that nothing is free."""
-        environment.woken = False
-        waiting = environment.waiting
-        at = 0
-        while at < len(waiting):
-            exchange = waiting[at]
-            try:
-                exchange.forward()
-            except Exception as error:  # noqa: BLE001 - a fault of one exchange must not cost the others theirs
-                self.broken(exchange.client, error)
-                return
-            if at < len(waiting) and waiting[at] is exchange:
-                if not exchange.is_choosy():
-                    return
-                at += 1  # what is free is not for it, but perhaps for the next
-
-    def _serve_all(self) -> None:
-        """What is free may have changed without a word: instances come, go and recover."""
-        for environment in list(self._crowded):
-            if environment.waiting:
-                self._serve(environment)
-            else:
-                self._crowded.discard(environment)
-
     # What the worker asks
 
     def listen(self, listener: Listener, sock: socket.socket) -> None:
         """Let this listener serve this listening socket."""
-        listener.listen(self.poller, sock)
-        self._listeners[listener] = sock
+        self.listeners.listen(listener, sock)
         self._share_out()
-
-    def hand_over(self, listener: Listener) -> None:
-        """Leave what waits in this listener's socket to whoever else has it."""
-        listener.rest()
-        self._listeners.pop(listener, None)
-
-    def give_up(self, listener: Listener) -> None:
-        """Accept what waits in this listener's socket, and no more: nobody else will."""
-        listener.stop()
-        self._listeners.pop(listener, None)
 
     def watch(self, watch: Watch) -> None:
         """Bring what is found out about instances to them, from now on."""
@@ -287,9 +238,7 @@ class Engine:
 
     def stop_listening(self) -> None:
         """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
-        for listener in self._listeners:
-            listener.stop()
-        self._listeners.clear()
+        self.listeners.stop()
 
     def switch(self, snapshot: Snapshot) -> None:
         """Requests that begin from now on go by this snapshot; those that have begun keep theirs."""
@@ -298,14 +247,14 @@ class Engine:
 
     def _share_out(self) -> None:
         """As many connections as the configuration says, and no more than there are descriptors for."""
-        descriptors, listeners = descriptors_of_process(), len(self._listeners)
+        descriptors, listeners = descriptors_of_process(), len(self.listeners)
         self.max_connections = min(self.snapshot.max_connections, connections_within(descriptors, listeners))
         self.room.most_turned_away = turned_away_within(descriptors, listeners)
 
     def retire(self, instances: Iterable[Instance]) -> None:
         """These belong to no environment any more: what they serve ends well, their idle connections are closed."""
         for instance in instances:
-            instance.retired = True
+            instance.retire()
             for upstream in list(instance.idle):
                 upstream.abort()  # type: ignore[attr-defined]
 
@@ -330,8 +279,7 @@ class Engine:
         """
         self.draining = True
         self._hold_nobody()
-        for listener in list(self._listeners):
-            self.hand_over(listener)
+        self.listeners.hand_over_all()
 
     def drain(self) -> None:
         """Accept no more, close idle connections, and every other one when its exchange has ended."""
@@ -415,19 +363,7 @@ class Engine:
         """
         if error in OURS:
             self.free_descriptors(error)
-        listener.rest()
-        self._resting[listener] = self.poller.now
-
-    def _end_rests(self) -> None:
-        """Let listeners that have rested for a moment listen again; one that cannot rests on."""
-        for listener, since in list(self._resting.items()):
-            sock = self._listeners.get(listener)
-            if sock is None:
-                del self._resting[listener]
-            elif self.poller.now >= since + _REST:
-                with suppress(OSError):  # it rests on, and the others need not
-                    listener.listen(self.poller, sock)
-                    del self._resting[listener]
+        self.listeners.rest(listener)
 
     def _tick(self) -> None:
         now = self.poller.tick()
@@ -442,7 +378,7 @@ class Engine:
             return
         for change in self._watch.look(self.poller.now):
             self.retire(change.gone)
-            self.rouse(change.environment)
+            self.queue.rouse(change.environment)
 
     def _tell_time(self, seconds: int) -> None:
         """Write down the second that has begun, as responses and log lines want it."""
@@ -459,13 +395,3 @@ class Engine:
         )
         if isinstance(watched, Wire):
             watched.abort()
-
-
-def describe() -> dict[str, str]:
-    """What this engine is made of, for `lb version` and the banner."""
-    compiled = not wires.__file__.endswith(".py")
-    return {
-        "engine": "compiled" if compiled else "python",
-        "transport": "epoll" if compiled else "event loop",
-        "tls": "openssl direct" if wires.DIRECT else "memory bio",
-    }

@@ -22,14 +22,11 @@ from __future__ import annotations
 
 import heapq
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from operator import itemgetter
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from lb.routing.instance import Instance
-
-if TYPE_CHECKING:
-    from lb.proxy.http1.connection import Client
 
 PATIENCE = 2.0
 """Seconds that a connection has for its first request before it may have to go, and any other for a head begun."""
@@ -41,41 +38,62 @@ MOST_TURNED_AWAY = 256
 """Clients that are listened to after they were told that there is no room, at most."""
 
 
+class Evictable(Hashable, Protocol):
+    """A client's connection, as far as it matters here."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def deadline(self) -> float: ...
+
+    def abort(self) -> None: ...
+
+    def can_go(self) -> bool:
+        """Whether no request is lost by closing it."""
+
+    def may_be_spared(self, now: float) -> bool:
+        """Whether it is counted and no request is under way."""
+
+    def idle_since(self) -> float:
+        """When it began to be what it is."""
+
+
 class Room:
     """The connections of one worker by how little they would be missed."""
 
     __slots__ = ("_idle", "_looked_until", "_silent", "_turned_away", "most_turned_away")
 
     def __init__(self) -> None:
-        self._silent: OrderedDict[Client, float] = OrderedDict()  # → when it came
-        self._idle: list[tuple[float, float, Client]] = []  # since when it is idle, its deadline then; the oldest last
+        self._silent: OrderedDict[Evictable, float] = OrderedDict()  # → when it came
+        self._idle: list[tuple[float, float, Evictable]] = []  # idle since, its deadline then; the oldest last
         self._looked_until = 0.0  # what has been looked at is paid for then
-        self._turned_away: OrderedDict[Client, None] = OrderedDict()
+        self._turned_away: OrderedDict[Evictable, None] = OrderedDict()
         self.most_turned_away = MOST_TURNED_AWAY
 
-    def came(self, client: Client, now: float) -> None:
+    def came(self, client: Evictable, now: float) -> None:
         """A connection was accepted."""
         self._silent[client] = now
 
-    def spoke(self, client: Client) -> None:
+    def spoke(self, client: Evictable) -> None:
         """It has made a whole request, or is gone."""
         self._silent.pop(client, None)
 
-    def turned_away(self, client: Client) -> None:
+    def turned_away(self, client: Evictable) -> None:
         """It was told that there is no room, and is only being closed: it is not counted any more."""
         if len(self._turned_away) >= self.most_turned_away:
             self._close_turned_away()
         self._turned_away[client] = None
 
-    def forget(self, client: Client) -> None:
+    def forget(self, client: Evictable) -> None:
         """One that was turned away is gone."""
         self._turned_away.pop(client, None)
 
-    def make(self, clients: Iterable[Client], now: float) -> bool:
+    def make(self, clients: Iterable[Evictable], now: float) -> bool:
         """Close one of these clients, all of which are counted; False when none can be spared."""
         return self._close_silent(now) or self._close_idle(clients, now)
 
-    def free_descriptor(self, clients: Iterable[Client], now: float) -> bool:
+    def free_descriptor(self, clients: Iterable[Evictable], now: float) -> bool:
         """Close any connection that can be spared, one that was turned away before all others; False if there is
         none.
         """
@@ -105,7 +123,7 @@ class Room:
             self._silent[client] = now  # what it said is being read now
         return False
 
-    def _close_idle(self, clients: Iterable[Client], now: float) -> bool:
+    def _close_idle(self, clients: Iterable[Evictable], now: float) -> bool:
         if not self._idle and self._looked_until <= now + _SLACK:
             self._look(clients, now)
         while self._idle:
@@ -115,7 +133,7 @@ class Room:
                 return True
         return False
 
-    def _look(self, clients: Iterable[Client], now: float) -> None:
+    def _look(self, clients: Iterable[Evictable], now: float) -> None:
         looked = 0
         found = []
         for client in clients:

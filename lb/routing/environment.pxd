@@ -25,6 +25,8 @@ cdef class Environment:
     cpdef Instance _nearest(self, list tried, double now)
     @cython.locals(other=Instance)
     cpdef bint is_full(self, list tried)
+    cpdef bint may_wake(self)
+    cpdef woke(self)
     @cython.locals(other=Instance)
     cpdef bint has_untried(self, list tried)
     cpdef failed(self, Instance instance, double now, str cause=*)

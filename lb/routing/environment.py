@@ -165,6 +165,17 @@ class Environment:
         """The cause code of having no instance that may serve."""
         return "dns_error" if self.nameless else "destination_unavailable"
 
+    def may_wake(self) -> bool:
+        """Whether those who wait are to be told to try again; they are not yet about to."""
+        if self.woken or not self.waiting:
+            return False
+        self.woken = True
+        return True
+
+    def woke(self) -> None:
+        """Those who wait are trying."""
+        self.woken = False
+
     def has_untried(self, tried: list[Instance] | None) -> bool:
         """Whether an instance is left that could be tried, now or later."""
         for other in self.instances:  # noqa: SIM110  a generator could not be compiled

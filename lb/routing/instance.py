@@ -125,6 +125,28 @@ class Instance:
         """Whether it serves as many as it may."""
         return self.limit != 0 and self.inflight >= self.limit
 
+    # What it serves
+
+    def entered(self) -> None:
+        """It serves one more exchange."""
+        self.inflight += 1
+
+    def left(self) -> None:
+        """It is done with one."""
+        self.inflight -= 1
+
+    def connected(self) -> None:
+        """There is one more connection to it, or there is about to be."""
+        self.connections += 1
+
+    def disconnected(self) -> None:
+        """There is one less."""
+        self.connections -= 1
+
+    def retire(self) -> None:
+        """Its environment is done with it."""
+        self.retired = True
+
     # How much of its share it has
 
     def share(self, now: float) -> float:
@@ -195,6 +217,27 @@ class Instance:
             self.rising = True
             self.since = now
             self.credit = 0.0
+
+    def count_failure(self, now: float, cause: str) -> int:
+        """One more in a row; how many there are."""
+        self.failures += 1
+        self.cause = cause
+        self.failed_at = now
+        return self.failures
+
+    def serve_on(self) -> None:
+        """It fails, and is not passed over: nothing is left to go to instead."""
+        self.down_until = 0.0
+        self.trying = False
+        self.failing = True
+
+    def kept_idle(self) -> None:
+        """A connection was seen to stay open while it was idle."""
+        self.keeps_idle = True
+
+    def keeps_idle_for(self, seconds: float) -> None:
+        """It said for how long it keeps an idle connection: stay well below that."""
+        self.keep_alive = seconds * 0.5
 
     def closed_idle(self, seconds: float) -> None:
         """It closed a connection that had been idle for so long: stay well below that from now on."""

@@ -58,10 +58,8 @@ class Passive:
 
     def _count(self, instance: Instance, instances: list[Instance], most: int, now: float, cause: str) -> None:
         """One failure more; it is passed over unless `most` others are already."""
-        instance.failures += 1
-        instance.cause = cause
-        instance.failed_at = now
-        if instance.failures < self.max_fails or not (instance.trying or instance.down_until <= now):
+        failures = instance.count_failure(now, cause)
+        if failures < self.max_fails or not (instance.trying or instance.down_until <= now):
             return  # requests that were under way together fail together: that is one reason for a pause, not many
         was_failing = instance.failing
         out = 0
@@ -71,8 +69,6 @@ class Passive:
         if out < most:
             instance.passed_over(now, self.first, self.first * _GROWTH)
         else:
-            instance.down_until = 0.0  # nothing is left to go to instead
-            instance.trying = False
-            instance.failing = True
+            instance.serve_on()
         if not was_failing and instance.on_change is not None:
             instance.on_change(instance)

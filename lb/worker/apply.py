@@ -140,7 +140,7 @@ class Changing:
         live.engine.switch(prepared.snapshot)
         live.engine.retire(gone.instances)
         for environment in (*live.registry.environments.values(), *gone.environments):
-            live.engine.rouse(environment)
+            live.engine.queue.rouse(environment)
         live.listeners.change(revision, prepared.sockets)
         if prepared.log is not None:
             live.engine.log_to(prepared.log, line_of(prepared.access_log))

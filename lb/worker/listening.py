@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lb.process.child_config import Revision, inode
 from lb.proxy.engine import Engine
-from lb.proxy.http1.connection import ClientListener
+from lb.proxy.http1.accept import ClientListener
 from lb.tls.handshake.contexts import Contexts
 
 
@@ -52,16 +52,16 @@ class Listeners:
         for number in [number for number in self._served if number not in wanted]:
             listener, accepting = self._served.pop(number)
             if number in revision.left:
-                self._engine.give_up(accepting)
+                self._engine.listeners.give_up(accepting)
             else:
-                self._engine.hand_over(accepting)
+                self._engine.listeners.hand_over(accepting)
             listener.socket.close()
         for number, scheme in wanted.items():
             if number not in self._served:
                 self.serve(Listener(scheme, new[number]))
             elif self._served[number][0].scheme != scheme:
                 listener, accepting = self._served.pop(number)
-                self._engine.hand_over(accepting)
+                self._engine.listeners.hand_over(accepting)
                 self.serve(Listener(scheme, listener.socket))
         for number, sock in new.items():
             if number not in self._served or self._served[number][0].socket is not sock:

@@ -14,7 +14,7 @@ import pytest
 from lb.config.load import config_for_instances
 from lb.process.child_config import compile_for_worker
 from lb.proxy.engine import Engine
-from lb.proxy.http1.connection import ClientListener
+from lb.proxy.http1.accept import ClientListener
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.telemetry.access_log import AccessLog
@@ -74,7 +74,7 @@ async def test_tls_that_cannot_begin_leaves_no_connection(front: Front, listenin
     listener = ClientListener(front.engine, b"https", Poor())
     for number in range(1, 4):
         assert await front.connect(listener, listening) == b""
-        front.engine.hand_over(listener)
+        front.engine.listeners.hand_over(listener)
         await turns()
         assert front.engine.open_connections == 0
         assert front.engine.connections_total == number

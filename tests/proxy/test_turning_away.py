@@ -14,7 +14,7 @@ import pytest
 from lb.http.head import Limits
 from lb.proxy.descriptors import OURS, Shortage, connections_within, turned_away_within
 from lb.proxy.engine import Engine
-from lb.proxy.http1.connection import ClientListener
+from lb.proxy.http1.accept import ClientListener
 from lb.routing.clients import Clients
 from lb.routing.networks import Networks
 from lb.routing.snapshot import Snapshot

@@ -32,7 +32,7 @@ class Attempt(ExchangeBase):
         environment = self.route.environment
         if environment.waiting and self.phase == DECIDING:  # others were here before
             self._wait()
-            engine.rouse(environment)
+            engine.queue.rouse(environment)
             return
         while True:
             instance = environment.pick(self.tried, self.key, engine.poller.now)
@@ -44,7 +44,7 @@ class Attempt(ExchangeBase):
                 return
             upstream = take_idle(instance, not self.idempotent or self.attempts > 0, engine.poller.now)
             if upstream is not None:
-                engine.reused += 1
+                engine.reusing()
                 self._take(instance, upstream)
                 self._send_request()
                 return
@@ -59,7 +59,7 @@ class Attempt(ExchangeBase):
             self.crowded = True
             return False
         upstream = Upstream(engine, instance)
-        engine.connects += 1
+        engine.connecting()
         error = upstream.reach()
         if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
             self._pass_over(instance)
@@ -90,7 +90,7 @@ class Attempt(ExchangeBase):
             self._stop_waiting()
             self.client.arm()  # the time to wait is over
         self.instance = instance
-        instance.inflight += 1
+        instance.entered()
         self.upstream = upstream
         upstream.tell(self)
 
@@ -108,11 +108,11 @@ class Attempt(ExchangeBase):
         if self.phase == WAITING:
             return
         engine = self.engine
-        if engine.waiting >= self.snapshot.max_waiting:
+        if engine.queue.count >= self.snapshot.max_waiting:
             self.fail(ProxyError("connection_limit_reached", "too many requests wait for an instance (limits.waiting)"))
             return
         self.phase = WAITING
-        engine.queue(self.route.environment, self)
+        engine.queue.join(self.route.environment, self)
         self.client.arm()
 
     def _send_request(self) -> None:
@@ -235,7 +235,7 @@ class Attempt(ExchangeBase):
             return
         self._leave_instance(False)
         self.last_error = ProxyError(cause)
-        self.engine.retries += 1
+        self.engine.repeating()
         self.forward()
 
     def _may_repeat(self, reused: bool) -> bool:
@@ -254,5 +254,5 @@ class Attempt(ExchangeBase):
         budget = environment.budget
         if reused or budget is None or budget.allows(self.engine.poller.now):
             return True
-        self.engine.unrepeated += 1
+        self.engine.not_repeating()
         return False

@@ -34,12 +34,12 @@ cdef class ExchangeBase(Handler):
     cdef list tried
     cdef bytes key
     cdef object last_error
-    cdef public object refused
+    cdef object refused
     cdef bytes request_id, last_instance
     cdef str cause, detail
     cdef int status, attempts
     cdef object interims
-    cdef public Py_ssize_t received, sent
+    cdef Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, crowded, expecting, continued, flush_due
     cpdef begin(self, Engine engine, Downstream client, ClientInfo info, RequestHead head)
     cdef _clear(self)
@@ -49,5 +49,8 @@ cdef class ExchangeBase(Handler):
     cpdef finish(self, bint keep_alive)
     cdef _stop_waiting(self)
     cdef _leave_instance(self, bint keep)
-    cpdef end_tunnel(self)
+    cdef count(self, Py_ssize_t received, Py_ssize_t sent)
+    cdef let_go(self)
+    cpdef end_tunnel(self, str cause)
+    cpdef refuse(self, object error, object refused)
     cdef Record _record(self)

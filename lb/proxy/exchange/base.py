@@ -98,7 +98,6 @@ class ExchangeBase(Handler):
         self.started = engine.poller.now
         self.last_instance = b""
         self.detail = ""
-        engine.open_exchanges += 1
 
     def _clear(self) -> None:
         # Each of the first is there from the phase on that needs it, and None before (and `upstream` and `instance`
@@ -128,7 +127,7 @@ class ExchangeBase(Handler):
             if self.head is not None and self.head.request_id is not None:
                 self.request_id = self.head.request_id
             else:
-                self.request_id = self.engine.new_id()
+                self.request_id = self.engine.ids.new()
         return self.request_id
 
     def unread(self) -> bool:
@@ -163,9 +162,9 @@ class ExchangeBase(Handler):
         if instance is not None:
             self.instance = None  # type: ignore[assignment]
             self.last_instance = instance.label
-            instance.inflight -= 1
+            instance.left()
             if self.route.environment.waiting:
-                self.engine.rouse(self.route.environment)
+                self.engine.queue.rouse(self.route.environment)
 
     def fail(self, error: ProxyError) -> None:
         """End with this error: as a reply if none has begun, else by breaking off."""
@@ -189,6 +188,13 @@ class ExchangeBase(Handler):
         detail = explained(error, self.snapshot.limits, self.route.body_cap if self.route is not None else 0)
         self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after))
 
+    def refuse(self, error: ProxyError, refused: Refused | None) -> None:
+        """End what could not be read, with this error; `refused` is what can be told of it all the same."""
+        self.refused = refused
+        if refused is not None and refused.host:
+            self.route = self.snapshot.table.find(refused.host)  # type: ignore[assignment]  # for the log
+        self.fail(error)
+
     def cut(self) -> None:
         """End it because the service ends: with a reply if none has begun, else where the client can see that the rest
         is missing: in a chunked response the last chunk, in one of known length some bytes.
@@ -205,8 +211,21 @@ class ExchangeBase(Handler):
         else:
             self.finish(False)
 
-    def end_tunnel(self) -> None:
-        """Both sides are done with what it became."""
+    # What a tunnel tells that it has become
+
+    def count(self, received: int, sent: int) -> None:
+        """So many bytes more have gone through it."""
+        self.received += received
+        self.sent += sent
+
+    def let_go(self) -> None:
+        """The connection to the instance ends by itself, behind what is still to go over it."""
+        self.upstream = None  # type: ignore[assignment]
+
+    def end_tunnel(self, cause: str | None) -> None:
+        """Both sides are done with what it became; for this cause, if for one."""
+        if cause is not None:
+            self.cause = cause
         self._leave_instance(False)
         self.finish(False)
 
@@ -234,8 +253,7 @@ class ExchangeBase(Handler):
 
     def _stop_waiting(self) -> None:
         self.phase = DECIDING
-        self.engine.waiting -= 1
-        self.route.environment.waiting.remove(self)
+        self.engine.queue.leave(self.route.environment, self)
 
     def finish(self, keep_alive: bool) -> None:
         """The one way out: tell what happened, and let the client's connection go on."""
@@ -244,7 +262,6 @@ class ExchangeBase(Handler):
         if self.phase == WAITING:
             self._stop_waiting()
         self.phase = DONE
-        self.engine.open_exchanges -= 1
         self.engine.finished(self._record())
         client = self.client
         client.done(keep_alive, self.unread())

@@ -93,7 +93,7 @@ class Answering(Attempt):
             self._look_at_redirect()
         self.expecting = False
         if response.keep_alive_for >= 0:
-            self.instance.keep_alive = response.keep_alive_for * 0.5
+            self.instance.keeps_idle_for(response.keep_alive_for)
         answer = ResponseBody(head, response, self.snapshot.limits)
         self.answer = answer
         # After a refused upgrade the client may already have sent bytes of the other protocol (RFC 9931).

@@ -44,7 +44,7 @@ class Tunnel(Handler):
         client.tell(self)
         upstream.tell(self)
         client.read_much(True)
-        upstream.deadline = NEVER
+        self.engine.deadlines.suspend(upstream)
         client.switch(self._lines, self._protocol)
         client.arm()
         if upstream.backlog():  # of the request's body
@@ -65,9 +65,8 @@ class Tunnel(Handler):
         upstream.tell(None)
         upstream.close()
         self._watch_upstream()
-        self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
-        self.exchange.cause = "proxy_stopped"
-        self.exchange.end_tunnel()
+        self.exchange.let_go()
+        self.exchange.end_tunnel("proxy_stopped")
 
     def describe(self) -> tuple[str, bytes, bytes]:
         environment = self.exchange.route.environment
@@ -83,7 +82,7 @@ class Tunnel(Handler):
     def request_data(self) -> None:
         client = self.client
         upstream = self.upstream
-        self.exchange.received += client.read_raw()
+        self.exchange.count(client.read_raw(), 0)
         upstream.body(client, None)
         if upstream.full:
             client.pause()
@@ -125,7 +124,7 @@ class Tunnel(Handler):
     def response_data(self) -> None:
         client = self.client
         upstream = self.upstream
-        self.exchange.sent += upstream.read_raw()
+        self.exchange.count(0, upstream.read_raw())
         client.body(upstream, None)
         if client.full:
             upstream.pause()
@@ -167,5 +166,5 @@ class Tunnel(Handler):
         upstream = self.upstream
         if upstream.handler is self:
             upstream.part()
-            self.exchange.upstream = None  # type: ignore[assignment]  # it is not to be closed before that
-        self.exchange.end_tunnel()
+            self.exchange.let_go()
+        self.exchange.end_tunnel(None)

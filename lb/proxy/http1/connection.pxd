@@ -6,7 +6,6 @@ from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.exchange.exchange cimport Exchange
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
-from lb.proxy.io.listener cimport Listener
 from lb.proxy.http1.response_writer cimport ResponseWriter
 
 cdef double NEVER, PATIENCE, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
@@ -32,11 +31,3 @@ cdef class Client(ResponseWriter):
     cpdef turn_away(self, str cause, str key)
     cpdef _end(self, bint lingering)
     cpdef _await_end(self)
-
-cdef class ClientListener(Listener):
-    cdef Engine engine
-    cdef bytes scheme
-    cdef object tls
-    cpdef accepted(self, int fd, bytes address, int _port)
-    @cython.locals(engine=Engine)
-    cpdef _admit(self, Client client)

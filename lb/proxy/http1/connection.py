@@ -18,7 +18,6 @@ from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
 from lb.proxy.http1.response_writer import ResponseWriter
 from lb.proxy.io.deadlines import NEVER
-from lb.proxy.io.listener import Listener
 from lb.proxy.io.memory_tls import Terminator
 from lb.routing.rate_limit import Pace
 
@@ -176,7 +175,7 @@ class Client(ResponseWriter):
         if held is None:
             self.refuse_handshake()
         elif key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES):
-            held.refused += 1
+            held.refuse()
             self.refuse_handshake()
         elif held.hold(self, key, min(snapshot.max_held, engine.max_connections // 2), now):
             engine.room.spoke(self)  # it waits for us, and makes no room for others
@@ -197,9 +196,7 @@ class Client(ResponseWriter):
     def handshaken(self) -> None:
         self._established = True
         self.info.secured(self.secured)  # type: ignore[arg-type]  # there is one, and the contexts made it
-        self.engine.handshakes += 1
-        if self.session_reused:
-            self.engine.resumed += 1
+        self.engine.shook_hands(self.session_reused)
         self.arm()
 
     def unsecured(self) -> None:
@@ -263,7 +260,7 @@ class Client(ResponseWriter):
         handler = self.handler
         if self.on_hold:
             if self.engine.held is not None:
-                self.engine.held.timed_out += 1
+                self.engine.held.time_out()
             self.refuse_handshake()
             return
         if self.backlog() and self.takes():
@@ -366,55 +363,13 @@ class Client(ResponseWriter):
         """Answer what is not a request, and end the connection."""
         self._begun = False
         self.can_stream = True
-        self.handler = exchange = Exchange()
-        exchange.begin(self.engine, self, self.info, None)
+        refused = None
         if self.have:
             limits = self.engine.snapshot.limits
             came = bytes(self.view(min(self.have, limits.line + limits.total)))
-            exchange.refused = refused = Refused(came)
-            if refused.host:
-                exchange.route = self.engine.snapshot.table.find(refused.host)  # type: ignore[assignment]  # for the log
+            refused = Refused(came)
             code = error.cause.code
             error = ProxyError(code, head_too_large(code, came, limits) or error.detail, error.retry_after)
-        exchange.fail(error)
-
-
-class ClientListener(Listener):
-    """Makes a Client of each accepted connection."""
-
-    __slots__ = ("engine", "scheme", "tls")
-
-    def __init__(self, engine: Engine, scheme: bytes, tls: Terminator | None) -> None:
-        super().__init__()
-        self.engine = engine
-        self.scheme = scheme
-        self.tls = tls
-
-    def accepted(self, fd: int, address: bytes, _port: int) -> None:
-        engine = self.engine
-        client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
-        try:
-            client.attach(engine.poller, fd)
-            self._admit(client)
-        except Exception as error:  # noqa: BLE001 - neither this one nor the next may be left half made
-            engine.broken(client, error)
-
-    def _admit(self, client: Client) -> None:
-        """Count it, and begin with it: with what the configuration allows it, or with telling it that there is no
-        room.
-        """
-        engine = self.engine
-        crowded = engine.open_connections >= engine.max_connections
-        engine.opened(client)
-        if not client.info.may_connect():
-            client.turn_away("client_connection_limit_reached", "limits.client_connections")
-        elif crowded and not engine.make_room():
-            client.turn_away("connection_limit_reached", engine.limit_in_words())
-        elif self.tls is None:
-            # A connection that never says anything has the time that a head has.
-            engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
-        else:
-            client.shake_hands(self.tls)
-
-    def refused(self, error: int) -> None:
-        self.engine.shed(self, error)
+        self.handler = exchange = Exchange()
+        exchange.begin(self.engine, self, self.info, None)
+        exchange.refuse(error, refused)

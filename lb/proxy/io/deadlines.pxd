@@ -8,6 +8,7 @@ cdef class Deadlines:
     cdef Py_ssize_t at
     cdef object on_error
     cpdef watch(self, Downstream wire, double deadline)
+    cdef suspend(self, Downstream wire)
     cpdef forget(self, Downstream wire)
     cpdef advance(self, double now)
     cdef _look_at(self, Downstream wire, double now)

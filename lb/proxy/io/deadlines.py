@@ -39,6 +39,10 @@ class Deadlines:
         if wire.slot < 0 or deadline < wire.due:
             self._place(wire)
 
+    def suspend(self, wire: Downstream) -> None:
+        """Let this connection not expire, until it is watched again."""
+        wire.deadline = NEVER
+
     def _place(self, wire: Downstream) -> None:
         if wire.slot >= 0:
             self.slots[wire.slot].discard(wire)

@@ -22,5 +22,6 @@ cdef class Upstream(MessageWriter):
     @cython.locals(end=bytes, text=bytes)
     cpdef request(self, RequestHead head, bytes lines, bytes fields, bytes identity, bytes protocol, bint keep_alive)
     cpdef release(self, bint keep)
+    cdef left_pool(self)
     cpdef part(self)
     cpdef _await_end(self)

@@ -46,7 +46,7 @@ class Upstream(MessageWriter):
         instance = self.instance
         error = self.connect(self.engine.poller, instance.family, instance.address, instance.packed)
         if error in (0, errno.EINPROGRESS):
-            instance.connections += 1
+            instance.connected()
         return error
 
     def connected(self) -> None:
@@ -55,7 +55,7 @@ class Upstream(MessageWriter):
             handler.upstream_connected()
 
     def connect_failed(self, error: int) -> None:
-        self.instance.connections -= 1
+        self.instance.disconnected()
         self.engine.deadlines.forget(self)
         handler = self.handler
         if handler is not None:
@@ -93,7 +93,7 @@ class Upstream(MessageWriter):
             self._await_end()
 
     def lost(self) -> None:
-        self.instance.connections -= 1
+        self.instance.disconnected()
         self.engine.deadlines.forget(self)
         handler = self.handler
         if handler is not None:
@@ -153,6 +153,10 @@ class Upstream(MessageWriter):
             self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
         else:
             self.abort()
+
+    def left_pool(self) -> None:
+        """It is taken for a request."""
+        self.pooled = False
 
     def part(self) -> None:
         """The tunnel is done with it: what is queued still goes, and what comes is thrown away."""

@@ -28,11 +28,11 @@ def take_idle(instance: Instance, unsafe: bool, now: float) -> Upstream | None:
             oldest: Upstream = idle[0]  # type: ignore[assignment]
             if now - oldest.idle_since < PROOF:
                 return None
-            instance.keeps_idle = True
+            instance.kept_idle()
         if now - upstream.idle_since > instance.keep_alive or upstream.is_stale():
             return None
     idle.pop()
-    upstream.pooled = False
+    upstream.left_pool()
     return upstream
 
 

@@ -127,6 +127,14 @@ class Held:
             if not self._by_client[client]:
                 del self._by_client[client]
 
+    def refuse(self) -> None:
+        """A handshake is refused that was not let wait."""
+        self.refused += 1
+
+    def time_out(self) -> None:
+        """One has waited for as long as it may."""
+        self.timed_out += 1
+
     # What becomes of names
 
     def arrived(self, covers: Callable[[str], bool], wanted: Callable[[str], bool]) -> None:

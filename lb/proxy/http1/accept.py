@@ -1,0 +1,53 @@
+"""Makes a client's connection of each that is accepted on one listening socket, if there is room for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lb.proxy.http1.connection import Client
+from lb.proxy.io.listener import Listener
+
+if TYPE_CHECKING:
+    from lb.proxy.engine import Engine
+    from lb.proxy.io.memory_tls import Terminator
+
+
+class ClientListener(Listener):
+    """Makes a Client of each accepted connection."""
+
+    __slots__ = ("engine", "scheme", "tls")
+
+    def __init__(self, engine: Engine, scheme: bytes, tls: Terminator | None) -> None:
+        super().__init__()
+        self.engine = engine
+        self.scheme = scheme
+        self.tls = tls
+
+    def accepted(self, fd: int, address: bytes, _port: int) -> None:
+        engine = self.engine
+        client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
+        try:
+            client.attach(engine.poller, fd)
+            self._admit(client)
+        except Exception as error:  # noqa: BLE001 - neither this one nor the next may be left half made
+            engine.broken(client, error)
+
+    def _admit(self, client: Client) -> None:
+        """Count it, and begin with it: with what the configuration allows it, or with telling it that there is no
+        room.
+        """
+        engine = self.engine
+        crowded = engine.open_connections >= engine.max_connections
+        engine.opened(client)
+        if not client.info.may_connect():
+            client.turn_away("client_connection_limit_reached", "limits.client_connections")
+        elif crowded and not engine.make_room():
+            client.turn_away("connection_limit_reached", engine.limit_in_words())
+        elif self.tls is None:
+            # A connection that never says anything has the time that a head has.
+            engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
+        else:
+            client.shake_hands(self.tls)
+
+    def refused(self, error: int) -> None:
+        self.engine.shed(self, error)
