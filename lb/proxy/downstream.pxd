@@ -5,12 +5,11 @@ cdef class Downstream(ReadBuffer):
     cdef readonly Handler handler
     cdef public double deadline, due
     cdef public int slot
-    cdef readonly int failure
-    cdef readonly bint closed, full, paused
-    cdef public bint can_stream, greedy, leaving
+    cdef public int failure
+    cdef public bint closed, full, paused, can_stream, greedy, leaving
     cpdef set_up(self)
-    cdef tell(self, Handler handler)
-    cdef read_much(self, bint much)
+    cpdef tell(self, Handler handler)
+    cpdef read_much(self, bint much)
     cpdef pause(self)
     cpdef resume(self)
     cpdef read_on(self)

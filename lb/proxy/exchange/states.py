@@ -2,7 +2,7 @@
 
 The methods of an exchange are what the table says, and `tests/proxy/exchange/test_states.py` walks every cell. An event
 is named by the method that is called with it (`lb.proxy.handler` says by whom); a cell names the phases in which the
-exchange may be afterwards. Events that mean nothing in a phase leave it where it is. This file imports nothing.
+exchange may be afterwards. This file knows no connection, and nothing runs by it: a method is as fast as it can be.
 """
 
 from __future__ import annotations
@@ -11,3 +11,65 @@ DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE = range(6)
 # DECIDING: which route, which instance. WAITING: in the queue for an instance. CONNECTING: to one. FORWARDING: the
 # request goes there, and the head of the response is yet to come. RESPONDING: its body goes to the client. DONE: the
 # line in the access log is written; what follows is somebody else's.
+
+NAMES = ("DECIDING", "WAITING", "CONNECTING", "FORWARDING", "RESPONDING", "DONE")
+
+Phases = frozenset[int]
+
+
+def _one(*phases: int) -> Phases:
+    return frozenset(phases)
+
+
+_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(6)}
+_TRY = _one(WAITING, CONNECTING, FORWARDING, DONE)  # the next instance has it, or none can
+
+# What the client's side may tell in every phase in which the exchange is at rest.
+_OF_CLIENT = ("request_data", "client_drained", "client_ended", "probe_client")
+_ENDINGS = ("client_gone", "client_severed", "client_stopped", "fail", "cut")
+
+
+def _at_rest(phase: int, **more: Phases) -> dict[str, Phases]:
+    row = dict.fromkeys(_OF_CLIENT, _one(phase))
+    row |= dict.fromkeys(_ENDINGS, _one(DONE))
+    return row | more
+
+
+TABLE: dict[int, dict[str, Phases]] = {
+    # It decides within one call, and nobody else has his turn meanwhile.
+    DECIDING: {"start": _TRY, "fail": _one(DONE)},
+    WAITING: _at_rest(WAITING, forward=_TRY, client_late=_one(DONE)),
+    CONNECTING: _at_rest(
+        CONNECTING,
+        client_late=_one(CONNECTING),
+        upstream_connected=_one(FORWARDING, DONE),
+        upstream_refused=_TRY,
+        upstream_late=_TRY,
+    ),
+    FORWARDING: _at_rest(
+        FORWARDING,
+        request_data=_STAY_OR_END[FORWARDING],
+        client_ended=_STAY_OR_END[FORWARDING],
+        client_late=_STAY_OR_END[FORWARDING],
+        upstream_drained=_one(FORWARDING),
+        response_data=_one(FORWARDING, RESPONDING, DONE),
+        upstream_ended=_TRY,
+        upstream_lost=_TRY,
+        upstream_late=_STAY_OR_END[FORWARDING],
+    ),
+    RESPONDING: _at_rest(
+        RESPONDING,
+        request_data=_STAY_OR_END[RESPONDING],
+        client_ended=_STAY_OR_END[RESPONDING],
+        client_late=_STAY_OR_END[RESPONDING],
+        flush=_one(RESPONDING),
+        upstream_drained=_one(RESPONDING),
+        response_data=_STAY_OR_END[RESPONDING],
+        upstream_ended=_one(DONE),
+        upstream_lost=_one(DONE),
+        upstream_late=_STAY_OR_END[RESPONDING],
+    ),
+    # Whoever held it by a name of his own may tell it something yet.
+    DONE: dict.fromkeys(("client_gone", "fail", "cut", "flush"), _one(DONE)),
+}
+"""Phase → event → the phases in which the exchange may be afterwards. What is not here cannot come."""
