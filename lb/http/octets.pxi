@@ -121,3 +121,24 @@ cdef bint is_request_id(const char* p, Py_ssize_t n) noexcept:
         if not (HOST[<unsigned char>p[i]] or p[i] == c'+' or p[i] == c'=' or p[i] == c'/' or p[i] == c':'):
             return False
     return True
+
+
+cdef int is_odd(char* q, char* end) except -1:
+    # Whether a target's path has a spelling that wants a second look: only the path has spellings that matter, not the query.
+    cdef bint odd = q[0] != c'/' and not (q[0] == c'*' and end - q == 1)
+    cdef unsigned char mark
+    while q < end:
+        mark = TARGET[<unsigned char>q[0]]
+        if mark != 1:
+            if mark == 0:
+                raise _bad("the request target has a byte that must be encoded")
+            if q[0] != c'/' or q[1] == c'/' or q[1] == c'.':
+                odd = True
+        elif q[0] == c'?':
+            break
+        q += 1
+    while q < end:
+        if not TARGET[<unsigned char>q[0]]:
+            raise _bad("the request target has a byte that must be encoded")
+        q += 1
+    return odd

@@ -226,30 +226,9 @@ cdef RequestHead _request_line(Reader* r):
         raise ProxyError("method_not_supported", "")
     q += 1
     head.target = text(q, v - q)
-    head.odd_path = _is_odd(q, v)
+    head.odd_path = is_odd(q, v)
     r.at = nl + 1
     return head
-
-
-cdef int _is_odd(char* q, char* end) except -1:
-    # Whether a target's path has a spelling that wants a second look: only the path has spellings that matter, not the query.
-    cdef bint odd = q[0] != c'/' and not (q[0] == c'*' and end - q == 1)
-    cdef unsigned char mark
-    while q < end:
-        mark = TARGET[<unsigned char>q[0]]
-        if mark != 1:
-            if mark == 0:
-                raise _bad("the request target has a byte that must be encoded")
-            if q[0] != c'/' or q[1] == c'/' or q[1] == c'.':
-                odd = True
-        elif q[0] == c'?':
-            break
-        q += 1
-    while q < end:
-        if not TARGET[<unsigned char>q[0]]:
-            raise _bad("the request target has a byte that must be encoded")
-        q += 1
-    return odd
 
 
 cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
