@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from lb.config.model import App, Config, Environment
+from lb.config.model import App, Config, EnvironmentSettings
 from lb.health.view import Report, report
 from lb.process.scoreboard import Board
 from lb.routing.health_keys import names_of
@@ -78,7 +78,7 @@ def _app(app: App, name: str, health: Report, traffic: Mapping[tuple[str, str], 
     }
 
 
-def _environment(environment: Environment | None, health: object, traffic: object) -> Status | None:
+def _environment(environment: EnvironmentSettings | None, health: object, traffic: object) -> Status | None:
     if environment is None:
         return None
     section = {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
-from lb.config.model import Environment, InstanceAddress, ListenAddress
+from lb.config.model import EnvironmentSettings, InstanceAddress, ListenAddress
 from lb.config.problems import Problem, dotted, quoted
 from lb.config.rule_context import EVERY_ADDRESS, Scene
 from lb.config.suggest import all_of
@@ -93,7 +93,7 @@ def _is_this_machine(host: str) -> bool:
 def _checks_are_made(scene: Scene) -> Iterator[Problem]:
     for path, environment in scene.environments():
         settings = (
-            (key, field.default) for key, field in Environment.model_fields.items() if key.startswith("health_")
+            (key, field.default) for key, field in EnvironmentSettings.model_fields.items() if key.startswith("health_")
         )
         # One that is written as it is anyway asks for nothing.
         unused = [key for key, default in settings if getattr(environment, key) != default and key != "health_checks"]

@@ -217,7 +217,7 @@ _PORT_OF_APP = "write the port with the address in production: {instances: [127.
 _HEALTH_KEYS = "health_uri, such as /health; health_interval, health_timeout and health_status belong to it"
 
 FOREIGN_IN = {
-    "Environment": {
+    "EnvironmentSettings": {
         "timeout": _RESPONSE_OF_ALL,
         "timeouts": _RESPONSE_OF_ALL,
         "limits": _LIMITS_OF_ALL,
@@ -306,7 +306,7 @@ FOREIGN_IN = {
         "letsencrypt": "write acme: {email: ops@example.com, agree_to_terms: true}",
         "client_ca": "write it on the domain: {name: shop.example.com, client_ca: ca.pem}",
     },
-    "Compression": {
+    "CompressionSettings": {
         "level": "remove it: the levels are chosen for speed",
         "enabled": "write compression: on or compression: off",
         "gzip": "write algorithms: [gzip]",
@@ -314,13 +314,13 @@ FOREIGN_IN = {
         "zstd": "write algorithms: [zstd]",
         "min_length": "here this is min_size",
     },
-    "AccessLog": {
+    "AccessLogSettings": {
         "file": "here this is path",
         "output": "here this is path",
         "level": "remove it: every request is logged",
         "enabled": "write access_log: off to have none",
     },
-    "Limits": {
+    "LimitsSettings": {
         "requests": "here this is client_rate, such as 100/s",
         "rate": "here this is client_rate, such as 100/s",
     },
@@ -363,17 +363,17 @@ FOREIGN_WORDS = {
 
 SHAPES = {
     "Listen": 'write {http: ":80", https: ":443"}',
-    "Limits": "write the keys that are to differ, such as {body: 100M}",
+    "LimitsSettings": "write the keys that are to differ, such as {body: 100M}",
     "Timeouts": "write the keys that are to differ, such as {response: 60s}",
-    "Compression": "write {algorithms: [zstd, br, gzip]}, on or off",
-    "AccessLog": "write json, combined, off, or {path: access.log, format: json}",
+    "CompressionSettings": "write {algorithms: [zstd, br, gzip]}, on or off",
+    "AccessLogSettings": "write json, combined, off, or {path: access.log, format: json}",
     "Tls": "write {certificates: [{cert: a.pem, key: a.key}]}, or {acme: {email: a@example.com, agree_to_terms: true}}",
     "Acme": "write {email: ops@example.com, agree_to_terms: true}",
     "CertificateFiles": "write {cert: shop.pem, key: shop.key}",
     "ExternalAccount": "write {kid: …, hmac_key: …}, which the CA's website shows",
     "OnDemand": "write {ask: http://127.0.0.1:5000/may-have-a-certificate}",
     "App": "write {domains: [shop.example.com], production: {instances: [127.0.0.1:3000]}}",
-    "Environment": "write {instances: [127.0.0.1:3000]}",
+    "EnvironmentSettings": "write {instances: [127.0.0.1:3000]}",
     "Config": "write the keys, each on a line of its own; `lb config example` prints a file to start from",
 }
 """What a section looks like, by its name: for those who wrote something else in its place."""

@@ -131,7 +131,7 @@ class Tls(Section):
     )
 
 
-class AccessLog(Section):
+class AccessLogSettings(Section):
     """One line a request."""
 
     path: LogPath = Field(default="-", description="File to append to; - is standard output.")
@@ -169,7 +169,7 @@ def _rate(value: object) -> object:
 _Rate = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=spelled(units.RATE_PATTERN))]
 
 
-class Limits(Section):
+class LimitSettings(Section):
     """What a client may send and how much is held at once; an app cannot go round them."""
 
     header_line: Annotated[int, size(1 << 20, 256)] = Field(
@@ -234,7 +234,7 @@ class Timeouts(Section):
     )
 
 
-class Compression(Section):
+class CompressionSettings(Section):
     """Which responses are compressed, and how."""
 
     algorithms: Annotated[tuple[Algorithm, ...], one_or_more(Algorithm, empty=False)] = Field(
@@ -307,7 +307,7 @@ def _instance_address(value: object) -> object:
 _Instance = Annotated[InstanceAddress, BeforeValidator(_instance_address, json_schema_input_type=str)]
 
 
-class Environment(Section):
+class EnvironmentSettings(Section):
     """The instances of one environment of an app."""
 
     instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
@@ -393,10 +393,10 @@ class App(Section):
     domains: Annotated[tuple[_DomainItem, ...], one_or_more(_DomainItem)] = Field(
         default=(), description="Names that are bound to the app; each a name, or a mapping with its settings."
     )
-    production: Environment | None = Field(
+    production: EnvironmentSettings | None = Field(
         default=None, description='Serves every domain that does not begin with "stg-".'
     )
-    staging: Environment | None = Field(default=None, description='Serves the domains that begin with "stg-".')
+    staging: EnvironmentSettings | None = Field(default=None, description='Serves the domains that begin with "stg-".')
 
 
 class Config(Section):
@@ -408,9 +408,11 @@ class Config(Section):
     )
     tls: Tls = Field(default=Tls(), description="Certificates and ACME challenges.")
     access_log: Annotated[
-        AccessLog,
-        BeforeValidator(_access_log, json_schema_input_type=AccessLog | Literal["json", "combined"] | Off),
-    ] = Field(default=AccessLog(), description="Where one line a request is written, and how; off alone will do.")
+        AccessLogSettings,
+        BeforeValidator(_access_log, json_schema_input_type=AccessLogSettings | Literal["json", "combined"] | Off),
+    ] = Field(
+        default=AccessLogSettings(), description="Where one line a request is written, and how; off alone will do."
+    )
     admin: Annotated[ListenAddress | None, or_off(_listen_address, _Listener)] = Field(
         default=None, description="Address of the admin server: /metrics, /healthz, /readyz, /status. Off without it."
     )
@@ -424,9 +426,11 @@ class Config(Section):
     dns_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
         default=10.0, description="Between two look-ups of an instance's name; its addresses are followed."
     )
-    limits: Limits = Field(default=Limits(), description="What a client may send and how much is held at once.")
+    limits: LimitSettings = Field(
+        default=LimitSettings(), description="What a client may send and how much is held at once."
+    )
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait: 60s, 500ms, 2m, 1h, or seconds.")
-    compression: Annotated[Compression | None, or_off(_compression, Compression | On)] = Field(
-        default=Compression(), description="Which responses are compressed, and how; off switches it off."
+    compression: Annotated[CompressionSettings | None, or_off(_compression, CompressionSettings | On)] = Field(
+        default=CompressionSettings(), description="Which responses are compressed, and how; off switches it off."
     )
     apps: dict[AppName, App] = Field(default={}, description="The apps by name.")

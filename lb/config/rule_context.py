@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from lb.config.model import Config, Domain, Environment, ListenAddress
+from lb.config.model import Config, Domain, EnvironmentSettings, ListenAddress
 from lb.config.problems import KeyPath, Origin
 from lb.config.suggest import nearest
 
@@ -38,7 +38,7 @@ class Scene:
             for index, domain in enumerate(app.domains):
                 yield ("apps", name, "domains", index), domain
 
-    def environments(self) -> Iterator[tuple[KeyPath, Environment]]:
+    def environments(self) -> Iterator[tuple[KeyPath, EnvironmentSettings]]:
         for name, app in self.config.apps.items():
             if app.production is not None:
                 yield ("apps", name, "production"), app.production

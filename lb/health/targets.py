@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lb import __version__
-from lb.config.model import App, Config, Environment
+from lb.config.model import App, Config, EnvironmentSettings
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.health.check import Question
 from lb.health.probe import Subject
@@ -64,13 +64,13 @@ def _plan(one: Watched, config: Config) -> _Plan:
     )
 
 
-def _uris(section: Environment) -> tuple[str, ...]:
+def _uris(section: EnvironmentSettings) -> tuple[str, ...]:
     if section.health_uri is not None:
         return (section.health_uri,)
     return ("/", PING) if section.health_status == ("2xx",) else ("/",)
 
 
-def _statuses(section: Environment) -> tuple[str, ...]:
+def _statuses(section: EnvironmentSettings) -> tuple[str, ...]:
     if section.health_status:
         return section.health_status
     return ("2xx",) if section.health_uri is not None else _ALIVE

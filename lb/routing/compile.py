@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lb.config.model import App, Config, Domain
-from lb.config.model import Limits as LimitsConfig
+from lb.config.model import LimitSettings as LimitsConfig
 from lb.config.names import is_staging, shared_names
 from lb.http.head import Limits
 from lb.routing.environment import Environment

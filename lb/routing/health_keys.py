@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from lb.config.model import Config, Environment, InstanceAddress
+from lb.config.model import Config, EnvironmentSettings, InstanceAddress
 from lb.routing.health_table import EXPECTED, HEALTHY, NAME_ROWS, STARTING, UNCHECKED, Condition, HealthTable, row_key
 
 
@@ -19,7 +19,7 @@ class Watched:
 
     app: str
     environment: str
-    section: Environment
+    section: EnvironmentSettings
     address: InstanceAddress
     keys: tuple[bytes, ...]
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lb.config.balancing import statuses
-from lb.config.model import Environment as EnvironmentConfig
+from lb.config.model import EnvironmentSettings as EnvironmentConfig
 from lb.routing.environment import Environment, Observer
 from lb.routing.health_keys import keys_of
 from lb.routing.health_table import HealthTable

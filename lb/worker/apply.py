@@ -15,8 +15,7 @@ from dataclasses import dataclass
 
 from setproctitle import setproctitle
 
-from lb.config.model import AccessLog as AccessLogSettings
-from lb.config.model import Config
+from lb.config.model import AccessLogSettings, Config
 from lb.process.channel import Message
 from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
 from lb.process.reload_participant import Aside, Changes

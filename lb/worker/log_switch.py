@@ -11,7 +11,7 @@ from contextlib import suppress
 from threading import Thread
 from time import monotonic
 
-from lb.config.model import AccessLog as Settings
+from lb.config.model import AccessLogSettings as Settings
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.lines import combined_line, json_line
 from lb.telemetry.record import LineFormat

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from lb.config.model import AccessLog as AccessLogSettings
+from lb.config.model import AccessLogSettings
 from lb.process.channel import Channel, Message
 from lb.process.every import every
 from lb.process.limits import calm_garbage_collector, raise_descriptor_limit

@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pytest_aiohttp.plugin import AiohttpClient
 
 from lb.admin.server import PATHS, AdminAssignment, make_app
-from lb.config.model import App, Config, Domain, Environment, InstanceAddress, ListenAddress
+from lb.config.model import App, Config, Domain, EnvironmentSettings, InstanceAddress, ListenAddress
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import NAMES, Slab
@@ -22,7 +22,7 @@ from lb.tls.files.certificate_cache import Shelf
 @pytest.fixture
 def assignment() -> AdminAssignment:
     instance = InstanceAddress(host="127.0.0.1", port=3000, path="", text="127.0.0.1:3000")
-    app = App(domains=(Domain(name="shop.example.com"),), production=Environment(instances=(instance,)))
+    app = App(domains=(Domain(name="shop.example.com"),), production=EnvironmentSettings(instances=(instance,)))
     return AdminAssignment(
         Config(apps={"shop": app}),
         (),

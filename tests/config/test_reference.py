@@ -11,14 +11,14 @@ from pydantic import BaseModel
 from lb.config.acme import Acme, ExternalAccount, OnDemand
 from lb.config.load import load_bytes
 from lb.config.model import (
-    AccessLog,
+    AccessLogSettings,
     App,
     CertificateFiles,
-    Compression,
+    CompressionSettings,
     Config,
     Domain,
-    Environment,
-    Limits,
+    EnvironmentSettings,
+    LimitSettings,
     Listen,
     Timeouts,
     Tls,
@@ -35,10 +35,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "tls.acme.": Acme,
     "tls.acme.eab.": ExternalAccount,
     "tls.on_demand.": OnDemand,
-    "access_log.": AccessLog,
-    "limits.": Limits,
+    "access_log.": AccessLogSettings,
+    "limits.": LimitSettings,
     "timeouts.": Timeouts,
-    "compression.": Compression,
+    "compression.": CompressionSettings,
     "apps.<name>.": App,
     "": Domain,
 }
@@ -47,7 +47,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
 def test_every_key_is_in_the_reference() -> None:
     # spec: R1
     keys = {prefix + key for prefix, section in SECTIONS.items() for key in section.model_fields}
-    keys |= set(Environment.model_fields) | set(Config.model_fields) - {
+    keys |= set(EnvironmentSettings.model_fields) | set(Config.model_fields) - {
         "listen",
         "tls",
         "access_log",
@@ -59,8 +59,8 @@ def test_every_key_is_in_the_reference() -> None:
 
 
 def test_defaults_of_the_reference_are_those_of_the_model() -> None:
-    for key in Limits.model_fields:
-        default = getattr(Limits(), key)
+    for key in LimitSettings.model_fields:
+        default = getattr(LimitSettings(), key)
         written = ROWS[f"limits.{key}"].strip("`")
         assert written == "none" if default is None else parse_size(written) == default, key
     for key in Timeouts.model_fields:
@@ -92,6 +92,6 @@ def test_the_files_beside_it() -> None:
 def test_the_example_has_every_key() -> None:
     text = (HERE / "config" / "example.yaml").read_text(encoding="utf-8")
     keys = set(re.findall(r"(\w+):(?= |$)", text, re.MULTILINE))
-    sections: list[type[BaseModel]] = [*SECTIONS.values(), Environment, Config]
+    sections: list[type[BaseModel]] = [*SECTIONS.values(), EnvironmentSettings, Config]
     wanted = {key for section in sections for key in section.model_fields}
     assert wanted <= keys

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lb.config.model import App, Config, Environment, InstanceAddress
+from lb.config.model import App, Config, EnvironmentSettings, InstanceAddress
 from lb.health.dns import Found, Moved, by_environment, look_up, look_up_first, place, unfound
 from lb.routing.health_keys import Watched, give_rows, watched
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, Condition, HealthTable
@@ -59,7 +59,9 @@ class World:
         addresses = tuple(
             InstanceAddress(host=text.partition(":")[0], port=80, path="", text=text) for text in ("web:80", *texts)
         )
-        self.config = Config(apps={"shop": App(production=Environment(instances=addresses, health_checks=checks))})
+        self.config = Config(
+            apps={"shop": App(production=EnvironmentSettings(instances=addresses, health_checks=checks))}
+        )
         self.table = HealthTable(256)
         give_rows(self.table, self.config, 1.0)
         self.everything = list(watched(self.config))

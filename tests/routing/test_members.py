@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from lb.config.model import App, Config, InstanceAddress
-from lb.config.model import Environment as Section
+from lb.config.model import EnvironmentSettings as Section
 from lb.routing.environment import Environment
 from lb.routing.health_keys import give_rows, keys_of
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, UNHEALTHY, Condition, HealthTable

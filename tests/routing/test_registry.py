@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lb.config.model import Environment as Section
+from lb.config.model import EnvironmentSettings as Section
 from lb.config.model import InstanceAddress
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance

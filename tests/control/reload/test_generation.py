@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.config.model import AccessLog, Config
+from lb.config.model import AccessLogSettings, Config
 from lb.control.reload import generation
 from lb.control.reload.generation import try_access_log
 from lb.process.start_error import StartError
@@ -25,6 +25,6 @@ def test_a_log_that_is_not_for_this_user(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(generation, "AccessLog", refuse)
+    monkeypatch.setattr(generation, "AccessLogSettings", refuse)
     with pytest.raises(StartError, match=words):
-        try_access_log(Config(access_log=AccessLog(path=str(tmp_path / "a.log"))))
+        try_access_log(Config(access_log=AccessLogSettings(path=str(tmp_path / "a.log"))))
