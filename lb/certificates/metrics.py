@@ -10,11 +10,11 @@ from threading import Lock
 
 from lb.config.model import Config
 from lb.telemetry.prometheus import CertificateFigures, render_certificates
-from lb.tls.acme.certificate_info import Held
+from lb.tls.acme.certificate_info import CertificateInfo
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import TlsError
 from lb.tls.files.certificate_cache import Shelf
-from lb.tls.files.inventory import Listing, Row
+from lb.tls.files.inventory import CertificateRow, Listing
 
 
 class CertificateMetrics:
@@ -51,16 +51,18 @@ class CertificateMetrics:
                 return b""
             return self._said
 
-    def _read(self, cert: str, key: str | None = None) -> Held | None:
+    def _read(self, cert: str, key: str | None = None) -> CertificateInfo | None:
         """A certificate as far as its figures are concerned."""
         try:
             found = self._shelf.read(cert, key or cert)
         except TlsError:
             return None
-        return Held(found.names, found.not_before.timestamp(), found.not_after.timestamp(), "", 0, "", found.key_type)
+        return CertificateInfo(
+            found.names, found.not_before.timestamp(), found.not_after.timestamp(), "", 0, "", found.key_type
+        )
 
 
-def _figures(row: Row) -> CertificateFigures:
+def _figures(row: CertificateRow) -> CertificateFigures:
     not_after = None if row.held is None else row.held.not_after
     if row.plan is None:
         return CertificateFigures(row.name, row.kind, not_after, None, None)

@@ -29,7 +29,7 @@ from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.on_demand import Demand
 from lb.tls.acme.preflight import Endpoint, Reach
 from lb.tls.acme.session import open_session
-from lb.tls.acme.store import Store, Watch
+from lb.tls.acme.store import Store, StoreWatch
 from lb.tls.files.certificate import Certificate, TlsError, load_certificate
 from lb.tls.files.watcher import Upkeep
 
@@ -126,7 +126,7 @@ class _Certificates:
         plan = make_plan(self._config, _covered_by(self._config))
         for warning in plan.warnings:
             log.warning(warning)
-        watch = Watch(self._store)
+        watch = StoreWatch(self._store)
         manager.on_denied = partial(self._channel.say, "denied")
         manager.on_outcome = self._stirred.set
         manager.adopt(plan)

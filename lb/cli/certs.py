@@ -15,7 +15,7 @@ import click
 from lb.cli import certs_words as words
 from lb.cli.exits import FAILED, fail
 from lb.cli.group import Group
-from lb.cli.store_options import Place, open_place, store_options
+from lb.cli.store_options import StoreSelection, open_place, store_options
 from lb.cli.trust import trust, untrust
 from lb.config.model import CertificateFiles
 from lb.config.problems import printable
@@ -24,7 +24,7 @@ from lb.tls.acme.certificate_info import clean_parts
 from lb.tls.acme.desired import all_bound_names
 from lb.tls.acme.store import ACCOUNT_KEY
 from lb.tls.files.certificate import TlsError, load_certificate
-from lb.tls.files.inventory import Listing, Row
+from lb.tls.files.inventory import CertificateRow, Listing
 
 _QUIET = 120.0  # seconds without a sign of a front door on the store
 
@@ -132,7 +132,7 @@ def import_certificate(cert: Path, key: Path, config: Path | None, store: Path |
         click.echo(f"note: no domain in {config} has one of these names, so it will not be presented", err=True)
 
 
-def _ask(place: Place, request: str) -> None:
+def _ask(place: StoreSelection, request: str) -> None:
     try:
         place.store.ask_for(request)
     except FileNotFoundError:
@@ -142,7 +142,7 @@ def _ask(place: Place, request: str) -> None:
     _warn_if_alone(place, time.time())
 
 
-def _warn_if_alone(place: Place, now: float) -> None:
+def _warn_if_alone(place: StoreSelection, now: float) -> None:
     seen = place.store.seen_at()
     if seen is None:
         click.echo("note: no front door has worked on this store yet", err=True)
@@ -150,7 +150,7 @@ def _warn_if_alone(place: Place, now: float) -> None:
         click.echo(f"note: no front door has worked on this store for {duration(now - seen)}", err=True)
 
 
-def _about(place: Place, name: str) -> list[Row]:
+def _about(place: StoreSelection, name: str) -> list[CertificateRow]:
     """The certificates that have a name; one at least."""
     found = [row for row in _rows(place) if row.is_about(name.lower().removesuffix("."))]
     if not found:
@@ -158,7 +158,7 @@ def _about(place: Place, name: str) -> list[Row]:
     return sorted(found, key=lambda row: row.plan is None)
 
 
-def _rows(place: Place) -> list[Row]:
+def _rows(place: StoreSelection) -> list[CertificateRow]:
     """Ends the command where there is no store: somebody looks in the wrong place."""
     root = place.store.root
     try:

@@ -16,14 +16,14 @@ import click
 from lb.config.problems import printable
 from lb.process.wording import duration
 from lb.tls.acme.store import Store
-from lb.tls.files.inventory import Row
+from lb.tls.files.inventory import CertificateRow
 from lb.tls.files.local_ca import SPARE
 
 _MISSING = "HTTPS fails: add one to tls.certificates, import one (lb certs import), or set tls.acme"
 _HEADS = ("NAME", "EXPIRES", "SOURCE", "NEXT")
 
 
-def table(rows: Sequence[Row], now: float) -> Iterator[str]:
+def table(rows: Sequence[CertificateRow], now: float) -> Iterator[str]:
     """A line a certificate below a line of heads, and one more for what went wrong with it."""
     cells = [(_title(row), _expiry(row, now), _source(row), _next(row, now)) for row in rows]
     widths = [max(map(len, column)) for column in zip(_HEADS, *cells, strict=True)]
@@ -36,7 +36,7 @@ def table(rows: Sequence[Row], now: float) -> Iterator[str]:
             yield f"  {click.style(error, fg='yellow')}"
 
 
-def details(row: Row, store: Store, now: float) -> Iterator[tuple[str, str]]:
+def details(row: CertificateRow, store: Store, now: float) -> Iterator[tuple[str, str]]:
     """(what, how it is) of all that is known."""
     yield "name", row.name
     yield "names", ", ".join(row.names)
@@ -58,7 +58,7 @@ def details(row: Row, store: Store, now: float) -> Iterator[tuple[str, str]]:
         yield from _intentions(row, row.plan, store, now)
 
 
-def as_json(row: Row) -> dict[str, Any]:
+def as_json(row: CertificateRow) -> dict[str, Any]:
     held, plan = row.held, row.plan
     return {
         "name": row.name,
@@ -75,7 +75,7 @@ def as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def why_not_renewed(row: Row) -> str:
+def why_not_renewed(row: CertificateRow) -> str:
     """What to do instead of asking ACME."""
     if row.kind == "file":
         return f"it is one of the configuration's files: replace {row.path} and its key, lb sees that by itself"
@@ -99,12 +99,12 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
     return "  ".join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
 
 
-def _title(row: Row) -> str:
+def _title(row: CertificateRow) -> str:
     others = len(set(row.names) - {row.name})
     return printable(row.name) + (f" and {others} more" if others else "")
 
 
-def _expiry(row: Row, now: float) -> str:
+def _expiry(row: CertificateRow, now: float) -> str:
     if row.kind == "none":
         return "no certificate"
     if row.held is None:
@@ -115,14 +115,14 @@ def _expiry(row: Row, now: float) -> str:
     return f"{date(ends)[:10]}, in {duration(ends - now)}"
 
 
-def _source(row: Row) -> str:
+def _source(row: CertificateRow) -> str:
     if row.plan is not None and row.plan["ca"]:
         return f"ACME, {urlsplit(row.plan['ca']).netloc}"
     words = {"none": "", "acme": "ACME", "store": "the store", "file": "a file", "local": "the local authority"}
     return words[row.kind]
 
 
-def _next(row: Row, now: float) -> str:
+def _next(row: CertificateRow, now: float) -> str:
     """What will become of it by itself."""
     plan = row.plan
     if plan is not None:
@@ -140,7 +140,7 @@ def _next(row: Row, now: float) -> str:
     return "not renewed: no bound domain needs it" if row.kind == "store" else "read again when it is replaced"
 
 
-def _error(row: Row, now: float) -> str | None:
+def _error(row: CertificateRow, now: float) -> str | None:
     if row.plan is None or not row.plan["last_error"]:
         return None
     times = row.plan["failures"]
@@ -148,7 +148,7 @@ def _error(row: Row, now: float) -> str | None:
     return f"failed {_relative(row.plan['last_error_at'], now)}{count}: {row.plan['last_error']}"
 
 
-def _intentions(row: Row, plan: dict[str, Any], store: Store, now: float) -> Iterator[tuple[str, str]]:
+def _intentions(row: CertificateRow, plan: dict[str, Any], store: Store, now: float) -> Iterator[tuple[str, str]]:
     if plan["under_way"]:
         yield "now", "an attempt is under way"
     elif plan["next_attempt"] is not None:

@@ -17,7 +17,7 @@ from lb.tls.acme.store import Store
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class StoreSelection:
     """Where to look: the store, and the configuration if one was named."""
 
     store: Store
@@ -35,13 +35,13 @@ def store_options(command: Callable[..., None]) -> Callable[..., None]:
     return config(store(command))
 
 
-def open_place(config: Path | None, store: Path | None) -> Place:
+def open_place(config: Path | None, store: Path | None) -> StoreSelection:
     if config is None:
-        return Place(Store(store or Path("certs")), None)
+        return StoreSelection(Store(store or Path("certs")), None)
     if store is not None:
         raise click.UsageError("Name either a configuration with --config or a directory with --store.")
     try:
         loaded = load_file(config, os.environ).config
     except ConfigErrors as errors:
         refuse(errors)
-    return Place(Store(loaded.tls.store), loaded)
+    return StoreSelection(Store(loaded.tls.store), loaded)

@@ -188,7 +188,7 @@ class _Composer:
             node = tree.Sequence(span, list(self._items(events, depth)))
         else:
             items = self._items(events, depth)
-            node = tree.Table(span, list(zip(items, items, strict=True)))
+            node = tree.MappingNode(span, list(zip(items, items, strict=True)))
         if event.tag not in _TAGS:
             tag = quoted(event.tag.replace(_YAML_TAG, "!!"))
             node = self._unreadable(span, f"the tag {tag} means nothing here", "remove what begins with !")

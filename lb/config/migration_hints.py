@@ -320,7 +320,7 @@ FOREIGN_IN = {
         "level": "remove it: every request is logged",
         "enabled": "write access_log: off to have none",
     },
-    "LimitsSettings": {
+    "LimitSettings": {
         "requests": "here this is client_rate, such as 100/s",
         "rate": "here this is client_rate, such as 100/s",
     },
@@ -363,7 +363,7 @@ FOREIGN_WORDS = {
 
 SHAPES = {
     "Listen": 'write {http: ":80", https: ":443"}',
-    "LimitsSettings": "write the keys that are to differ, such as {body: 100M}",
+    "LimitSettings": "write the keys that are to differ, such as {body: 100M}",
     "Timeouts": "write the keys that are to differ, such as {response: 60s}",
     "CompressionSettings": "write {algorithms: [zstd, br, gzip]}, on or off",
     "AccessLogSettings": "write json, combined, off, or {path: access.log, format: json}",

@@ -44,7 +44,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class MappingNode:
     """A mapping, its keys as they stand: in order, and perhaps twice."""
 
     span: Span
@@ -58,7 +58,7 @@ class Unreadable:
     span: Span
 
 
-Node = Scalar | Sequence | Table | Unreadable
+Node = Scalar | Sequence | MappingNode | Unreadable
 
 
 class AliasBombError(Exception):
@@ -88,7 +88,7 @@ class Reader:
             return [self.read(item, (*path, index)) for index, item in enumerate(node.items)]
         return self._table(node, path)
 
-    def _table(self, node: Table, path: KeyPath) -> dict[str, object]:
+    def _table(self, node: MappingNode, path: KeyPath) -> dict[str, object]:
         values: dict[str, object] = {}
         for key, value in node.items:
             if not isinstance(key, Scalar) or not key.text:

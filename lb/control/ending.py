@@ -26,7 +26,7 @@ _OFTEN = 10.0  # seconds between two lines about a drain
 _RARELY = 3600.0  # and about workers that retire, which may take days
 
 
-class Limits(NamedTuple):
+class EndingTimes(NamedTuple):
     """Seconds that a drain may take, and workers that retire; None: as long as they like."""
 
     drain: float = 30.0
@@ -45,7 +45,7 @@ class _Leaving:
 class Ending:
     """`limits` are those of the configuration in effect. Times are seconds of the monotonic clock."""
 
-    def __init__(self, limits: Callable[[], Limits] = Limits) -> None:
+    def __init__(self, limits: Callable[[], EndingTimes] = EndingTimes) -> None:
         self._limits = limits
         self._leaving: dict[int, _Leaving] = {}
         self._drains_since: float | None = None

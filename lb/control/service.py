@@ -19,7 +19,7 @@ from lb.admin.views import Status, describe
 from lb.config.model import Config
 from lb.control.api.operations import Operations
 from lb.control.api.systemd import Notifier
-from lb.control.ending import Ending, Limits, add_ending
+from lb.control.ending import Ending, EndingTimes, add_ending
 from lb.control.reload.generation import (
     Edition,
     Ground,
@@ -32,7 +32,7 @@ from lb.control.reload.next_generation import NextEdition
 from lb.control.reload.steps import Reading
 from lb.control.supervisor import Stopping, Supervisor
 from lb.control.upgrade import counters
-from lb.control.upgrade.boot_context import Origin, find_origin, release_admin
+from lb.control.upgrade.boot_context import BootContext, find_origin, release_admin
 from lb.control.upgrade.handover import Legacy
 from lb.control.upgrade.health import write_down
 from lb.health.dns import look_up_first, look_up_new
@@ -61,7 +61,7 @@ _FEWEST_INSTANCES = 1024
 class Service:
     """A service that is ready to run."""
 
-    def __init__(self, ground: Ground, edition: Edition, origin: Origin) -> None:
+    def __init__(self, ground: Ground, edition: Edition, origin: BootContext) -> None:
         self._ground = ground
         self._edition = edition
         self._origin = origin
@@ -115,8 +115,8 @@ class Service:
     def _count_restart(self, role: Role) -> None:
         self._ground.slab.count(f"restarts_{role.place.split()[0]}")
 
-    def _limits(self) -> Limits:
-        return Limits(self.config.timeouts.drain, self.config.timeouts.retire)
+    def _limits(self) -> EndingTimes:
+        return EndingTimes(self.config.timeouts.drain, self.config.timeouts.retire)
 
     def _describe(self) -> Status:
         ground = self._ground
@@ -181,7 +181,7 @@ def prepare(
     return service
 
 
-def _prepare(config: Config, info: Mapping[str, str], origin: Origin, contexts: Contexts) -> Service:
+def _prepare(config: Config, info: Mapping[str, str], origin: BootContext, contexts: Contexts) -> Service:
     try_access_log(config)
     workers = workers_of(config)
     if origin.succession is not None:

@@ -29,13 +29,13 @@ from lb.control.api.operations import Operations
 from lb.control.api.systemd import Notifier
 from lb.control.ending import Ending
 from lb.control.reload.coordinator import Reload
-from lb.control.reload.steps import NoPlans, Outcome, Plans
+from lb.control.reload.steps import NoPlans, Plans, ReloadOutcome
 from lb.control.strays import GRACE, Strays
 from lb.control.watchdog import Watchdog
 from lb.process.background_job import Errands
 from lb.process.channel import Message
 from lb.process.child import Child, Role
-from lb.process.every import Failures
+from lb.process.every import RepeatedFailures
 from lb.process.orphans import adopts_orphans, reap_orphans
 from lb.process.scoreboard import Board
 from lb.process.wording import death_in_words, lifetime
@@ -99,7 +99,7 @@ class Supervisor:
         self._status = 0
         self._selector = selectors.DefaultSelector()
         self._strays = Strays()
-        self._failures = Failures()
+        self._failures = RepeatedFailures()
         self._errands = Errands(self._forget)
         self.send = self._errands.send
         self._wakeup, self._signalled = socket.socketpair()
@@ -197,11 +197,11 @@ class Supervisor:
             return "the service is still starting"
         return "a reload is under way" if self.reload.running else ""
 
-    def change(self, done: Callable[[Outcome], None]) -> None:
+    def change(self, done: Callable[[ReloadOutcome], None]) -> None:
         """Read the configuration anew; `done` is told how that went."""
         if self._operations is not None and self._operations.upgrading:
             log.error("not reloaded: an upgrade is under way, which reads the configuration, too")
-            done(Outcome(("an upgrade is under way, which reads the configuration, too",)))
+            done(ReloadOutcome(("an upgrade is under way, which reads the configuration, too",)))
         else:
             self.reload.request(done)
 

@@ -16,7 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from lb.config.model import Config
-from lb.routing.health_keys import Watched, is_proven, watched
+from lb.routing.health_keys import WatchedInstance, is_proven, watched
 from lb.routing.health_table import ABSENT, EXPECTED, STARTING, UNCHECKED, Condition, HealthTable
 
 log = logging.getLogger("lb.control")
@@ -59,7 +59,9 @@ class Moved:
     after: tuple[str, ...]
 
 
-def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: Found, write: Write) -> Moved:
+def place(
+    table: HealthTable, one: WatchedInstance, siblings: Iterable[WatchedInstance], found: Found, write: Write
+) -> Moved:
     """Writes a name's addresses to its rows with `write`; `siblings` are the watched of its environment.
 
     An address that stays keeps its row and state. A new one takes the place of one that goes, in one step, so that
@@ -88,15 +90,15 @@ def place(table: HealthTable, one: Watched, siblings: Iterable[Watched], found: 
     return Moved(tuple(there), (*staying, *new))
 
 
-def _state_of_new(one: Watched, others_work: bool) -> int:
+def _state_of_new(one: WatchedInstance, others_work: bool) -> int:
     if not one.section.is_checked:
         return UNCHECKED
     return STARTING if others_work else EXPECTED
 
 
-def by_environment(everything: Iterable[Watched]) -> dict[tuple[str, str], list[Watched]]:
+def by_environment(everything: Iterable[WatchedInstance]) -> dict[tuple[str, str], list[WatchedInstance]]:
     """What is watched, by app and environment."""
-    found: dict[tuple[str, str], list[Watched]] = {}
+    found: dict[tuple[str, str], list[WatchedInstance]] = {}
     for one in everything:
         found.setdefault((one.app, one.environment), []).append(one)
     return found
@@ -145,13 +147,13 @@ def look_up_first(table: HealthTable, config: Config) -> None:
     os.waitpid(pid, 0)
 
 
-def _is_new(table: HealthTable, one: Watched) -> bool:
+def _is_new(table: HealthTable, one: WatchedInstance) -> bool:
     """Whether it has no rows, or nothing was ever written to them."""
     rows = map(table.find, one.keys)
     return all(row < 0 or table.read(row) == Condition() for row in rows)
 
 
-def _has_address(table: HealthTable, one: Watched) -> bool:
+def _has_address(table: HealthTable, one: WatchedInstance) -> bool:
     conditions = (table.read(table.find(key)) for key in one.keys)
     return any(condition is not None and condition.state != ABSENT for condition in conditions)
 

@@ -24,11 +24,11 @@ from lb.health.schedule import Schedule, jittered, tell_failure
 from lb.health.targets import subjects
 from lb.process.channel import Channel
 from lb.process.child_config import Revision
-from lb.process.every import Failures, every
+from lb.process.every import RepeatedFailures, every
 from lb.process.limits import raise_descriptor_limit
 from lb.process.loop import new_loop
 from lb.process.reload_participant import Aside, Changes
-from lb.routing.health_keys import Watched, watched
+from lb.routing.health_keys import WatchedInstance, watched
 from lb.routing.health_table import HealthTable
 from lb.telemetry.paced_lines import Lines
 
@@ -94,12 +94,12 @@ class Watcher:
         self._lines = Lines(logging.getLogger("lb.control"))
         self._last_resort = LastResort(self._lines)
         self._changed: set[tuple[str, str]] = set()  # environments of which an instance is another one by now
-        self._failures = Failures()
+        self._failures = RepeatedFailures()
         self._schedule = Schedule(_AT_ONCE)
         self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
         self._config = Config()
-        self._names: dict[str, list[Watched]] = {}
-        self._siblings: dict[tuple[str, str], list[Watched]] = {}
+        self._names: dict[str, list[WatchedInstance]] = {}
+        self._siblings: dict[tuple[str, str], list[WatchedInstance]] = {}
         self._lost: set[str] = set()  # names of which the log says that they are not found
         self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}

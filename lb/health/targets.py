@@ -12,7 +12,7 @@ from lb.config.names import CATCH_ALL, is_staging, shared_names
 from lb.health.check import Question
 from lb.health.probe import Subject
 from lb.health.state import Rules
-from lb.routing.health_keys import Watched, watched
+from lb.routing.health_keys import WatchedInstance, watched
 from lb.routing.health_table import ABSENT, HealthTable
 from lb.routing.members import instance_key
 
@@ -48,7 +48,7 @@ class _Plan:
     rules: Rules
 
 
-def _plan(one: Watched, config: Config) -> _Plan:
+def _plan(one: WatchedInstance, config: Config) -> _Plan:
     section, app = one.section, config.apps[one.app]
     through_cdn = any(bound.cdn for bound in app.domains)
     return _Plan(
@@ -76,7 +76,7 @@ def _statuses(section: EnvironmentSettings) -> tuple[str, ...]:
     return ("2xx",) if section.health_uri is not None else _ALIVE
 
 
-def _subjects_of(one: Watched, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
+def _subjects_of(one: WatchedInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
     for key in one.keys:
         row = table.find(key)
         condition = table.read(row)
@@ -88,7 +88,7 @@ def _subjects_of(one: Watched, plan: _Plan, table: HealthTable) -> Iterator[Subj
         yield Subject(row, title, host, _question(one, plan, host or one.address.host), plan.rules, group)
 
 
-def _question(one: Watched, plan: _Plan, host: str) -> Question:
+def _question(one: WatchedInstance, plan: _Plan, host: str) -> Question:
     """It says what a client's request would: apps refuse hosts that are not theirs (Django's ALLOWED_HOSTS) and
     redirect what did not come over HTTPS (its SECURE_SSL_REDIRECT).
     """

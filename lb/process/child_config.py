@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from lb.config.model import Config
 from lb.routing.compile import compile_snapshot
-from lb.routing.registry import Plan, Registry
+from lb.routing.registry import Registry, RegistryPlan
 from lb.routing.snapshot import Snapshot
 from lb.tls.files.http01 import Challenges
 from lb.tls.files.sources import Sources, challenge_directories, handshake_policy
@@ -42,7 +42,7 @@ def inode(sock: socket.socket) -> int:
 
 def compile_for_worker(
     config: Config, registry: Registry, https_port: int | None, workers: int
-) -> tuple[Snapshot, Plan]:
+) -> tuple[Snapshot, RegistryPlan]:
     """The snapshot of one of `workers` workers, and what is to be committed before it is used."""
     plan = registry.plan()
     answer = Challenges(*challenge_directories(config)).answer

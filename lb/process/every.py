@@ -17,7 +17,7 @@ _SAID_AGAIN = 60.0  # seconds until the same failure is said once more
 _MOST_SAID = 16  # different failures that are told apart
 
 
-class Failures:
+class RepeatedFailures:
     """Says what failed, and the same again once a minute only."""
 
     __slots__ = ("_said",)
@@ -53,7 +53,7 @@ class Every:
         self._jobs = jobs
         self._share = share
         self._once = False
-        self._failures = Failures()
+        self._failures = RepeatedFailures()
         self._handle: asyncio.TimerHandle | None = None
 
     def cancel(self) -> None:
@@ -124,7 +124,7 @@ class WhenDue:
         self._loop = loop
         self._due = due
         self._job = job
-        self._failures = Failures()
+        self._failures = RepeatedFailures()
         self._handle: asyncio.TimerHandle | None = None
 
     def expect(self) -> None:

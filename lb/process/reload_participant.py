@@ -33,14 +33,14 @@ _TURN = 0.0005
 _NO_THREAD = 1.0  # seconds until a thread that the system would not start is tried again
 
 
-class Prepared(Protocol):
+class Droppable(Protocol):
     """What a child has made ready for a `switch`."""
 
     def drop(self) -> None:
         """Give it up: close what was opened for it."""
 
 
-P = TypeVar("P", bound=Prepared)
+P = TypeVar("P", bound=Droppable)
 Prepare = Callable[[Config, Revision, Sequence[socket.socket]], P]
 
 

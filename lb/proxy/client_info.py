@@ -16,7 +16,7 @@ from lb.routing.table import host_name
 
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
-    from lb.proxy.io.memory_tls import Certificate, ServerTls
+    from lb.proxy.io.memory_tls import PresentedCertificate, ServerTls
 
 
 class ClientInfo:
@@ -47,7 +47,7 @@ class ClientInfo:
         self.scheme = scheme
         self.secure = scheme == b"https"
         self.address = address
-        self.certificate: Certificate | None = None
+        self.certificate: PresentedCertificate | None = None
         self.client_auth: bytes | None = None
         self.client_certificate = b""
         self._counted = False  # among the connections of its address

@@ -30,13 +30,13 @@ from lb.proxy.waiting_queue import WaitingQueue
 from lb.routing.clients import Clients
 from lb.routing.connection_count import Presence
 from lb.routing.instance import Instance
-from lb.routing.members import Watch
+from lb.routing.members import HealthWatch
 from lb.routing.rate_limit import Paces
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
-from lb.telemetry.counters import NAMES, Row
+from lb.telemetry.counters import NAMES, CounterRow
 from lb.telemetry.record import LineFormat, Record
-from lb.tls.handshake.pending import Held
+from lb.tls.handshake.pending import PendingHandshakes
 
 _SHED = 32  # connections closed at once for want of descriptors
 _REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
@@ -98,7 +98,7 @@ class Engine:
         snapshot: Snapshot,
         access_log: AccessLog,
         line: LineFormat | None,
-        row: Row,
+        row: CounterRow,
         clients: Clients,
     ) -> None:
         self._loop = loop
@@ -115,7 +115,7 @@ class Engine:
         self.presence: Presence = clients.presence
         self.room = Room()
         self.redirect_loops = RedirectLoops()
-        self.held: Held | None = None  # whoever makes TLS contexts knows which handshakes may be held
+        self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._shortage = Shortage()
         self.max_connections = 0
         self._errors: dict[str, int] = {}
@@ -131,7 +131,7 @@ class Engine:
         self.queue = WaitingQueue(loop, self.broken)
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
-        self._watch: Watch | None = None
+        self._watch: HealthWatch | None = None
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
         self._ticking: Every = every(loop, wheel.WIDTH, *jobs)
 
@@ -231,7 +231,7 @@ class Engine:
         self.listeners.listen(listener, sock)
         self._share_out()
 
-    def watch(self, watch: Watch) -> None:
+    def watch(self, watch: HealthWatch) -> None:
         """Bring what is found out about instances to them, from now on."""
         self._watch = watch
         self._look_at_instances()
@@ -311,7 +311,7 @@ class Engine:
     def detach(self) -> None:
         """Somebody else has this worker's place in shared memory from now on: count in memory of its own."""
         self.flush()
-        self._row = Row(memoryview(bytearray(8 * len(NAMES))).cast("q"))
+        self._row = CounterRow(memoryview(bytearray(8 * len(NAMES))).cast("q"))
         self.presence.detach()
 
     def close(self) -> None:

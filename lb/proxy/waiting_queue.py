@@ -14,7 +14,7 @@ from typing import Protocol
 from lb.routing.environment import Environment
 
 
-class Waiter(Protocol):
+class WaitingExchange(Protocol):
     """An exchange that waits."""
 
     @property
@@ -38,7 +38,7 @@ class WaitingQueue:
         self._crowded: set[Environment] = set()
         self.count = 0
 
-    def join(self, environment: Environment, waiter: Waiter) -> None:
+    def join(self, environment: Environment, waiter: WaitingExchange) -> None:
         """Let this one wait, behind those that do."""
         self.count += 1
         environment.waiting.append(waiter)

@@ -9,13 +9,15 @@ from lb.http.head import Limits
 from lb.routing.environment import Environment
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import Pace
-from lb.routing.registry import Plan
+from lb.routing.registry import RegistryPlan
 from lb.routing.route import Compression, Route
 from lb.routing.snapshot import Answer, Snapshot
 from lb.routing.table import Table
 
 
-def compile_snapshot(config: Config, answer: Answer, plan: Plan, https_port: int | None, workers: int) -> Snapshot:
+def compile_snapshot(
+    config: Config, answer: Answer, plan: RegistryPlan, https_port: int | None, workers: int
+) -> Snapshot:
     """The snapshot of one of `workers` workers; to be used when `plan`, which is still empty, has been committed.
 
     `https_port` is the port of the HTTPS listener, if there is one.

@@ -14,7 +14,7 @@ from lb.routing.health_table import EXPECTED, HEALTHY, NAME_ROWS, STARTING, UNCH
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedInstance:
     """One configured instance; `keys` are those of its rows: one, or one for each address that a name may have."""
 
     app: str
@@ -29,7 +29,7 @@ class Watched:
         return f"app {self.app} {self.environment} {self.address.text}"
 
 
-def watched(config: Config) -> Iterator[Watched]:
+def watched(config: Config) -> Iterator[WatchedInstance]:
     """Every instance that is watched, environment by environment."""
     for app, settings in config.apps.items():
         for name, section in (("production", settings.production), ("staging", settings.staging)):
@@ -37,7 +37,7 @@ def watched(config: Config) -> Iterator[Watched]:
                 is_checked = section.is_checked
                 for address in section.instances:
                     if is_checked or address.is_name:
-                        yield Watched(app, name, section, address, keys_of(app, name, address))
+                        yield WatchedInstance(app, name, section, address, keys_of(app, name, address))
 
 
 def names_of(config: Config) -> list[tuple[str, str, str]]:
@@ -85,7 +85,7 @@ def give_rows(
     table.claim(new)
 
 
-def _inherited(one: Watched, known: Condition | None) -> Condition | None:
+def _inherited(one: WatchedInstance, known: Condition | None) -> Condition | None:
     """What is known of an instance, as far as this configuration has a use for it."""
     if known is None or bool(known.host) != one.address.is_name:
         return None

@@ -103,7 +103,7 @@ class _Place:
     number: int
 
 
-class Watch:
+class HealthWatch:
     """A worker's look at the health table: `look` is cheap while nothing changes."""
 
     def __init__(self, table: HealthTable) -> None:

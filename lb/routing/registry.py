@@ -17,7 +17,7 @@ from lb.routing.environment import Environment, Observer
 from lb.routing.health_keys import keys_of
 from lb.routing.health_table import HealthTable
 from lb.routing.instance import Instance
-from lb.routing.members import Member, Watch, instances_of
+from lb.routing.members import HealthWatch, Member, instances_of
 from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
 from lb.routing.request_key import HashKey
@@ -33,7 +33,7 @@ class Registry:
         self.table = table or HealthTable(1)
         self.environments: dict[tuple[str, str], Environment] = {}
         self.members: dict[Environment, list[Member]] = {}
-        self.watch = Watch(self.table)
+        self.watch = HealthWatch(self.table)
         self.observer: Observer | None = None
 
     def observe(self, observer: Observer) -> None:
@@ -42,9 +42,9 @@ class Registry:
         for environment in self.environments.values():
             environment.observe(observer)
 
-    def plan(self) -> Plan:
+    def plan(self) -> RegistryPlan:
         """What is to become of it, still empty."""
-        return Plan(self)
+        return RegistryPlan(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class Gone:
     environments: Sequence[Environment]
 
 
-class Plan:
+class RegistryPlan:
     """The environments of one configuration, with the members that each will have."""
 
     __slots__ = ("_generation", "_planned", "_registry")

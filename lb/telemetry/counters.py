@@ -57,7 +57,7 @@ GAUGES: frozenset[str] = frozenset({"connections_open", "tls_waiting"})
 _CELL = 8
 
 
-class Row:
+class CounterRow:
     """The cells of one worker slot, in the order of `NAMES`."""
 
     __slots__ = ("_cells",)
@@ -103,13 +103,13 @@ class Slab:
         """One more of these. Only for the process that made the slab."""
         self._cells[1 + INDEX[name]] += 1
 
-    def row(self, slot: int) -> Row:
+    def row(self, slot: int) -> CounterRow:
         """The row of a slot, counted from 0; IndexError if there is no such slot."""
         if not 0 <= slot < self._slots:
             raise IndexError(f"slot {slot} of {self._slots}")
         self._cells[0] = max(self._cells[0], slot + 2)
         first = 1 + (1 + slot) * len(NAMES)
-        return Row(self._cells[first : first + len(NAMES)])
+        return CounterRow(self._cells[first : first + len(NAMES)])
 
     def total(self) -> dict[str, int]:
         """Every name with its sum over all slots, and what was counted before."""

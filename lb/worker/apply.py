@@ -20,13 +20,13 @@ from lb.process.channel import Message
 from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
 from lb.process.reload_participant import Aside, Changes
 from lb.proxy.engine import Engine
-from lb.routing.registry import Plan, Registry
+from lb.routing.registry import Registry, RegistryPlan
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
 from lb.tls.handshake.sni_map import Presented
-from lb.worker.listening import Listeners
+from lb.worker.listening import WorkerListeners
 from lb.worker.log_switch import Logbook, line_of, open_log
 
 log = logging.getLogger("lb.worker")
@@ -35,12 +35,12 @@ _UNREAD = 3.0  # seconds until certificates that could not be read are read agai
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedGeneration:
     """All that the switch needs; `log` is None where the access log stays as it is."""
 
     revision: Revision
     snapshot: Snapshot
-    plan: Plan
+    plan: RegistryPlan
     sources: Sources
     presented: Presented
     refreshes: int
@@ -63,7 +63,7 @@ class Live:
     registry: Registry
     contexts: Contexts
     sources: Sources
-    listeners: Listeners
+    listeners: WorkerListeners
     logbook: Logbook
 
 
@@ -100,7 +100,7 @@ class Changing:
 
     # In the thread
 
-    def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> Prepared:
+    def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> PreparedGeneration:
         """Raises OSError for a log that cannot be written, TlsError for certificates that cannot be used."""
         refreshes = self._refreshes
         sources = sources_of(self._live.contexts, config)
@@ -115,7 +115,7 @@ class Changing:
             raise OSError("a listening socket did not reach this process")
         settings = config.access_log
         log = None if settings == self._live.logbook.settings else open_log(settings)
-        return Prepared(revision, snapshot, plan, sources, presented, refreshes, settings, log, new)
+        return PreparedGeneration(revision, snapshot, plan, sources, presented, refreshes, settings, log, new)
 
     def _read_certificates(self) -> Callable[[], None]:
         self._refresh_waits = False  # what is written from here on is read another time
@@ -131,7 +131,7 @@ class Changing:
 
     # On the loop
 
-    def _switch(self, prepared: Prepared) -> None:
+    def _switch(self, prepared: PreparedGeneration) -> None:
         revision, live = prepared.revision, self._live
         live.contexts.switch(prepared.presented)
         live.sources = prepared.sources

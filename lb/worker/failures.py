@@ -21,7 +21,7 @@ from lb.telemetry.said import Said
 log = logging.getLogger("lb.worker")
 
 
-class Failures:
+class InstanceFailures:
     """Told by the instances of a registry (`Registry.observe`); `clock` is the monotonic one."""
 
     def __init__(self, said: Said, clock: Callable[[], float] = time.monotonic) -> None:

@@ -17,25 +17,25 @@ from lb.tls.handshake.contexts import Contexts
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class ListeningSocket:
     """A listening socket of this worker; `scheme` is b"http" or b"https"."""
 
     scheme: bytes
     socket: socket.socket
 
 
-class Listeners:
+class WorkerListeners:
     """What `engine` accepts connections from."""
 
     def __init__(self, engine: Engine, contexts: Contexts) -> None:
         self._engine = engine
         self._contexts = contexts
-        self._served: dict[int, tuple[Listener, ClientListener]] = {}
+        self._served: dict[int, tuple[ListeningSocket, ClientListener]] = {}
 
     def __contains__(self, number: int) -> bool:
         return number in self._served
 
-    def serve(self, listener: Listener) -> None:
+    def serve(self, listener: ListeningSocket) -> None:
         """Accept connections here, too; a second descriptor of a socket that is served is closed."""
         number = inode(listener.socket)
         if number in self._served:
@@ -58,11 +58,11 @@ class Listeners:
             listener.socket.close()
         for number, scheme in wanted.items():
             if number not in self._served:
-                self.serve(Listener(scheme, new[number]))
+                self.serve(ListeningSocket(scheme, new[number]))
             elif self._served[number][0].scheme != scheme:
                 listener, accepting = self._served.pop(number)
                 self._engine.listeners.hand_over(accepting)
-                self.serve(Listener(scheme, listener.socket))
+                self.serve(ListeningSocket(scheme, listener.socket))
         for number, sock in new.items():
             if number not in self._served or self._served[number][0].socket is not sock:
                 sock.close()

@@ -30,15 +30,15 @@ from lb.proxy.engine import Engine
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
-from lb.telemetry.counters import Row
+from lb.telemetry.counters import CounterRow
 from lb.telemetry.instance_gauges import Page
 from lb.telemetry.said import Said
 from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
 from lb.worker.apply import Changing, Live
-from lb.worker.failures import Failures
+from lb.worker.failures import InstanceFailures
 from lb.worker.instance_stats import EVERY, Report
-from lb.worker.listening import Listener, Listeners
+from lb.worker.listening import ListeningSocket, WorkerListeners
 from lb.worker.log_switch import Logbook, line_of
 from lb.worker.unraisable import Unraisable
 
@@ -58,11 +58,11 @@ class Assignment:
 
     snapshot: Snapshot
     registry: Registry
-    listeners: tuple[Listener, ...]
+    listeners: tuple[ListeningSocket, ...]
     contexts: Contexts
     sources: Sources
     access_log: AccessLogSettings
-    row: Row
+    row: CounterRow
     page: Page
     said: Said
     clients: Clients
@@ -100,9 +100,9 @@ class _Worker:
         self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
         self._report = Report(assignment.registry, assignment.page)
-        self._failures = Failures(assignment.said)
+        self._failures = InstanceFailures(assignment.said)
         assignment.registry.observe(self._failures)
-        self._listeners = Listeners(self._engine, assignment.contexts)
+        self._listeners = WorkerListeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
         self._held = self._engine.held = assignment.contexts.held
         self._held.on_miss = partial(self._channel.say, "missing")
@@ -116,7 +116,7 @@ class _Worker:
         )
         self._changing = Changing(loop, self._channel.say, live)
 
-    def start(self, listeners: Sequence[Listener]) -> None:
+    def start(self, listeners: Sequence[ListeningSocket]) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)
         self._loop.add_signal_handler(signal.SIGUSR1, self._logbook.reopen)
         self._engine.watch(self._watch)

@@ -14,7 +14,7 @@ from lb.config.model import CertificateFiles, Config
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem
 from lb.tls.files.certificate_cache import Shelf
-from lb.tls.files.inventory import Listing, Row
+from lb.tls.files.inventory import CertificateRow, Listing
 
 NAME, OTHER = "shop.example.com", "blog.example.com"
 
@@ -49,7 +49,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     found: list[int] = []
     rows = Listing.rows
 
-    def counting(self: Listing) -> list[Row]:
+    def counting(self: Listing) -> list[CertificateRow]:
         listed = rows(self)
         found.append(sum(row.kind != "none" for row in listed))
         return listed

@@ -19,7 +19,7 @@ import time
 from functools import partial
 
 from lb.control.api.systemd import Notifier
-from lb.control.ending import Ending, Limits
+from lb.control.ending import Ending, EndingTimes
 from lb.control.reload.steps import NoPlans
 from lb.control.supervisor import Supervisor
 from lb.control.watchdog import Watchdog
@@ -119,7 +119,7 @@ def main() -> None:
     roles = [Role(f"worker {slot + 1}/{slots}", partial(work, slot), (sockets[slot],), slot) for slot in range(slots)]
     if "assistant" in kind:
         roles.append(Role("assistant", assist, (), None))
-    ending = Ending(lambda: Limits(drain=0.1)) if kind == "limited" else None
+    ending = Ending(lambda: EndingTimes(drain=0.1)) if kind == "limited" else None
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
     announce = partial(print, "ready", file=sys.stderr, flush=True)
     watchdog = Watchdog(0.5) if kind == "watched" else None

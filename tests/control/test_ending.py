@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lb.control.ending import Ending, Limits
+from lb.control.ending import Ending, EndingTimes
 from lb.process.child import Child, Role
 from lb.process.remaining import Share, dump
 
@@ -37,7 +37,7 @@ def workers() -> list[Worker]:
 def test_a_drain_is_said_finished_and_over(workers: list[Worker], caplog: pytest.LogCaptureFixture) -> None:
     # spec: L6
     caplog.set_level(logging.INFO)
-    ending = Ending(lambda: Limits(drain=30.0))
+    ending = Ending(lambda: EndingTimes(drain=30.0))
     assert ending.due is None
     ending.drain(workers, 100.0)
     ending.heard(workers[0], dump(_OPEN))
@@ -72,11 +72,11 @@ def test_who_retires_may_take_for_ever(workers: list[Worker], caplog: pytest.Log
 
 def test_a_bound_that_changes_holds_for_who_retires_already(workers: list[Worker]) -> None:
     # spec: L6
-    limits = [Limits()]
+    limits = [EndingTimes()]
     ending = Ending(lambda: limits[-1])
     ending.retire(workers[0], 100.0)
     ending.look(workers, 150.0)
-    limits.append(Limits(retire=60.0))
+    limits.append(EndingTimes(retire=60.0))
     assert ending.due == 159.0
     ending.look(workers, 159.0)
     assert workers[0].told == ["finish"]
@@ -85,7 +85,7 @@ def test_a_bound_that_changes_holds_for_who_retires_already(workers: list[Worker
 
 def test_a_stop_takes_over_who_retires(workers: list[Worker]) -> None:
     # spec: L6
-    ending = Ending(lambda: Limits(drain=2.0, retire=1000.0))
+    ending = Ending(lambda: EndingTimes(drain=2.0, retire=1000.0))
     ending.retire(workers[0], 100.0)
     ending.heard(workers[0], dump(_OPEN))
     ending.drain(workers, 200.0)

@@ -9,7 +9,7 @@ import pytest
 
 from lb.config.model import App, Config, EnvironmentSettings, InstanceAddress
 from lb.health.dns import Found, Moved, by_environment, look_up, look_up_first, place, unfound
-from lb.routing.health_keys import Watched, give_rows, watched
+from lb.routing.health_keys import WatchedInstance, give_rows, watched
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, Condition, HealthTable
 
 NOT_FOUND = Found((), "Name or service not known")
@@ -65,7 +65,7 @@ class World:
         self.table = HealthTable(256)
         give_rows(self.table, self.config, 1.0)
         self.everything = list(watched(self.config))
-        self.web: Watched = self.everything[0]
+        self.web: WatchedInstance = self.everything[0]
 
     def place(self, *hosts: str) -> Moved:
         found = Found(hosts) if hosts else NOT_FOUND

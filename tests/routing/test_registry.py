@@ -12,7 +12,7 @@ from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
-from lb.routing.registry import Gone, Plan, Registry, make_policy
+from lb.routing.registry import Gone, Registry, RegistryPlan, make_policy
 from lb.routing.request_key import HashKey
 from lb.routing.sticky_cookie import StickyCookie, sticky_secret
 
@@ -26,7 +26,7 @@ def section(*ports: int, **settings: Any) -> Section:
     )
 
 
-def planned(registry: Registry, *, limit: int = 0, **apps: tuple[int, ...]) -> tuple[Plan, list[Environment]]:
+def planned(registry: Registry, *, limit: int = 0, **apps: tuple[int, ...]) -> tuple[RegistryPlan, list[Environment]]:
     plan = registry.plan()
     return plan, [plan.environment(app, "production", section(*ports), limit) for app, ports in apps.items()]
 

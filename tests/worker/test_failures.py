@@ -12,7 +12,7 @@ from lb.routing.instance import Instance
 from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
 from lb.telemetry.said import HOLD, Said
-from lb.worker.failures import Failures
+from lb.worker.failures import InstanceFailures
 from tests.routing.instances import make
 
 REFUSED = "connection_refused"
@@ -26,7 +26,7 @@ class Worker:
     def __init__(self, said: Said, count: int = 2, policy: Policy | None = None) -> None:
         self.now = 1000.0
         self.environment = Environment("shop", "production", make(count), policy or Policy())
-        self.failures = Failures(said, lambda: self.now)
+        self.failures = InstanceFailures(said, lambda: self.now)
         self.environment.observe(self.failures)
 
     @property

@@ -14,8 +14,8 @@ from dataclasses import asdict
 from typing import Protocol
 
 from lb.control.api.server import Answer, Commands, Reply
-from lb.control.reload.steps import Outcome
-from lb.control.upgrade.boot_context import RELEASE, Origin
+from lb.control.reload.steps import ReloadOutcome
+from lb.control.upgrade.boot_context import RELEASE, BootContext
 from lb.control.upgrade.handover import Legacy
 from lb.control.upgrade.launch import Upgrade
 
@@ -28,7 +28,7 @@ class Supervised(Protocol):
     def refusal(self) -> str:
         """Why there can be no upgrade at present, or ""."""
 
-    def change(self, done: Callable[[Outcome], None]) -> None:
+    def change(self, done: Callable[[ReloadOutcome], None]) -> None:
         """Read the configuration anew; `done` is told how that went."""
 
     def retire(self, successor: int) -> None:
@@ -43,7 +43,7 @@ class Operations:
     says, if it does.
     """
 
-    def __init__(self, describe: Callable[[], Answer], bequeath: Callable[[], Legacy], origin: Origin) -> None:
+    def __init__(self, describe: Callable[[], Answer], bequeath: Callable[[], Legacy], origin: BootContext) -> None:
         self._describe = describe
         self._bequeath = bequeath
         self._origin = origin

@@ -20,7 +20,7 @@ from functools import partial
 from typing import Protocol
 
 from lb.control.api.systemd import Notifier
-from lb.control.reload.steps import Change, Outcome, Plans, Read, failure, read
+from lb.control.reload.steps import NextGeneration, Plans, Read, ReloadOutcome, failure, read
 from lb.process.background_job import Errand
 from lb.process.channel import Message
 from lb.process.child import Child, Role
@@ -72,13 +72,13 @@ class Reload:
         self._notifier = notifier
         self._clock = clock
         self._state = _State.IDLE
-        self._asked: list[Callable[[Outcome], None]] = []  # for the next one
-        self._told: list[Callable[[Outcome], None]] = []  # about the one that is running
+        self._asked: list[Callable[[ReloadOutcome], None]] = []  # for the next one
+        self._told: list[Callable[[ReloadOutcome], None]] = []  # about the one that is running
         self._again = self._ended = False
         self._number = 0
         self._patience = PATIENCE
         self._call_off: Callable[[], None] = lambda: None  # the reading
-        self._change: Change | None = None
+        self._change: NextGeneration | None = None
         self._parcel = -1
         self._awaited: set[int] = set()  # the process ids of children that have not answered
         self._leaving: list[Child] = []
@@ -93,13 +93,13 @@ class Reload:
         """Whether the children have something to do with it."""
         return self._state in (_State.PREPARING, _State.SWITCHING)
 
-    def request(self, done: Callable[[Outcome], None] = lambda _: None) -> None:
+    def request(self, done: Callable[[ReloadOutcome], None] = lambda _: None) -> None:
         """Read the configuration anew and bring it to everyone; `done` is told how that went, in the end.
 
         While one is running this asks for another one behind it, however often it is called.
         """
         if self._ended:
-            done(Outcome(("the service is being stopped",)))
+            done(ReloadOutcome(("the service is being stopped",)))
             return
         self._asked.append(done)
         self._again = True
@@ -152,7 +152,7 @@ class Reload:
         self._again = False
         if self._state is _State.READING:
             self._call_off()
-            self._failed(Outcome(("the service is being stopped",)))
+            self._failed(ReloadOutcome(("the service is being stopped",)))
         elif self._state is _State.PREPARING:
             self._give_up("the service is being stopped")
         elif self._state is _State.SWITCHING:
@@ -160,7 +160,7 @@ class Reload:
             self._advance()
         asked, self._asked = self._asked, []
         for done in asked:
-            done(Outcome(("the service is being stopped",)))
+            done(ReloadOutcome(("the service is being stopped",)))
 
     def forget(self, newborn: Role) -> None:
         """In a child that was just forked: close what is the parent's, and not its own."""
@@ -187,12 +187,12 @@ class Reload:
         self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_PATIENCE))
 
     def _unread(self, reason: str) -> None:
-        self._failed(Outcome((f"reading the configuration, and what it names, {reason}",)))
+        self._failed(ReloadOutcome((f"reading the configuration, and what it names, {reason}",)))
 
     # Preparing
 
     def _prepare(self, reading: Read) -> None:
-        if isinstance(reading.result, Outcome):
+        if isinstance(reading.result, ReloadOutcome):
             self._failed(reading.result)
             return
         began = self._clock()
@@ -239,7 +239,7 @@ class Reload:
                 child.say("abandon", str(self._number))
         if self._change is not None:
             self._change.give_up()
-        self._failed(Outcome((problem,)))
+        self._failed(ReloadOutcome((problem,)))
 
     # Switching
 
@@ -251,7 +251,7 @@ class Reload:
         else:
             self._finish(self._change)
 
-    def _switch(self, change: Change) -> None:
+    def _switch(self, change: NextGeneration) -> None:
         try:
             change.listen()
         except OSError as error:
@@ -276,7 +276,7 @@ class Reload:
             self._crew.hire(role)
         self._advance()
 
-    def _finish(self, change: Change) -> None:
+    def _finish(self, change: NextGeneration) -> None:
         # Only now: who stays has taken over the sockets of those who leave.
         for child in self._leaving:
             self._crew.dismiss(child)
@@ -285,17 +285,17 @@ class Reload:
             log.info("reloaded: nothing changed in the configuration; files and names in it were looked up again")
         else:
             log.info("reloaded: the changed configuration is in effect")
-        self._over(Outcome(unchanged=change.unchanged))
+        self._over(ReloadOutcome(unchanged=change.unchanged))
 
     # The end
 
-    def _failed(self, outcome: Outcome) -> None:
+    def _failed(self, outcome: ReloadOutcome) -> None:
         for problem in outcome.problems:
             log.error("%s", problem)
         log.error("not reloaded: the configuration in effect stays what it was")
         self._over(outcome)
 
-    def _over(self, outcome: Outcome) -> None:
+    def _over(self, outcome: ReloadOutcome) -> None:
         self._state, self._change, self.due = _State.IDLE, None, None
         self._awaited.clear()
         self._leaving.clear()

@@ -36,11 +36,11 @@ from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.said import Said
 from lb.tls.acme.desired import all_bound_names
 from lb.tls.acme.preflight import Endpoint
-from lb.tls.acme.store import Store, Watch
+from lb.tls.acme.store import Store, StoreWatch
 from lb.tls.files.sources import LocalSource, Sources
 from lb.tls.files.watcher import Upkeep
 from lb.tls.handshake.contexts import Contexts
-from lb.worker.listening import Listener
+from lb.worker.listening import ListeningSocket
 from lb.worker.main import Assignment, run_worker
 
 
@@ -96,7 +96,7 @@ class Edition:
     def _worker(self, ground: Ground, number: int) -> Role:
         workers = len(self.slots)
         listeners = tuple(
-            Listener(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[number::workers]
+            ListeningSocket(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[number::workers]
         )
         slot = self.slots[number]
         assignment = Assignment(
@@ -148,7 +148,7 @@ class Edition:
 
             if config.tls.acme is None:
                 return run_upkeep(
-                    Upkeep(ground.contexts, files, Watch(Store(config.tls.store)).changed), line, local.demanded
+                    Upkeep(ground.contexts, files, StoreWatch(Store(config.tls.store)).changed), line, local.demanded
                 )
             from lb.certificates.process import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 

@@ -21,7 +21,7 @@ from lb.tls.files.certificate import TlsError
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ReloadOutcome:
     """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded.
     `bad_configuration` says that they are about what is written in the configuration, certificates included.
     `unchanged`: it succeeded, and the configuration said the same as before.
@@ -48,11 +48,11 @@ class Reading:
 class Read:
     """What came of reading, and what it cost in seconds of the processor."""
 
-    result: Reading | Outcome
+    result: Reading | ReloadOutcome
     cost: float
 
 
-class Change(Protocol):
+class NextGeneration(Protocol):
     """The next edition, not in use yet. `roles` are all places that there will be."""
 
     @property
@@ -89,7 +89,7 @@ class Plans(Protocol):
         Raises ConfigErrors, TlsError or StartError.
         """
 
-    def next_change(self, reading: Reading, busy: Collection[int]) -> Change:
+    def next_change(self, reading: Reading, busy: Collection[int]) -> NextGeneration:
         """What that means for a service whose workers, those that retire included, have these slots.
 
         Raises TlsError or StartError.
@@ -111,7 +111,7 @@ class NoPlans:
     def read(self) -> Reading:
         raise StartError("there is no configuration file to be read anew")
 
-    def next_change(self, reading: Reading, busy: Collection[int]) -> Change:
+    def next_change(self, reading: Reading, busy: Collection[int]) -> NextGeneration:
         raise NotImplementedError("nothing was read")
 
     def read_certificates(self) -> None:
@@ -128,15 +128,15 @@ def read(plans: Plans) -> Read:
     """The first step, whatever comes of it."""
     began = time.process_time()
     try:
-        result: Reading | Outcome = plans.read()
+        result: Reading | ReloadOutcome = plans.read()
     except (ConfigErrors, StartError, TlsError, OSError) as error:
         result = failure(error)
     return Read(result, time.process_time() - began)
 
 
-def failure(error: Exception) -> Outcome:
+def failure(error: Exception) -> ReloadOutcome:
     """How a reload went that ended with this error of one of the two steps."""
     if isinstance(error, ConfigErrors):
         found = in_order((*error.problems, *error.warnings))
-        return Outcome(tuple(map(str, found)), bad_configuration=True)
-    return Outcome((str(error),), isinstance(error, TlsError))
+        return ReloadOutcome(tuple(map(str, found)), bad_configuration=True)
+    return ReloadOutcome((str(error),), isinstance(error, TlsError))

@@ -26,7 +26,7 @@ _PATIENCE = 5.0  # seconds for that
 
 
 @dataclass(slots=True)
-class Origin:
+class BootContext:
     """`listening` and `admin` are sockets to be taken before new ones are bound; `meeting` is where commands about
     `file` are taken, None without a file and before a predecessor has left the place.
     """
@@ -69,15 +69,15 @@ class Origin:
             self.succession.forget()
 
 
-def find_origin(file: Path | None, environ: MutableMapping[str, str]) -> Origin:
+def find_origin(file: Path | None, environ: MutableMapping[str, str]) -> BootContext:
     """Reads what `environ` says, and removes it there: it is not for processes that we start.
 
     Raises StartError when another service serves `file`, or something was passed that is no listening socket.
     """
     passed, succession = from_systemd(environ), from_predecessor(environ)
     if succession is not None:
-        return Origin(file, succession.listening, succession.admin, None, succession)
-    return Origin(file, passed, passed, _open_meeting(file, environ), None)
+        return BootContext(file, succession.listening, succession.admin, None, succession)
+    return BootContext(file, passed, passed, _open_meeting(file, environ), None)
 
 
 def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:

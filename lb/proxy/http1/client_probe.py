@@ -21,7 +21,7 @@ _BEGINNING = b"HTTP/1.1 "
 _ZEROS = 4  # in all: readers bound the digits of a size, the strictest known at 8
 
 
-class Probe:
+class ClientProbe:
     """What was sent ahead of one response."""
 
     __slots__ = ("_begun", "_zeros")

@@ -6,7 +6,7 @@ the client is still there. It does not know requests, nor when anything is due.
 
 from __future__ import annotations
 
-from lb.proxy.http1.client_probe import Probe
+from lb.proxy.http1.client_probe import ClientProbe
 from lb.proxy.http1.message_writer import MessageWriter
 
 
@@ -15,7 +15,7 @@ class ResponseWriter(MessageWriter):
 
     __slots__ = ("_probe",)
 
-    _probe: Probe | None
+    _probe: ClientProbe | None
 
     def set_up(self) -> None:
         MessageWriter.set_up(self)
@@ -46,7 +46,7 @@ class ResponseWriter(MessageWriter):
 
     def probe(self, head_out: bool) -> None:
         if self._probe is None:
-            self._probe = Probe()
+            self._probe = ClientProbe()
         if not head_out:
             self.send(self._probe.of_status_line())
         elif self._chunking:

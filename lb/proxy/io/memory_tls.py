@@ -15,7 +15,7 @@ REFUSAL = bytes((21, 3, 3, 0, 2, 2, 112))
 """The fatal alert unrecognized_name, as it is before a server's first word: in plain text (RFC 8446 section 5.1)."""
 
 
-class Certificate(Protocol):
+class PresentedCertificate(Protocol):
     """What a connection presents: `lb.tls.files.certificate.Certificate`."""
 
     def covers(self, host: str) -> bool: ...
@@ -24,7 +24,7 @@ class Certificate(Protocol):
 class ServerTls(Protocol):
     """The server side of a connection: `lb.tls.handshake.context_options.ServerConnection`."""
 
-    certificate: Certificate | None
+    certificate: PresentedCertificate | None
     client_auth: bytes | None
 
     def getpeercert(self, binary_form: Literal[True]) -> bytes | None: ...

@@ -16,7 +16,7 @@ from lb.tls.files.file_stamp import Stamp, is_settled, stamp_of
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class CertificateInfo:
     """Dates are seconds since the epoch; `ari` names it to the CA (RFC 9773 section 4.1), "" if that cannot be done."""
 
     names: frozenset[str]
@@ -36,9 +36,9 @@ class HeldFiles:
     """The certificates in files with their keys, again and again: only what was written since is read."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[str, ...], tuple[list[Stamp], bool, Held | None]] = {}
+        self._known: dict[tuple[str, ...], tuple[list[Stamp], bool, CertificateInfo | None]] = {}
 
-    def read(self, path: str, key: str | None = None) -> Held | None:
+    def read(self, path: str, key: str | None = None) -> CertificateInfo | None:
         """None when it cannot be read, or when certificate and key do not belong together. `key` is where the private
         key is, if it is not in the same file.
         """
@@ -55,7 +55,7 @@ class HeldFiles:
         return known[2]
 
 
-def parse_held(pem: bytes, private: bytes | None = None) -> Held | None:
+def parse_held(pem: bytes, private: bytes | None = None) -> CertificateInfo | None:
     """The certificate in a file's content, None as above; `private` is that of the key's file, if it has one."""
     try:
         leaf = x509.load_pem_x509_certificates(pem)[0]
@@ -77,8 +77,8 @@ def clean_parts(key: bytes, chain: bytes) -> tuple[bytes, bytes]:
     )
 
 
-def held_of(leaf: x509.Certificate, key: str) -> Held:
-    return Held(
+def held_of(leaf: x509.Certificate, key: str) -> CertificateInfo:
+    return CertificateInfo(
         _names(leaf),
         leaf.not_valid_before_utc.timestamp(),
         leaf.not_valid_after_utc.timestamp(),

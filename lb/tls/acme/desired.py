@@ -28,18 +28,18 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CertificatePlan:
     """`warnings` are about names that get no certificate."""
 
     wanted: tuple[Wanted, ...]
     warnings: tuple[str, ...]
 
 
-def make_plan(config: Config, is_covered: Callable[[str], bool]) -> Plan:
+def make_plan(config: Config, is_covered: Callable[[str], bool]) -> CertificatePlan:
     """`is_covered` says whether a certificate from a file has the name."""
     acme = config.tls.acme
     if acme is None or not config.listen.https:
-        return Plan((), ())
+        return CertificatePlan((), ())
     warnings: list[str] = []
     groups: list[list[str]] = []
     for app, settings in config.apps.items():
@@ -51,7 +51,7 @@ def make_plan(config: Config, is_covered: Callable[[str], bool]) -> Plan:
             groups += [possible[start : start + _MOST_NAMES] for start in range(0, len(possible), _MOST_NAMES)]
         else:
             groups += [[name] for name in possible]
-    return Plan(tuple(Wanted(group[0], tuple(group)) for group in groups), tuple(warnings))
+    return CertificatePlan(tuple(Wanted(group[0], tuple(group)) for group in groups), tuple(warnings))
 
 
 def lacking(config: Config, is_covered: Callable[[str], bool]) -> tuple[str, ...]:

@@ -9,18 +9,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from lb.tls.acme.certificate_info import Held
+from lb.tls.acme.certificate_info import CertificateInfo
 from lb.tls.acme.desired import Wanted
 from lb.tls.acme.policy import Failure, chance, is_urgent, pick, renewal_time
 from lb.tls.acme.state import State
 
 
 @dataclass(slots=True)
-class Entry:
+class ManagedCertificate:
     """`asked` says that somebody wants it renewed now; `busy_until` that another front door is at it."""
 
     wanted: Wanted
-    held: Held | None = None
+    held: CertificateInfo | None = None
     state: State = field(default_factory=State)
     asked: bool = False
     busy_until: float = 0.0

@@ -23,9 +23,9 @@ from lb.tls.acme.account import forget_account, open_account, roll_over
 from lb.tls.acme.certificate_info import HeldFiles
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.desired import Plan, Wanted
+from lb.tls.acme.desired import CertificatePlan, Wanted
 from lb.tls.acme.errors import AcmeError, Kind
-from lb.tls.acme.managed import Entry
+from lb.tls.acme.managed import ManagedCertificate
 from lb.tls.acme.on_demand import Demand
 from lb.tls.acme.order import Means, Order, Wish
 from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
@@ -70,7 +70,7 @@ class Manager:
         self._reach, self._clock = surroundings
         self._demand = demand
         self._files = HeldFiles()
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, ManagedCertificate] = {}
         self._pauses: dict[str, Failure] = {}
         self._limited: dict[str, int] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -85,10 +85,10 @@ class Manager:
 
     # What is wanted
 
-    def adopt(self, plan: Plan) -> None:
+    def adopt(self, plan: CertificatePlan) -> None:
         """From now on these certificates are kept; what is not wanted any more is left as it is."""
         before = self._entries
-        self._entries = {one.name: before.get(one.name) or Entry(one) for one in plan.wanted}
+        self._entries = {one.name: before.get(one.name) or ManagedCertificate(one) for one in plan.wanted}
         for one in plan.wanted:
             self._entries[one.name].wanted = one
         self._adopt_demanded()
@@ -101,7 +101,7 @@ class Manager:
         """A client waits for a certificate for this name. If it gets none now, `on_denied` is told."""
         demand, known = self._demand, self._entries
         if name not in known and len(known) < _MOST and demand is not None and demand.admits(name, self._clock.now()):
-            known[name] = Entry(Wanted(name, (name,)), state=State(on_demand=True))
+            known[name] = ManagedCertificate(Wanted(name, (name,)), state=State(on_demand=True))
         self._awaited.add(name)
         self._conclude(name)
 
@@ -123,7 +123,7 @@ class Manager:
         for path in () if self._demand is None else self._store.certificate_paths():
             name = unstem(path.stem)
             if name not in self._entries and from_json(self._store.state(name)).on_demand:
-                self._entries[name] = Entry(Wanted(name, (name,)))
+                self._entries[name] = ManagedCertificate(Wanted(name, (name,)))
 
     def reread(self) -> None:
         """Looks at the store anew: another front door, or a command, may have changed it."""
@@ -133,14 +133,14 @@ class Manager:
         for request in self._store.requests():
             self._take(request)
 
-    def _read(self, entry: Entry) -> None:
+    def _read(self, entry: ManagedCertificate) -> None:
         name = entry.wanted.name
         entry.held = self._files.read(self._store.certificate_file(name))
         found = self._store.state(name)
         if found is not None or not entry.state.on_demand:
             entry.state = from_json(found)
 
-    def _complete(self, entry: Entry) -> None:
+    def _complete(self, entry: ManagedCertificate) -> None:
         """Notes the outcome of an order whose certificate was installed before the end of a process."""
         name = entry.wanted.name
         key = self._store.order_key(name)
@@ -219,7 +219,7 @@ class Manager:
 
     # Attempts
 
-    async def _attempt(self, entry: Entry) -> None:
+    async def _attempt(self, entry: ManagedCertificate) -> None:
         name, cas = entry.wanted.name, tuple(self._clients)
         if not await self._may(entry):
             return
@@ -246,13 +246,13 @@ class Manager:
                     self._succeeded(entry, ca)
                 self._answer(entry)
 
-    def _answer(self, entry: Entry) -> None:
+    def _answer(self, entry: ManagedCertificate) -> None:
         """Somebody may have asked for what was tried just now."""
         if entry.asked:
             entry.asked = False
             self._store.take_request(entry.wanted.name)
 
-    async def _may(self, entry: Entry) -> bool:
+    async def _may(self, entry: ManagedCertificate) -> bool:
         """Whether a name that came up in a handshake may have a certificate, or have it renewed."""
         name = entry.wanted.name
         if not entry.state.on_demand or self._demand is None:
@@ -273,7 +273,7 @@ class Manager:
             self._entries.pop(name, None)
         return allowed
 
-    async def _obtain(self, entry: Entry, client: AcmeClient) -> None:
+    async def _obtain(self, entry: ManagedCertificate, client: AcmeClient) -> None:
         held, ca = entry.held, client.server.directory
         await self._trust_clock(entry, client)
         replaces = held.ari if held is not None and entry.state.ca == ca and entry.fits else ""
@@ -305,7 +305,7 @@ class Manager:
         self._aside.add(task)
         task.add_done_callback(self._aside.discard)
 
-    async def _trust_clock(self, entry: Entry, client: AcmeClient) -> None:
+    async def _trust_clock(self, entry: ManagedCertificate, client: AcmeClient) -> None:
         """Renewing by a clock that is wrong would spend certificates. Raises AcmeError when the CA's says otherwise."""
         if entry.held is None or entry.asked or not entry.fits:
             return
@@ -315,20 +315,20 @@ class Manager:
             said = f"this machine's clock is {ahead / HOUR:.0f} hours ahead of that of {client.host}"
             raise AcmeError(Kind.HERE, f"{entry.wanted.name}: not renewed: {said}")
 
-    def _succeeded(self, entry: Entry, ca: str) -> None:
+    def _succeeded(self, entry: ManagedCertificate, ca: str) -> None:
         self._note_success(entry, ca)
         self._pauses.pop(ca, None)
         self._limited.pop(ca, None)
         until = "" if entry.held is None else f" until {_date(entry.held.not_after)}"
         log.info("%s: certificate from %s%s", ", ".join(entry.wanted.names), self._clients[ca].host, until)
 
-    def _note_success(self, entry: Entry, ca: str) -> None:
+    def _note_success(self, entry: ManagedCertificate, ca: str) -> None:
         entry.held = self._files.read(self._store.certificate_file(entry.wanted.name))
         entry.state = State(ca=ca, on_demand=entry.state.on_demand)
         self._save(entry)
         self._store.drop_order(entry.wanted.name)
 
-    def _failed(self, entry: Entry, client: AcmeClient, error: AcmeError) -> None:
+    def _failed(self, entry: ManagedCertificate, client: AcmeClient, error: AcmeError) -> None:
         ca, now = client.server.directory, self._clock.now()
         self._limited[ca] = self._limited.get(ca, 0) + 1 if error.problem == "rateLimited" else 0
         if error.of_the_ca or self._limited[ca] >= _LIMITED_IN_A_ROW:
@@ -353,7 +353,7 @@ class Manager:
             pause = self._pauses[ca] = after_failure(ca, error, before=before, now=now, luck=chance(ca, now))
             log.error("no certificates for now: %s; next attempt %s", error.message, _date(pause.next_at))
 
-    def _save(self, entry: Entry) -> None:
+    def _save(self, entry: ManagedCertificate) -> None:
         try:
             self._store.save_state(entry.wanted.name, to_json(entry.state))
         except OSError as error:
@@ -361,7 +361,7 @@ class Manager:
 
     # Renewal information, the account's key
 
-    async def _ask_about(self, entry: Entry) -> None:
+    async def _ask_about(self, entry: ManagedCertificate) -> None:
         """Asks the CA that gave a certificate when it shall be renewed."""
         client, held, now = self._clients.get(entry.state.ca), entry.held, self._clock.now()
         renewal: ari.Renewal | None = None

@@ -295,7 +295,7 @@ class Store:
             return now
 
 
-class Watch:
+class StoreWatch:
     """Whether the store is another than when it was asked last."""
 
     def __init__(self, store: Store) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lb.config.model import Config
-from lb.tls.acme.certificate_info import Held, HeldFiles
+from lb.tls.acme.certificate_info import CertificateInfo, HeldFiles
 from lb.tls.acme.desired import lacking, make_plan
 from lb.tls.acme.store import Store, unstem
 from lb.tls.files.certificate import wildcard_of
@@ -22,12 +22,12 @@ from lb.tls.files.sources import LocalSource
 
 Kind = Literal["acme", "store", "file", "local", "none"]
 
-Read = Callable[[str, str | None], Held | None]
+Read = Callable[[str, str | None], CertificateInfo | None]
 """What HeldFiles.read does."""
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CertificateRow:
     """One certificate. `plan` is what the front door at work intends, None if it intends nothing; `names` are those
     that it covers, or is to cover. Without `held` there is none at `path`, or none that can be read. The kind "none" is
     a domain of the configuration that no certificate covers, and for which none will come by itself.
@@ -37,7 +37,7 @@ class Row:
     names: tuple[str, ...]
     kind: Kind
     path: Path | None
-    held: Held | None
+    held: CertificateInfo | None
     plan: dict[str, Any] | None = None
 
     def is_about(self, name: str) -> bool:
@@ -63,14 +63,14 @@ class Listing:
         stamps = [stamp_of(f"{self._store.root}/certificates"), *(stamp_of(str(path)) for path in paths)]
         return (self._store.status_text(), *stamps) if is_settled(*stamps) else None
 
-    def rows(self) -> list[Row]:
+    def rows(self) -> list[CertificateRow]:
         """In the order of their names, read from the right. Raises OSError for a store that cannot be read."""
         rows = [*self._stored(), *self._of_files(), *self._local()]
         known = {name for row in rows for name in row.names}
         rows += self._lacking(known)
         return sorted(rows, key=lambda row: row.name.split(".")[::-1])
 
-    def _stored(self) -> Iterator[Row]:
+    def _stored(self) -> Iterator[CertificateRow]:
         status = self._store.status() or {}
         plans: dict[str, dict[str, Any]] = {plan["name"]: plan for plan in status.get("certificates", ())}
         if self._config is not None and self._config.tls.acme is None:
@@ -81,23 +81,27 @@ class Listing:
             held = None if file is None else self._read(file, None)
             path = None if file is None else Path(file)
             intended = () if plan is None else plan.get("names", ())
-            yield Row(name, _names(held, name, *intended), "store" if plan is None else "acme", path, held, plan)
+            yield CertificateRow(
+                name, _names(held, name, *intended), "store" if plan is None else "acme", path, held, plan
+            )
 
-    def _of_files(self) -> Iterator[Row]:
+    def _of_files(self) -> Iterator[CertificateRow]:
         for files in () if self._config is None else self._config.tls.certificates:
             held = self._read(str(files.cert), str(files.key))
             name = min(held.names) if held is not None and held.names else str(files.cert)
-            yield Row(name, _names(held), "file", files.cert, held)
+            yield CertificateRow(name, _names(held), "file", files.cert, held)
 
-    def _local(self) -> Iterator[Row]:
+    def _local(self) -> Iterator[CertificateRow]:
         """That of the local authority; not yet made where a configuration needs one and was never served."""
         path = LocalCa(self._store.root).served
         held = self._read(str(path), None)
         names = _names(held, *self._local_names)
         if names or path.exists():
-            yield Row(names[0] if names else str(path), names, "local", path if path.exists() else None, held)
+            yield CertificateRow(
+                names[0] if names else str(path), names, "local", path if path.exists() else None, held
+            )
 
-    def _lacking(self, known: set[str]) -> Iterator[Row]:
+    def _lacking(self, known: set[str]) -> Iterator[CertificateRow]:
         """What ACME will be asked for as soon as the configuration is served, and what nobody will."""
         if self._config is None:
             return
@@ -106,10 +110,10 @@ class Listing:
             return name in known or wildcard_of(name) in known
 
         for wanted in make_plan(self._config, is_known).wanted:
-            yield Row(wanted.name, wanted.names, "acme", None, None)
+            yield CertificateRow(wanted.name, wanted.names, "acme", None, None)
         for name in lacking(self._config, is_known):
-            yield Row(name, (name,), "none", None, None)
+            yield CertificateRow(name, (name,), "none", None, None)
 
 
-def _names(held: Held | None, *more: str) -> tuple[str, ...]:
+def _names(held: CertificateInfo | None, *more: str) -> tuple[str, ...]:
     return tuple(sorted({*more, *(() if held is None else held.names)}))

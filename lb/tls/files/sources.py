@@ -19,7 +19,7 @@ from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, load_cer
 from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.client_ca import ClientAuth
 from lb.tls.files.local_ca import LocalCa
-from lb.tls.handshake.sni_map import Policy
+from lb.tls.handshake.sni_map import HandshakePolicy
 
 log = logging.getLogger("lb.certificates")
 
@@ -110,7 +110,7 @@ class StoredSource:
         return sorted(found, key=lambda one: one.not_after, reverse=True)
 
 
-def handshake_policy(config: Config) -> Policy:
+def handshake_policy(config: Config) -> HandshakePolicy:
     """What the configuration says of handshakes besides certificates."""
     auths = {
         domain.name: ClientAuth(domain.name, domain.client_ca, domain.client_auth == "required")
@@ -123,7 +123,7 @@ def handshake_policy(config: Config) -> Policy:
     acme = config.tls.acme
     asked = acme is not None and "tls-alpn-01" in possible_types(config, acme)
     demanded = demand_wildcards(config) | local_wildcards(config)
-    return Policy(clients, Store(config.tls.store).challenges if asked else None, demanded)
+    return HandshakePolicy(clients, Store(config.tls.store).challenges if asked else None, demanded)
 
 
 def challenge_directories(config: Config) -> tuple[Path, ...]:

@@ -23,9 +23,9 @@ from lb.tls.handshake.client_hello import ACME_ONLY, Hellos
 from lb.tls.handshake.context_options import ServerConnection, new_context
 from lb.tls.handshake.lazy_context import LateContext
 from lb.tls.handshake.name_limiter import Gate
-from lb.tls.handshake.pending import Held
+from lb.tls.handshake.pending import PendingHandshakes
 from lb.tls.handshake.server_name import is_address, is_name, server_name
-from lb.tls.handshake.sni_map import Entry, Policy, Presented, present, refuse
+from lb.tls.handshake.sni_map import HandshakePolicy, Presented, SniEntry, present, refuse
 from lb.tls.handshake.tickets import Tickets
 from lb.tls.handshake.tls_alpn01 import challenge_entry
 
@@ -42,16 +42,16 @@ class Contexts:
     Raises TlsError with every problem of every file.
     """
 
-    def __init__(self, certificates: Iterable[CertificateFiles] = (), policy: Policy | None = None) -> None:
+    def __init__(self, certificates: Iterable[CertificateFiles] = (), policy: HandshakePolicy | None = None) -> None:
         self.front = new_context()
         self.front.sni_callback = self._select
         self.tickets = Tickets(self.front)
         self._hellos = Hellos(self.front, self._heard, self.count_unknown)
-        self._decided: Entry | None = None  # at the client hello, for the choice that follows in the same call
+        self._decided: SniEntry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
         self._made: deque[ref[LateContext]] = deque()  # contexts of this process, which others do not share
         self._is_short = False
-        self.held = Held(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
+        self.held = PendingHandshakes(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
         """Handshakes for names under the policy's `demanded` wildcards that have no certificate yet."""
         # Each name once an hour, and all of them not too often: they come from anyone.
         self._tells = Gate(pause=3600.0, rate=1 / 60, burst=5.0, most=1000).admits
@@ -61,7 +61,7 @@ class Contexts:
     def prepare(
         self,
         certificates: Iterable[CertificateFiles],
-        policy: Policy | None = None,
+        policy: HandshakePolicy | None = None,
         more: Sequence[CertificateFiles | Certificate] = (),
     ) -> Presented:
         """What these certificates give, for `switch`; nothing live is touched, so any thread may ask.
@@ -134,7 +134,7 @@ class Contexts:
         return None
 
     def _select_late(
-        self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, entry: Entry | None, is_named: bool
+        self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, entry: SniEntry | None, is_named: bool
     ) -> int | None:
         """The same where nothing is ready: no handshake has asked for it yet, or there is nothing."""
         try:
@@ -165,7 +165,7 @@ class Contexts:
         """A handshake was refused because its server name has no certificate, or cannot be one."""
         self.held.unknown += 1
 
-    def _make(self, entry: Entry | None, name: str | None) -> Entry | None:
+    def _make(self, entry: SniEntry | None, name: str | None) -> SniEntry | None:
         """The entry, with the context that its first handshake needs; another one where OpenSSL refuses its
         certificate. Raises OSError.
         """
@@ -214,7 +214,7 @@ class Contexts:
         return name if wildcard_of(name) in demanded else None
 
 
-def _go_on(connection: ssl.SSLSocket | ssl.SSLObject, entry: Entry, is_named: bool) -> None:
+def _go_on(connection: ssl.SSLSocket | ssl.SSLObject, entry: SniEntry, is_named: bool) -> None:
     """Present it. Only a client that has named it is told of another one for a wrong host (D5)."""
     context = entry.late.context
     assert context is not None  # noqa: S101  for mypy: whoever calls has seen to it

@@ -41,7 +41,7 @@ class _Name:
         self.waiters: dict[Waiter, None] = {}
 
 
-class Held:
+class PendingHandshakes:
     """The held handshakes of one worker. `admits` says whether a name may be asked about now: not too often, not too
     many.
     """

@@ -27,7 +27,7 @@ _Kind = tuple[_Group, Authority | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class HandshakePolicy:
     """What a configuration says of handshakes besides certificates: whose clients are asked for one, where the
     certificates are that answer TLS-ALPN-01, and under which wildcards names get certificates on demand.
     """
@@ -38,7 +38,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class SniEntry:
     """What a server name leads to: the context that the handshake goes on in, and the certificate that it presents.
 
     `client` says that the client has to show one, too; `session_context` then keeps others' sessions from resuming.
@@ -61,9 +61,9 @@ class Presented:
     any.
     """
 
-    first: Entry | None = None
-    by_name: Mapping[str, Entry] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
+    first: SniEntry | None = None
+    by_name: Mapping[str, SniEntry] = field(default_factory=dict)
+    policy: HandshakePolicy = field(default_factory=HandshakePolicy)
     problems: tuple[TlsProblem, ...] = ()
     certificates: tuple[Certificate, ...] = ()
     loaded: Mapping[CertificateFiles, Certificate] = field(default_factory=dict)
@@ -71,7 +71,7 @@ class Presented:
     contexts: Mapping[_Kind, LateContext] = field(default_factory=dict)
     shelf: Shelf = field(default_factory=Shelf)
 
-    def find(self, name: str) -> Entry | None:
+    def find(self, name: str) -> SniEntry | None:
         """What is presented for a server name as it was sent, exact before wildcard; None if nothing covers it."""
         return _find(self.by_name, server_name(name))
 
@@ -100,7 +100,7 @@ class Presented:
 def present(
     files: Iterable[CertificateFiles | Certificate],
     before: Presented,
-    policy: Policy | None = None,
+    policy: HandshakePolicy | None = None,
     *,
     more: Sequence[CertificateFiles | Certificate] = (),
     lenient: bool = False,
@@ -169,7 +169,7 @@ class _Loading:
                 self.loaded[one] = found
                 self.certificates.append(found)
 
-    def load_authorities(self, policy: Policy) -> None:
+    def load_authorities(self, policy: HandshakePolicy) -> None:
         """A domain whose authorities are not known lets nobody in (see `_Making`)."""
         for path in dict.fromkeys(auth.file for auth in policy.clients.values() if auth is not None):
             known = self._before.authorities.get(path)
@@ -235,14 +235,14 @@ class _Making:
         self._authorities = authorities
         self.contexts: dict[_Kind, LateContext] = {}
 
-    def entry(self, group: _Group, auth: ClientAuth | None = None) -> Entry | None:
+    def entry(self, group: _Group, auth: ClientAuth | None = None) -> SniEntry | None:
         """None for a domain whose authorities are not known."""
         if auth is None:
-            return Entry(self._context(group, None), group[0])
+            return SniEntry(self._context(group, None), group[0])
         authority = self._authorities.get(auth.file)
         if authority is None:
             return None
-        return Entry(self._context(group, authority), group[0], auth, authority.session_context(auth))
+        return SniEntry(self._context(group, authority), group[0], auth, authority.session_context(auth))
 
     def _context(self, group: _Group, authority: Authority | None) -> LateContext:
         kind = group, authority
@@ -251,15 +251,15 @@ class _Making:
         return late
 
 
-def _by_name(groups: Iterable[_Group], policy: Policy, making: _Making) -> dict[str, Entry]:
+def _by_name(groups: Iterable[_Group], policy: HandshakePolicy, making: _Making) -> dict[str, SniEntry]:
     """The entries by name; those of domains that ask their clients for a certificate beside those of the others."""
     covering: dict[str, _Group] = {}
     for group in groups:
         for name in group[0].names:
             covering.setdefault(name, group)
     auths = _auth_by_name(covering, policy.clients)
-    entries: dict[tuple[_Group, ClientAuth | None], Entry | None] = {}
-    by_name: dict[str, Entry] = {}
+    entries: dict[tuple[_Group, ClientAuth | None], SniEntry | None] = {}
+    by_name: dict[str, SniEntry] = {}
     for name in (*covering, *(name for name in auths if name not in covering)):
         group = covering.get(name) or covering[wildcard_of(name)]
         key = group, auths.get(name)

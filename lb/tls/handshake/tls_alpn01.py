@@ -13,13 +13,13 @@ from pathlib import Path
 from lb.config.model import CertificateFiles
 from lb.tls.files.certificate import TlsError, load_certificate
 from lb.tls.handshake.lazy_context import LateContext
-from lb.tls.handshake.sni_map import Entry
+from lb.tls.handshake.sni_map import SniEntry
 
 _NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,252}", re.ASCII)
 _PROTOCOL = "acme-tls/1"
 
 
-def challenge_entry(directory: Path, name: str) -> Entry | None:
+def challenge_entry(directory: Path, name: str) -> SniEntry | None:
     """What proves to an authority that `name` is ours: NAME.alpn, key and certificate in one file; None without one.
 
     Nobody is to be served over such a connection: its certificate covers no name, so every request gets 421.
@@ -36,4 +36,4 @@ def challenge_entry(directory: Path, name: str) -> Entry | None:
         late.make().set_alpn_protocols([_PROTOCOL])
     except (TlsError, OSError):
         return None
-    return Entry(late, replace(certificate, names=frozenset()))
+    return SniEntry(late, replace(certificate, names=frozenset()))

@@ -10,8 +10,8 @@ import pytest
 
 from lb.control.api.operations import Operations
 from lb.control.api.server import Answer
-from lb.control.reload.steps import Outcome
-from lb.control.upgrade.boot_context import Origin
+from lb.control.reload.steps import ReloadOutcome
+from lb.control.upgrade.boot_context import BootContext
 from lb.control.upgrade.handover import Legacy
 from lb.sockets.inherited import Inherited
 
@@ -21,14 +21,14 @@ class Service:
 
     def __init__(self) -> None:
         self.reason = ""
-        self.outcome = Outcome()
+        self.outcome = ReloadOutcome()
         self.retired: list[int] = []
         self.released: list[str] = []
 
     def refusal(self) -> str:
         return self.reason
 
-    def change(self, done: Callable[[Outcome], None]) -> None:
+    def change(self, done: Callable[[ReloadOutcome], None]) -> None:
         done(self.outcome)
 
     def retire(self, successor: int) -> None:
@@ -46,7 +46,7 @@ def service() -> Service:
 
 @pytest.fixture
 def operations(service: Service) -> Iterator[Operations]:
-    origin = Origin(None, Inherited(), Inherited(), None, None)
+    origin = BootContext(None, Inherited(), Inherited(), None, None)
     operations = Operations(lambda: {"state": "ready"}, lambda: Legacy((), ()), origin)
     with selectors.DefaultSelector() as selector:
         operations.begin(selector, service)
@@ -64,7 +64,7 @@ def asked(operations: Operations, command: str) -> Answer:
 def test_answers(operations: Operations, service: Service) -> None:
     assert asked(operations, "status") == {"ok": True, "state": "ready"}
     assert asked(operations, "reload") == {"ok": True, "problems": (), "bad_configuration": False, "unchanged": False}
-    service.outcome = Outcome(("lb.yaml:1:1: error: no",), bad_configuration=True)
+    service.outcome = ReloadOutcome(("lb.yaml:1:1: error: no",), bad_configuration=True)
     answer = asked(operations, "reload")
     assert (answer["ok"], answer["problems"], answer["bad_configuration"]) == (False, service.outcome.problems, True)
     assert asked(operations, "dance") == {"ok": False, "error": "this lb knows no command 'dance'"}

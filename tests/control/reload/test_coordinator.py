@@ -14,7 +14,7 @@ from lb.config.model import Config
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.api.systemd import Notifier
 from lb.control.reload.coordinator import PATIENCE, Reload
-from lb.control.reload.steps import Outcome, Read, Reading
+from lb.control.reload.steps import Read, Reading, ReloadOutcome
 from lb.process.background_job import Errand
 from lb.process.channel import Line, Message
 from lb.process.child import Child, Role
@@ -72,7 +72,7 @@ class Stage:
         self.made: list[Collection[int]] = []
         self.gone: list[int] = []
         self.settled = 0
-        self.outcomes: list[Outcome] = []
+        self.outcomes: list[ReloadOutcome] = []
         self.reload = Reload(self, self, Notifier(), lambda: self.now)
 
     # Plans
@@ -196,7 +196,7 @@ def test_everybody_prepares_then_everybody_switches(stage: Stage) -> None:  # sp
     assert stage.outcomes == []
     stage.says(one, "switched", "1")
     assert stage.change.told == ["in place", "finished"]
-    assert stage.outcomes == [Outcome()]
+    assert stage.outcomes == [ReloadOutcome()]
     assert stage.reload.due is None
 
 
@@ -223,7 +223,7 @@ def test_a_refusal_abandons_it_everywhere(stage: Stage, caplog: pytest.LogCaptur
     stage.says(two, "refused", "1 the disk is full")
     assert stage.change.told == ["given up"]
     assert [stage.hears(child)[-1] for child in (one, two)] == ["abandon 1", "abandon 1"]
-    assert stage.outcomes == [Outcome(("worker 2/n: the disk is full",))]
+    assert stage.outcomes == [ReloadOutcome(("worker 2/n: the disk is full",))]
     assert [child.role for child in stage.children] == before
     assert "worker 2/n: the disk is full" in caplog.text
 
@@ -236,7 +236,7 @@ def test_one_that_does_not_answer_abandons_it(stage: Stage) -> None:
     stage.reload.expire(stage.now + PATIENCE - 0.1)
     assert stage.outcomes == []
     stage.reload.expire(stage.now + PATIENCE)
-    assert stage.outcomes == [Outcome(("worker 2/n did not answer within 10 s",))]
+    assert stage.outcomes == [ReloadOutcome(("worker 2/n did not answer within 10 s",))]
     assert stage.change.told == ["given up"]
 
 
@@ -250,7 +250,7 @@ def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> No
     stage.reload.expire(stage.now + PATIENCE - 0.1)
     assert stage.outcomes == []
     stage.reload.expire(stage.now + PATIENCE)
-    assert stage.outcomes == [Outcome()]
+    assert stage.outcomes == [ReloadOutcome()]
     stage.says(two, "switched", "1")
     assert stage.change.told == ["in place", "finished"]
 
@@ -258,7 +258,7 @@ def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> No
 def test_everybody_who_does_not_answer_is_named(stage: Stage) -> None:
     stage.request()
     stage.reload.expire(stage.now + PATIENCE)
-    assert stage.outcomes == [Outcome(("worker 1/n and worker 2/n did not answer within 10 s",))]
+    assert stage.outcomes == [ReloadOutcome(("worker 1/n and worker 2/n did not answer within 10 s",))]
 
 
 def test_who_retires_keeps_what_he_has(open_stage: Callable[..., Stage]) -> None:
@@ -270,7 +270,7 @@ def test_who_retires_keeps_what_he_has(open_stage: Callable[..., Stage]) -> None
     stage.request()
     stage.says(staying, "prepared", "1")
     stage.says(staying, "switched", "1")
-    assert stage.outcomes == [Outcome()]
+    assert stage.outcomes == [ReloadOutcome()]
     assert (leaving.role, staying.role) == (had, stage.change.roles[0])
     assert (stage.hears(leaving), stage.hears(staying)) == ([], ["prepare 1", "switch 1"])
     assert stage.children == [leaving, staying]
@@ -283,7 +283,7 @@ def test_one_that_fails_at_once_behind_one_that_went_well(stage: Stage) -> None:
             stage.says(child, verb, "1")
     stage.unreadable = StartError("no file")
     stage.request()
-    assert stage.outcomes == [Outcome(), Outcome(("no file",))]
+    assert stage.outcomes == [ReloadOutcome(), ReloadOutcome(("no file",))]
 
 
 def test_nothing_waits_for_the_file(stage: Stage) -> None:  # spec: R3
@@ -300,7 +300,7 @@ def test_nothing_waits_for_the_file(stage: Stage) -> None:  # spec: R3
     for verb in ("prepared", "switched"):
         for child in (one, two):
             stage.says(child, verb, "1")
-    assert stage.outcomes == [Outcome()]
+    assert stage.outcomes == [ReloadOutcome()]
     assert stage.reload.running  # what was asked for meanwhile: the file may have changed behind the reader's back
     assert len(stage.made) == 1
     stage.has_read()
@@ -311,7 +311,7 @@ def test_a_file_that_cannot_be_read_in_time(stage: Stage) -> None:
     stage.slow = True
     stage.request()
     stage.errand.on_failure("took longer than 60 s")
-    assert stage.outcomes == [Outcome(("reading the configuration, and what it names, took longer than 60 s",))]
+    assert stage.outcomes == [ReloadOutcome(("reading the configuration, and what it names, took longer than 60 s",))]
     assert not stage.reload.running
     assert stage.made == []
 
@@ -322,7 +322,7 @@ def test_the_end_of_the_service_calls_the_reader_off(stage: Stage) -> None:
     stage.request()
     stage.reload.end()
     assert stage.called_off == [stage.errand]
-    assert stage.outcomes == [Outcome(("the service is being stopped",))] * 2
+    assert stage.outcomes == [ReloadOutcome(("the service is being stopped",))] * 2
     assert stage.made == []
 
 
@@ -333,14 +333,18 @@ BAD_FILE = ConfigErrors([Problem("lb.yaml", 3, 1, "no"), Problem("lb.yaml", 1, 2
 @pytest.mark.parametrize(
     ("error", "read", "outcome"),
     [
-        (BAD_FILE, False, Outcome(("lb.yaml:1:2: error: nor this", "lb.yaml:3:1: error: no"), bad_configuration=True)),
-        (StartError("no file"), False, Outcome(("no file",))),
-        (StartError("in use"), True, Outcome(("in use",))),
-        (NOT_THERE, False, Outcome(("a.pem: not there",), bad_configuration=True)),
-        (NOT_THERE, True, Outcome(("a.pem: not there",), bad_configuration=True)),
+        (
+            BAD_FILE,
+            False,
+            ReloadOutcome(("lb.yaml:1:2: error: nor this", "lb.yaml:3:1: error: no"), bad_configuration=True),
+        ),
+        (StartError("no file"), False, ReloadOutcome(("no file",))),
+        (StartError("in use"), True, ReloadOutcome(("in use",))),
+        (NOT_THERE, False, ReloadOutcome(("a.pem: not there",), bad_configuration=True)),
+        (NOT_THERE, True, ReloadOutcome(("a.pem: not there",), bad_configuration=True)),
     ],
 )
-def test_what_cannot_be_made_reaches_nobody(stage: Stage, error: Exception, read: bool, outcome: Outcome) -> None:
+def test_what_cannot_be_made_reaches_nobody(stage: Stage, error: Exception, read: bool, outcome: ReloadOutcome) -> None:
     if read:
         stage.next = error
     else:
@@ -361,7 +365,7 @@ def test_one_that_cannot_listen_in_the_end_abandons_it(stage: Stage) -> None:
     for child in stage.children:
         stage.says(child, "prepared", "1")
     assert stage.change.told == ["given up"]
-    assert stage.outcomes == [Outcome(("cannot listen: in use",))]
+    assert stage.outcomes == [ReloadOutcome(("cannot listen: in use",))]
 
 
 @pytest.mark.parametrize("prepared", [False, True])
@@ -386,7 +390,7 @@ def test_a_place_that_is_empty_is_not_waited_for(stage: Stage) -> None:
     stage.kill(one)
     assert stage.change.told == ["in place"]
     stage.says(two, "switched", "1")
-    assert stage.outcomes == [Outcome()]
+    assert stage.outcomes == [ReloadOutcome()]
     assert one.role is stage.change.roles[0]  # whoever comes next begins with it
 
 
@@ -399,7 +403,7 @@ def test_one_that_dies_while_switching_is_not_waited_for(stage: Stage) -> None:
     stage.restart(one)
     assert stage.hears(one) == []  # it began with what is new
     stage.says(two, "switched", "1")
-    assert stage.outcomes == [Outcome()]
+    assert stage.outcomes == [ReloadOutcome()]
 
 
 def test_requests_meanwhile_make_one_more(stage: Stage) -> None:  # spec: R2
@@ -412,7 +416,7 @@ def test_requests_meanwhile_make_one_more(stage: Stage) -> None:  # spec: R2
             for child in stage.children:
                 stage.says(child, verb, number)
     assert len(stage.made) == 2
-    assert stage.outcomes == [Outcome()] * 3
+    assert stage.outcomes == [ReloadOutcome()] * 3
     assert stage.settled == 2
 
 
@@ -481,7 +485,7 @@ def test_the_end_of_the_service_ends_it(stage: Stage, switching: bool) -> None:
     assert stage.change.told[-1] == ("finished" if switching else "given up")
     assert [outcome.ok for outcome in stage.outcomes] == [switching, False]
     stage.request()
-    assert stage.outcomes[-1] == Outcome(("the service is being stopped",))
+    assert stage.outcomes[-1] == ReloadOutcome(("the service is being stopped",))
     assert len(stage.made) == 1
 
 

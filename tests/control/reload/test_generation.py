@@ -25,6 +25,6 @@ def test_a_log_that_is_not_for_this_user(
     def refuse(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(generation, "AccessLogSettings", refuse)
+    monkeypatch.setattr(generation, "AccessLog", refuse)
     with pytest.raises(StartError, match=words):
         try_access_log(Config(access_log=AccessLogSettings(path=str(tmp_path / "a.log"))))

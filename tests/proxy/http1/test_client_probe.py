@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lb.proxy.http1.client_probe import Probe
+from lb.proxy.http1.client_probe import ClientProbe
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 
@@ -12,7 +12,7 @@ HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"
 @pytest.mark.parametrize("tries", range(12))
 def test_the_client_reads_one_whole_head(tries: int) -> None:
     # spec: F4
-    probe = Probe()
+    probe = ClientProbe()
     ahead = b"".join(probe.of_status_line() for _ in range(tries))
     assert ahead + probe.rest(HEAD) == HEAD
     assert len(ahead) == min(tries, len(b"HTTP/1.1 "))
@@ -20,7 +20,7 @@ def test_the_client_reads_one_whole_head(tries: int) -> None:
 
 def test_behind_an_interim_response_another_status_line_begins() -> None:
     # spec: F4
-    probe = Probe()
+    probe = ClientProbe()
     ahead = probe.of_status_line()
     ahead += probe.rest(b"HTTP/1.1 102 Processing\r\n\r\n")
     ahead += probe.of_status_line() + probe.of_status_line()
@@ -29,7 +29,7 @@ def test_behind_an_interim_response_another_status_line_begins() -> None:
 
 def test_zeros_before_the_size_of_a_chunk_are_few() -> None:
     # spec: F4; RFC 9112 section 7.1
-    probe = Probe()
+    probe = ClientProbe()
     zeros = b"".join(probe.of_chunk_size() for _ in range(100))
     assert 0 < len(zeros) <= 8
     assert int(zeros + b"5", 16) == 5

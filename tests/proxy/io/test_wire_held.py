@@ -14,7 +14,7 @@ from lb.config.model import CertificateFiles
 from lb.proxy.io.wire import DIRECT
 from lb.tls.files.self_signed import ensure_certificate
 from lb.tls.handshake.contexts import Contexts
-from lb.tls.handshake.sni_map import Policy
+from lb.tls.handshake.sni_map import HandshakePolicy
 from tests.proxy.io.wires import Bench, Noting, bench, read_all, turns
 
 NAME = "new.localhost"
@@ -40,7 +40,7 @@ class Setup:
     def __init__(self, on: Bench, files: CertificateFiles, version: ssl.TLSVersion | None = None) -> None:
         self.on = on
         self.files = files
-        self.contexts = Contexts((), Policy(demanded=frozenset({"*.localhost"})))
+        self.contexts = Contexts((), HandshakePolicy(demanded=frozenset({"*.localhost"})))
         self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         self.context.check_hostname = False
         self.context.verify_mode = ssl.CERT_NONE

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from lb.tls.acme.certificate_info import Held, parse_held
+from lb.tls.acme.certificate_info import CertificateInfo, parse_held
 from lb.tls.acme.desired import Wanted
 from lb.tls.acme.store import Store
 from tests.tls.acme.server import DAY
@@ -61,7 +61,7 @@ async def test_what_was_not_written_since_is_not_read_again(world: World, monkey
     names = ("a.example.com", "b.example.com", "c.example.com")
     read: list[bytes] = []
 
-    def counting(pem: bytes, private: bytes | None = None) -> Held | None:
+    def counting(pem: bytes, private: bytes | None = None) -> CertificateInfo | None:
         read.append(pem)
         return parse_held(pem, private)
 

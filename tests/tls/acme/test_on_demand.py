@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 
 from lb.tls.acme.desired import Wanted
-from lb.tls.acme.managed import Entry
+from lb.tls.acme.managed import ManagedCertificate
 from lb.tls.acme.manager import AT_ONCE, Manager
 from lb.tls.acme.on_demand import Demand
 from lb.tls.acme.session import open_session
@@ -166,7 +166,7 @@ async def test_a_slow_endpoint_takes_no_place_of_an_order(world: World) -> None:
         await asyncio.wait_for(endpoint.crowded.wait(), 10)  # all of them are being asked about
         done = asyncio.Event()
         manager.on_outcome = done.set
-        manager._entries["plain.example.com"] = Entry(Wanted("plain.example.com", ("plain.example.com",)))
+        manager._entries["plain.example.com"] = ManagedCertificate(Wanted("plain.example.com", ("plain.example.com",)))
         manager.demanded("plain.example.com")
         manager.look()
         await asyncio.wait_for(done.wait(), 10)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from lb.config.acme import Acme
-from lb.tls.acme.certificate_info import Held, parse_held
+from lb.tls.acme.certificate_info import CertificateInfo, parse_held
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.desired import Plan, Wanted
+from lb.tls.acme.desired import CertificatePlan, Wanted
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.preflight import Reach
 from lb.tls.acme.session import open_session
@@ -87,7 +87,7 @@ class World:
             clock = Clock(self.now, self.sleep)
             types = settings.challenges or ("http-01", "tls-alpn-01")
             manager = Manager(settings, types, self.store_class(self.store.root), clients, (self.reach, clock))
-            manager.adopt(Plan((*(Wanted(name, (name,)) for name in names), *wanted), ()))
+            manager.adopt(CertificatePlan((*(Wanted(name, (name,)) for name in names), *wanted), ()))
             try:
                 yield manager
             finally:
@@ -106,7 +106,7 @@ class World:
                 return
             self.time = min(max(soonest, self.time + 1), end)
 
-    def held(self, name: str) -> Held | None:
+    def held(self, name: str) -> CertificateInfo | None:
         found = self.store.certificate(name)
         return None if found is None else parse_held(found)
 

@@ -13,7 +13,7 @@ from lb.tls.files.client_ca import ClientAuth
 from lb.tls.handshake import client_hello as hello_module
 from lb.tls.handshake import context_options as settings_module
 from lb.tls.handshake.contexts import Contexts
-from lb.tls.handshake.sni_map import Policy
+from lb.tls.handshake.sni_map import HandshakePolicy
 from tests.tls.certificate_files import issue
 from tests.tls.handshakes import Pair, client_context, say, shake
 
@@ -33,7 +33,7 @@ class Setup:
             issue(self.ca, directory, "open.example", "*.wild.example"),
             issue(self.ca, directory, "closed.example", "polite.example", "other.example"),
         ]
-        self.policy = Policy(
+        self.policy = HandshakePolicy(
             {
                 "closed.example": ClientAuth("closed.example", self.client_ca, required=True),
                 "other.example": ClientAuth("other.example", self.client_ca, required=True),
@@ -193,7 +193,7 @@ def test_a_broken_file_of_authorities_changes_nothing(setup: Setup) -> None:
 
 
 def test_a_policy_without_such_domains_asks_nobody_any_more(setup: Setup) -> None:
-    setup.contexts.switch(setup.contexts.prepare(setup.files, Policy()))
+    setup.contexts.switch(setup.contexts.prepare(setup.files, HandshakePolicy()))
     pair, _ = setup.visit(setup.client(setup.clients), "closed.example")
     assert pair.server.client_auth is None
     assert pair.server.getpeercert(binary_form=True) is None

@@ -15,7 +15,7 @@ from lb.tls.files.client_ca import ClientAuth
 from lb.tls.files.watcher import Upkeep
 from lb.tls.handshake import tickets as tickets_module
 from lb.tls.handshake.contexts import Contexts
-from lb.tls.handshake.sni_map import Policy
+from lb.tls.handshake.sni_map import HandshakePolicy
 from lb.tls.handshake.tickets import LIFETIME, Tickets
 from tests.tls.certificate_files import issue
 
@@ -154,7 +154,7 @@ def test_replaced_authorities_are_told(ca: trustme.CA, tmp_path: Path, said: pyt
     directory.mkdir()
     files, authorities = issue(ca, directory, "a.example"), tmp_path / "clients.pem"
     authorities.write_bytes(trustme.CA().cert_pem.bytes())
-    policy = Policy({"a.example": ClientAuth("a.example", authorities, required=True)})
+    policy = HandshakePolicy({"a.example": ClientAuth("a.example", authorities, required=True)})
     watched = Upkeep(Contexts([files], policy), lambda: [files])
     assert [watched.look() for _ in range(3)] == [False] * 3
     authorities.write_bytes(authorities.read_bytes()[:100])

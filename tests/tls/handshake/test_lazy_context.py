@@ -19,7 +19,7 @@ from lb.tls.handshake import contexts as contexts_module
 from lb.tls.handshake import lazy_context as late_module
 from lb.tls.handshake import sni_map as presented_module
 from lb.tls.handshake.contexts import Contexts
-from lb.tls.handshake.sni_map import Entry, Policy
+from lb.tls.handshake.sni_map import HandshakePolicy, SniEntry
 from tests.tls.certificate_files import issue, self_signed
 from tests.tls.handshakes import client_context, say, shake
 
@@ -43,7 +43,7 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def found(contexts: Contexts, name: str) -> Entry:
+def found(contexts: Contexts, name: str) -> SniEntry:
     entry = contexts.presented.find(name)
     assert entry is not None
     return entry
@@ -117,7 +117,7 @@ def test_a_client_is_asked_for_a_certificate_in_a_context_that_is_made_for_it(
     directory.mkdir()
     authorities = tmp_path / "clients.pem"
     authorities.write_bytes(ca.cert_pem.bytes())
-    policy = Policy({"a.example": ClientAuth("a.example", authorities, required=True)})
+    policy = HandshakePolicy({"a.example": ClientAuth("a.example", authorities, required=True)})
     contexts = Contexts([issue(ca, directory, "a.example")], policy)
     client = client_context(ca, version)
     ca.issue_cert("client.example").configure_cert(client)

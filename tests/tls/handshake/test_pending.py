@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import pytest
 
-from lb.tls.handshake.pending import Held
+from lb.tls.handshake.pending import PendingHandshakes
 
 PLACES = 16
 ANYBODY = 0
@@ -31,7 +31,7 @@ class Scene:
     def __init__(self) -> None:
         self.admitted = True
         self.asked: list[str] = []
-        self.held = Held(lambda _name, _now: self.admitted)
+        self.held = PendingHandshakes(lambda _name, _now: self.admitted)
         self.held.on_miss = self.asked.append
 
     def come(self, name: str = "a", now: float = 0.0, client: int = ANYBODY, places: int = PLACES) -> Hand | None:

@@ -11,7 +11,7 @@ from lb.tls.files.self_signed import ensure_certificate
 from lb.tls.handshake.client_hello import _host_name, _sent_name
 from lb.tls.handshake.contexts import Contexts
 from lb.tls.handshake.server_name import is_address, is_name, server_name
-from lb.tls.handshake.sni_map import Policy
+from lb.tls.handshake.sni_map import HandshakePolicy
 from tests.e2e.harness.hello import client_hello
 from tests.tls.handshakes import client_context, shake
 
@@ -59,7 +59,7 @@ class Heard:
     """What a client hello with these bytes for a name comes to: the alert, and what was asked about."""
 
     def __init__(self, name: bytes, protocol: bytes = b"") -> None:
-        self.contexts = Contexts((), Policy(demanded=frozenset({"*.example.com"})))
+        self.contexts = Contexts((), HandshakePolicy(demanded=frozenset({"*.example.com"})))
         self.asked: list[str] = []
         self.contexts.held.on_miss = self.asked.append
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

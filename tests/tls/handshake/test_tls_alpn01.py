@@ -13,7 +13,7 @@ from cryptography import x509
 from lb.tls.acme.challenge import IDENTIFIER, Proof, alpn_certificate
 from lb.tls.acme.store import Store
 from lb.tls.handshake.contexts import Contexts
-from lb.tls.handshake.sni_map import Policy
+from lb.tls.handshake.sni_map import HandshakePolicy
 from lb.tls.handshake.tls_alpn01 import challenge_entry
 from tests.tls.certificate_files import issue
 from tests.tls.handshakes import Pair, client_context, shake
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 def contexts(store: Store, tmp_path: Path) -> Contexts:
     directory = tmp_path / "files"
     directory.mkdir()
-    return Contexts([issue(trustme.CA(), directory, "old.example")], Policy(challenges=store.challenges))
+    return Contexts([issue(trustme.CA(), directory, "old.example")], HandshakePolicy(challenges=store.challenges))
 
 
 def ask(contexts: Contexts, name: str, protocols: Sequence[str], version: ssl.TLSVersion | None = None) -> Pair:
