@@ -345,14 +345,9 @@ class Engine:
             ("retries_refused_total", self.unrepeated),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
+            *(() if self.held is None else self.held.figures()),
         ):
             values[_PLACE[name]] += count
-        if self.held is not None:
-            values[_PLACE["tls_waiting"]] += self.held.waiting
-            values[_PLACE["tls_held_total"]] += self.held.total
-            values[_PLACE["tls_refused_total"]] += self.held.refused
-            values[_PLACE["tls_unknown_total"]] += self.held.unknown
-            values[_PLACE["tls_timed_out_total"]] += self.held.timed_out
         for cause, count in self._errors.items():
             values[_PLACE["error_" + cause]] += count
         self._row.store(values)
