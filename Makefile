@@ -14,9 +14,10 @@
 #   make lint       style and types
 #   make coverage   which lines of the sources the unit tests run
 #   make sdist, make wheel           what a release consists of, in dist/
+#   make docs       the documentation as web pages, in build/site/
 
 .DEFAULT_GOAL := install
-.PHONY: install run test pytest test-latest test-lowest audit constraints bench sanitize clean build lint quick near coverage sdist wheel
+.PHONY: install run test pytest test-latest test-lowest audit constraints bench sanitize clean build lint quick near coverage sdist wheel docs
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -131,6 +132,14 @@ sdist: $(VENV)/installed-for-tests
 
 wheel: $(VENV)/installed-for-tests
 	@LB_REQUIRE_COMPILED=1 $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
+
+# In an environment of its own, as lb needs nothing of it.
+docs: build/mkdocs/bin/mkdocs
+	build/mkdocs/bin/mkdocs build
+
+build/mkdocs/bin/mkdocs: | $(BIN)/python
+	@$(BIN)/python -m venv build/mkdocs
+	@build/mkdocs/bin/pip install -qq 'mkdocs>=1.6,<2'
 
 bench: install
 	$(BIN)/python -m benchmarks
