@@ -1,7 +1,7 @@
 """What all connections of one worker share: poller, clock, timers, snapshot, log and counters.
 
 The engine knows connections only as things to be counted, looked after and closed; what is said over them is
-`client`'s, `exchange`'s and `upstream`'s business.
+`http1/connection`'s, `exchange`'s and `upstream/connection`'s business.
 """
 
 from __future__ import annotations
