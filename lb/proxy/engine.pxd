@@ -34,6 +34,7 @@ cdef class Engine:
     cpdef gone(self, Wire client)
     cpdef turned_away(self, Wire client)
     cpdef finished(self, Record record)
+    cpdef relieve_log(self)
     cpdef failed(self, str cause)
     cpdef bint make_room(self)
     cpdef bint free_descriptors(self, int error)
