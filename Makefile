@@ -175,7 +175,7 @@ $(BIN)/python:
 	@$(PIP) install --upgrade pip
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
-	@echo "installing lb into $(VENV); compiling takes a few minutes"
+	@echo "installing lb into $(VENV); compiling takes about a minute"
 	@$(PIP_INSTALL) --editable .
 	@touch $@
 
@@ -186,6 +186,6 @@ $(VENV)/installed-uncompiled: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 
 # At once where nothing is installed yet: each installation compiles.
 $(VENV)/installed-for-tests: $(SOURCES) | $(BIN)/python
-	@echo "installing lb and what its tests need into $(VENV); compiling takes a few minutes"
+	@echo "installing lb and what its tests need into $(VENV); compiling takes about a minute"
 	@$(PIP_INSTALL) --editable '.[test]'
 	@touch $(VENV)/installed $@
