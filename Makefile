@@ -117,7 +117,7 @@ lint: $(VENV)/installed-for-tests
 
 # What needs no compiled module, no real process and no other program.
 quick: $(VENV)/installed-for-tests
-	LB_ENGINE=python $(BIN)/python -m pytest -q -n 2 -m "not processes" $(UNIT)
+	LB_ENGINE=python $(BIN)/python -m pytest -q -n 2 -m "not long" $(UNIT)
 
 near: build
 	@test -n "$(F)" || { echo "Name a file: make near F=lb/http/head.py" >&2; exit 2; }

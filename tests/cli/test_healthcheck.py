@@ -5,11 +5,15 @@ from __future__ import annotations
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.harness.client import get
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance
 from tests.e2e.harness.scripts import hang
 from tests.e2e.harness.waiting import wait_for
+
+pytestmark = pytest.mark.long
 
 
 def test_it_follows_the_service(tmp_path: Path) -> None:

@@ -41,6 +41,7 @@ def test_reading_refuses_it(odd: Path) -> None:
         read_regular(odd)
 
 
+@pytest.mark.long
 def test_a_configuration_is_refused(odd: Path) -> None:  # spec: R1
     with pytest.raises(ConfigErrors):
         load_file(odd, {})
