@@ -169,6 +169,10 @@ class Engine:
         if self._format is not None:
             self._append(self._format(record, self._log_time))
 
+    def relieve_log(self) -> None:
+        """Whoever asks for very much in one go makes as many lines: they need not all be kept until the next tick."""
+        self._log.flush_if_long()
+
     def connecting(self) -> None:
         """A connection to an instance is being made."""
         self.connects += 1

@@ -2,7 +2,7 @@
 
 Passive failover (F1): an instance that fails is passed over for a while that grows each time, then gets one request to
 show that it works, and is back when that went well; with `slow_start` its share then grows from little to full. What
-counts as a failure is `passive`'s business. Knows no socket; time is passed in, in seconds of the monotonic clock.
+counts as a failure is `outlier`'s business. Knows no socket; time is passed in, in seconds of the monotonic clock.
 """
 
 from __future__ import annotations
