@@ -178,7 +178,7 @@ class Applied:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WakeWanted:
     """A request waits for an environment that sleeps."""
 
     app: str
@@ -196,7 +196,7 @@ class InstanceVerdict:
     cause: str = ""
 
 
-DoorEvent = Activity | Applied | Wanted | InstanceVerdict
+DoorEvent = Activity | Applied | WakeWanted | InstanceVerdict
 
 
 def door_event_line(event: DoorEvent) -> bytes:
@@ -207,7 +207,7 @@ def door_event_line(event: DoorEvent) -> bytes:
             message["event"] = "activity"
         case Applied():
             message["event"] = "applied"
-        case Wanted():
+        case WakeWanted():
             message["event"] = "wanted"
         case InstanceVerdict():
             message["event"] = "healthy" if message.pop("is_healthy") else "unhealthy"
@@ -227,7 +227,7 @@ def read_door_event(message: Mapping[str, Any]) -> DoorEvent | None:
         case "applied":
             return Applied(app, environment, int(message["generation"]))
         case "wanted":
-            return Wanted(app, environment)
+            return WakeWanted(app, environment)
         case _:
             cause = str(message.get("cause", ""))
             return InstanceVerdict(app, environment, str(message["id"]), kind == "healthy", cause)

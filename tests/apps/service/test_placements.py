@@ -16,7 +16,7 @@ from lb.apps.service.placements import (
     Placement,
     PlacementState,
     RowState,
-    Wanted,
+    WakeWanted,
     door_event_line,
     line_of,
     read_door_event,
@@ -40,7 +40,7 @@ PLACEMENT = Placement(
 EVENTS: list[DoorEvent] = [
     Activity("shop", "staging", 12.5, 2, {"1a2b3c4d": InstanceFigures(3, 1, 1200, 31.5, 2)}),
     Applied("shop", "production", 42),
-    Wanted("shop", "staging"),
+    WakeWanted("shop", "staging"),
     InstanceVerdict("shop", "production", "1a2b3c4d", False, "503 Service Unavailable"),
     InstanceVerdict("shop", "production", "1a2b3c4d", True),
 ]
