@@ -29,6 +29,7 @@ LAYERS = (
     ("proxy",),
     ("health",),
     ("certificates",),
+    ("apps",),
     ("worker",),
     ("admin",),
     ("control",),
