@@ -30,6 +30,7 @@ LAYERS = (
     ("proxy",),
     ("health",),
     ("certificates",),
+    ("apps",),
     ("worker",),
     ("admin",),
     ("control",),
