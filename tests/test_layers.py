@@ -30,7 +30,6 @@ LAYERS = (
     ("proxy",),
     ("health",),
     ("certificates",),
-    ("apps",),
     ("worker",),
     ("admin",),
     ("control",),
