@@ -14,6 +14,7 @@ from pydantic import BeforeValidator, Field
 from lb.config import addresses, units
 from lb.config.acme import Acme, OnDemand
 from lb.config.base import Section
+from lb.config.engine import DeploySettings, EngineSettings
 from lb.config.fields import (
     Algorithm,
     AppName,
@@ -307,11 +308,12 @@ def _instance_address(value: object) -> object:
 _Instance = Annotated[InstanceAddress, BeforeValidator(_instance_address, json_schema_input_type=str)]
 
 
-class EnvironmentSettings(Section):
-    """The instances of one environment of an app."""
+class EnvironmentSettings(DeploySettings):
+    """The instances of one environment of an app: those named here, or deployed ones."""
 
     instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
-        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock."
+        default=(),
+        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock.",
     )
     balance: Balance = Field(default="round_robin", description="How an instance is picked for a request.")
     hash_on: HashOn = Field(
@@ -432,5 +434,8 @@ class Config(Section):
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait: 60s, 500ms, 2m, 1h, or seconds.")
     compression: Annotated[CompressionSettings | None, or_off(_compression, CompressionSettings | On)] = Field(
         default=CompressionSettings(), description="Which responses are compressed, and how; off switches it off."
+    )
+    engine: EngineSettings = Field(
+        default=EngineSettings(), description="The engine service, which builds and runs deployed apps."
     )
     apps: dict[AppName, App] = Field(default={}, description="The apps by name.")
