@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -84,8 +84,10 @@ class BuildRequest:
     release: Path
     cache: Path
     python: str  # the app's own default version, "" for the newest
-    variables: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
+    secrets: tuple[str, ...] = field(default=(), repr=False)  # what no log may show, besides the variables' values
     use_cache: bool = True
+    verbose: bool = False
 
 
 @dataclass(frozen=True, slots=True)

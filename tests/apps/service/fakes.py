@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  a fake takes what the real one takes
 """A machine without processes, a clock that tests move, and an environment of an app on them.
 
 `World.kill` is SIGKILL for the engine: nothing of it acts any more, what runs goes on; `World.restart` is the next one.

@@ -1,0 +1,112 @@
+"""One environment of a deployed app with all that looks after it; what the service has one of for each."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from lb.apps.run.usage import Usage
+from lb.apps.service.app_releases import AppContext, AppReleases, EnvironmentOrders
+from lb.apps.service.clock import Clock
+from lb.apps.service.deploy import Deployment
+from lb.apps.service.deploy_state import DeployBook, DeployState
+from lb.apps.service.door_figures import DoorFigures
+from lb.apps.service.parts import Machine, RunningInstance
+from lb.apps.service.placement_record import Wish
+from lb.apps.service.placements import Activity, Placement
+from lb.apps.service.reconciler import Reconciler, Surroundings
+from lb.apps.service.recovery import recover
+from lb.apps.service.replacement import Replacer
+from lb.apps.service.retirement import Retirer
+from lb.apps.service.sleeper import Sleeper
+from lb.config.model import EnvironmentSettings
+
+log = logging.getLogger("lb.engine")
+
+# A change of one of these needs instances to be started anew.
+_BOUND_AT_START = ("memory", "cpus", "quota", "network", "logs", "stop_timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """What all environments of an engine have in common."""
+
+    cache: Path
+    machine: Machine
+    clock: Clock
+    figures: DoorFigures
+    announce: Callable[[Placement], None]
+
+
+class EnvironmentUnit:
+    """`life` and its companions. `deployments` are those that this engine has begun, by id."""
+
+    def __init__(self, name: str, context: AppContext, releases: AppReleases, place: Workplace) -> None:
+        """Raises StateFileError."""
+        app = context.record.name
+        home = context.home.environment(name)
+        orders = EnvironmentOrders(context, name, releases)
+        around = Surroundings(place.machine, place.clock, orders, place.announce, self._retired)
+        self.name = name
+        self.life = Reconciler(app, name, context.environment(name), home, around)
+        self.book = DeployBook(home.deploys)
+        self.retirer = Retirer(self.life, lambda identifier: place.figures.busy(app, name, identifier))
+        self.replacer = Replacer(self.life)
+        self.sleeper = Sleeper(self.life, place.figures)
+        self.usage: dict[str, Usage] = {}
+        self.deployments: dict[str, Deployment] = {}
+        self._clock = place.clock
+        self._releases = releases
+        if self.life.record.count is not None and self.life.record.configured != self.life.settings.count:
+            self.life.write(self.life.record.next(count=None, configured=None), tell=False)
+
+    def adopt(self, found: Iterable[RunningInstance]) -> list[RunningInstance]:
+        """Takes over what runs and what the engine before left unfinished; returns what nobody wants."""
+        unwanted = self.life.adopt(found)
+        recovered = recover(self.life, self.book, self._clock, self._releases.remove, unwanted)
+        return [instance for instance in unwanted if instance.id not in recovered.kept]
+
+    def look(self) -> None:
+        """To be called each second."""
+        self.retirer.look()
+        self.replacer.look()
+        self.sleeper.look()
+
+    async def weigh(self) -> None:
+        """To be called every few seconds: what each instance uses."""
+        for slot in list(self.life.slots.values()):
+            if slot.instance is not None:
+                instance = slot.instance
+                try:
+                    usage = self.usage[instance.id] = await instance.statistics()
+                except OSError:
+                    continue
+                self.replacer.weigh(instance.id, usage)
+        self.usage = {key: one for key, one in self.usage.items() if key in self.life.instances}
+
+    def saw(self, activity: Activity) -> None:
+        self.sleeper.saw(activity)
+
+    def active(self) -> list[Deployment]:
+        """Deploys that have not switched yet, oldest first."""
+        return [one for one in self.deployments.values() if not one.record.state.serves and one.progress.result is None]
+
+    def change_settings(self, settings: EnvironmentSettings) -> bool:
+        """Takes over changed settings; returns whether instances have to be started anew for them."""
+        before, self.life.settings = self.life.settings, settings
+        if before.count != settings.count and self.life.record.count is not None:
+            self.life.write(self.life.record.next(count=None, configured=None), tell=False)
+        count_changed = before.count != settings.count
+        bound = any(getattr(before, key) != getattr(settings, key) for key in _BOUND_AT_START)
+        return (count_changed or bound) and self.life.record.wish == Wish.RUN
+
+    def _retired(self, deploy: str, everything: bool) -> None:
+        record = self.book.find(deploy)
+        if record is None or not record.state.serves or record.state.is_final:
+            return
+        try:
+            self.book.move(record, DeployState.DONE if everything else DeployState.STOPPING, self._clock.now())
+        except OSError as error:
+            log.warning("%s: the deploy's state cannot be written: %s", self.life.title, error.strerror)

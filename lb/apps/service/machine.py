@@ -1,0 +1,87 @@
+"""The real machine: builds by lb.apps.build, instances by lb.apps.run, their errors in the service's words."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from lb.apps.build.builder import build
+from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildLimits, BuildOrder, BuildSettings
+from lb.apps.project.detect import ProjectDefaults
+from lb.apps.project.errors import ProjectError
+from lb.apps.run.instance import LaunchError, Running, adopt, launch
+from lb.apps.run.order import InstanceOrder
+from lb.apps.run.start_check import StartCheck, wait_until_healthy
+from lb.apps.run.start_failure import StartFailed
+from lb.apps.service.parts import (
+    BuildReport,
+    BuildRequest,
+    CheckOrder,
+    DeployCancelledError,
+    NotBuiltError,
+    NotStartedError,
+    RunningInstance,
+    Say,
+)
+from lb.config.engine import EngineSettings
+
+
+class RealMachine:
+    """The machine itself. `engine` are the settings that hold at present."""
+
+    def __init__(self, run_root: Path, engine: EngineSettings) -> None:
+        self.engine = engine
+        self._run_root = run_root
+
+    async def build(self, request: BuildRequest, say: Say, cancelled: asyncio.Event) -> BuildReport:
+        engine = self.engine
+        limits = engine.build
+        order = BuildOrder(
+            source=request.source,
+            release=request.release,
+            settings=BuildSettings(
+                cache=request.cache,
+                installer=engine.installer,
+                pythons=engine.pythons,
+                python_mirror=engine.python_mirror or "",
+                limits=BuildLimits(limits.cpu_time, limits.timeout, limits.memory, max(1, round(limits.cpus))),
+                apt=engine.apt,
+                defaults=ProjectDefaults(python=request.python),
+            ),
+            variables=request.variables,
+            secrets=request.secrets,
+            use_cache=request.use_cache,
+            verbose=request.verbose,
+        )
+        try:
+            built = await build(order, say, cancelled)
+        except ProjectError as error:
+            raise NotBuiltError(str(error), is_project=True) from None
+        except BuildFailed as error:
+            raise NotBuiltError(f"{error.step}: {error.sentence}", error.next_step, error.tail) from None
+        except BuildCancelledError:
+            raise DeployCancelledError from None
+        return BuildReport(built.start, built.python, built.size, built.cache_hit, built.notes)
+
+    async def launch(self, order: InstanceOrder) -> RunningInstance:
+        try:
+            return await launch(order, self._run_root)
+        except LaunchError as error:
+            raise NotStartedError(error.sentence, error.next_step) from None
+
+    async def check(self, instance: RunningInstance, order: CheckOrder) -> None:
+        assert isinstance(instance, Running)  # noqa: S101  it came from `launch`
+        check = StartCheck(
+            host=order.host,
+            proto=order.proto,
+            health_uri=order.uri,
+            timeout=order.timeout,
+            functions_mode=order.functions_mode,
+        )
+        try:
+            await wait_until_healthy(instance, check)
+        except StartFailed as error:
+            raise NotStartedError(error.sentence, error.next_step, tuple(error.lines)) from None
+
+    async def adopt(self) -> list[RunningInstance]:
+        return list(await adopt(self._run_root))
