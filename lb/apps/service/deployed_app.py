@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lb.apps.service.app_record import AppRecord, new_app, read_app, write_app
 from lb.apps.service.app_releases import AppContext, AppReleases
@@ -26,7 +26,7 @@ class DeployRequest:
     message: str = ""
     who: str = ""
     receive: Receive | None = None
-    options: BuildOptions = BuildOptions()
+    options: BuildOptions = field(default_factory=BuildOptions)
     count: int | None = None
 
 

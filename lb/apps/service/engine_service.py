@@ -80,7 +80,7 @@ class EngineService:
         found = await self.machine.adopt()
         names = dict.fromkeys([*self._configured(), *self.home.app_names()])
         for name in names:
-            self._open(name)
+            self.open_app(name)
         unwanted: list[RunningInstance] = []
         for app in self.apps.values():
             for environment in ENVIRONMENTS:
@@ -101,7 +101,8 @@ class EngineService:
             self.spawn(_end(instance))
         self.spawn(self._tick())
 
-    def _open(self, name: str) -> None:
+    def open_app(self, name: str) -> None:
+        """Knows an app from now on, and makes its identity if it has none."""
         try:
             self.apps[name] = DeployedApp(name, self.home.app(name), self.config, self._place)
         except (StateFileError, OSError) as error:
@@ -282,7 +283,7 @@ class EngineService:
         said = []
         for name in self._configured():
             if name not in self.apps and name not in self.broken:
-                self._open(name)
+                self.open_app(name)
         for app in self.apps.values():
             app.context.config = config
             for environment in ENVIRONMENTS:

@@ -56,7 +56,10 @@ class EnvironmentUnit:
         self.replacer = Replacer(self.life)
         self.sleeper = Sleeper(self.life, place.figures)
         self.usage: dict[str, Usage] = {}
+        self.cpu_share: dict[str, float] = {}  # CPUs that each instance uses at present
+        self._weighed = place.clock.boot()
         self.deployments: dict[str, Deployment] = {}
+        self.one_offs: set[str] = set()  # names of `lb run`s under way
         self._clock = place.clock
         self._releases = releases
         if self.life.record.count is not None and self.life.record.configured != self.life.settings.count:
@@ -76,15 +79,28 @@ class EnvironmentUnit:
 
     async def weigh(self) -> None:
         """To be called every few seconds: what each instance uses."""
-        for slot in list(self.life.slots.values()):
-            if slot.instance is not None:
-                instance = slot.instance
-                try:
-                    usage = self.usage[instance.id] = await instance.statistics()
-                except OSError:
-                    continue
-                self.replacer.weigh(instance.id, usage)
-        self.usage = {key: one for key, one in self.usage.items() if key in self.life.instances}
+        now = self._clock.boot()
+        since, self._weighed = now - self._weighed, now
+        usage: dict[str, Usage] = {}
+        for identifier, instance in list(self.life.instances.items()):
+            try:
+                usage[identifier] = await instance.statistics()
+            except OSError:
+                continue
+            before = self.usage.get(identifier)
+            if before is not None and since > 0:
+                self.cpu_share[identifier] = max(0.0, usage[identifier].cpu - before.cpu) / since
+            self.replacer.weigh(identifier, usage[identifier])
+        self.usage = usage
+        self.cpu_share = {key: share for key, share in self.cpu_share.items() if key in usage}
+
+    def one_off_name(self) -> str:
+        """A name for another `lb run`: run.1, run.2 …; to be taken out of `one_offs` when it has ended."""
+        number = 1
+        while f"run.{number}" in self.one_offs:
+            number += 1
+        self.one_offs.add(f"run.{number}")
+        return f"run.{number}"
 
     def saw(self, activity: Activity) -> None:
         self.sleeper.saw(activity)
