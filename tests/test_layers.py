@@ -26,6 +26,7 @@ LAYERS = (
     ("tls",),
     ("process",),
     ("sockets",),
+    ("apps",),
     ("proxy",),
     ("health",),
     ("certificates",),
