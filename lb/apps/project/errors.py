@@ -14,9 +14,7 @@ class ProjectError(Exception):
     exit code 78.
     """
 
-    def __init__(
-        self, sentence: str, next_step: str = "", *, file: str = "", problems: Iterable[Problem] = ()
-    ) -> None:
+    def __init__(self, sentence: str, next_step: str = "", *, file: str = "", problems: Iterable[Problem] = ()) -> None:
         self.sentence = sentence
         self.next_step = next_step
         self.file = file
