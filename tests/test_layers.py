@@ -39,7 +39,7 @@ RANK = {name: rank for rank, names in enumerate(LAYERS) for name in names}
 
 # A library that only some places may name.
 ONLY_IN = {
-    "yaml": ("config/tree.py", "config/syntax.py", "config/load.py"),
+    "yaml": ("config/compose.py",),
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),
     "idna": ("config/names.py",),

@@ -66,9 +66,12 @@ class AliasBombError(Exception):
 
 
 class Reader:
-    """Reads one tree; what it finds is in `origin.places` and `problems`. Raises AliasBombError."""
+    """Reads one tree; what it finds is in `origin.places` and `problems`. Raises AliasBombError.
 
-    def __init__(self, source: Source, environ: Mapping[str, str]) -> None:
+    Without an `environ`, `${NAME}` is text like any other: commands of a shell have variables of their own.
+    """
+
+    def __init__(self, source: Source, environ: Mapping[str, str] | None) -> None:
         self.origin = Origin(source)
         self.problems: list[Problem] = []
         self._environ = environ
@@ -107,7 +110,8 @@ class Reader:
     def _scalar(self, node: Scalar) -> object:
         if node.plain and node.text in {"", "~", "null", "Null", "NULL"}:
             return Blank.EMPTY
-        if not has_reference(node.text):
+        environ = self._environ
+        if environ is None or not has_reference(node.text):
             return Plain(node.text) if node.plain else node.text
 
         def report(written: str, message: str, hint: str) -> None:
@@ -115,7 +119,7 @@ class Reader:
             self._report(Span(node.span.line, column, column + len(written)), message, hint)
 
         # Quotes around a variable only keep YAML from reading its braces: what comes out of it counts as unquoted.
-        text = expand(node.text, self._environ, report, self.origin.source.redaction.learn)
+        text = expand(node.text, environ, report, self.origin.source.redaction.learn)
         return Blank.REPORTED if text is None else Expanded.of(text, node.text)
 
     def _report(self, span: Span, message: str, hint: str = "") -> None:

@@ -1,0 +1,65 @@
+"""The server of an app that names none in its own list: copied from the engine's environment, or else installed.
+
+A copy needs no index and no second; it is taken where the app's Python is the engine's, and where nothing that the
+project installed could be another version of what the server needs.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from pathlib import Path
+
+from lb.apps.build.pythons import Interpreter
+from lb.apps.project.requirements import normalized
+
+_NEEDED = {"gunicorn": ("packaging",), "uvicorn": ("click", "h11")}
+
+
+def installed_packages(venv: Path) -> dict[str, str]:
+    """The packages in an environment, by their normalized names, and their versions."""
+    found: dict[str, str] = {}
+    for pattern in ("*.dist-info", "*.egg-info"):
+        for path in venv.glob(f"lib/python*/site-packages/{pattern}"):
+            name, _, version = path.name.rpartition(".")[0].partition("-")
+            found[normalized(name)] = version.partition("-")[0]
+    return found
+
+
+def copy_server(server: str, python: Interpreter, venv: Path) -> str | None:
+    """Copies `server` and what it needs into an environment; its version, or None where it has to be installed."""
+    if server not in _NEEDED or python.version[:2] != sys.version_info[:2]:
+        return None
+    try:
+        wanted = [distribution(name) for name in (server, *_NEEDED[server])]
+    except PackageNotFoundError:
+        return None
+    present = installed_packages(venv)
+    if any(present.get(normalized(found.name), found.version) != found.version for found in wanted):
+        return None
+    packages = next(venv.glob("lib/python*/site-packages"))
+    pairs = [pair for found in wanted if normalized(found.name) not in present for pair in _pairs(found, packages)]
+    if any(source.suffix in {".so", ".pyd", ".pth"} or not source.is_file() for source, _ in pairs):
+        return None
+    for source, target in pairs:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(source, target)
+    _write_script(venv, server)
+    return wanted[0].version
+
+
+def _pairs(found: Distribution, packages: Path) -> Iterator[tuple[Path, Path]]:
+    """Each file of a package and its place in another environment; scripts, which hold a path, are left out."""
+    for file in found.files or ():
+        if ".." not in file.parts and not file.is_absolute():
+            yield Path(str(found.locate_file(file))), packages / file
+
+
+def _write_script(venv: Path, server: str) -> None:
+    entry = {"gunicorn": "gunicorn.app.wsgiapp:run", "uvicorn": "uvicorn.main:main"}[server]
+    module, _, name = entry.partition(":")
+    script = venv / "bin" / server
+    script.write_text(f"#!{venv}/bin/python\nimport sys\nfrom {module} import {name}\nsys.exit({name}())\n")
+    script.chmod(0o755)
