@@ -6,6 +6,7 @@ None of it touches an instance that serves. This file knows requests, and where 
 from __future__ import annotations
 
 import asyncio
+import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
@@ -25,6 +26,7 @@ from lb.apps.service.parts import NotStartedError
 
 _POLL = 0.3  # seconds between two looks at a log that is followed
 _MOST_LINES = 100_000
+_TAG = re.compile(r"[0-9]{8}-[0-9]{6}", re.ASCII)
 
 
 class AppCommands:
@@ -166,13 +168,10 @@ def _lines(folders: list[tuple[str, Path]], count: int, query: LogQuery) -> list
 
 
 def _build_log(app: DeployedApp, tag: str) -> str:
-    known = [release.tag for release in app.releases.all()]
-    path = app.home.releases / tag / "build.log"
-    if tag not in known and not (app.home.path / "build-logs" / f"{tag}.log").exists():
-        raise RequestError(f"{app.name} has no release {tag}", f"lb releases {app.name}", USAGE)
-    if not path.exists():
-        path = app.home.path / "build-logs" / f"{tag}.log"
-    return path.read_text(encoding="utf-8", errors="replace")
+    for path in (app.home.releases / tag / "build.log", app.home.failed_builds / f"{tag}.log"):
+        if _TAG.fullmatch(tag) and path.is_file():
+            return path.read_text(encoding="utf-8", errors="replace")
+    raise RequestError(f"{app.name} has no build {tag}", f"lb releases {app.name}", USAGE)
 
 
 def _variables_sentence(app: DeployedApp, environment: str, count: int, verb: str) -> str:

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from lb.apps.build.processes import end_leftovers
 from lb.apps.build.release import (
     Release,
     ReleaseMeta,
@@ -44,6 +47,8 @@ from lb.config.engine import EngineSettings
 from lb.config.model import App, Config, EnvironmentSettings
 from lb.config.names import CATCH_ALL, is_staging, shared_names
 
+_FAILED_KEPT = 10  # logs of builds that failed
+_HEADLINE, _INDENT = "-----> ", " " * 7  # as a build's log has them
 _ENVIRONMENT_NAMES = {"production": "production", "staging": "stage"}  # LEANCLOUD_APP_ENV
 
 
@@ -116,7 +121,7 @@ class AppReleases:
             use_cache=options.use_cache,
             verbose=options.show_log,
         )
-        report = await self._machine.build(request, progress.line, cancelled)
+        report = await self._machine.build(request, partial(_hand_on, progress), cancelled)
         meta = ReleaseMeta(
             message=record.message,
             who=record.who,
@@ -129,7 +134,26 @@ class AppReleases:
         return report
 
     def remove(self, tag: str) -> None:
-        remove_release(self._context.home.releases / tag)
+        """An unfinished release goes; what its build wrote is kept beside the releases."""
+        path = self._context.home.releases / tag
+        with suppress(FileNotFoundError):
+            (path / "build.log").rename(self.failed_log(tag))
+        with suppress(FileNotFoundError):
+            remove_release(path)
+        for old in sorted(self._context.home.failed_builds.glob("*.log"))[:-_FAILED_KEPT]:
+            old.unlink(missing_ok=True)
+
+    def failed_log(self, tag: str) -> Path:
+        """Where the log of a build is that failed."""
+        folder = self._context.home.failed_builds
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return folder / f"{tag}.log"
+
+    async def end_leftovers(self) -> None:
+        """Ends what builds of an engine that was killed have left running."""
+        for release in self.all():
+            if not release.complete:
+                await end_leftovers(release.path)
 
     def prune(self) -> None:
         prune(self._context.home.releases, self._context.engine.keep_releases, self._pinned())
@@ -229,6 +253,14 @@ class EnvironmentOrders:
             timeout=start.startup_timeout if start.startup_timeout is not None else settings.startup_timeout,
             functions_mode=start.functions_mode or mode,
         )
+
+
+def _hand_on(progress: Progress, line: str) -> None:
+    """A line of the build, which marks its headlines itself."""
+    if line.startswith(_HEADLINE):
+        progress.step(line.removeprefix(_HEADLINE))
+    else:
+        progress.line(line.removeprefix(_INDENT))
 
 
 def check_host(config: Config, app: str, environment: str) -> str:

@@ -170,7 +170,6 @@ class Deployment:
         assert self.receive is not None  # noqa: S101  who asks for a build brings one
         await unless_cancelled(self._received(path), self.cancelled)
         self._to(DeployState.BUILDING)
-        self.progress.step("Building")
         report = await self._releases.build(self.record, path, self.progress, self.cancelled, self.options)
         for note in report.notes:
             self.progress.line(note)

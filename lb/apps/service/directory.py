@@ -1,6 +1,6 @@
 """Where the engine keeps what: its directory's layout, and state files that are there whole or not at all.
 
-    apps/shop/{app.json, env.json, lock, repo.git, releases/…, production/{current, placement.json, deploy.json, logs/},
+    apps/shop/{app.json, env.json, lock, repo.git, releases/…, failed-builds/, production/{current, placement.json, deploy.json, logs/},
                staging/…}, cache/, run/
 
 This file knows paths and JSON. It must not know what a placement or a deploy is.
@@ -94,6 +94,10 @@ class AppDirectory:
     @property
     def releases(self) -> Path:
         return self.path / "releases"
+
+    @property
+    def failed_builds(self) -> Path:
+        return self.path / "failed-builds"
 
     def environment(self, name: str) -> EnvironmentDirectory:
         return EnvironmentDirectory(self.path / name)

@@ -83,6 +83,7 @@ class EngineService:
             self.open_app(name)
         unwanted: list[RunningInstance] = []
         for app in self.apps.values():
+            await app.releases.end_leftovers()
             for environment in ENVIRONMENTS:
                 mine = [one for one in found if (one.facts.app, one.facts.environment) == (app.name, environment)]
                 unwanted += self._adopt(app, environment, mine)

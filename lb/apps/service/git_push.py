@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BRANCHES = {"refs/heads/main": "production", "refs/heads/master": "production", "refs/heads/staging": "staging"}
-_NOTHING = "0" * 40
 _GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH")
 
 
@@ -42,7 +41,7 @@ def prepare_repository(path: Path, app: str, file: Path) -> None:
     """Makes the repository if it is not there, and writes its hook anew: lb may have moved. Raises OSError."""
     if not (path / "HEAD").exists():
         command = ["git", "init", "--quiet", "--bare", "--initial-branch=main", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, env=without_git(os.environ), check=False)  # noqa: S603
+        done = subprocess.run(command, capture_output=True, text=True, env=without_git(), check=False)  # noqa: S603
         if done.returncode:
             raise OSError(0, done.stderr.strip() or "git init failed", str(path))
     hook = path / "hooks" / "pre-receive"
@@ -58,10 +57,9 @@ def hook_text(app: str, file: Path) -> str:
     return f"#!/bin/sh\n# Written by lb: a deploy that fails rejects the push.\nPYTHONPATH={place} exec {shlex.join(words)}\n"
 
 
-def without_git(environ: Iterable[tuple[str, str]] | os._Environ[str]) -> dict[str, str]:
+def without_git() -> dict[str, str]:
     """An environment in which git sees no repository but the one that it is told of."""
-    items = environ.items() if hasattr(environ, "items") else environ
-    return {name: value for name, value in items if name not in _GIT_VARIABLES}
+    return {name: value for name, value in os.environ.items() if name not in _GIT_VARIABLES}
 
 
 def repository_of(command: str) -> tuple[str, str] | None:
