@@ -10,10 +10,11 @@ from lb.apps.project.misspelt import find_misspelt
 @pytest.mark.parametrize(
     ("name", "wanted"),
     [
-        *((name, ".python-version") for name in (".python_version", "python-version", ".pythonversion", ".Python-Version")),
-        *((name, ".python-version") for name in (".python-version.txt", ".pyhton-version", ".python-verison")),
-        *((name, "requirements.txt") for name in ("requirement.txt", "Requirements.txt", "requirments.txt", "requirements")),
-        *((name, "requirements.txt") for name in ("requirements.text", "requirements.txt.txt", "requiremetns.txt")),
+        *((name, ".python-version") for name in (".python_version", "python-version", ".pythonversion")),
+        *((name, ".python-version") for name in (".Python-Version", ".python-version.txt", ".pyhton-version")),
+        *((name, "requirements.txt") for name in ("requirement.txt", "Requirements.txt", "requirments.txt")),
+        *((name, "requirements.txt") for name in ("requirements", "requirements.text", "requirements.txt.txt")),
+        *((name, "requirements.txt") for name in ("requiremetns.txt", "requirementss.txt")),
         *((name, "leanengine.yaml") for name in ("leanengine.yml", "leanengin.yaml", "LeanEngine.yaml")),
         *((name, "wsgi.py") for name in ("wsgy.py", "WSGI.py", "wgsi.py", "wsgi.py.txt")),
         *((name, "Procfile") for name in ("procfile", "Procfile.txt")),
