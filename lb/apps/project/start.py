@@ -1,4 +1,7 @@
-"""How a release is started: what the project asks for, as the engine keeps it with the release."""
+"""How a release is started: what the project asks for, as the engine keeps it with the release.
+
+Plain data, and the same in every release's meta.json. It must not know how a server is started.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,13 @@ class Serving(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StartPlan:
-    """`command` (shell syntax) is set for COMMAND, `module` for the two others."""
+    """`command` (shell syntax) is set for COMMAND; `module` and `server` for the two others.
+
+    `module` may be dotted (`mysite.wsgi` of a Django project); the app in it is always named `application`.
+    `startup_timeout` is None where the project does not say, `functions_mode` "" or "strict" or "disabled". `release`
+    is a command that runs once before the instances start; `workers` are names and commands of processes without a
+    port, `static` URL paths and the folders that hold their files.
+    """
 
     serving: Serving
     command: str | None = None
@@ -42,3 +51,9 @@ class StartPlan:
             "workers": dict(self.workers),
             "static": dict(self.static),
         }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> StartPlan:
+        """The plan that `to_json` wrote; keys that a newer lb wrote are left out. Raises ValueError, KeyError."""
+        known = {key: value[key] for key in cls.__dataclass_fields__ if key in value}
+        return cls(**{**known, "serving": Serving(value["serving"])})
