@@ -246,7 +246,9 @@ class Shim:
                 break
             time.sleep(pause)
             pause = min(pause * 2, _SLOWEST)
-        return 0 if self._order.get("wrappers") else len(left)  # a sandbox ends with its app: what is seen of it is a race
+        return (
+            0 if self._order.get("wrappers") else len(left)
+        )  # a sandbox ends with its app: what is seen of it is a race
 
     def _record(self, left: int) -> dict[str, Any]:
         status, number = _decode(self._status or 0, wrapped=self._order.get("wrappers", 0) > 0)
