@@ -52,6 +52,8 @@ class Exit:
             return "was lost: its shim was killed, so nobody saw how it ended"
         if self.left_foreground:
             return "left the foreground (its main process exited with status 0 and others stayed)"
+        if self.asked and self.signal == signal.SIGKILL:
+            return "ignored SIGTERM until its time was up, and was killed"
         if self.signal is not None:
             return f"was killed by {_signal_name(self.signal)}"
         return f"exited with status {self.status}"

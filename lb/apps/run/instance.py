@@ -1,12 +1,39 @@
-"""Start an instance, find those that run, talk to them, end them. Knows nothing of deploys, releases' history or rows."""
+"""Start an instance, find those that run, talk to them, end them. Knows nothing of deploys, or of the door."""
 
 from __future__ import annotations
 
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import signal
+import sys
+import time
+from functools import cache
 from pathlib import Path
+from typing import Any
 
+from lb.apps.run import process_tree
 from lb.apps.run.exit import Exit
-from lb.apps.run.order import InstanceFacts, InstanceOrder
-from lb.apps.run.usage import Usage
+from lb.apps.run.identity import Identity
+from lb.apps.run.isolation import IsolationError, Ladder, probe, scope_for
+from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
+from lb.apps.run.ports import NoPortError, PortPool
+from lb.apps.run.run_directory import RunDirectory, directories, effective_root
+from lb.apps.run.shim_client import ShimClient, ShimGoneError
+from lb.apps.run.shim_order import Command, command, instance_group, scratch, shim_order, wants_port
+from lb.apps.run.usage import Usage, measure
+
+_START = Path(__file__).with_name("shim_start.py")
+_KEPT = ("LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "DBUS_SESSION_BUS_ADDRESS")  # what Python and systemd-run may need
+_READY = 20.0  # seconds in which a shim says that it has begun
+_OVERTIME = 10.0  # seconds after the end of a grace that a shim has for the end of its app
+_AGAIN = 0.05  # seconds between two looks at a shim that neither answers nor has ended
+
+ladder = cache(probe)
+"""The machine's ladder for a wanted rung: tried once, since each trial starts processes."""
+_pool = cache(PortPool)
 
 
 class LaunchError(Exception):
@@ -21,9 +48,12 @@ class LaunchError(Exception):
 class Running:
     """One instance whose shim was started or found. Nothing is sent to a process that is not its own."""
 
-    def __init__(self, facts: InstanceFacts, directory: Path) -> None:
+    def __init__(self, facts: InstanceFacts, place: RunDirectory, shim: Identity | None) -> None:
         self.facts = facts
-        self.directory = directory
+        self._place = place
+        self._shim = shim
+        self._client = ShimClient(place.control)
+        self._exit: Exit | None = None
 
     @property
     def id(self) -> str:
@@ -33,33 +63,224 @@ class Running:
     def endpoint(self) -> str:
         return self.facts.endpoint
 
+    @property
+    def port(self) -> int:
+        """Its port in this machine's network; 0 if it has none."""
+        return 0 if self.endpoint.startswith("unix:") or not self.endpoint else int(self.endpoint.rpartition(":")[2])
+
     async def terminate(self, grace: float | None = None) -> Exit:
         """SIGTERM, after `grace` seconds (the order's stop_timeout) the end of everything that is left."""
-        raise NotImplementedError
+        grace = self.facts.stop_timeout if grace is None else grace
+        return await self._end({"what": "term", "grace": grace}, grace)
 
     async def kill(self) -> Exit:
         """Ends everything at once."""
-        raise NotImplementedError
+        return await self._end({"what": "kill"}, 0.0)
+
+    async def _end(self, request: dict[str, Any], grace: float) -> Exit:
+        try:
+            async with asyncio.timeout(grace + _OVERTIME):
+                try:
+                    await self._client.ask(**request)
+                except ShimGoneError:
+                    if self._shim is not None and self._shim.alive() and await self._client.peer() == self._shim.pid:
+                        self._shim.send(signal.SIGKILL)  # it hangs; what it has left behind is ended below
+                return await self.wait_exit()
+        except TimeoutError:
+            if self._shim is not None and await self._client.peer() == self._shim.pid:
+                self._shim.send(signal.SIGKILL)
+            return await self.wait_exit()
 
     async def wait_exit(self) -> Exit:
         """Returns when it has ended, for whatever reason, and nothing of it is left."""
-        raise NotImplementedError
+        while self._exit is None:
+            try:
+                reply = await self._client.ask("wait", patience=None)
+                self._exit = Exit.from_json(reply["exit"])
+            except (ShimGoneError, KeyError):
+                record = self._place.read_exit()
+                if record is not None:
+                    self._exit = Exit.from_json(record)
+                elif self._shim is None or not self._shim.alive():
+                    await asyncio.to_thread(end_marked, mark(self.facts))
+                    self._exit = Exit(cause="lost", at=time.time())
+                else:
+                    await asyncio.sleep(_AGAIN)
+        return self._exit
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended already, as far as can be seen without waiting."""
+        return (
+            self._exit is not None or self._place.exit_record.exists() or self._shim is None or not self._shim.alive()
+        )
 
     async def statistics(self) -> Usage:
-        raise NotImplementedError
+        """What it uses now; all zero if it has ended."""
+        return await asyncio.to_thread(measure, await self._stat())
+
+    async def pids(self) -> list[int]:
+        """All of its processes, those of the sandbox too."""
+        return [int(pid) for pid in (await self._stat()).get("pids", ())]
+
+    async def _stat(self) -> dict[str, Any]:
+        try:
+            return await self._client.ask("stat")
+        except ShimGoneError:
+            return {}
 
     async def last_lines(self, count: int = 20) -> tuple[str, ...]:
-        raise NotImplementedError
+        """The last lines that it wrote, also those that the rate kept out of the log."""
+        try:
+            reply = await self._client.ask("tail", count=count)
+        except ShimGoneError:
+            return Exit.from_json(self._place.read_exit() or {}).lines[-count:]
+        return tuple(str(line) for line in reply.get("lines", ()))
 
     def forget(self) -> None:
-        """Removes its directory once it has ended and its exit was read."""
+        """Removes its directories, with its files, once it has ended and its exit was read."""
+        self._place.remove()
+        if self.facts.scratch:
+            shutil.rmtree(self.facts.scratch, ignore_errors=True)
+
+
+def mark(facts: InstanceFacts) -> str:
+    """What stands in the environment of each of its processes."""
+    return f"LB_INSTANCE={facts.id}-{facts.token}"
 
 
 async def launch(order: InstanceOrder, run_root: Path) -> Running:
     """Starts an instance; it is not healthy yet. Raises LaunchError."""
-    raise NotImplementedError
+    try:
+        found = await asyncio.to_thread(ladder, order.isolation)
+        place = RunDirectory(effective_root(run_root) / secrets.token_hex(4))
+        if order.network is Network.PRIVATE and wants_port(order) and not found.pasta:
+            raise LaunchError("network: private needs pasta, which is not installed.", "Run: apt-get install -y passt")
+        port = _pool(order.ports).take() if wants_port(order) else 0
+        place.make()
+        order.log_dir.mkdir(parents=True, exist_ok=True)
+    except IsolationError as error:
+        raise LaunchError(error.sentence, error.next_step) from error
+    except NoPortError as error:
+        raise LaunchError(f"{error}.") from error
+    except OSError as error:
+        raise LaunchError(f"The instance's directory could not be made: {error}.") from error
+    facts = _facts(order, place, found, port)
+    try:
+        return await _start_shim(order, facts, place, found, port)
+    except (LaunchError, OSError, asyncio.CancelledError) as error:
+        await asyncio.to_thread(end_marked, mark(facts))
+        Running(facts, place, None).forget()
+        if isinstance(error, OSError):
+            raise LaunchError(f"The shim could not be started: {error}.") from error
+        raise
+
+
+async def _start_shim(
+    order: InstanceOrder, facts: InstanceFacts, place: RunDirectory, found: Ladder, port: int
+) -> Running:
+    for name in ("home", "tmp") if facts.scratch else ():
+        (Path(facts.scratch) / name).mkdir(parents=True, mode=0o700)
+    wanted = command(order, place, found, port, mark(facts).partition("=")[2])
+    group = instance_group(order, found, facts.id)
+    text = json.dumps(shim_order(order, facts, wanted, found, group)).encode()
+    process = await asyncio.create_subprocess_exec(
+        *scope_for(found, facts.id, order.memory, order.cpus, order.pids),
+        *(sys.executable, "-I", "-S", str(_START), str(place.path)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={name: os.environ[name] for name in _KEPT if name in os.environ},
+        start_new_session=True,
+    )
+    try:
+        async with asyncio.timeout(_READY):
+            said, complaints = await process.communicate(text)
+    except TimeoutError:
+        process.kill()
+        raise LaunchError(
+            f"The shim did not begin within {_READY:g} s.", "Try again when the machine is less busy."
+        ) from None
+    record = place.read_instance()
+    if said != b"ready\n" or record is None:
+        words = complaints.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
+        raise LaunchError(f"The shim could not begin: {words[0]}.", "lb doctor --engine shows what is missing.")
+    return Running(facts, place, Identity.from_json(record.get("shim")))
+
+
+def _facts(order: InstanceOrder, place: RunDirectory, found: Ladder, port: int) -> InstanceFacts:
+    endpoint = ""
+    if order.listens:
+        endpoint = f"127.0.0.1:{port}" if port else f"unix:{place.socket}"
+    return InstanceFacts(
+        id=place.id,
+        token=secrets.token_hex(16),
+        app=order.app,
+        environment=order.environment,
+        name=order.name,
+        tag=order.platform.version_tag,
+        release=str(order.release),
+        endpoint=endpoint,
+        isolation=found.rung,
+        network=order.network,
+        memory=order.memory,
+        quota=order.quota,
+        stop_timeout=order.stop_timeout,
+        log_dir=str(order.log_dir),
+        started=time.time(),
+        scratch="" if found.bwrap else str(scratch(order, place)),
+    )
 
 
 async def adopt(run_root: Path) -> list[Running]:
-    """The instances under `run_root`, also ended ones whose exit nobody has read. What others left is cleared away."""
-    raise NotImplementedError
+    """The instances under `run_root`, also ended ones whose exit nobody has read (their `wait_exit` returns at once).
+
+    After a reboot there is none. What was left of a start that never came to its end is removed.
+    """
+    found = [await _adopt(place) for place in directories(run_root)]
+    return [running for running in found if running is not None]
+
+
+async def _adopt(place: RunDirectory) -> Running | None:
+    record = place.read_instance() or await _late_record(place)
+    facts = _read_facts(record or {})
+    shim = Identity.from_json((record or {}).get("shim"))
+    if facts is None or shim is None or facts.id != place.id or shim.boot != process_tree.boot_id():
+        place.remove()
+        return None
+    if shim.alive() and await ShimClient(place.control).peer() != shim.pid and not place.exit_record.exists():
+        shim = None  # whoever this is, it is not the shim: the instance is lost, and the process is left alone
+    return Running(facts, place, shim)
+
+
+async def _late_record(place: RunDirectory) -> dict[str, Any] | None:
+    """A shim may just have begun when the engine that started it was killed."""
+    for _ in range(20):
+        if not place.control.exists():
+            return None
+        if place.instance_record.exists():
+            break
+        await asyncio.sleep(_AGAIN)
+    return place.read_instance()
+
+
+def _read_facts(record: dict[str, Any]) -> InstanceFacts | None:
+    known = InstanceFacts.__dataclass_fields__
+    try:
+        given = {name: value for name, value in record["facts"].items() if name in known}
+        given["isolation"], given["network"] = Isolation(given["isolation"]), Network(given["network"])
+        return InstanceFacts(**given)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
+def end_marked(wanted: str) -> None:
+    """Ends what a lost shim has left: only processes that carry the instance's own mark."""
+    for _ in range(100):
+        found = [Identity.of(pid) for pid in process_tree.marked(wanted)]
+        if not [identity.send(signal.SIGKILL) for identity in found if identity.alive()]:
+            return
+        time.sleep(0.01)
+
+
+__all__ = ["Command", "LaunchError", "Running", "adopt", "end_marked", "ladder", "launch", "mark"]

@@ -90,6 +90,7 @@ class InstanceOrder:
     stop_timeout: float = 10.0
     isolation: Isolation = Isolation.AUTO
     listens: bool = True
+    files_dir: Path | None = None  # where home and /tmp lie without a sandbox; by default beside log_dir
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +116,4 @@ class InstanceFacts:
     stop_timeout: float
     log_dir: str
     started: float
+    scratch: str = ""  # the directory of home and tmp, where there is one
