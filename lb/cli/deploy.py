@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 import click
 
@@ -14,7 +14,7 @@ from lb.apps.build.archive import pack
 from lb.apps.project.errors import ProjectError
 from lb.apps.project.ignore import read_ignore
 from lb.apps.service.git_push import without_git
-from lb.cli.engine_client import connect, ask, file_option, json_option, refuse
+from lb.cli.engine_client import ask, connect, file_option, json_option, refuse
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, USAGE, fail
 from lb.cli.following import carry_out
 from lb.config.problems import printable
@@ -62,13 +62,14 @@ def deploy(  # noqa: PLR0913  what click hands over
         raise click.UsageError("--prod and --staging exclude each other.")
     directory = directory or Path()
     if app is not None and directory == Path() and _is_path(app):
-        app, directory = None, Path(app)
+        directory, app = Path(app), None
     if not directory.is_dir():
         fail(f"there is no directory {printable(str(directory))}", USAGE)
     environment = "staging" if staging else "production" if prod else _asked()
     app = app or _only_app(file, to)
     with tempfile.SpooledTemporaryFile(_IN_MEMORY) as archive:
-        size = _pack(directory, rev, archive)  # type: ignore[arg-type]  it is a file but for its type
+        source = cast("BinaryIO", archive)
+        size = _pack(directory, rev, source)
         request = {
             "command": "deploy",
             "app": app,
@@ -78,7 +79,7 @@ def deploy(  # noqa: PLR0913  what click hands over
             "build_logs": build_logs,
             "size": size,
         }
-        carry_out(file, request, as_json=as_json, to=to, source=archive, detach=detach)  # type: ignore[arg-type]
+        carry_out(file, request, as_json=as_json, to=to, source=source, detach=detach)
 
 
 def _is_path(text: str) -> bool:
@@ -102,10 +103,10 @@ def _only_app(file: Path | None, to: str | None) -> str:
     if len(apps) == 1:
         return apps[0]
     known = f"; it has {', '.join(apps)}" if apps else "; it has none (add apps: {NAME: {production: {deploy: true}}})"
-    fail(f"name the app: lb deploy APP{known}", USAGE)
+    return fail(f"name the app: lb deploy APP{known}", USAGE)
 
 
-def _pack(directory: Path, rev: str | None, into: IO[bytes]) -> int:
+def _pack(directory: Path, rev: str | None, into: BinaryIO) -> int:
     """Writes the archive, and returns its size."""
     if rev is not None:
         _pack_commit(directory, rev, into)
@@ -122,7 +123,7 @@ def _pack(directory: Path, rev: str | None, into: IO[bytes]) -> int:
     return size
 
 
-def _pack_commit(directory: Path, rev: str, into: IO[bytes]) -> None:
+def _pack_commit(directory: Path, rev: str, into: BinaryIO) -> None:
     command = ["git", "-C", str(directory), "archive", "--format=tar", f"{rev}^{{commit}}:./"]
     try:
         done = subprocess.run(command, capture_output=True, check=False, env=without_git())  # noqa: S603

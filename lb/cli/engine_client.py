@@ -52,6 +52,7 @@ class EngineLine:
     read: IO[bytes]
     write: Callable[[bytes], object]
     close: Callable[[], object]
+    descriptor: int = -1  # of the socket, where there is one
 
     def send(self, message: Mapping[str, Any]) -> None:
         self.write(json.dumps(message).encode() + b"\n")
@@ -74,7 +75,7 @@ def connect(file: Path | None, to: str | None = None) -> EngineLine:
         return _over_ssh(to, file)
     connection = _find(file)
     connection.settimeout(None)
-    return EngineLine(connection.makefile("rb"), connection.sendall, connection.close)
+    return EngineLine(connection.makefile("rb"), connection.sendall, connection.close, connection.fileno())
 
 
 def _find(file: Path | None) -> socket.socket:
@@ -147,9 +148,7 @@ def _over_ssh(to: str, file: Path | None) -> EngineLine:
     return EngineLine(process.stdout, write, close)
 
 
-def ask(
-    line: EngineLine, request: Mapping[str, Any], on_event: Callable[[Event], None] | None = None
-) -> Event:
+def ask(line: EngineLine, request: Mapping[str, Any], on_event: Callable[[Event], None] | None = None) -> Event:
     """The result of a request; the events before it go to `on_event`. Ends the command where the engine goes away."""
     try:
         line.send({"protocol": PROTOCOL, **request})
@@ -167,7 +166,7 @@ def follow(line: EngineLine, on_event: Callable[[Event], None] | None = None) ->
             return event
         if on_event is not None:
             on_event(event)
-    fail("the engine ended before it answered; a deploy that had begun is settled when it is back (lb ps)", FAILED)
+    return fail("the engine ended before it answered; what had begun is settled when it is back (lb ps)", FAILED)
 
 
 def simple(file: Path | None, request: Mapping[str, Any]) -> Event:

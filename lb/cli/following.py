@@ -1,4 +1,4 @@
-"""Following a deploy at the terminal: progress while it works, and Ctrl-C, which asks whether to detach or to cancel."""
+"""Following a deploy at the terminal: progress while it works; Ctrl-C asks whether to detach or to cancel."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import click
 
+from lb.apps.service.placements import PROTOCOL
 from lb.cli.engine_client import EngineLine, Event, connect, finish, follow, show_event
 from lb.cli.exits import FAILED, fail
-from lb.apps.service.placements import PROTOCOL
 
 
 def carry_out(

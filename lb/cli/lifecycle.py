@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lb.cli.engine_client import environment_of, file_option, json_option, simple, finish, staging_option
+from lb.cli.engine_client import environment_of, file_option, finish, json_option, simple, staging_option
 from lb.cli.following import carry_out
 from lb.cli.releases import show_releases
 
@@ -30,9 +30,7 @@ def publish(app: str, message: str, file: Path | None, *, as_json: bool) -> None
 @staging_option
 @file_option
 @json_option
-def rollback(
-    app: str, tag: str | None, file: Path | None, *, list_them: bool, staging: bool, as_json: bool
-) -> None:
+def rollback(app: str, tag: str | None, file: Path | None, *, list_them: bool, staging: bool, as_json: bool) -> None:
     """Have APP serve an earlier version again: TAG, or the one that served before.
 
     Its release command does not run: the database's schema stays as it is.

@@ -24,7 +24,7 @@ from lb.config.problems import printable
 @click.option("--build", "build", metavar="TAG", default="", help="The log of a version's build.")
 @file_option
 @json_option
-def logs(  # noqa: PLR0913  what click hands over
+def logs(  # noqa: PLR0913, PLR0917  what click hands over
     app: str,
     lines: int,
     environment: str | None,

@@ -20,8 +20,8 @@ from lb.config.problems import printable
 def run(app: str, command: tuple[str, ...], file: Path | None, *, staging: bool, as_json: bool) -> None:
     """Run COMMAND once as APP would: its release, its variables, its limits, as an instance named run.1.
 
-    What it writes is shown and kept in the app's log. It gets no input. Options of lb stand before APP. The exit code is
-    the command's; Ctrl-C ends it.
+    What it writes is shown and kept in the app's log. It gets no input. Options of lb stand before APP. The exit code
+    is the command's; Ctrl-C ends it.
     """
     argv = list(command[1:] if command[0] == "--" else command)
     request = {"command": "run", "app": app, "environment": environment_of(staging=staging), "argv": argv}

@@ -41,7 +41,7 @@ def serve_config(
     from, are answered; `more` gives further lines for the banner; a reload reads `source`; `contexts` have read
     certificates already.
     """
-    _log_to_stderr()
+    log_to_stderr()
     service = _prepare(config, file, contexts)
     for line in (*banner(service), *more(service)):
         _say(line)
@@ -88,7 +88,8 @@ class _Lines(logging.Formatter):
         return f"{self.formatTime(record)} {record.levelname.lower()} {record.message}"
 
 
-def _log_to_stderr() -> None:
+def log_to_stderr() -> None:
+    """What the program logs is for people to read."""
     install_stderr()
     handler = logging.StreamHandler()
     handler.setFormatter(_Lines())

@@ -211,7 +211,9 @@ class EngineApi:
         if handler is None:
             raise RequestError(f"this engine does not know the command {command!r}", "Upgrade it", USAGE)
         if not (peer.may_command or (peer.may_read and command in self._reading)):
-            raise RequestError(f"user {peer.user} may not do this: the engine is another user's", "Be that user, or root")
+            raise RequestError(
+                f"user {peer.user} may not do this: the engine is another user's", "Be that user, or root"
+            )
         return handler
 
 

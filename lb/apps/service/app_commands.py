@@ -145,7 +145,13 @@ class AppCommands:
             unit.one_offs.discard(name)
         how = ended.result()
         status = how.status if how.status is not None else 128 + (how.signal or 0)
-        return {"name": name, "status": status, "sentence": f"{name} {how.sentence()}", "ok": status == 0, "code": status}
+        return {
+            "name": name,
+            "status": status,
+            "sentence": f"{name} {how.sentence()}",
+            "ok": status == 0,
+            "code": status,
+        }
 
 
 async def _hand_on(follower: LogFollower, connection: EngineConnection) -> None:
@@ -176,4 +182,6 @@ def _build_log(app: DeployedApp, tag: str) -> str:
 
 def _variables_sentence(app: DeployedApp, environment: str, count: int, verb: str) -> str:
     what = "1 variable" if count == 1 else f"{count} variables"
-    return f"{what} {verb} for {environment} of {app.name}; instances get them at their next start (lb restart {app.name})"
+    return (
+        f"{what} {verb} for {environment} of {app.name}; instances get them at their next start (lb restart {app.name})"
+    )

@@ -28,7 +28,7 @@ from lb.apps.build.release import (
 from lb.apps.project.start import Serving, StartPlan
 from lb.apps.run.order import InstanceOrder, Isolation, LogLimits, Network, PlatformVariables
 from lb.apps.service.app_record import AppRecord
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.custom_variables import CustomVariables
 from lb.apps.service.deploy import BuildOptions
 from lb.apps.service.deploy_state import DeployRecord
@@ -79,7 +79,9 @@ class AppContext:
 class AppReleases:
     """Of one app."""
 
-    def __init__(self, context: AppContext, machine: Machine, clock: Clock, pinned: Callable[[], set[str]]) -> None:
+    def __init__(
+        self, context: AppContext, machine: Machine, clock: EngineClock, pinned: Callable[[], set[str]]
+    ) -> None:
         self._context = context
         self._machine = machine
         self._clock = clock

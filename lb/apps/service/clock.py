@@ -15,7 +15,7 @@ from typing import Protocol
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
-class Clock(Protocol):
+class EngineClock(Protocol):
     """Time, as the engine asks for it."""
 
     def now(self) -> float:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.deploy_state import DeployBook, DeployRecord, DeployState
 from lb.apps.service.lock import AppQueue, SupersededError
 from lb.apps.service.parts import (
@@ -98,7 +98,7 @@ class Deployment:
         self._releases = releases
 
     @property
-    def _clock(self) -> Clock:
+    def _clock(self) -> EngineClock:
         return self._life.around.clock
 
     def cancel(self) -> bool:

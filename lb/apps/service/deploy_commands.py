@@ -10,6 +10,7 @@ import os
 import pwd
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,8 @@ from lb.apps.service.deploy_state import DeployKind, DeployState
 from lb.apps.service.deployed_app import DeployedApp, DeployRequest
 from lb.apps.service.directory import ENVIRONMENTS
 from lb.apps.service.engine_service import EngineService, NoSuchAppError
-from lb.apps.service.environment_unit import EnvironmentUnit
 from lb.apps.service.engine_socket import PeerUser
+from lb.apps.service.environment_unit import EnvironmentUnit
 from lb.apps.service.placement_record import Wish
 from lb.apps.service.upload import receive_source
 
@@ -69,7 +70,7 @@ class DeployCommands:
         tag = staging.life.record.release
         if not tag:
             raise RequestError(f"nothing was deployed to staging of {app.name}", f"lb deploy {app.name} --staging")
-        return await self._begin(app, "production", DeployKind.PUBLISH, tag, request, connection)
+        return await self._begin((app, "production"), DeployRequest(DeployKind.PUBLISH, tag=tag), request, connection)
 
     async def rollback(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
         app, environment, unit = self.target(request)
@@ -79,22 +80,24 @@ class DeployCommands:
             raise RequestError(f"{environment} of {app.name} has no earlier version", f"lb releases {app.name}")
         if tag not in known:
             there = ", ".join(reversed(known[-3:])) or "none"
-            raise RequestError(f"{app.name} has no release {tag}", f"The newest are {there}: lb releases {app.name}", USAGE)
+            raise RequestError(
+                f"{app.name} has no release {tag}", f"The newest are {there}: lb releases {app.name}", USAGE
+            )
         if tag == unit.life.record.release and unit.life.record.wish == Wish.RUN:
             raise RequestError(f"{tag} serves in {environment} already", f"lb restart {app.name} starts it anew")
-        return await self._begin(app, environment, DeployKind.ROLLBACK, tag, request, connection)
+        return await self._begin((app, environment), DeployRequest(DeployKind.ROLLBACK, tag=tag), request, connection)
 
     async def restart(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
         app, environment, unit = self.target(request)
         tag = _deployed(app, environment, unit)
-        return await self._begin(app, environment, DeployKind.RESTART, tag, request, connection)
+        return await self._begin((app, environment), DeployRequest(DeployKind.RESTART, tag=tag), request, connection)
 
     async def start(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
         app, environment, unit = self.target(request)
         tag = _deployed(app, environment, unit)
         if unit.life.record.wish == Wish.RUN:
             return {"sentence": f"{environment} of {app.name} runs already", "tag": tag}
-        return await self._begin(app, environment, DeployKind.START, tag, request, connection)
+        return await self._begin((app, environment), DeployRequest(DeployKind.START, tag=tag), request, connection)
 
     async def scale(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
         app, environment, unit = self.target(request)
@@ -102,7 +105,9 @@ class DeployCommands:
         if count is None or not 1 <= count <= 100:
             raise RequestError("a number of instances is from 1 to 100", f"lb stop {app.name} ends all", USAGE)
         tag = _deployed(app, environment, unit)
-        return await self._begin(app, environment, DeployKind.SCALE, tag, request, connection, count=count)
+        return await self._begin(
+            (app, environment), DeployRequest(DeployKind.SCALE, tag=tag, count=count), request, connection
+        )
 
     async def stop(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002
         app, environment, unit = self.target(request)
@@ -121,7 +126,10 @@ class DeployCommands:
             raise RequestError(f"no deploy of {environment} of {app.name} is under way that could be cancelled")
         for one in cancelled:
             await _result(one)
-        return {"sentence": f"{_number(len(cancelled), 'deploy')} cancelled", "deploys": [one.record.id for one in cancelled]}
+        return {
+            "sentence": f"{_number(len(cancelled), 'deploy')} cancelled",
+            "deploys": [one.record.id for one in cancelled],
+        }
 
     # Parts
 
@@ -146,17 +154,13 @@ class DeployCommands:
 
     async def _begin(
         self,
-        app: DeployedApp,
-        environment: str,
-        kind: DeployKind,
-        tag: str,
+        target: tuple[DeployedApp, str],
+        order: DeployRequest,
         request: EngineRequest,
         connection: EngineConnection,
-        *,
-        count: int | None = None,
     ) -> Mapping[str, Any]:
-        order = DeployRequest(kind, tag=tag, message=request.text("message"), who=_who(connection.peer), count=count)
-        return await self._follow(self._service.begin_deploy(app, environment, order), request, connection)
+        order = replace(order, message=request.text("message"), who=_who(connection.peer))
+        return await self._follow(self._service.begin_deploy(*target, order), request, connection)
 
     async def _follow(
         self, deployment: Deployment, request: EngineRequest, connection: EngineConnection

@@ -67,7 +67,8 @@ class DeployedApp:
         pinned: set[str] = set()
         for unit in self.units.values():
             pinned.add(unit.life.record.release)
-            pinned |= {one.release for one in (*unit.life.record.placed, *unit.life.record.retiring)}
+            pinned |= {one.release for one in unit.life.record.placed}
+            pinned |= {one.release for one in unit.life.record.retiring}
             pinned |= {one.record.tag for one in unit.active()}
             done = [record for record in unit.book if record.state.serves and record.previous]
             pinned |= {record.previous for record in done[-1:]}

@@ -1,7 +1,7 @@
 """Where the engine keeps what: its directory's layout, and state files that are there whole or not at all.
 
-    apps/shop/{app.json, env.json, lock, repo.git, releases/…, failed-builds/, production/{current, placement.json, deploy.json, logs/},
-               staging/…}, cache/, run/
+    apps/shop/{app.json, env.json, lock, repo.git, releases/…, failed-builds/,
+               production/{current, placement.json, deploy.json, logs/}, staging/…}, cache/, run/
 
 This file knows paths and JSON. It must not know what a placement or a deploy is.
 """
@@ -14,7 +14,6 @@ import stat
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ from lb.tls.files.atomic_write import write_file
 
 ENVIRONMENTS = ("production", "staging")
 _SYSTEM = Path("/var/lib/lb-engine")
-_ROOM = 80  # characters of the run directory's path: a socket's path has 107, and its own name needs some
 
 
 class StateFileError(Exception):
@@ -122,11 +120,8 @@ class EngineDirectory:
 
     @property
     def run(self) -> Path:
-        """Where instances have their sockets. Where the path would be too long for one, it is a short one in /tmp."""
-        if len(os.fsencode(self.root)) <= _ROOM:
-            return self.root / "run"
-        mark = sha256(os.fsencode(os.path.realpath(self.root))).hexdigest()[:16]
-        return Path(f"/tmp/lb-run-{os.geteuid()}-{mark}")  # noqa: S108  prepare looks whose it is
+        """Where instances have their sockets (lb.apps.run.run_directory finds a shorter path where one is needed)."""
+        return self.root / "run"
 
     def app(self, name: str) -> AppDirectory:
         return AppDirectory(self.root / "apps" / name)
@@ -139,13 +134,15 @@ class EngineDirectory:
                     yield path.name
 
     def prepare(self) -> None:
-        """Makes what is not there. Raises OSError, PermissionError where somebody else could change what is in it."""
-        for path in (self.root, self.root / "apps", self.cache, self.run):
-            path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for path in (self.root, self.run):
-            found = path.lstat() if path == self.run else path.stat()
-            if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
-                raise PermissionError(0, "it must be a directory that only the engine's user can write to", str(path))
+        """Makes what is not there. Raises OSError, PermissionError where somebody else could change what is in it.
+
+        The door may be another user: it may pass on the way to the sockets, and read nothing else.
+        """
+        for path, mode in ((self.root, 0o711), (self.run, 0o711), (self.root / "apps", 0o700), (self.cache, 0o700)):
+            path.mkdir(mode=mode, parents=True, exist_ok=True)
+        found = self.root.stat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o022:
+            raise PermissionError(0, "it must be a directory that only the engine's user can write to", str(self.root))
 
 
 def read_state(path: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.deploy import Deployment
 from lb.apps.service.deploy_state import DeployKind
 from lb.apps.service.deployed_app import DeployedApp, DeployRequest, is_deployed
@@ -51,7 +51,7 @@ class NoSuchAppError(Exception):
 class EngineService:
     """Its `home` is where it keeps everything; `machine` acts."""
 
-    def __init__(self, config: Config, file: Path, home: EngineDirectory, machine: Machine, clock: Clock) -> None:
+    def __init__(self, config: Config, file: Path, home: EngineDirectory, machine: Machine, clock: EngineClock) -> None:
         self.config = config
         self.file = file
         self.home = home

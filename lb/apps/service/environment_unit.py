@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lb.apps.run.usage import Usage
 from lb.apps.service.app_releases import AppContext, AppReleases, EnvironmentOrders
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.deploy import Deployment
 from lb.apps.service.deploy_state import DeployBook, DeployState
 from lb.apps.service.door_figures import DoorFigures
@@ -35,7 +35,7 @@ class Workplace:
 
     cache: Path
     machine: Machine
-    clock: Clock
+    clock: EngineClock
     figures: DoorFigures
     announce: Callable[[Placement], None]
 

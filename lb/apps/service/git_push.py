@@ -15,7 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BRANCHES = {"refs/heads/main": "production", "refs/heads/master": "production", "refs/heads/staging": "staging"}
-_GIT_VARIABLES = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH")
+_GIT_VARIABLES = (
+    "GIT_DIR",
+    "GIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_PREFIX",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_QUARANTINE_PATH",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,8 @@ def hook_text(app: str, file: Path) -> str:
     """The hook runs this same lb."""
     words = [sys.executable, "-P", "-m", "lb", "engine", "pre-receive", app, "--file", os.path.realpath(file)]
     place = shlex.quote(str(Path(__file__).parents[3]))
-    return f"#!/bin/sh\n# Written by lb: a deploy that fails rejects the push.\nPYTHONPATH={place} exec {shlex.join(words)}\n"
+    comment = "# Written by lb: a deploy that fails rejects the push."
+    return f"#!/bin/sh\n{comment}\nPYTHONPATH={place} exec {shlex.join(words)}\n"
 
 
 def without_git() -> dict[str, str]:

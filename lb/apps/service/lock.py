@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.parts import DeployCancelledError
 
 _STEP = 0.2  # seconds between two tries of a lock that another engine holds
@@ -26,7 +26,7 @@ class SupersededError(Exception):
 class AppQueue:
     """Who may build for one app."""
 
-    def __init__(self, path: Path, clock: Clock) -> None:
+    def __init__(self, path: Path, clock: EngineClock) -> None:
         self._path = path
         self._clock = clock
         self._turn = asyncio.Lock()

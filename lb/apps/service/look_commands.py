@@ -7,27 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from lb import __version__
-from lb.apps.run.log_files import LogFollower, LogLine, LogQuery, parse_time, read_all, read_last
 from lb.apps.service.api import BAD_FILES, USAGE, EngineConnection, EngineRequest, Handler, RequestError
 from lb.apps.service.app_record import new_app, write_app
-from lb.apps.service.app_releases import EnvironmentOrders
-from lb.apps.service.custom_variables import VariableError
 from lb.apps.service.deploy_commands import DeployCommands
 from lb.apps.service.deployed_app import DeployedApp, is_deployed
 from lb.apps.service.directory import ENVIRONMENTS
 from lb.apps.service.engine_service import EngineService, ReloadRefusedError
 from lb.apps.service.git_push import prepare_repository
-from lb.apps.service.parts import NotStartedError
 from lb.apps.service.placements import PROTOCOL, Placement, read_door_event
 from lb.apps.service.views import addresses, view_app, view_environment, view_releases
 from lb.config.model import Config
@@ -80,7 +74,7 @@ class LookCommands:
     async def subscribe(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
         service = self._service
         file = request.text("file")
-        if file and os.path.realpath(file) != os.path.realpath(service.file):
+        if file and not same_file(file, service.file):
             raise RequestError(f"this engine runs what {service.file} deploys, not what {file} does")
         connection.tell({"protocol": PROTOCOL, "ok": True, "version": __version__, "pid": os.getpid()})
 
@@ -200,10 +194,13 @@ class LookCommands:
         return {"repository": str(app.home.repository)}
 
 
+def same_file(one: str, other: Path) -> bool:
+    return os.path.realpath(one) == os.path.realpath(other)
+
+
 def _remove_tree(path: Path) -> None:
     """Releases are read-only: their directories have to be opened first."""
     for directory, _, _ in os.walk(path):
         with suppress(OSError):
             Path(directory).chmod(0o700)
     shutil.rmtree(path)
-

@@ -9,10 +9,10 @@ from lb.apps.build.builder import build
 from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildLimits, BuildOrder, BuildSettings
 from lb.apps.project.detect import ProjectDefaults
 from lb.apps.project.errors import ProjectError
-from lb.apps.run.instance import LaunchError, Running, adopt, launch
+from lb.apps.run.instance import LaunchError, adopt, launch
 from lb.apps.run.order import InstanceOrder
-from lb.apps.run.start_check import StartCheck, wait_until_healthy
-from lb.apps.run.start_failure import StartFailed
+from lb.apps.run.start import start_instance
+from lb.apps.run.start_check import StartCheck, StartFailed
 from lb.apps.service.parts import (
     BuildReport,
     BuildRequest,
@@ -69,19 +69,20 @@ class RealMachine:
         except LaunchError as error:
             raise NotStartedError(error.sentence, error.next_step) from None
 
-    async def check(self, instance: RunningInstance, order: CheckOrder) -> None:
-        assert isinstance(instance, Running)  # noqa: S101  it came from `launch`
-        check = StartCheck(
-            host=order.host,
-            proto=order.proto,
-            health_uri=order.uri,
-            timeout=order.timeout,
-            functions_mode=order.functions_mode,
+    async def start(self, order: InstanceOrder, check: CheckOrder) -> RunningInstance:
+        wanted = StartCheck(
+            host=check.host,
+            proto=check.proto,
+            health_uri=check.uri or "/",
+            timeout=check.timeout,
+            functions_mode=check.functions_mode,
         )
         try:
-            await wait_until_healthy(instance, check)
+            return await start_instance(order, self._run_root, wanted)
         except StartFailed as error:
             raise NotStartedError(error.sentence, error.next_step, tuple(error.lines)) from None
+        except LaunchError as error:
+            raise NotStartedError(error.sentence, error.next_step) from None
 
     async def adopt(self) -> list[RunningInstance]:
         return list(await adopt(self._run_root))

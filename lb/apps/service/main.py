@@ -46,7 +46,7 @@ def run_engine(
         listener.close()
 
 
-async def _serve(  # noqa: PLR0913  what run_engine was given
+async def _serve(
     config: Config,
     file: Path,
     read_config: ReadConfig,

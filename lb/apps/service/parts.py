@@ -119,10 +119,10 @@ class Machine(Protocol):
         """Raises NotBuiltError, DeployCancelledError."""
 
     async def launch(self, order: InstanceOrder) -> RunningInstance:
-        """Raises NotStartedError."""
+        """One that listens nowhere. Raises NotStartedError."""
 
-    async def check(self, instance: RunningInstance, order: CheckOrder) -> None:
-        """Returns when it is healthy. Raises NotStartedError."""
+    async def start(self, order: InstanceOrder, check: CheckOrder) -> RunningInstance:
+        """Returns when it is healthy. Raises NotStartedError; then, or if it is cancelled, nothing of it is left."""
 
     async def adopt(self) -> list[RunningInstance]:
         """What runs, or has ended unseen."""

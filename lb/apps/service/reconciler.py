@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from lb.apps.run.exit import Exit
 from lb.apps.run.order import InstanceOrder
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.directory import EnvironmentDirectory
 from lb.apps.service.parts import CheckOrder, Machine, NotStartedError, ReleaseFacts, RunningInstance
 from lb.apps.service.placement_record import Placed, PlacementRecord, Retiring, Wish, read_placement, write_placement
@@ -45,7 +45,7 @@ class Surroundings:
     """What a reconciler works with."""
 
     machine: Machine
-    clock: Clock
+    clock: EngineClock
     orders: Orders
     announce: Callable[[Placement], None]
     retired: Callable[[str, bool], None]  # a deploy's id, and whether all that it retired has ended
@@ -288,19 +288,11 @@ class Reconciler:
 
     async def start(self, slot: Slot) -> RunningInstance:
         """An instance that has passed its start check. Raises NotStartedError; then nothing of it is left."""
-        orders = self.around.orders
+        orders, machine = self.around.orders, self.around.machine
         release = orders.release(slot.release)
-        command = None if slot.listens else release.start.workers[slot.name]
-        instance = await self.around.machine.launch(orders.instance(release, slot.name, command))
-        is_up = False
-        try:
-            if slot.listens:
-                await self.around.machine.check(instance, orders.check(release))
-            is_up = True
-        finally:
-            if not is_up:
-                await self.end(instance)
-        return instance
+        if slot.listens:
+            return await machine.start(orders.instance(release, slot.name), orders.check(release))
+        return await machine.launch(orders.instance(release, slot.name, release.start.workers[slot.name]))
 
     async def end(self, instance: RunningInstance) -> None:
         """Ends one that serves nobody."""

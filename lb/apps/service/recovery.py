@@ -16,7 +16,7 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from lb.apps.service.clock import Clock
+from lb.apps.service.clock import EngineClock
 from lb.apps.service.deploy_state import DeployBook, DeployRecord, DeployState
 from lb.apps.service.parts import RunningInstance
 from lb.apps.service.reconciler import Reconciler
@@ -43,7 +43,11 @@ class Recovered:
 
 
 def recover(
-    life: Reconciler, book: DeployBook, clock: Clock, remove: Callable[[str], None], found: Iterable[RunningInstance]
+    life: Reconciler,
+    book: DeployBook,
+    clock: EngineClock,
+    remove: Callable[[str], None],
+    found: Iterable[RunningInstance],
 ) -> Recovered:
     """Ends or goes on with each unfinished deploy; no placement names the instances `found`. Raises OSError."""
     loose = {instance.id: instance for instance in found}
@@ -62,7 +66,7 @@ def recover(
 
 
 def _switch_again(
-    life: Reconciler, book: DeployBook, clock: Clock, record: DeployRecord, loose: dict[str, RunningInstance]
+    life: Reconciler, book: DeployBook, clock: EngineClock, record: DeployRecord, loose: dict[str, RunningInstance]
 ) -> set[str]:
     placed = {one.id for one in life.record.placed}
     if record.new and placed & set(record.new):
@@ -78,13 +82,13 @@ def _switch_again(
     return {one.id for one in instances}
 
 
-def _drain(life: Reconciler, book: DeployBook, clock: Clock, record: DeployRecord) -> None:
+def _drain(life: Reconciler, book: DeployBook, clock: EngineClock, record: DeployRecord) -> None:
     drains = any(one.deploy == record.id for one in life.retiring)
     book.move(record, DeployState.DRAINING if drains else DeployState.DONE, clock.now())
     log.info("%s: the switch to %s was completed", life.title, record.tag)
 
 
-def _fail(life: Reconciler, book: DeployBook, clock: Clock, record: DeployRecord) -> None:
+def _fail(life: Reconciler, book: DeployBook, clock: EngineClock, record: DeployRecord) -> None:
     note = _NOTES[record.state]
     book.move(record, DeployState.FAILED, clock.now(), note)
     log.warning("%s: deploy %s failed: %s", life.title, record.tag or record.id, note)

@@ -54,8 +54,6 @@ class Replacer:
             return
         if usage.memory_high:
             self._replace(slot, "used more than 90 % of its memory")
-        elif usage.quota_high:
-            self._replace(slot, "used more than its quota of files")
 
     def _find(self, identifier: str) -> Slot | None:
         slots = self._life.slots.values()

@@ -188,10 +188,21 @@ class FakeMachine:
         self.running[identifier] = instance = FakeInstance(facts, self)
         return instance
 
-    async def check(self, instance: RunningInstance, order: CheckOrder) -> None:
-        await self.alive()
+    async def start(self, order: InstanceOrder, check: CheckOrder) -> FakeInstance:
+        instance = await self.launch(order)
+        try:
+            await self._check(instance)
+        except BaseException:
+            if not self.dead:
+                instance.terms += 1
+                instance.forget()
+            raise
+        return instance
+
+    async def _check(self, instance: FakeInstance) -> None:
         if self.held is not None:
             await self.held.wait()
+        await self.alive()
         name = instance.facts.name
         if sentence := self.broken.get(instance.facts.tag):
             raise NotStartedError(sentence, "Look at the log.", ("Traceback",))
