@@ -126,7 +126,7 @@ class _Certificates:
         on_demand, wildcards = self._plan.settings.on_demand, self._plan.demanded_wildcards
         demand = Demand(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
         manager = Manager(self._acme, types, self._store, clients, (reach, clock), demand)
-        plan = certificate_plan(self._plan, _covered_by(self._plan.settings.certificates, self._assignment.shelf))
+        plan = certificate_plan(self._plan, covered_by(self._plan.settings.certificates, self._assignment.shelf))
         for warning in plan.warnings:
             log.warning(warning)
         watch = StoreWatch(self._store)
@@ -173,7 +173,7 @@ class _Certificates:
             return
 
 
-def _covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
+def covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
     """Whether a certificate from the configuration's files has a name."""
     certificates: list[Certificate] = []
     for pair in files:
