@@ -27,6 +27,7 @@ from lb.process.channel import Channel
 from lb.process.child_config import Revision, inode
 from lb.process.reload_participant import Aside, Changes
 from lb.process.scoreboard import Board
+from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import Slab
 from lb.telemetry.instance_gauges import Loads
@@ -72,7 +73,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
     await runner.setup()
     sites = _Sites(runner)
 
-    def say(verb: str, rest: str) -> None:
+    def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
     def switch(prepared: _Prepared) -> None:

@@ -23,6 +23,7 @@ from lb.config.acme import Acme
 from lb.config.model import CertificateFiles
 from lb.config.plan import TlsPlan
 from lb.process.channel import Channel, Message
+from lb.process.verbs import Verb
 from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.desired import certificate_plan
 from lb.tls.acme.errors import AcmeError
@@ -98,9 +99,9 @@ class _Certificates:
         self._stirred.set()
 
     def _heard(self, message: Message) -> None:
-        if message.verb == "missing" and message.rest and self._assignment.demanded(message.rest):
-            self._channel.say("certificates")
-        elif message.verb == "missing" and len(self._missing) < _MOST_MISSING:
+        if message.verb is Verb.MISSING and message.rest and self._assignment.demanded(message.rest):
+            self._channel.say(Verb.CERTIFICATES)
+        elif message.verb is Verb.MISSING and len(self._missing) < _MOST_MISSING:
             self._missing.append(message.rest)
             self._stirred.set()
         message.drop()
@@ -130,7 +131,7 @@ class _Certificates:
         for warning in plan.warnings:
             log.warning(warning)
         watch = StoreWatch(self._store)
-        manager.on_denied = partial(self._channel.say, "denied")
+        manager.on_denied = partial(self._channel.say, Verb.DENIED)
         manager.on_outcome = self._stirred.set
         manager.adopt(plan)
         due = again = 0.0
@@ -139,7 +140,7 @@ class _Certificates:
             self._stirred.clear()
             if watch.changed():
                 manager.reread()
-                self._channel.say("certificates")
+                self._channel.say(Verb.CERTIFICATES)
                 due = 0.0
             missing, self._missing = self._missing, []
             for name in missing:

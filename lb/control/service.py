@@ -113,7 +113,7 @@ class Service:
         ).run()
 
     def _count_restart(self, role: Role) -> None:
-        self._ground.slab.count(f"restarts_{role.place.split()[0]}")
+        self._ground.slab.count(f"restarts_{role.place.kind}")
 
     def _limits(self) -> EndingTimes:
         timeouts = self.plan.config.timeouts

@@ -28,6 +28,7 @@ from lb.process.every import RepeatedFailures, every
 from lb.process.limits import raise_descriptor_limit
 from lb.process.loop import new_loop
 from lb.process.reload_participant import Aside, Changes
+from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.paced_lines import Lines
 
@@ -62,7 +63,7 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     watcher.configure(assignment.plan)
     loop.add_signal_handler(signal.SIGTERM, ended.set)
 
-    def say(verb: str, rest: str) -> None:
+    def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
     changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
