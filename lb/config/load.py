@@ -14,6 +14,7 @@ from typing import NoReturn
 from lb.config import names
 from lb.config.compose import compose, decode
 from lb.config.model import Config, Domain
+from lb.config.plan import Plan, make_plan
 from lb.config.problems import ConfigErrors, Origin, Place, Problem, Source, Span, printable
 from lb.config.regular import read_soon
 from lb.config.tree import AliasBombError, Reader
@@ -27,9 +28,13 @@ _ALIKE = 0.75  # of two names for one to be a misspelling of the other: sohp is,
 class Loaded:
     """A configuration that can be used, what is surprising about it, and where its values are written."""
 
-    config: Config
+    plan: Plan
     warnings: tuple[Problem, ...]
     origin: Origin
+
+    @property
+    def config(self) -> Config:
+        return self.plan.config
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -91,7 +96,7 @@ def _checked(value: object, origin: Origin, found: list[Problem]) -> Loaded:
     failure = ConfigErrors(errors, warnings)
     if errors or config is None:
         raise failure
-    return Loaded(config, failure.warnings, origin)
+    return Loaded(make_plan(config), failure.warnings, origin)
 
 
 def _refuse_file(name: str, message: str, hint: str = "") -> NoReturn:
