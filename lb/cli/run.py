@@ -27,6 +27,8 @@ def run(app: str, command: tuple[str, ...], file: Path | None, *, staging: bool,
     request = {"command": "run", "app": app, "environment": environment_of(staging=staging), "argv": argv}
 
     def show(event: Event) -> None:
+        if event.get("stream") == "lb":
+            return
         if event.get("event") == "output" and not as_json:
             click.echo(printable(event["text"]), err=event["stream"] == "err")
         elif event.get("event") == "output":

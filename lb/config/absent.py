@@ -13,7 +13,7 @@ _FIELDS = "lb sets no fields of responses: set them in the app"
 _PASSWORDS = "lb asks for no passwords: let the app do it, or ask for client certificates with client_ca on the domain"
 _FIREWALL = "lb refuses no addresses: let a firewall do it; limits.client_rate bounds what one client may ask for"
 _CACHE = "lb keeps no responses: let a CDN do it, or the app"
-_PROCESSES = "lb starts no apps: start yours with systemd or in a container, and name its address in instances"
+_PROCESSES = "lb runs apps that are deployed: write deploy: true instead of instances, then lb deploy hands one over"
 _REDIRECTS = "lb redirects HTTP to HTTPS only (force_https: true on the domain): let the app redirect"
 _PAGES = "lb makes its own error pages: for others, let the app answer"
 _PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
@@ -57,10 +57,10 @@ _GROUPS = {
     ),
     _CACHE: "cache caching proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_key",
     _PROCESSES: (
-        "command cmd run exec entrypoint build image dockerfile env environment env_file env_vars "
+        "command cmd run exec entrypoint image dockerfile env environment env_file env_vars "
         "environment_vars volumes depends_on restart replicas scale dynos dyno workers_per_app processes "
         "procfile formation buildpack buildpacks addons config_vars stack release python wsgi asgi wsgi_file "
-        "module working_dir workdir virtualenv venv deploy container docker autoscale memory cpu"
+        "module working_dir workdir virtualenv venv container docker autoscale cpu"
     ),
     _REDIRECTS: "return redir redirects redirect_to www www_redirect redirect_www redirect_regex",
     _PAGES: ("error_page error_pages errors errorfile errorfiles custom_errors handle_errors maintenance respond"),

@@ -122,7 +122,10 @@ def _path_alone(value: object) -> str:
 
 _size, _count = size, count  # keys of these names hide them where the sections are defined
 _Words = Annotated[str, BeforeValidator(_words, json_schema_input_type=Written)]
-_Cpus = Annotated[float, BeforeValidator(_cpus, json_schema_input_type=Annotated[float, Field(gt=0)])]
+_Cpus = Annotated[
+    float,
+    BeforeValidator(_cpus, json_schema_input_type=Annotated[float, Field(gt=0)] | spelled(r"[0-9]+(\.[0-9]+)?")),
+]
 _Path = Annotated[str, BeforeValidator(_path_alone, json_schema_input_type=str)]
 
 

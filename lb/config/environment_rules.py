@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from ipaddress import ip_address
 
+from lb.config.engine import DeploySettings
 from lb.config.model import EnvironmentSettings, InstanceAddress, ListenAddress
 from lb.config.problems import Problem, dotted, quoted
 from lb.config.rule_context import EVERY_ADDRESS, Scene
@@ -112,7 +113,39 @@ def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "health_timeout"), message, hint, "warning")
 
 
+def _instances_or_deploys(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        if environment.deploy and environment.instances:
+            message = f"{dotted(path)} has both instances and deploy: the engine knows where deployed instances are"
+            yield scene.origin.key_problem((*path, "deploy"), message, "remove one of the two")
+        elif not environment.deploy and not environment.instances:
+            certain = all(scene.is_certain(*map(str, path), key) for key in ("instances", "deploy"))
+            if certain:
+                message = f"{dotted(path)} has neither instances nor deploy"
+                hint = "add instances: [127.0.0.1:3000], or deploy: true for an app that lb deploy hands over"
+                yield scene.origin.problem(path, message, hint)
+
+
+def _deploy_settings_are_used(scene: Scene) -> Iterator[Problem]:
+    for path, environment in scene.environments():
+        unused = [key for key in DeploySettings.model_fields if key != "deploy" and key in environment.model_fields_set]
+        if unused and not environment.deploy and "deploy" not in scene.refused.get(path, ()):
+            verb = "is" if len(unused) == 1 else "are"
+            message = f"{all_of(unused)} {verb} not used: the engine runs only what has deploy: true"
+            yield scene.origin.key_problem((*path, unused[0]), message, "add deploy: true, or remove it", "warning")
+        if environment.deploy and environment.health_port is not None:
+            message = "health_port is not possible with deploy: the engine decides where instances listen"
+            yield scene.origin.key_problem((*path, "health_port"), message, "remove health_port")
+        if environment.deploy and environment.sleep is None:
+            for key in ("wake_timeout", "no_wake"):
+                if key in environment.model_fields_set:
+                    message = f"{key} is not used: sleep is off"
+                    yield scene.origin.key_problem((*path, key), message, "add sleep: 30m, or remove it", "warning")
+
+
 ENVIRONMENT_RULES = (
+    _instances_or_deploys,
+    _deploy_settings_are_used,
     _balancing_is_used,
     _instances_are_distinct,
     _sockets_are_found_from_anywhere,

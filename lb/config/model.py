@@ -308,8 +308,8 @@ def _instance_address(value: object) -> object:
 _Instance = Annotated[InstanceAddress, BeforeValidator(_instance_address, json_schema_input_type=str)]
 
 
-class EnvironmentSettings(DeploySettings):
-    """The instances of one environment of an app: those named here, or deployed ones."""
+class InstanceSettings(Section):
+    """The instances of an environment, their balancing and the checks of their health."""
 
     instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
         default=(),
@@ -387,6 +387,10 @@ class EnvironmentSettings(DeploySettings):
         if self.health_checks is not None:
             return self.health_checks
         return any(key.startswith("health_") for key in self.model_fields_set)
+
+
+class EnvironmentSettings(DeploySettings, InstanceSettings):
+    """One environment of an app: the instances that are named here, or deployed ones."""
 
 
 class App(Section):

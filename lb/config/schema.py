@@ -22,6 +22,7 @@ def config_schema() -> dict[str, Any]:
         "type": "string",
         "pattern": r"\$\{[^}]*\}",
     }
+    schema["$defs"]["EnvironmentSettings"]["anyOf"] = [{"required": ["instances"]}, {"required": ["deploy"]}]
     schema["properties"]["apps"]["additionalProperties"] = {"$ref": "#/$defs/App"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "lb configuration"}
 

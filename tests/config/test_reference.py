@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from lb.config.acme import Acme, ExternalAccount, OnDemand
+from lb.config.engine import AppLogSettings, BuildBounds, EngineSettings, PublicAddresses
 from lb.config.load import load_bytes
 from lb.config.model import (
     AccessLogSettings,
@@ -39,6 +40,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "limits.": LimitSettings,
     "timeouts.": Timeouts,
     "compression.": CompressionSettings,
+    "engine.": EngineSettings,
+    "engine.build.": BuildBounds,
+    "engine.addresses.": PublicAddresses,
+    "logs.": AppLogSettings,
     "apps.<name>.": App,
     "": Domain,
 }
@@ -53,6 +58,7 @@ def test_every_key_is_in_the_reference() -> None:
         "access_log",
         "limits",
         "timeouts",
+        "engine",
         "apps",
     }
     assert keys == set(ROWS) | {"compression"}

@@ -5,6 +5,7 @@ Run as a file of its own with `python -I -S`: standard library alone. 0 stands f
 
 import os
 import resource
+import signal
 import sys
 
 
@@ -19,6 +20,8 @@ def main() -> None:
         allowed = sorted(os.sched_getaffinity(0))
         first = os.getpid() % len(allowed)  # builds of several apps do not all take the same cores
         os.sched_setaffinity(0, (allowed[first:] + allowed[:first])[:cpus])
+    for ignored in (signal.SIGPIPE, signal.SIGXFSZ):  # by Python, and what is ignored stays so in a new program
+        signal.signal(ignored, signal.SIG_DFL)
     try:
         os.execvp(sys.argv[3], sys.argv[3:])  # noqa: S606  that is what it is for
     except OSError as error:

@@ -4,8 +4,8 @@ The options hold the app's environment, so they go to bubblewrap through a pipe 
 nothing of signals or of the process that starts it.
 
 Traps, all seen: bubblewrap dies of SIGTERM and takes the app with it without a word (so the app itself is signalled);
-`--as-pid-1` makes an app without a handler ignore SIGTERM (so it is not used); nothing is left after a SIGKILL only with
-both `--unshare-pid` and `--die-with-parent`.
+`--as-pid-1` makes an app without a handler ignore SIGTERM (so it is not used); nothing is left after a SIGKILL only
+with both `--unshare-pid` and `--die-with-parent`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ APP = f"{HOME}/app"
 TMP = "/tmp"  # noqa: S108 -- inside the sandbox
 LEVELS = 2  # processes between the one that is started and the app: bubblewrap twice, once as the namespace's first
 
+_BIG = "/home/tmp"
 _TOP = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
 _READABLE = ("/etc", "/opt", "/run/systemd/resolve", "/sys/devices/system/cpu", "/sys/fs/cgroup")
 # What root may read and an app of root's must not.
@@ -78,8 +79,8 @@ def _scratch(quota: int | None) -> list[str]:
     """One file system for both places, so that one limit holds over both; it is memory, and gone with the instance."""
     size = ["--size", str(quota)] if quota else []
     return [
-        *size, "--tmpfs", "/home", "--dir", HOME, "--perms", "1777", "--dir", "/home/tmp",
-        "--symlink", "home/tmp", TMP, "--dir", "/var", "--symlink", "../home/tmp", "/var/tmp",
+        *size, "--tmpfs", "/home", "--dir", HOME, "--perms", "1777", "--dir", _BIG,
+        "--symlink", "home/tmp", TMP, "--dir", "/var", "--symlink", f"..{_BIG}", f"/var{TMP}",
     ]  # fmt: skip
 
 

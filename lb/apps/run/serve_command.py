@@ -19,6 +19,8 @@ _COMPOUND = re.compile(
     r"|^\s*(?:if|for|while|until|case|cd|export|set|source|\.|exec|trap|ulimit|umask|eval|echo)(?:\s|$)"
 )
 
+_QUOTED = re.compile(r"'[^']*'")  # a shell looks into none of it
+
 _GUNICORN = """\
 # Made by lb for this instance. A setting that a version of gunicorn does not know is ignored by it.
 import os
@@ -82,7 +84,7 @@ def serve_command(start: StartPlan, listen: Listen) -> Serve:
 
 def own_command(command: str) -> Serve:
     """A command in shell syntax. One program takes the shell's place, so that signals reach it and not a shell."""
-    simple = not _COMPOUND.search(command)
+    simple = not _COMPOUND.search(_QUOTED.sub("_", command))
     return Serve((SHELL, "-c", f"exec {command}" if simple else command), socket=False, shell=not simple)
 
 

@@ -50,7 +50,8 @@ class Shim:
         self._told = False  # by a signal
         self._cause, self._detail = "", ""
         self._deadline: float | None = None
-        self._quiet_since: float | None = None  # the shell's command is gone, the shell is not
+        self._terminated: list[int] = []  # what a shell had started when it was to end
+        self._quiet_since: float | None = None  # that is gone, and the shell is not
         self._status: int | None = None  # of waitpid
         self._next_tick, self._next_hour = 0.0, time.monotonic() + _HOURLY
         self._control = Control(f"{directory}/ctl", self._selector, self._answer)
@@ -179,19 +180,21 @@ class Shim:
             return
         self._asked = True
         main = self._main()
-        below = process_tree.descendants(main) if self._order.get("shell") else []
-        for pid in below or [main]:
+        self._terminated = process_tree.descendants(main) if self._order.get("shell") else []
+        for pid in self._terminated or [main]:
             _signal(pid, signal.SIGTERM)
 
     def _wake_shell(self, now: float) -> None:
-        """A shell that waits for its next command is told itself; before, it would die without waiting for the app."""
+        """A shell that goes on to its next command is told itself; before, it would not have waited for the app."""
         main = self._main()
-        if not self._order.get("shell") or process_tree.descendants(main):
+        below = process_tree.descendants(main)
+        if not self._order.get("shell") or set(below) & set(self._terminated):
             self._quiet_since = None
         elif self._quiet_since is None:
             self._quiet_since = now
         elif now - self._quiet_since >= _SWALLOWED:
-            _signal(main, signal.SIGTERM)
+            for pid in (main, *below):
+                _signal(pid, signal.SIGTERM)
 
     def _main(self) -> int:
         """The app's own process: below the wrappers of the sandbox, none of which passes a signal on."""
@@ -246,9 +249,7 @@ class Shim:
                 break
             time.sleep(pause)
             pause = min(pause * 2, _SLOWEST)
-        return (
-            0 if self._order.get("wrappers") else len(left)
-        )  # a sandbox ends with its app: what is seen of it is a race
+        return 0 if self._order.get("wrappers") else len(left)  # a sandbox ends with its app, and may be seen at it
 
     def _record(self, left: int) -> dict[str, Any]:
         status, number = _decode(self._status or 0, wrapped=self._order.get("wrappers", 0) > 0)
@@ -258,8 +259,8 @@ class Shim:
             memory = self._order["limits"].get("cgroup_memory", 0)
             self._cause, self._detail = "memory", in_words(memory) if memory else ""
         return {
-            "v": VERSION, "status": status, "signal": number, "asked": self._asked, "cause": self._cause, "detail": self._detail,
-            "left": left, "lines": self._tail, "at": time.time(),
+            "v": VERSION, "status": status, "signal": number, "asked": self._asked, "cause": self._cause,
+            "detail": self._detail, "left": left, "lines": self._tail, "at": time.time(),
         }  # fmt: skip
 
     def _groups(self) -> list[str]:

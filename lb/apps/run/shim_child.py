@@ -35,7 +35,7 @@ def adopt_orphans() -> bool:
 class Child:
     """The started command: its pid and the reading ends of its pipes. `error` says why it could not be started."""
 
-    __slots__ = ("error", "err", "out", "pid")
+    __slots__ = ("err", "error", "out", "pid")
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.out, out = os.pipe2(os.O_CLOEXEC)
@@ -83,7 +83,7 @@ def _become(order: dict[str, Any], pipes: tuple[int, int, int], processes: int, 
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     os.umask(order.get("umask", 0o022))
     os.chdir(order["cwd"])
-    os.execve(order["argv"][0], order["argv"], order["env"])
+    os.execve(order["argv"][0], order["argv"], order["env"])  # noqa: S606 -- the shell is chosen by the order
 
 
 def _options(words: list[str]) -> int:

@@ -104,7 +104,7 @@ def shim_order(
     scoped = bool(ladder.scope)
     memory = order.memory or 0
     kernel_memory = memory if scoped or "memory" in held else 0
-    watched_files = [f"{facts.scratch}/home", f"{facts.scratch}/tmp"] if facts.scratch else []
+    watched_files = [f"{facts.scratch}/{name}" for name in ("home", "tmp")] if facts.scratch else []
     return {
         "v": 1,
         "id": facts.id,

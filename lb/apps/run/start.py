@@ -1,4 +1,4 @@
-"""Launch an instance and wait until it is healthy; what failed is ended, and a port that was taken is tried once more."""
+"""Launch an instance and wait until it is healthy. What failed is ended; a port that was taken is tried once more."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Wait until an instance is healthy (H1–H3): asked at least each second, until its time is up or it has ended.
+"""Wait until an instance is healthy (H1 to H3): asked at least each second, until its time is up or it has ended.
 
-Asks with the environment's own Host and X-Forwarded-Proto, as the door will. Who comes after a success is not known here.
+Asks with the environment's own Host and X-Forwarded-Proto, as the door will. What follows a success is not known here.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from lb.apps.run.exit import Exit
 from lb.apps.run.http_question import Answer, Question, ask
@@ -156,7 +156,7 @@ async def _look(running: Running, check: StartCheck, answers: dict[str, Answer],
     return report(seen)
 
 
-async def _cancel(task: asyncio.Future[object]) -> None:
+async def _cancel(task: asyncio.Future[Any]) -> None:
     if not task.done():
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -1,4 +1,4 @@
-"""What an instance uses at this moment, from /proc and from its shim's counts. Never raises: what cannot be seen is -1."""
+"""What an instance uses at this moment, from /proc and its shim's counts. Never raises: what cannot be seen is -1."""
 
 from __future__ import annotations
 

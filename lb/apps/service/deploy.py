@@ -117,6 +117,8 @@ class Deployment:
         except Exception:  # whoever waits must hear of it
             log.exception("%s: the deploy failed by the engine's fault", self._life.title)
             outcome = self._failed("the engine failed", "The engine's log has the reason")
+        what = f"{self.record.kind.value} {self.record.tag}".strip()
+        log.info("%s: %s: %s", self._life.title, what, outcome.sentence)
         ended = {"ok": outcome.ok, "code": outcome.code, "sentence": outcome.sentence, "next_step": outcome.next_step}
         about = {"tag": self.record.tag, "deploy": self.record.id, "state": self.record.state.value}
         self.progress.finish({**ended, **about, "lines": list(outcome.lines)})
@@ -171,8 +173,6 @@ class Deployment:
         await unless_cancelled(self._received(path), self.cancelled)
         self._to(DeployState.BUILDING)
         report = await self._releases.build(self.record, path, self.progress, self.cancelled, self.options)
-        for note in report.notes:
-            self.progress.line(note)
         cached = ", dependencies from the cache" if report.cache_hit else ""
         self.progress.line(f"Built with Python {report.python}{cached}")
 

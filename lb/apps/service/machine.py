@@ -56,7 +56,7 @@ class RealMachine:
         try:
             built = await build(order, say, cancelled)
         except ProjectError as error:
-            raise NotBuiltError(str(error), is_project=True) from None
+            raise _not_built(error) from None
         except BuildFailed as error:
             raise NotBuiltError(f"{error.step}: {error.sentence}", error.next_step, error.tail) from None
         except BuildCancelledError:
@@ -86,3 +86,10 @@ class RealMachine:
 
     async def adopt(self) -> list[RunningInstance]:
         return list(await adopt(self._run_root))
+
+
+def _not_built(error: ProjectError) -> NotBuiltError:
+    if error.problems:
+        return NotBuiltError(str(error), is_project=True)
+    place = f"{error.file}: " if error.file else ""
+    return NotBuiltError(f"{place}{error.sentence}", error.next_step, is_project=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ OUTPUT = st.lists(AWKWARD | st.binary(max_size=12), max_size=30).map(b"".join)
 @example(data=b"aaaa\r\n\r\n\r", cuts=[5, 6], longest=4)
 def test_any_bytes_in_any_pieces_are_the_same_lines(data: bytes, cuts: list[int], longest: int) -> None:
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    pieces = [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
+    pieces = [data[start:end] for start, end in pairwise(edges)]
     assert cut(pieces, longest) == oracle(data, longest)
 
 

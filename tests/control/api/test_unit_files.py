@@ -7,6 +7,7 @@ import subprocess
 from configparser import ConfigParser
 from pathlib import Path
 
+import click
 import pytest
 
 from lb.cli.exits import BAD_CONFIGURATION, USAGE
@@ -38,6 +39,25 @@ def test_the_service_does_what_the_program_can() -> None:
     assert service["AmbientCapabilities"] == service["CapabilityBoundingSet"] == "CAP_NET_BIND_SERVICE"
 
 
+def test_the_engine_ends_alone() -> None:
+    # spec: A5
+    service = unit("lb-engine.service")["Service"]
+    assert service["KillMode"] == "process"
+    assert service["Delegate"] == "yes"
+    assert service["RuntimeDirectoryPreserve"] == "yes"
+    for key in ("ExecStart", "ExecReload"):
+        program, first, second, *_ = service[key].split()
+        assert program.endswith("/lb")
+        group = main.get_command(None, first)  # type: ignore[arg-type]
+        assert isinstance(group, click.Group)
+        assert second in group.commands
+    assert service["RestartPreventExitStatus"].split() == [str(USAGE), str(BAD_CONFIGURATION)]
+    assert service["RuntimeDirectory"] == "lb-engine"
+    assert not {"RestrictNamespaces", "ProtectProc", "SystemCallFilter"} & set(service), (
+        "sandboxes need what they forbid"
+    )
+
+
 def test_every_socket_is_one_that_can_be_listened_on() -> None:
     lines = (_CONFIG / "lb.socket").read_text().splitlines()
     streams = [line.partition("=")[2] for line in lines if line.startswith("ListenStream=")]
@@ -48,9 +68,9 @@ def test_every_socket_is_one_that_can_be_listened_on() -> None:
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
-@pytest.mark.parametrize("name", ["lb.service", "lb.socket"])
+@pytest.mark.parametrize("name", ["lb.service", "lb.socket", "lb-engine.service"])
 def test_systemd_finds_nothing_wrong(tmp_path: Path, name: str) -> None:
-    for one in ("lb.service", "lb.socket"):
+    for one in ("lb.service", "lb.socket", "lb-engine.service"):
         text = (_CONFIG / one).read_text()
         (tmp_path / one).write_text(text.replace("/opt/lb/bin/lb", "/bin/true"))
     asked = subprocess.run(

@@ -1,0 +1,53 @@
+"""Instances that are ended with their test, whatever became of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from lb.apps.run import process_tree
+from lb.apps.run.instance import Running, launch, mark
+from lb.apps.run.order import InstanceOrder, Isolation
+from lb.apps.run.run_directory import effective_root
+from tests.apps.run.making import RUNGS
+
+
+class Instances:
+    """Starts instances under one run directory."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.started: list[Running] = []
+
+    async def start(self, wanted: InstanceOrder) -> Running:
+        running = await launch(wanted, self.root)
+        self.started.append(running)
+        return running
+
+
+@pytest.fixture
+async def instances(tmp_path: Path) -> AsyncIterator[Instances]:
+    root = tmp_path / "run"
+    root.mkdir()
+    made = Instances(root)
+    yield made
+    for running in made.started:
+        if not running.ended:
+            await running.kill()
+        for pid in process_tree.marked(mark(running.facts)):
+            os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(effective_root(root), ignore_errors=True)
+
+
+@pytest.fixture(params=RUNGS)
+def rung(request: pytest.FixtureRequest) -> Isolation:
+    """Each rung that can be tried on any machine; bubblewrap where it is installed and works."""
+    wanted: Isolation = request.param
+    if wanted is Isolation.BWRAP and shutil.which("bwrap") is None:
+        pytest.skip("bubblewrap is not installed: apt-get install -y bubblewrap")
+    return wanted
