@@ -118,6 +118,49 @@ _TABLE = (
         1,
         ours=True,
     ),
+    # What the engine says of a deployed app that has no instance.
+    Cause(
+        "app_not_deployed",
+        503,
+        "No version of this app has been deployed.",
+        "The app's operator can deploy one with the command lb deploy.",
+        5,
+    ),
+    Cause(
+        "app_stopped",
+        503,
+        "This app has been stopped.",
+        "The app's operator can start it with the command lb start.",
+    ),
+    Cause(
+        "app_start_failed",
+        503,
+        "The app was asleep, and did not start.",
+        "The app's operator can see why with lb ps and lb logs; it is started again by a request after the time in "
+        "the Retry-After field.",
+        5,
+    ),
+    Cause(
+        "app_start_timeout",
+        503,
+        "The app was asleep, and did not start in time.",
+        "Try again in a moment; wake_timeout sets how long a request waits for the app.",
+        5,
+    ),
+    Cause(
+        "app_asleep",
+        503,
+        "The app is asleep, and a request for this path does not wake it.",
+        "A request for another path wakes the app; no_wake has the paths that do not.",
+        60,
+    ),
+    Cause(
+        "engine_unavailable",
+        503,
+        "The engine service, which runs this app, does not answer.",
+        "The operator can start it with the command lb engine start.",
+        5,
+    ),
     # What the instances did, or why they could not be reached.
     Cause(
         "destination_unavailable",

@@ -21,6 +21,7 @@ from lb.admin.hosts import only_for
 from lb.admin.views import describe, state
 from lb.certificates.metrics import CertificateMetrics
 from lb.config.plan import Plan
+from lb.health.deployed_view import deployed_report
 from lb.health.schedule import tell_failure
 from lb.health.view import serving
 from lb.process.channel import Channel
@@ -30,8 +31,10 @@ from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import Slab
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads, render_start
+from lb.telemetry.prometheus_deployed import render_deployed
 from lb.tls.files.certificate_cache import Shelf
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
@@ -50,6 +53,7 @@ class AdminAssignment:
     sockets: tuple[socket.socket, ...]
     slab: Slab
     loads: Loads
+    deployed: DeployedFigures
     board: Board
     table: HealthTable
     info: Mapping[str, str]
@@ -142,6 +146,8 @@ def make_app(assignment: AdminAssignment) -> web.Application:
         names = assignment.plan.instance_names
         loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
         body += render_loads(zip(names, loads, strict=False))  # none where no worker has told yet
+        deployed = deployed_report(assignment.plan.health.deployed, assignment.table, assignment.deployed)
+        body += render_deployed((*name, one) for name, one in deployed.items())
         body += await asyncio.to_thread(certificates.render, assignment.plan.tls)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
@@ -153,7 +159,15 @@ def make_app(assignment: AdminAssignment) -> web.Application:
 
     async def status(_: web.Request) -> web.Response:
         return web.json_response(
-            describe(assignment.info, board, assignment.listeners, assignment.plan, assignment.table, assignment.loads)
+            describe(
+                assignment.info,
+                board,
+                assignment.listeners,
+                assignment.plan,
+                assignment.table,
+                assignment.loads,
+                assignment.deployed,
+            )
         )
 
     def listening() -> str:

@@ -12,12 +12,15 @@ from typing import Any
 
 from lb.config.model import App, EnvironmentSettings
 from lb.config.plan import Plan
-from lb.health.view import Report, report
+from lb.health.deployed_view import deployed_report
+from lb.health.view import report
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.instance_gauges import Loads, Name
 
 Status = dict[str, Any]
+_Known = tuple[Mapping[tuple[str, str], object], ...]
 
 
 def state(board: Board) -> str:
@@ -34,12 +37,14 @@ def describe(
     plan: Plan,
     table: HealthTable,
     loads: Loads,
+    figures: DeployedFigures,
 ) -> Status:
     """`listeners` are URLs, `info` describes the build. Times are in seconds: `uptime` since the start, a worker's
     `since` and an instance's `failed` since the epoch.
     """
     health = report(plan.health.watched, table)
     traffic = _traffic(plan.instance_names, board, loads)
+    deployed = deployed_report(plan.health.deployed, table, figures)
     return {
         **info,
         "state": state(board),
@@ -47,7 +52,7 @@ def describe(
         "uptime": int(time.time()) - board.started,
         "listeners": list(listeners),
         "workers": [asdict(worker) for worker in board.workers()],
-        "apps": {name: _app(app, name, health, traffic) for name, app in plan.config.apps.items()},
+        "apps": {name: _app(app, name, (health, traffic, deployed)) for name, app in plan.config.apps.items()},
     }
 
 
@@ -69,17 +74,17 @@ def _traffic(names: Sequence[Name], board: Board, loads: Loads) -> dict[tuple[st
     return found
 
 
-def _app(app: App, name: str, health: Report, traffic: Mapping[tuple[str, str], Status]) -> Status:
+def _app(app: App, name: str, known: _Known) -> Status:
     return {
         "domains": [domain.name for domain in app.domains],
-        "production": _environment(app.production, health.get((name, "production")), traffic.get((name, "production"))),
-        "staging": _environment(app.staging, health.get((name, "staging")), traffic.get((name, "staging"))),
+        "production": _environment(app.production, (name, "production"), known),
+        "staging": _environment(app.staging, (name, "staging"), known),
     }
 
 
-def _environment(environment: EnvironmentSettings | None, health: object, traffic: object) -> Status | None:
+def _environment(environment: EnvironmentSettings | None, name: tuple[str, str], known: _Known) -> Status | None:
     if environment is None:
         return None
     section = {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}
-    told = {"health": health, "traffic": traffic}
+    told = {what: of.get(name) for what, of in zip(("health", "traffic", "deployed"), known, strict=True)}
     return {**section, **{key: value for key, value in told.items() if value}}

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from lb.cli.asking import ask, file_argument, the_file
+from lb.cli.deployed_status import deployed_lines
 from lb.cli.exits import FAILED, fail
 from lb.cli.fallbacks import warnings
 from lb.control.api.command import Command
@@ -63,6 +64,9 @@ def describe(answer: dict[str, Any], now: float) -> Iterator[str]:
         yield f"app {click.style(name, bold=True)}: {', '.join(app['domains'])}"
         for kind in ("production", "staging"):
             if app[kind] is not None:
+                if "deployed" in app[kind]:
+                    yield from deployed_lines(name, kind, app[kind]["deployed"], now)
+                    continue
                 yield f"  {kind:<10}  {app[kind]['balance']}: {', '.join(app[kind]['instances'])}"
                 yield from _ailing(app[kind].get("health", {}), now)
                 yield from _failing(app[kind].get("traffic", {}), now)

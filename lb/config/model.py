@@ -295,7 +295,7 @@ class InstanceAddress(Section):
     @property
     def is_name(self) -> bool:
         """Whether its addresses are looked up, and may change."""
-        return not self.path and not addresses.is_ip(self.host)
+        return bool(self.host) and not self.path and not addresses.is_ip(self.host)
 
 
 def _instance_address(value: object) -> object:
@@ -352,7 +352,9 @@ class InstanceSettings(Section):
         "response, for an instance that serves one connection at a time.",
     )
     health_checks: Switch | None = Field(
-        default=None, description="Ask each instance whether it works; on as soon as one of the health_* keys is given."
+        default=None,
+        description="Ask each instance whether it works; on as soon as one of the health_* keys is given, and for "
+        "deployed apps.",
     )
     health_uri: HealthUri | None = Field(
         default=None, description="Path of the check, such as /health; without it / (see health_status)."
@@ -386,7 +388,7 @@ class InstanceSettings(Section):
         """Whether its instances are asked how they are."""
         if self.health_checks is not None:
             return self.health_checks
-        return any(key.startswith("health_") for key in self.model_fields_set)
+        return self.deploy or any(key.startswith("health_") for key in self.model_fields_set)
 
 
 class EnvironmentSettings(DeploySettings, InstanceSettings):

@@ -19,6 +19,12 @@ from lb.config.names import CATCH_ALL, LOCAL_TOPS, is_local, is_staging, shared_
 NAME_ROWS = 16
 """Rows of the health table for an instance that is configured by name: so many of the name's addresses are used."""
 
+FEWEST_PLACES = 16
+"""Rows for the instances of an environment that is deployed, at least: so that `lb scale` needs no reload."""
+
+DEPLOYED = InstanceAddress(host="", port=0, path="", text="deployed")
+"""Stands for all instances of an environment with `deploy: true`: their addresses come from the engine."""
+
 _KEY = 16  # bytes of a row's key in the health table
 # Names under these are nobody's on the internet: no public CA can know whose they are.
 _PRIVATE_TOPS = frozenset(
@@ -31,8 +37,9 @@ class ConfiguredInstance:
     """One instance of an environment; `keys` are those of its rows in the health table: none if it is not watched, one,
     or one for each address that a name may have.
 
-    Watched are instances whose environment asks for checks, and those that are configured by name: their addresses may
-    change.
+    Watched are instances whose environment asks for checks, and those whose addresses may change: configured by name,
+    or deployed. All deployed instances of an environment are one of these; then `placement` is the key of the row that
+    says what is to be expected of the environment as a whole.
     """
 
     app: str
@@ -40,6 +47,22 @@ class ConfiguredInstance:
     section: EnvironmentSettings
     address: InstanceAddress
     keys: tuple[bytes, ...] = ()
+    placement: bytes = b""
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether the engine says which instances there are, and where."""
+        return bool(self.placement)
+
+    @property
+    def moves(self) -> bool:
+        """Whether it is only known at run time where it is."""
+        return self.is_deployed or self.address.is_name
+
+    @property
+    def rows(self) -> tuple[bytes, ...]:
+        """The keys of all of its rows, that of its placement first."""
+        return (self.placement, *self.keys) if self.placement else self.keys
 
     @property
     def title(self) -> str:
@@ -80,6 +103,11 @@ class HealthPlan:
     asked_as: Mapping[tuple[str, str], ClientOfChecks]
     dns_interval: float
 
+    @property
+    def deployed(self) -> tuple[ConfiguredInstance, ...]:
+        """The environments whose instances the engine runs."""
+        return tuple(one for one in self.watched if one.is_deployed)
+
 
 @dataclass(frozen=True, slots=True)
 class CertificateNeeds:
@@ -115,7 +143,7 @@ class TlsPlan:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A configuration and all that follows from it. `domains` are those of each app, the shared domain's included;
-    `instance_names` is what metrics call every instance, watched or not, environment by environment.
+    `instance_names` is what metrics call every configured instance, watched or not, environment by environment.
     """
 
     config: Config
@@ -136,7 +164,7 @@ def make_plan(config: Config) -> Plan:
         config=config,
         domains=domains,
         environments=planned,
-        instance_names=tuple(one.name for one in instances),
+        instance_names=tuple(one.name for one in instances if not one.is_deployed),
         health=health_plan(instances, domains, serves_https=serves_https, dns_interval=config.dns_interval),
         tls=tls_plan(config.tls, config.listen, domains),
     )
@@ -167,6 +195,9 @@ def environments(apps: Mapping[str, App]) -> Iterator[EnvironmentPlan]:
 def configured_instances(app: str, environment: str, section: EnvironmentSettings) -> tuple[ConfiguredInstance, ...]:
     """The instances of an environment."""
     is_checked = section.is_checked
+    if section.deploy:
+        placement, *keys = deployed_keys(app, environment, section.count)
+        return (ConfiguredInstance(app, environment, section, DEPLOYED, tuple(keys), placement),)
     return tuple(
         ConfiguredInstance(
             app,
@@ -186,6 +217,12 @@ def health_keys(app: str, environment: str, address: InstanceAddress) -> tuple[b
     """The keys of a watched instance's rows in the health table."""
     rows = NAME_ROWS if address.is_name else 1
     return tuple(row_key(app, environment, address.text, number) for number in range(rows))
+
+
+def deployed_keys(app: str, environment: str, count: int) -> list[bytes]:
+    """The keys of a deployed environment's rows: its placement's, then those of its instances, old and new ones."""
+    places = max(2 * count + 2, FEWEST_PLACES)
+    return [row_key(app, environment, DEPLOYED.text, number) for number in range(1 + places)]
 
 
 def row_key(app: str, environment: str, address: str, number: int = 0) -> bytes:

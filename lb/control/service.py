@@ -46,6 +46,7 @@ from lb.routing.health_rows import rows_needed
 from lb.routing.health_table import HealthTable
 from lb.sockets.bind import Bound, bind_all
 from lb.telemetry.counters import Slab
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.metrics import restart_cell
 from lb.telemetry.said import Said
@@ -122,7 +123,8 @@ class Service:
 
     def _describe(self) -> Status:
         ground = self._ground
-        status = describe(self.info, self.board, self._edition.urls, self.plan, ground.table, ground.loads)
+        told = ground.table, ground.loads, ground.deployed
+        status = describe(self.info, self.board, self._edition.urls, self.plan, *told)
         file = self._origin.file
         named = {} if file is None else {"file": os.path.abspath(file)}  # noqa: PTH100  `absolute` leaves ".." in it
         return {**add_ending(status, self._ending, time.monotonic()), **named}
@@ -155,7 +157,7 @@ class Service:
         self._ground.slab.row(slot).load()  # what described its present ends with it
 
     def settle(self) -> None:
-        self._ground.table.keep({key for one in self.plan.health.watched for key in one.keys})
+        self._ground.table.keep({key for one in self.plan.health.watched for key in one.rows})
 
     def _adopt(self, edition: Edition) -> None:
         self._edition = edition
@@ -201,7 +203,9 @@ def _prepare(plan: Plan, info: Mapping[str, str], origin: BootContext, contexts:
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
     loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(plan.instance_names)), new_memory("lb loads"))
     snapshot, registry = compile_first(plan, table, bound, workers, look_up_first, known)
-    ground = Ground(info, contexts, table, slab, loads, Said(), Clients(), Board(workers))
+    records = max(_FEWEST_INSTANCES, 2 * rows_needed(plan.health.deployed))
+    deployed = DeployedFigures(MOST_SLOTS, records, new_memory("lb deployed"))
+    ground = Ground(info, contexts, table, slab, loads, deployed, Said(), Clients(), Board(workers), origin.file)
     return Service(ground, Edition(plan, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 

@@ -336,6 +336,8 @@ class Supervisor:
             self._tell(ProcessKind.CERTIFICATES, Verb.MISSING, message.rest)
         elif message.verb is Verb.DENIED:
             self._tell(ProcessKind.WORKER, Verb.DENIED, message.rest)
+        elif message.verb is Verb.WANTED:
+            self._tell(ProcessKind.HEALTH, Verb.WANTED, message.rest)
         elif message.verb is Verb.OPEN:
             self._ending.heard(child, message.rest)
         else:

@@ -161,7 +161,7 @@ def unfound(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> list[s
     """The names that have no address, each with the reason."""
     lost = []
     for one in watched:
-        if not _has_address(table, one):
+        if not one.is_deployed and not _has_address(table, one):
             conditions = [table.read(table.find(key)) for key in one.keys]
             reason = next((condition.error for condition in conditions if condition is not None), "")
             lost.append(f"{one.address.text}: {reason or 'it was not looked up'}")

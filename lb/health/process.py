@@ -11,25 +11,29 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 from lb.config.plan import ConfiguredInstance, HealthPlan, Plan
 from lb.health.check import ask
+from lb.health.deployments import Deployments
 from lb.health.dns import LOOKUPS, Found, by_environment, look_up, place
 from lb.health.last_resort import LastResort
 from lb.health.probe import Probe, Subject
 from lb.health.schedule import Schedule, jittered, tell_failure
 from lb.health.targets import subjects
-from lb.process.channel import Channel
+from lb.process.channel import Channel, Message
 from lb.process.child_config import Revision
 from lb.process.every import RepeatedFailures, every
 from lb.process.limits import raise_descriptor_limit
 from lb.process.loop import new_loop
 from lb.process.reload_participant import Aside, Changes
+from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.paced_lines import Lines
 
 _AT_ONCE = 500  # checks
@@ -39,10 +43,13 @@ _SOON = 1.0  # seconds until a name without any address is looked up again
 
 @dataclass(frozen=True, slots=True)
 class HealthAssignment:
-    """All that the health process inherits."""
+    """All that the health process inherits; `file` is the configuration's, if there is one."""
 
     plan: HealthPlan
     table: HealthTable
+    file: Path | None
+    board: Board
+    deployed: DeployedFigures
 
 
 def run_health(assignment: HealthAssignment, line: socket.socket) -> int:
@@ -60,16 +67,31 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     watcher = Watcher(assignment.table)
-    watcher.configure(assignment.plan)
+    told = assignment.board, assignment.deployed
+    deployments = Deployments(assignment.table, *told, watcher.resolver, watcher.ask_everyone)
+    watcher.on_judged = deployments.judged
+
+    def configure(plan: HealthPlan) -> None:
+        deployments.configure(plan.deployed, assignment.file)
+        watcher.configure(plan)
+
+    configure(assignment.plan)
     loop.add_signal_handler(signal.SIGTERM, ended.set)
 
     def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
-    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
-    channel = Channel(loop, line, ended.set, changes.heard)
+    def heard(message: Message) -> None:
+        if message.verb is Verb.WANTED:
+            deployments.wanted(message.rest)
+        else:
+            changes.heard(message)
+
+    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: configure(prepared.plan.health))
+    channel = Channel(loop, line, ended.set, heard)
     channel.say_ready()
     await ended.wait()
+    await deployments.close()
     await watcher.close()
     channel.close()
 
@@ -96,7 +118,8 @@ class Watcher:
         self._changed: set[tuple[str, str]] = set()  # environments of which an instance is another one by now
         self._failures = RepeatedFailures()
         self._schedule = Schedule(_AT_ONCE)
-        self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
+        self.resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
+        self.on_judged: Callable[[Subject], None] = lambda _: None
         self._plan = HealthPlan((), {}, 0.0)
         self._names: dict[str, list[ConfiguredInstance]] = {}
         self._siblings: dict[tuple[str, str], list[ConfiguredInstance]] = {}
@@ -118,19 +141,21 @@ class Watcher:
         for name in self._names.keys() - self._lookups.keys():
             task = self._lookups[name] = asyncio.ensure_future(self._follow(name))
             task.add_done_callback(tell_failure)
-        self._ask_everyone()
+        self.ask_everyone()
 
     def _judged(self, subject: Subject) -> None:
         self._changed.add(subject.group)
+        self.on_judged(subject)
 
     async def close(self) -> None:
         self._settling.cancel()
         for task in self._lookups.values():
             task.cancel()
         await self._schedule.close()
-        self._resolver.shutdown(wait=False, cancel_futures=True)
+        self.resolver.shutdown(wait=False, cancel_futures=True)
 
-    def _ask_everyone(self) -> None:
+    def ask_everyone(self) -> None:
+        """Who is to be asked has changed, or may have."""
         wanted = dict.fromkeys(subjects(self._plan, self._table))
         for subject in self._probes.keys() - wanted.keys():
             self._schedule.remove(self._probes.pop(subject))
@@ -155,7 +180,7 @@ class Watcher:
         while True:
             await asyncio.sleep(jittered(pause))
             try:
-                found = await loop.run_in_executor(self._resolver, look_up, name)
+                found = await loop.run_in_executor(self.resolver, look_up, name)
                 has_any = self._found(name, found)
             except Exception as error:  # noqa: BLE001  the name is looked up again all the same
                 self._failures.tell(f"looking up {name}", error)
@@ -173,7 +198,7 @@ class Watcher:
                 before, after = ", ".join(moved.before) or "none", ", ".join(moved.after)
                 self._lines.write(logging.INFO, f"{one.title} has the address {after} now; before: {before}")
         if moved_any:
-            self._ask_everyone()
+            self.ask_everyone()
         self._tell(name, found, has_any)
         return has_any
 

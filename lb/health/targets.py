@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lb import __version__
-from lb.config.model import EnvironmentSettings
+from lb.config.model import EnvironmentSettings, InstanceAddress
 from lb.config.plan import ClientOfChecks, ConfiguredInstance, HealthPlan
 from lb.health.check import Question
 from lb.health.probe import Subject
 from lb.health.state import Rules
+from lb.routing.deployment import read_serving
 from lb.routing.health_table import ABSENT, HealthTable
 from lb.routing.members import instance_key
 
@@ -64,16 +65,19 @@ def _plan(section: EnvironmentSettings, client: ClientOfChecks) -> _Plan:
 def _uris(section: EnvironmentSettings) -> tuple[str, ...]:
     if section.health_uri is not None:
         return (section.health_uri,)
-    return ("/", PING) if section.health_status == ("2xx",) else ("/",)
+    return ("/", PING) if _statuses(section) == ("2xx",) else ("/",)
 
 
 def _statuses(section: EnvironmentSettings) -> tuple[str, ...]:
     if section.health_status:
         return section.health_status
-    return ("2xx",) if section.health_uri is not None else _ALIVE
+    return ("2xx",) if section.health_uri is not None or section.deploy else _ALIVE
 
 
 def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
+    if one.is_deployed:
+        yield from _deployed_subjects(one, plan, table)
+        return
     for key in one.keys:
         row = table.find(key)
         condition = table.read(row)
@@ -82,14 +86,29 @@ def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> It
             continue
         title = instance_key(one.title, host)
         group = (one.app, one.environment)
-        yield Subject(row, title, host, _question(one, plan, host or one.address.host), plan.rules, group)
+        question = _question(one.section, one.address, plan, host or one.address.host)
+        yield Subject(row, title, host, question, plan.rules, group)
 
 
-def _question(one: ConfiguredInstance, plan: _Plan, host: str) -> Question:
+def _deployed_subjects(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
+    for row in map(table.find, one.keys):
+        condition = table.read(row)
+        placed = None if condition is None else read_serving(condition)
+        if condition is None or placed is None:
+            continue
+        address = InstanceAddress(host="", port=0, path=placed.endpoint.removeprefix("unix:"), text=placed.endpoint)
+        if not placed.endpoint.startswith("unix:"):
+            host, _, port = placed.endpoint.rpartition(":")
+            address = InstanceAddress(host=host.strip("[]"), port=int(port), path="", text=placed.endpoint)
+        title = f"app {one.app} {one.environment} {placed.key}"
+        question = _question(one.section, address, plan, address.host)
+        yield Subject(row, title, condition.host, question, plan.rules, (one.app, one.environment))
+
+
+def _question(section: EnvironmentSettings, address: InstanceAddress, plan: _Plan, host: str) -> Question:
     """It says what a client's request would: apps refuse hosts that are not theirs (Django's ALLOWED_HOSTS) and
     redirect what did not come over HTTPS (its SECURE_SSL_REDIRECT).
     """
-    section, address = one.section, one.address
     name = plan.domain or ("localhost" if address.path else address.text)
     return Question(
         socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in host else socket.AF_INET,

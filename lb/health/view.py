@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from lb.config.plan import ConfiguredInstance
-from lb.routing.health_table import ABSENT, STATES, UNCHECKED, Condition, HealthTable
+from lb.routing.deployment import read_placed
+from lb.routing.health_table import ABSENT, ASLEEP, STATES, UNCHECKED, Condition, HealthTable
 from lb.routing.members import instance_key
 
 Report = dict[tuple[str, str], dict[str, list[dict[str, object]]]]
@@ -15,6 +16,8 @@ def report(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Report:
     """By app and environment: for each watched instance how it is, or how each address of its name is."""
     found: Report = {}
     for one in watched:
+        if one.is_deployed:
+            continue  # see deployed_view
         rows = [condition for key in one.keys if (condition := table.read(table.find(key))) is not None]
         there = [condition for condition in rows if condition.state != ABSENT] or rows[:1]
         texts = found.setdefault((one.app, one.environment), {})
@@ -27,8 +30,11 @@ def serving(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Iterat
     for one in watched:
         for key in one.keys if one.section.is_checked else ():
             condition = table.read(table.find(key))
-            if condition is not None and condition.state != ABSENT:
-                yield one.app, one.environment, instance_key(one.address.text, condition.host), condition.serves
+            if condition is None or condition.state in (ABSENT, ASLEEP):
+                continue
+            placed = read_placed(condition) if one.is_deployed else None
+            name = instance_key(one.address.text, condition.host) if placed is None else placed.name
+            yield one.app, one.environment, name, condition.serves
 
 
 def _plain(condition: Condition, checked: bool) -> dict[str, object]:

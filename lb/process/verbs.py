@@ -1,10 +1,10 @@
 """What the supervisor and its children say to each other: the verbs of the line between them, and one answer's parts.
 
     child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
-                          denied NAME · open SHARES
+                          denied NAME · open SHARES · wanted APP ENVIRONMENT
     supervisor → child    ping · prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
-                          missing NAME · missing · denied NAME · retire · retire accepting · finish ·
-                          stop
+                          missing NAME · missing · denied NAME · wanted APP ENVIRONMENT · retire ·
+                          retire accepting · finish · stop
     job → supervisor      done (with a parcel)
 
 This file knows words. It does not know how they travel (channel.py), or what anybody does about them.
@@ -32,6 +32,7 @@ class Verb(StrEnum):
     MISSING = "missing"
     DENIED = "denied"
     OPEN = "open"
+    WANTED = "wanted"
     RETIRE = "retire"
     FINISH = "finish"
     STOP = "stop"

@@ -61,6 +61,10 @@ class Handler:
         """Whether it stands in the queue for an instance."""
         return False
 
+    def patience(self, usual: float) -> float:
+        """Seconds that it may stand there, where others may for the `usual` time."""
+        return usual
+
     def awaits_client(self) -> bool:
         """Whether the next thing to happen is up to the client."""
         return False

@@ -11,8 +11,8 @@ cdef class Environment:
     cdef public Balancer balancer
     cdef public Passive passive
     cdef public RetryBudget budget
-    cdef public bint keep_alive, nameless, woken
-    cdef public object waiting, policy, key, cookie, observer
+    cdef public bint keep_alive, nameless, quiet, woken
+    cdef public object waiting, policy, key, cookie, observer, deployment
     cpdef follow(self, policy, list instances, double now)
     cpdef change(self, list instances, double now)
     @cython.locals(instance=Instance, passing=bint, healthy=bint)

@@ -13,6 +13,7 @@ from typing import Any
 
 from lb.routing.balancers.balancer import Balancer
 from lb.routing.budget import RetryBudget
+from lb.routing.deployment import Deployment
 from lb.routing.instance import MOST_IDLE, Instance
 from lb.routing.outlier import Passive
 from lb.routing.policy import Policy
@@ -30,7 +31,8 @@ class Environment:
     `key` is what is asked of each request for the balancer, `cookie` what sticks clients, `budget` bounds retries:
     None where the policy has no such thing. `keep_alive` says whether connections serve several requests, `nameless`
     that its instances are configured by names that have no address; `observer` is told of instances that begin to fail,
-    and of those that work again.
+    and of those that work again. `deployment` is what the engine says of it if it is deployed, else None; `quiet` that
+    some of its requests are not to keep it awake.
     """
 
     __slots__ = (
@@ -38,6 +40,7 @@ class Environment:
         "balancer",
         "budget",
         "cookie",
+        "deployment",
         "instances",
         "keep_alive",
         "key",
@@ -46,6 +49,7 @@ class Environment:
         "observer",
         "passive",
         "policy",
+        "quiet",
         "waiting",
         "woken",
     )
@@ -63,6 +67,8 @@ class Environment:
         self.waiting: deque[Any] = deque()  # Exchanges, of which this layer knows nothing
         self.woken = self.nameless = False
         self.observer: Observer | None = None
+        self.deployment: Deployment | None = None
+        self.quiet = False
         self.balancer = policy.balancer()
         self.budget = None
         self.keep_alive = True
@@ -110,6 +116,11 @@ class Environment:
             healthy = instance.passes or (not passing and instance.answers)
             if instance.healthy != healthy:
                 instance.set_healthy(healthy, now)
+
+    def deploy(self, deployment: Deployment | None) -> None:
+        """Go by what the engine says, or, for None, by the configuration alone."""
+        self.deployment = deployment
+        self.quiet = deployment is not None and bool(deployment.quiet)
 
     def end(self) -> None:
         """It is in no configuration any more: nothing may serve for it."""

@@ -12,7 +12,7 @@ from lb.routing.health_table import EXPECTED, HEALTHY, STARTING, UNCHECKED, Cond
 
 def rows_needed(watched: Iterable[ConfiguredInstance]) -> int:
     """How many rows they take."""
-    return sum(len(one.keys) for one in watched)
+    return sum(len(one.rows) for one in watched)
 
 
 def give_rows(
@@ -35,15 +35,17 @@ def give_rows(
     new: dict[bytes, Condition] = {}
     for one in watched:
         state = STARTING if (one.app, one.environment) in working else EXPECTED
-        first = Condition() if one.address.is_name else Condition(state, since=now)
-        new.update((key, _inherited(one, known.get(key)) or first) for key in one.keys if table.find(key) < 0)
+        first = Condition() if one.moves else Condition(state, since=now)
+        new.update((key, _inherited(one, known.get(key)) or first) for key in one.rows if table.find(key) < 0)
     table.claim(new)
 
 
 def _inherited(one: ConfiguredInstance, known: Condition | None) -> Condition | None:
     """What is known of an instance, as far as this configuration has a use for it."""
-    if known is None or bool(known.host) != one.address.is_name:
+    if known is None or bool(known.host) != one.moves:
         return None
+    if one.is_deployed:
+        return known
     if not one.section.is_checked:
         return Condition(UNCHECKED, known.host, known.since)
     return replace(known, state=EXPECTED) if known.state == UNCHECKED else known

@@ -17,11 +17,12 @@ import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-ABSENT, UNCHECKED, EXPECTED, STARTING, HEALTHY, UNHEALTHY = range(6)
+ABSENT, UNCHECKED, EXPECTED, STARTING, HEALTHY, UNHEALTHY, ASLEEP = range(7)
 """An instance's state: not there (a name has fewer addresses); not asked how it is; new, and trusted until the first
-check says otherwise; new, and not trusted until a check has passed; and what the checks say."""
+check says otherwise; new, and not trusted until a check has passed; what the checks say; and about to end, since
+nobody asks for its app."""
 
-STATES = ("absent", "unchecked", "expected", "starting", "healthy", "unhealthy")
+STATES = ("absent", "unchecked", "expected", "starting", "healthy", "unhealthy", "asleep")
 SERVES = frozenset((UNCHECKED, EXPECTED, HEALTHY))
 """The states in which an instance gets requests."""
 
@@ -32,6 +33,8 @@ _FIXED = struct.Struct("<QBBBBddd")  # change, state, three lengths, since, chec
 _REST = _ROW - _HEAD.size
 _TEXT = _REST - _FIXED.size
 _LONGEST = 125  # bytes of a text; an IP address with its zone is shorter
+LONGEST_HOST = 200
+"""Bytes of `host`: what the engine says of a deployed instance is longer than an address."""
 _CHANGES = 1024  # the last changes that a reader can look at one by one
 _ANSWERS = 0x80  # beside the state, in its byte
 _NEVER, _FREED = bytes(_KEY), b"\xff" * _KEY
@@ -45,7 +48,8 @@ class TableFullError(Exception):
 class Condition:
     """How an instance is. Times are seconds since the epoch, 0 for never.
 
-    `host` is the IP address for one that is configured by name, else empty. `since` is when the state began, `last`
+    `host` is the IP address for one that is configured by name, for a deployed one what tells it from others and where
+    it is, else empty. `since` is when the state began, `last`
     what came of the last check, at `checked`, and `error` of the last one that failed, at `failed_at`. `answers` says
     that it does not pass, but that the last check was answered in HTTP.
     """
@@ -110,9 +114,26 @@ class HealthTable:
         if same and before is not None:
             self._store(row, self._key(row), before[0], condition)
             return
-        change = self.generation + 1
-        self._store(row, self._key(row), change, condition)
-        self._numbers[1 + change % _CHANGES] = row
+        self._announce({row: condition})
+
+    def write_together(self, conditions: Mapping[int, Condition]) -> None:
+        """Replaces rows, at most a few hundred: readers see all of these changes at once, or none."""
+        news = {}
+        for row, condition in conditions.items():
+            before = self._load(row)
+            if before is not None and _decisive(before[1]) == _decisive(condition):
+                self._store(row, self._key(row), before[0], condition)
+            else:
+                news[row] = condition
+        if news:
+            self._announce(news)
+
+    def _announce(self, conditions: Mapping[int, Condition]) -> None:
+        change = self.generation
+        for row, condition in conditions.items():
+            change += 1
+            self._store(row, self._key(row), change, condition)
+            self._numbers[1 + change % _CHANGES] = row
         self._numbers[0] = change
 
     # Everybody
@@ -139,6 +160,11 @@ class HealthTable:
         found = self._load(row) if row >= 0 else None
         return found[1] if found is not None else None
 
+    def read_as_of(self, row: int, generation: int) -> Condition | None:
+        """As `read`; None also when it has changed since this generation."""
+        found = self._load(row) if row >= 0 else None
+        return found[1] if found is not None and found[0] <= generation else None
+
     def conditions(self) -> Iterator[tuple[bytes, Condition]]:
         """Every row in use, by its key, but for those that are just being written and those that were never."""
         for row in range(self._rows):
@@ -154,15 +180,19 @@ class HealthTable:
         generation = self.generation
         if generation - seen > _CHANGES // 2:  # well before the oldest are overwritten
             return None
-        return self._changes(seen, generation)
+        return iter(self._changes(seen, generation))
 
-    def _changes(self, seen: int, generation: int) -> Iterator[tuple[int, int, Condition]]:
+    def _changes(self, seen: int, generation: int) -> list[tuple[int, int, Condition]]:
+        changes = []
         for number in range(seen + 1, generation + 1):
             row = self._numbers[1 + number % _CHANGES]
             found = self._load(row) if row < self._rows else None
             if found is None or found[0] < number:
-                return  # not all of it has arrived here: the next look will see it
-            yield number, row, found[1]
+                return []  # not all of it has arrived here: the next look sees it, and at once what belongs together
+            if found[0] <= generation:
+                changes.append((number, row, found[1]))
+            # else the row has changed once more, with others that are not announced yet: they come with those
+        return changes
 
     # Bytes
 
@@ -176,7 +206,10 @@ class HealthTable:
         return row
 
     def _store(self, row: int, key: bytes, change: int, condition: Condition) -> None:
-        texts = [_clipped(text) for text in (condition.host, condition.last, condition.error)]
+        host = _clipped(condition.host, LONGEST_HOST)
+        room = _TEXT - len(host)  # whoever is described at length has less room for what checks say
+        last = _clipped(condition.last, min(_LONGEST, room // 2))
+        texts = host, last, _clipped(condition.error, min(_LONGEST, room - len(last)))
         body = _FIXED.pack(
             change,
             condition.state | (_ANSWERS if condition.answers else 0),
@@ -207,6 +240,6 @@ def _decisive(condition: Condition) -> tuple[int, str, bool]:
     return condition.state, condition.host, condition.answers
 
 
-def _clipped(text: str) -> bytes:
+def _clipped(text: str, longest: int) -> bytes:
     data = text.encode("utf-8", "replace")
-    return data if len(data) <= _LONGEST else data[: _LONGEST - 3].decode("utf-8", "ignore").encode() + "…".encode()
+    return data if len(data) <= longest else data[: longest - 3].decode("utf-8", "ignore").encode() + "…".encode()

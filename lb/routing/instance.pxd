@@ -3,21 +3,23 @@ cimport cython
 cdef double _LEAST_SHARE
 
 cdef class Instance:
-    cdef public str key, cause
+    cdef public str key, cause, identity
     cdef public bytes label, token
     cdef public int family, failures, pauses
     cdef public object address, on_change
     cdef public bytes packed
     cdef public list idle
-    cdef public Py_ssize_t connections, inflight, limit, most_idle
+    cdef public Py_ssize_t connections, inflight, limit, most_idle, served, faults, tunnels
     cdef public bint healthy, passes, answers, failing, keeps_idle, retired, trying, rising
-    cdef public double down_until, failed_at, pause, slow_start, since, credit, keep_alive
+    cdef public double down_until, failed_at, pause, slow_start, since, credit, keep_alive, seconds
     cdef public unsigned long long seed
     cpdef bint is_up(self, double now)
     cpdef bint may_serve(self, list tried, double now)
     cpdef bint is_full(self)
     cdef entered(self)
     cdef left(self)
+    cdef answered(self, double seconds)
+    cdef tunnelled(self, int number)
     cdef connected(self)
     cdef disconnected(self)
     cdef keep_idle(self, object connection)

@@ -45,6 +45,10 @@ class Instance:
     time at which it may show that it works again; `pauses` counts how often in a row that went wrong, and `pause` is
     the length of the last one. `rising` says that its share is still growing, since `since`. `token` names it in
     cookies, `seed` in hashes.
+
+    `served` counts the requests that it was given, `seconds` is for how long they waited for its answers to begin,
+    `faults` how many failed, `tunnels` how many of those that it is serving have become tunnels. `identity` is the
+    engine's name for one that is deployed.
     """
 
     __slots__ = (
@@ -58,7 +62,9 @@ class Instance:
         "failing",
         "failures",
         "family",
+        "faults",
         "healthy",
+        "identity",
         "idle",
         "inflight",
         "keep_alive",
@@ -74,11 +80,14 @@ class Instance:
         "pauses",
         "retired",
         "rising",
+        "seconds",
         "seed",
+        "served",
         "since",
         "slow_start",
         "token",
         "trying",
+        "tunnels",
     )
 
     def __init__(self, key: str, family: int, address: str | tuple[str, int], limit: int = 0) -> None:
@@ -105,6 +114,9 @@ class Instance:
         self.keep_alive = SAFE_IDLE
         self.keeps_idle = False
         self.retired = False
+        self.identity = ""
+        self.served = self.faults = self.tunnels = 0
+        self.seconds = 0.0
 
     # Whether it may serve
 
@@ -156,10 +168,19 @@ class Instance:
     def entered(self) -> None:
         """It serves one more exchange."""
         self.inflight += 1
+        self.served += 1
 
     def left(self) -> None:
         """It is done with one."""
         self.inflight -= 1
+
+    def answered(self, seconds: float) -> None:
+        """The head of an answer has come, after so long."""
+        self.seconds += seconds
+
+    def tunnelled(self, number: int) -> None:
+        """One of those that it serves has become a tunnel (1), or ends as one (-1)."""
+        self.tunnels += number
 
     def connected(self) -> None:
         """There is one more connection to it, or there is about to be."""
@@ -259,6 +280,7 @@ class Instance:
     def count_failure(self, now: float, cause: str) -> int:
         """One more in a row; how many there are."""
         self.failures += 1
+        self.faults += 1
         self.cause = cause
         self.failed_at = now
         return self.failures

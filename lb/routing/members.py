@@ -26,7 +26,7 @@ class Member:
     once, `checked` whether the instances are asked how they are.
     """
 
-    __slots__ = ("checked", "host", "instances", "limit", "path", "port", "rows", "text")
+    __slots__ = ("_identities", "checked", "host", "instances", "limit", "path", "port", "rows", "text")
 
     def __init__(self, text: str, host: str, port: int, path: str) -> None:
         self.text = text
@@ -37,6 +37,7 @@ class Member:
         self.checked = False
         self.rows: tuple[int, ...] = ()
         self.instances: dict[int, Instance] = {}
+        self._identities: dict[int, str] = {}
 
     def follow(self, rows: tuple[int, ...], checked: bool, limit: int, table: HealthTable) -> None:
         """Goes by these rows from now on, none for an address that is not watched; nothing is read of those that it
@@ -62,16 +63,17 @@ class Member:
         Returns the instance that is no longer meant, if there was one.
         """
         instance = self.instances.get(number)
-        key = instance_key(self.text, condition.host)
+        identity = self._identity(condition)
         gone = None
-        if instance is not None and (condition.state == ABSENT or instance.key != key):
+        if instance is not None and self._identities[number] != identity:
             gone = self.instances.pop(number)
             instance = None
-        if condition.state == ABSENT:
+        if not identity:
             return gone
         passes = condition.serves or not self.checked
         if instance is None:
-            instance = self.instances[number] = self._make(key, condition.host or self.host)
+            instance = self.instances[number] = self._make(condition)
+            self._identities[number] = identity
             instance.bound(self.limit)
             instance.begin_healthy(passes)
         elif passes or not condition.answers:  # else it may serve on: its environment knows whether another one passes
@@ -79,7 +81,12 @@ class Member:
         instance.checked(passes, condition.answers)
         return gone
 
-    def _make(self, key: str, host: str) -> Instance:
+    def _identity(self, condition: Condition) -> str:
+        """What tells the instance of a row from any other; "" where there is none."""
+        return "" if condition.state == ABSENT else instance_key(self.text, condition.host)
+
+    def _make(self, condition: Condition) -> Instance:
+        key, host = instance_key(self.text, condition.host), condition.host or self.host
         if self.path:
             return Instance(key, socket.AF_UNIX, self.path)
         return Instance(key, socket.AF_INET6 if ":" in host else socket.AF_INET, (host, self.port))
@@ -142,7 +149,7 @@ class HealthWatch:
         if changes is None:
             self._seen = generation
             for row in self._places:
-                condition = self._table.read(row)
+                condition = self._table.read_as_of(row, generation)
                 if condition is None:
                     self._seen = -1  # it is being written: look once more
                 else:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from lb.config.balancing import statuses
 from lb.config.model import EnvironmentSettings as EnvironmentConfig
 from lb.config.plan import EnvironmentPlan
+from lb.routing.deployed_member import DeployedMember
+from lb.routing.deployment import Deployment, WakeAsked
 from lb.routing.environment import Environment, Observer
 from lb.routing.health_table import HealthTable
 from lb.routing.instance import Instance
@@ -27,7 +29,7 @@ from lb.routing.sticky_cookie import StickyCookie, sticky_secret
 class Registry:
     """Environments by app and name, and their members; `watch` brings what `table` says to them."""
 
-    __slots__ = ("environments", "members", "observer", "table", "watch")
+    __slots__ = ("environments", "members", "observer", "table", "wake_asked", "watch")
 
     def __init__(self, table: HealthTable | None = None) -> None:
         self.table = table or HealthTable(1)
@@ -35,12 +37,20 @@ class Registry:
         self.members: dict[Environment, list[Member]] = {}
         self.watch = HealthWatch(self.table)
         self.observer: Observer | None = None
+        self.wake_asked: WakeAsked | None = None
 
     def observe(self, observer: Observer) -> None:
         """Tell `observer` from now on when an instance begins to fail, and when it works again."""
         self.observer = observer
         for environment in self.environments.values():
             environment.observe(observer)
+
+    def on_wake_asked(self, wake_asked: WakeAsked) -> None:
+        """Tell this one from now on when a request waits for an environment that sleeps."""
+        self.wake_asked = wake_asked
+        for environment in self.environments.values():
+            if environment.deployment is not None:
+                environment.deployment.on_wanted = wake_asked
 
     def plan(self) -> RegistryPlan:
         """What is to become of it, still empty."""
@@ -75,13 +85,16 @@ class RegistryPlan:
         environment = registry.environments.get((app, name)) or Environment(app, name, [], policy)
         known = {member.text: member for member in registry.members.get(environment, ())}
         is_checked = config.is_checked
-        planned = _Planned(environment, policy, [], [], limit, is_checked)
+        planned = _Planned(environment, policy, [], [], limit, is_checked, config)
         for instance in wanted.instances:
             address = instance.address
-            rows = tuple(map(registry.table.find, instance.keys))
+            rows = tuple(map(registry.table.find, instance.rows))
             member = known.get(address.text)
             if member is None:
-                member = Member(address.text, "" if address.is_name else address.host, address.port, address.path)
+                if instance.is_deployed:
+                    member = DeployedMember(address.text, Deployment(app, name))
+                else:
+                    member = Member(address.text, "" if address.is_name else address.host, address.port, address.path)
                 member.follow(rows, is_checked, limit, registry.table)
             planned.members.append(member)
             planned.rows.append(rows)
@@ -100,7 +113,7 @@ class RegistryPlan:
             environment.end()
         now = time.monotonic()
         for planned in self._planned.values():
-            planned.apply(registry.table, now)
+            planned.apply(registry, now)
             if registry.observer is not None:
                 planned.environment.observe(registry.observer)
         registry.watch.follow(registry.members, self._generation)
@@ -118,10 +131,18 @@ class _Planned:
     rows: list[tuple[int, ...]]
     limit: int
     checked: bool
+    config: EnvironmentConfig
 
-    def apply(self, table: HealthTable, now: float) -> None:
+    def apply(self, registry: Registry, now: float) -> None:
+        deployment = None
         for member, rows in zip(self.members, self.rows, strict=True):
-            member.follow(rows, self.checked, self.limit, table)
+            member.follow(rows, self.checked, self.limit, registry.table)
+            if isinstance(member, DeployedMember):
+                deployment = member.deployment
+                deployment.patience = self.config.wake_timeout
+                deployment.quiet = frozenset(path.encode() for path in self.config.no_wake if self.config.sleep)
+                deployment.on_wanted = registry.wake_asked
+        self.environment.deploy(deployment)
         self.environment.follow(self.policy, instances_of(self.members), now)
 
 

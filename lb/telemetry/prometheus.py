@@ -23,7 +23,7 @@ def render(totals: Mapping[str, int], info: Mapping[str, str]) -> bytes:
 
 def render_start(started: int) -> bytes:
     """When the service started, in seconds since the epoch: it changes when the whole service was restarted."""
-    header = _header("lb_start_time_seconds", "gauge", "When the service started, in seconds since the epoch.")
+    header = header("lb_start_time_seconds", "gauge", "When the service started, in seconds since the epoch.")
     return f"{header}lb_start_time_seconds {started}\n".encode()
 
 
@@ -35,7 +35,7 @@ def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
     ]
     if not lines:
         return b""
-    return "".join([_header("lb_instance_healthy", "gauge", "Whether an instance passes its checks."), *lines]).encode()
+    return "".join([header("lb_instance_healthy", "gauge", "Whether an instance passes its checks."), *lines]).encode()
 
 
 def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
@@ -53,17 +53,22 @@ def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
     serving = "Requests that an instance is serving now."
     return "".join(
         (
-            _header("lb_instance_up", "gauge", share),
+            header("lb_instance_up", "gauge", share),
             *up,
-            _header("lb_instance_requests_in_flight", "gauge", serving),
+            header("lb_instance_requests_in_flight", "gauge", serving),
             *in_flight,
         )
     ).encode()
 
 
 def _labels(name: Name) -> str:
-    app, environment, instance = map(_escaped, name)
-    return f'{{app="{app}",environment="{environment}",instance="{instance}"}}'
+    app, environment, instance = name
+    return labels(app=app, environment=environment, instance=instance)
+
+
+def labels(**values: str) -> str:
+    """Labels of a sample, with their braces."""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in values.items()) + "}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,7 @@ def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000)
     shown = [*reversed(distinct.values())][:most]
     return "".join(
         (
-            _header("lb_certificates", "gauge", "Certificates that are there or wanted, by where they are from."),
+            header("lb_certificates", "gauge", "Certificates that are there or wanted, by where they are from."),
             *(f'lb_certificates{{source="{source}"}} {count}\n' for source, count in sorted(sources.items())),
             *_gauges(
                 "lb_certificate_not_after_timestamp_seconds",
@@ -113,23 +118,24 @@ def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000)
 
 
 def _gauges(metric: str, text: str, values: Iterable[tuple[CertificateFigures, float | None]]) -> Iterator[str]:
-    yield _header(metric, "gauge", text)
+    yield header(metric, "gauge", text)
     for one, value in values:
         if value is not None:
             yield f'{metric}{{name="{_escaped(one.name)}",source="{one.source}"}} {value:.0f}\n'
 
 
 def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:
-    yield _header("lb_info", "gauge", "What runs here.")
+    yield header("lb_info", "gauge", "What runs here.")
     yield "lb_info{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in info.items()) + "} 1\n"
     for metric in COUNTER_METRICS:
-        yield _header(metric.name, metric.kind, metric.help)
+        yield header(metric.name, metric.kind, metric.help)
         for value, cell in metric.cells.items():
             label = f'{{{metric.label}="{value}"}}' if metric.label else ""
             yield f"{metric.name}{label} {totals[cell]}\n"
 
 
-def _header(metric: str, kind: str, text: str) -> str:
+def header(metric: str, kind: str, text: str) -> str:
+    """What stands before the samples of a metric."""
     return f"# HELP {metric} {text}\n# TYPE {metric} {kind}\n"
 
 

@@ -32,10 +32,11 @@ class Report:
                 (environment.app.decode(), environment.name.decode(), member.text)
                 for environment, of_it in members.items()
                 for member in of_it
+                if environment.deployment is None
             )
         figures = array("i")
-        for of_it in members.values():
-            for member in of_it:
+        for environment, of_it in members.items():
+            for member in () if environment.deployment is not None else of_it:
                 up = in_flight = failing = failed_at = 0
                 cause = ""
                 for instance in member.instances.values():

@@ -32,11 +32,14 @@ from lb.routing.clients import Clients
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import CounterRow
+from lb.telemetry.deployed_figures import DeployedPage
 from lb.telemetry.instance_gauges import Page
 from lb.telemetry.said import Said
 from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
 from lb.worker.apply import Changing, Live
+from lb.worker.deployed_report import EVERY as EVERY_DEPLOYED
+from lb.worker.deployed_report import DeployedReport
 from lb.worker.failures import InstanceFailures
 from lb.worker.instance_stats import EVERY, Report
 from lb.worker.listening import ListeningSocket, WorkerListeners
@@ -65,6 +68,7 @@ class Assignment:
     access_log: AccessLogSettings
     row: CounterRow
     page: Page
+    deployed_page: DeployedPage
     said: Said
     clients: Clients
     slot: int
@@ -101,12 +105,14 @@ class _Worker:
         self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
         self._report = Report(assignment.registry, assignment.page)
+        self._deployed = DeployedReport(assignment.registry, assignment.deployed_page)
         self._failures = InstanceFailures(assignment.said)
         assignment.registry.observe(self._failures)
         self._listeners = WorkerListeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
         self._held = self._engine.held = assignment.contexts.held
         self._held.on_miss = partial(self._channel.say, Verb.MISSING)
+        assignment.registry.on_wake_asked(lambda *name: self._channel.say(Verb.WANTED, " ".join(name)))
         live = Live(
             engine=self._engine,
             registry=assignment.registry,
@@ -129,6 +135,7 @@ class _Worker:
         self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
         self._loop.call_soon(self._channel.say_ready)
         every(self._loop, EVERY, self._write_report)
+        every(self._loop, EVERY_DEPLOYED, self._write_deployed)
         self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
 
     def close(self) -> None:
@@ -140,6 +147,10 @@ class _Worker:
         if not self._is_detached:
             self._report.write(time.monotonic())
             self._failures.look()
+
+    def _write_deployed(self) -> None:
+        if not self._is_detached:
+            self._deployed.write()
 
     def _heard(self, message: Message) -> None:
         if message.verb is Verb.STOP:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from types import MappingProxyType
 
 from lb.certificates.watch_process import run_upkeep
@@ -33,6 +34,7 @@ from lb.sockets.bind import Bound
 from lb.sockets.keep_alive import look_after_clients
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.process_kind import ProcessKind
 from lb.telemetry.said import Said
@@ -47,16 +49,20 @@ from lb.worker.main import Assignment, run_worker
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is made once, before the first fork; `info` describes the build to metrics and status."""
+    """What is made once, before the first fork; `info` describes the build to metrics and status, `file` is the
+    configuration's, if there is one.
+    """
 
     info: Mapping[str, str]
     contexts: Contexts
     table: HealthTable
     slab: Slab
     loads: Loads
+    deployed: DeployedFigures
     said: Said
     clients: Clients
     board: Board
+    file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +96,9 @@ class Edition:
         if self.plan.tls.serves_https:
             roles.append(self._certificates(ground))
         if self.plan.health.watched:
-            run = partial(run_health, HealthAssignment(self.plan.health, ground.table))
+            run = partial(
+                run_health, HealthAssignment(self.plan.health, ground.table, ground.file, ground.board, ground.deployed)
+            )
             roles.append(Role("health", run, (), None, RolePlace(ProcessKind.HEALTH), self._revision("health", ())))
         return roles
 
@@ -109,6 +117,7 @@ class Edition:
             access_log=self.plan.config.access_log,
             row=ground.slab.row(slot),
             page=ground.loads.page(slot),
+            deployed_page=ground.deployed.page(slot),
             said=ground.said,
             clients=ground.clients,
             slot=slot,
@@ -126,7 +135,15 @@ class Edition:
         def run(line: socket.socket) -> int:
             from lb.admin.server import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
 
-            seen = ground.slab, ground.loads, ground.board, ground.table, ground.info, ground.contexts.presented.shelf
+            seen = (
+                ground.slab,
+                ground.loads,
+                ground.deployed,
+                ground.board,
+                ground.table,
+                ground.info,
+                ground.contexts.presented.shelf,
+            )
             return run_admin(AdminAssignment(self.plan, self.urls, sockets, *seen), line)
 
         revision = self._revision("admin", [(b"http", sock) for sock in sockets])
@@ -204,7 +221,7 @@ def _find_instances(
         raise StartError(f"more instances are to be watched than a reload can add ({error}): restart lb") from error
     give_addresses(table, watched)
     lost = unfound(table, watched)
-    if lost and len(lost) == len(plan.instance_names):
+    if lost and len(lost) == sum(len(one.instances) for one in plan.environments):
         raise StartError(f"no instance has an address: {'; '.join(lost)}")
 
 

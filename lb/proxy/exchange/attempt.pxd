@@ -20,6 +20,7 @@ cdef class Attempt(ExchangeBase):
     @cython.locals(error=int)
     cdef bint _reach(self, Instance instance) except -1
     cdef _wait(self)
+    cdef _await_start(self, object deployment)
     cdef _take(self, Instance instance, Upstream upstream)
     cdef _pass_over(self, Instance instance)
     @cython.locals(environment=Environment, budget=RetryBudget)

@@ -7,6 +7,7 @@ try went well is for `response` to find, and why there is one at all for `exchan
 from __future__ import annotations
 
 import errno
+import time
 
 from lb.errors import CAUSES, ProxyError, connecting_detail
 from lb.http.etags import apps_conditions
@@ -16,6 +17,7 @@ from lb.proxy.exchange.interim import CONTINUE_AFTER
 from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
+from lb.routing.deployment import Deployment
 from lb.routing.instance import Instance
 
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
@@ -39,6 +41,8 @@ class Attempt(ExchangeBase):
             if instance is None:
                 if self.crowded or environment.is_full(self.tried):
                     self._wait()
+                elif environment.deployment is not None:
+                    self._await_start(environment.deployment)
                 else:
                     self.fail(self.last_error if self.last_error is not None else ProxyError(environment.shortage()))
                 return
@@ -91,6 +95,8 @@ class Attempt(ExchangeBase):
             self.client.arm()  # the time to wait is over
         self.instance = instance
         instance.entered()
+        if self.route.environment.quiet:
+            self.route.environment.deployment.serves(self.head.target)  # type: ignore[union-attr]
         self.upstream = upstream
         upstream.tell(self)
 
@@ -114,6 +120,19 @@ class Attempt(ExchangeBase):
         self.phase = WAITING
         engine.queue.join(self.route.environment, self)
         self.client.arm()
+
+    def _await_start(self, deployment: Deployment) -> None:
+        """No instance of a deployed app may serve: one is about to, or there is a reason why not."""
+        error = deployment.refusal(self.head.target, time.time())
+        if error is None:
+            self.tried = None  # whoever serves next is another one
+            self._wait()
+        else:
+            self.fail(self.last_error if self.last_error is not None else error)
+
+    def patience(self, usual: float) -> float:
+        deployment = self.route.environment.deployment
+        return deployment.patience if deployment is not None and deployment.is_held() else usual
 
     def _send_request(self) -> None:
         """The head, and what has come of the body, in one write."""

@@ -163,6 +163,8 @@ class ExchangeBase(Handler):
             self.instance = None  # type: ignore[assignment]
             self.last_instance = instance.label
             instance.left()
+            if self.status == 101:
+                instance.tunnelled(-1)
             if self.route.environment.waiting:
                 self.engine.queue.rouse(self.route.environment)
 

@@ -87,7 +87,11 @@ class Exchange(Answering):
 
     def client_late(self) -> None:
         if self.phase == WAITING:
-            self.fail(ProxyError("destination_unavailable", "every instance was busy for too long"))
+            deployment = self.route.environment.deployment
+            if deployment is not None and deployment.is_held():
+                self.fail(deployment.late())
+            else:
+                self.fail(ProxyError("destination_unavailable", "every instance was busy for too long"))
         elif self.awaits_client():
             self.fail(ProxyError("request_timeout"))
 

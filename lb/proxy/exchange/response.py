@@ -129,11 +129,12 @@ class Answering(Attempt):
         """What the instance's answer says about the instance (F1)."""
         environment = self.route.environment
         now = self.engine.poller.now
+        # Its time runs from the last of the request that went to it, as its deadline does.
+        waited = now - (self.upstream.deadline - self._time_to_answer())
+        self.instance.answered(waited)
         if environment.passive.unhealthy is None:
             self.instance.worked(now)
         else:
-            # Its time runs from the last of the request that went to it, as its deadline does.
-            waited = now - (self.upstream.deadline - self._time_to_answer())
             environment.answered(self.instance, status, waited, now)
 
     def _relay(self) -> None:
@@ -184,6 +185,7 @@ class Answering(Attempt):
             raise ProxyError("http_upgrade_failed", "the request was not complete yet")
         self._judge(101)
         self.status = 101
+        self.instance.tunnelled(1)
         self.head_out = True
         kept = without_fields(response.kept, CONTENT_LENGTH)
         if self.route.environment.cookie is not None:

@@ -121,7 +121,7 @@ class Client(ResponseWriter):
                 return  # the time for a head runs from its first byte
             deadline = now + (_GRACE if engine.hurried else engine.snapshot.idle)
         elif handler.is_waiting():
-            deadline = now + engine.snapshot.connect
+            deadline = now + handler.patience(engine.snapshot.connect)
         elif handler.awaits_client():
             deadline = now + engine.snapshot.read
         elif self.leaving:
