@@ -166,7 +166,7 @@ def make_app(assignment: AdminAssignment) -> web.Application:
                 assignment.plan,
                 assignment.table,
                 assignment.loads,
-                assignment.deployed,
+                figures=assignment.deployed,
             )
         )
 

@@ -30,13 +30,14 @@ def state(board: Board) -> str:
     return "ready" if board.ready() else "starting"
 
 
-def describe(
+def describe(  # noqa: PLR0913  everything that is known, from wherever it is
     info: Mapping[str, str],
     board: Board,
     listeners: Iterable[str],
     plan: Plan,
     table: HealthTable,
     loads: Loads,
+    *,
     figures: DeployedFigures,
 ) -> Status:
     """`listeners` are URLs, `info` describes the build. Times are in seconds: `uptime` since the start, a worker's

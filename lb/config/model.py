@@ -383,16 +383,16 @@ class InstanceSettings(Section):
         default=30.0, description="An instance that starts is checked every second for so long; 15s to 120s."
     )
 
+
+class EnvironmentSettings(DeploySettings, InstanceSettings):
+    """One environment of an app: the instances that are named here, or deployed ones."""
+
     @property
     def is_checked(self) -> bool:
         """Whether its instances are asked how they are."""
         if self.health_checks is not None:
             return self.health_checks
         return self.deploy or any(key.startswith("health_") for key in self.model_fields_set)
-
-
-class EnvironmentSettings(DeploySettings, InstanceSettings):
-    """One environment of an app: the instances that are named here, or deployed ones."""
 
 
 class App(Section):

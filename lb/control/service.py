@@ -123,8 +123,8 @@ class Service:
 
     def _describe(self) -> Status:
         ground = self._ground
-        told = ground.table, ground.loads, ground.deployed
-        status = describe(self.info, self.board, self._edition.urls, self.plan, *told)
+        told = self._edition.urls, self.plan, ground.table, ground.loads
+        status = describe(self.info, self.board, *told, figures=ground.deployed)
         file = self._origin.file
         named = {} if file is None else {"file": os.path.abspath(file)}  # noqa: PTH100  `absolute` leaves ".." in it
         return {**add_ending(status, self._ending, time.monotonic()), **named}

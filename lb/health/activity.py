@@ -1,7 +1,7 @@
 """What all workers together see of deployed environments: sums over their pages, and what was counted by those that
 have ended.
 
-The sums are put on the summary page, where metrics and status find them, and from where the next health process goes on.
+The sums are put on the summary page: metrics and status find them there, and the next health process goes on from it.
 This file adds up. It must not know the engine, nor who is told.
 """
 

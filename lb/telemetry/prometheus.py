@@ -23,8 +23,8 @@ def render(totals: Mapping[str, int], info: Mapping[str, str]) -> bytes:
 
 def render_start(started: int) -> bytes:
     """When the service started, in seconds since the epoch: it changes when the whole service was restarted."""
-    header = header("lb_start_time_seconds", "gauge", "When the service started, in seconds since the epoch.")
-    return f"{header}lb_start_time_seconds {started}\n".encode()
+    head = header("lb_start_time_seconds", "gauge", "When the service started, in seconds since the epoch.")
+    return f"{head}lb_start_time_seconds {started}\n".encode()
 
 
 def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:

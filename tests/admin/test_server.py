@@ -16,6 +16,7 @@ from lb.config.plan import make_plan
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import NAMES, Slab
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.instance_gauges import NUMBERS, Loads, digest
 from lb.tls.files.certificate_cache import Shelf
 
@@ -30,6 +31,7 @@ def assignment() -> AdminAssignment:
         (),
         Slab(2),
         Loads(2, 8),
+        DeployedFigures(2, 8),
         Board(2),
         HealthTable(64),
         {"version": "1.2.3", "engine": "compiled"},

@@ -12,7 +12,9 @@ import pytest
 from lb.config.model import Config
 from lb.config.plan import make_plan
 from lb.health.process import HealthAssignment, Watcher, run_health
+from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
+from lb.telemetry.deployed_figures import DeployedFigures
 from tests.e2e.harness.waiting import wait_for
 
 
@@ -28,7 +30,8 @@ def test_it_ends_at_once_even_while_it_still_begins(monkeypatch: pytest.MonkeyPa
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid == 0:
-        os._exit(run_health(HealthAssignment(make_plan(Config()).health, HealthTable(16)), theirs))
+        told = None, Board(1), DeployedFigures(1, 8)
+        os._exit(run_health(HealthAssignment(make_plan(Config()).health, HealthTable(16), *told), theirs))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     with ours, theirs:
         wait_for(begun.exists, "its beginning")
