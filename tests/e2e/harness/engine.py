@@ -180,7 +180,7 @@ class EngineHome:
         self.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, *how: object) -> None:
         try:
             if self.process is not None and self.process.poll() is not None:
                 self.start()
@@ -191,9 +191,8 @@ class EngineHome:
             if self.process is not None and self.process.poll() is None:
                 self.process.kill()
                 self.process.wait(30)
-            for folder, names, _ in os.walk(self.root):
-                for name in names:
-                    Path(folder, name).chmod(0o700) if not Path(folder, name).is_symlink() else None
+            for folder, _, _ in os.walk(self.root):  # releases are read-only
+                Path(folder).chmod(0o700)
             shutil.rmtree(self.root, ignore_errors=True)
 
     # Commands
