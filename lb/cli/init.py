@@ -65,6 +65,10 @@ def init(directory: Path | None, template: str | None, region: str | None) -> No
     click.echo(f"Now: lb serve {directory / 'lb.yaml'}, and, in another terminal, lb deploy {name} {directory} --prod")
 
 
+def _has_project(directory: Path) -> bool:
+    return any(directory.glob("*.py")) or any((directory / name).exists() for name in _ENTRIES)
+
+
 def _files(directory: Path, template: str | None, region: str | None) -> Iterator[tuple[str, str]]:
     yield from TEMPLATES.get(template or "", {}).items()
     yield ".python-version", ".".join(platform.python_version_tuple()[:2]) + "\n"

@@ -60,22 +60,14 @@ def _environment(one: dict[str, Any], now: float) -> Iterator[str]:
     for instance in one["instances"]:
         if instance["last_cause"]:
             yield f"  {instance['name']}: {printable(instance['last_cause'])}"
-        if _is_open(instance):
-            yield (
-                f"  {instance['name']} can be reached beside the door at {instance['endpoint']}: listen on 127.0.0.1, "
-                "or set network: private"
-            )
+        if instance["note"]:
+            yield f"  {instance['name']}: {printable(instance['note'])}"
     if one["retiring"]:
         named = ", ".join(f"{each['name']} ({each['release']})" for each in one["retiring"])
         yield f"  draining: {named}"
     for deploy in one["deploys"]:
         who = f" of {deploy['who']}" if deploy["who"] else ""
         yield f"  {deploy['kind']}{who} under way: {deploy['state']}"
-
-
-def _is_open(instance: dict[str, Any]) -> bool:
-    """Whether its port can be reached from other machines."""
-    return bool(instance.get("open_port"))
 
 
 def _row(instance: dict[str, Any], now: float) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Projects to start from: `lb init --template NAME`. Each is a few files, with requirements that name the major version.
+"""Projects to start from: `lb init --template NAME`. Each is a few files; requirements name the major version.
 
 This file is text alone. It must not know where it is written to.
 """

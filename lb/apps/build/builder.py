@@ -93,7 +93,7 @@ class _Build:
         cache_hit = await self._dependencies(project, python, environment)
         await self._commands(project, environment)
         await self._runner.shell(FINISHING, _COMPILE, order.source, environment)
-        size = await asyncio.to_thread(release.size_of, order.release)
+        size = sum([await asyncio.to_thread(release.size_of, part) for part in (order.source, self._venv)])
         return Built(project.start, order.source, self._venv, str(python), size, cache_hit, tuple(self._notes))
 
     def _environment(self, project: Project) -> dict[str, str]:
@@ -109,6 +109,7 @@ class _Build:
         source = self._order.source
         if key is not None and self._order.use_cache and await asyncio.to_thread(layers.take, key, self._venv, source):
             self._log.headline("Reusing the dependencies of an earlier build")
+            self._note_server(project)
             return True
         self._check_cancelled()
         maker = EnvironmentMaker(self._runner, self._cache, environment, self._scratch)
@@ -148,14 +149,20 @@ class _Build:
         """Adds the server that starts the app, if the project brings none."""
         server = project.start.server
         if project.start.serving is Serving.COMMAND or server in servers.installed_packages(self._venv):
+            self._note_server(project)
             return
         copied = await asyncio.to_thread(servers.copy_server, server, python, self._venv)
         if copied is None:
             step = f"Installing {server}"
             self._log.headline(step)
             await self._runner.run(step, installer.package_command(server), self._scratch, environment)
-        found = servers.installed_packages(self._venv).get(server, "")
-        self._note(f"{server} {found} is added, because the project names no server".replace("  ", " "))
+        self._note_server(project)
+
+    def _note_server(self, project: Project) -> None:
+        server = project.start.server
+        if server and server not in project.requirements.names:
+            found = servers.installed_packages(self._venv).get(server, "")
+            self._note(f"{server} {found} is used, because the project names no server")
 
     async def _commands(self, project: Project, environment: dict[str, str]) -> None:
         commands = [command.text for command in project.manifest.build or () if command.text]

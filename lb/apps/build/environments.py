@@ -42,6 +42,8 @@ class EnvironmentMaker:
         if await asyncio.to_thread(layers.take, key, venv, None):
             return
         await self._make(python, venv)
+        if not (venv / "bin" / "python").exists():
+            raise BuildFailed(STEP, f"{python.path} made no environment", "check that it is a whole Python")
         await asyncio.to_thread(layers.store, key, venv, None)
 
     async def with_uv(self, uv: Path, python: Interpreter, venv: Path) -> None:

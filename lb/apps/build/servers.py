@@ -6,6 +6,7 @@ project installed could be another version of what the server needs.
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -15,7 +16,8 @@ from pathlib import Path
 from lb.apps.build.pythons import Interpreter
 from lb.apps.project.requirements import normalized
 
-_NEEDED = {"gunicorn": ("packaging",), "uvicorn": ("click", "h11")}
+_SCRIPTS = {"gunicorn": "gunicorn.app.wsgiapp:run", "uvicorn": "uvicorn.main:main"}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 def installed_packages(venv: Path) -> dict[str, str]:
@@ -30,10 +32,10 @@ def installed_packages(venv: Path) -> dict[str, str]:
 
 def copy_server(server: str, python: Interpreter, venv: Path) -> str | None:
     """Copies `server` and what it needs into an environment; its version, or None where it has to be installed."""
-    if server not in _NEEDED or python.version[:2] != sys.version_info[:2]:
+    if server not in _SCRIPTS or python.version[:2] != sys.version_info[:2]:
         return None
     try:
-        wanted = [distribution(name) for name in (server, *_NEEDED[server])]
+        wanted = _with_needed(server)
     except PackageNotFoundError:
         return None
     present = installed_packages(venv)
@@ -50,6 +52,30 @@ def copy_server(server: str, python: Interpreter, venv: Path) -> str | None:
     return wanted[0].version
 
 
+def _with_needed(server: str) -> list[Distribution]:
+    """The server's package, and all that it needs. Raises PackageNotFoundError."""
+    found: dict[str, Distribution] = {}
+    waiting = [server]
+    while waiting:
+        package = distribution(waiting.pop())
+        found.setdefault(normalized(package.name), package)
+        for line in package.requires or ():
+            name, marker = _NAME.match(line), line.partition(";")[2]
+            if name is None or "extra" in marker or normalized(name[0]) in found:
+                continue
+            if not marker or _is_here(name[0]):  # of those for some Pythons or systems alone, what is here is needed
+                waiting.append(name[0])
+    return list(found.values())
+
+
+def _is_here(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
 def _pairs(found: Distribution, packages: Path) -> Iterator[tuple[Path, Path]]:
     """Each file of a package and its place in another environment; scripts, which hold a path, are left out."""
     for file in found.files or ():
@@ -58,8 +84,7 @@ def _pairs(found: Distribution, packages: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def _write_script(venv: Path, server: str) -> None:
-    entry = {"gunicorn": "gunicorn.app.wsgiapp:run", "uvicorn": "uvicorn.main:main"}[server]
-    module, _, name = entry.partition(":")
+    module, _, name = _SCRIPTS[server].partition(":")
     script = venv / "bin" / server
     script.write_text(f"#!{venv}/bin/python\nimport sys\nfrom {module} import {name}\nsys.exit({name}())\n")
     script.chmod(0o755)

@@ -22,7 +22,7 @@ from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
 from lb.apps.run.ports import NoPortError, PortPool
 from lb.apps.run.run_directory import RunDirectory, directories, effective_root
 from lb.apps.run.shim_client import ShimClient, ShimGoneError
-from lb.apps.run.shim_order import Command, command, instance_group, scratch, shim_order, wants_port
+from lb.apps.run.shim_order import command, instance_group, scratch, shim_order, wants_port
 from lb.apps.run.usage import Usage, measure
 
 _START = Path(__file__).with_name("shim_start.py")
@@ -169,8 +169,7 @@ async def launch(order: InstanceOrder, run_root: Path) -> Running:
     try:
         return await _start_shim(order, facts, place, found, port)
     except (LaunchError, OSError, asyncio.CancelledError) as error:
-        await asyncio.to_thread(end_marked, mark(facts))
-        Running(facts, place, None).forget()
+        await _undo(facts, place)
         if isinstance(error, OSError):
             raise LaunchError(f"The shim could not be started: {error}.") from error
         raise
@@ -196,6 +195,10 @@ async def _start_shim(
     try:
         async with asyncio.timeout(_READY):
             said, complaints = await process.communicate(text)
+    except asyncio.CancelledError:
+        if process.returncode is None:
+            process.kill()
+        raise
     except TimeoutError:
         process.kill()
         raise LaunchError(
@@ -206,6 +209,14 @@ async def _start_shim(
         words = complaints.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
         raise LaunchError(f"The shim could not begin: {words[0]}.", "lb doctor --engine shows what is missing.")
     return Running(facts, place, Identity.from_json(record.get("shim")))
+
+
+async def _undo(facts: InstanceFacts, place: RunDirectory) -> None:
+    """Ends what a start that failed, or was given up, has left: its shim may have begun all the same."""
+    record = await _late_record(place)
+    running = Running(facts, place, Identity.from_json((record or {}).get("shim")))
+    await running.kill()
+    running.forget()
 
 
 def _facts(order: InstanceOrder, place: RunDirectory, found: Ladder, port: int) -> InstanceFacts:
@@ -281,6 +292,3 @@ def end_marked(wanted: str) -> None:
         if not [identity.send(signal.SIGKILL) for identity in found if identity.alive()]:
             return
         time.sleep(0.01)
-
-
-__all__ = ["Command", "LaunchError", "Running", "adopt", "end_marked", "ladder", "launch", "mark"]

@@ -62,7 +62,7 @@ def probe(wanted: Isolation = Isolation.AUTO, run: Run | None = None, which: Whi
     systemd = _systemd(run, which)
     pasta = which("pasta") or ""
     support = cgroup.find()
-    findings = (systemd, bwrap, _cgroups(support), _network(pasta))
+    findings = (systemd, bwrap, _cgroups(support), _user(os.getuid()), _network(pasta))
     rung = _choose(wanted, systemd, bwrap)
     return Ladder(
         rung,
@@ -129,6 +129,17 @@ def _cgroups(support: CgroupSupport) -> Finding:
     watched = "memory and processes are counted instead, and CPU is not limited"
     return Finding(
         "cgroup", False, f"{support.missing}; {watched}", "systemctl edit lb-engine  # [Service] Delegate=yes"
+    )
+
+
+def _user(uid: int) -> Finding:
+    if uid != 0:
+        return Finding("user", True, "apps do not run as root")
+    return Finding(
+        "user",
+        False,
+        "apps run as root, so that the kernel does not bound their number of processes without a cgroup",
+        "run lb engine as a user of its own, as config/lb-engine.service does",
     )
 
 

@@ -27,7 +27,7 @@ from lb.apps.run.shim_watch import Watch, in_words
 
 _CHUNK = 65536
 _TICK = 1.0
-_TAIL = 50  # lines that are kept for those who ask why
+_TAIL = 200  # lines that are kept for those who ask why
 _SWALLOWED = 1.0  # seconds after which the shell itself is told, if its command is gone and it stays
 _HOURLY = 3600.0
 _DRAIN = 16  # reads of a pipe at a time, and how often what is left is looked for before it is given up

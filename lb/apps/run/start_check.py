@@ -15,7 +15,7 @@ from lb.apps.run.exit import Exit
 from lb.apps.run.http_question import Answer, Question, ask
 from lb.apps.run.instance import Running
 from lb.apps.run.listening import Listener, listeners, port_owner
-from lb.apps.run.start_failure import FUNCTIONS, LINES, PING, Seen, StartReport, report
+from lb.apps.run.start_failure import FUNCTIONS, KEPT, PING, Seen, StartReport, report
 
 DEFAULT_TIMEOUT = 30.0
 SHORTEST, LONGEST = 15.0, 120.0  # what startupTimeout may say
@@ -139,7 +139,7 @@ async def _look(running: Running, check: StartCheck, answers: dict[str, Answer],
         found = await asyncio.to_thread(listeners, await running.pids())
     port = running.port
     owner = await asyncio.to_thread(port_owner, port) if port and not any(one.port == port for one in found) else ""
-    lines = ended.lines[-LINES:] if ended is not None else await running.last_lines(LINES)
+    lines = ended.lines if ended is not None else await running.last_lines(KEPT)
     seen = Seen(
         name=running.facts.name,
         host=check.host,

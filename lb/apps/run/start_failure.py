@@ -14,9 +14,11 @@ from lb.apps.run.exit import Exit
 from lb.apps.run.http_question import Answer
 from lb.apps.run.listening import Listener
 from lb.apps.run.order import Network
+from lb.apps.run.telling_lines import telling
 from lb.apps.run.variables import SOCKET_PORT
 
-LINES = 20
+LINES = 20  # that are shown
+KEPT = 200  # that are looked at: what tells something may lie before much that does not
 PING = "/__engine/1/ping"
 FUNCTIONS = "/1.1/functions/_ops/metadatas"
 
@@ -68,7 +70,7 @@ class StartReport:
 
 def report(seen: Seen) -> StartReport:
     """The report of a start that failed."""
-    lines = tuple(seen.lines[-LINES:])
+    lines = telling(seen.lines)[-LINES:]
     again = _port_was_taken(seen)
     sentence, step = (
         (_of_exit(seen, seen.exit) if seen.exit is not None else _of_silence(seen)) if not again else _of_port(seen)

@@ -171,18 +171,17 @@ class EngineService:
             os.close(self._lock)
 
     async def end_apps(self) -> None:
-        """`lb engine stop --apps`: SIGTERM to everything, and its end."""
-        ends = []
-        for app in self.apps.values():
-            for unit in app.units.values():
-                for deployment in unit.active():
-                    deployment.cancel()
-                for slot in unit.life.slots.values():
-                    slot.drop()
-                ends += [
-                    instance.terminate(unit.life.settings.stop_timeout) for instance in unit.life.instances.values()
-                ]
-        await asyncio.gather(*ends, return_exceptions=True)
+        """`lb engine stop --apps`: SIGTERM to everything, and its end. It starts again with the next engine."""
+        units = [unit for app in self.apps.values() for unit in app.units.values()]
+        for deployment in [one for unit in units for one in unit.active()]:
+            if deployment.cancel():
+                async for _ in deployment.progress.follow():
+                    pass
+        instances = []
+        for unit in units:
+            await unit.life.close()  # else it would start what ends
+            instances += list(unit.life.instances.values())
+        await asyncio.gather(*(_end(instance) for instance in instances))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)

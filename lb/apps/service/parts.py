@@ -124,5 +124,8 @@ class Machine(Protocol):
     async def start(self, order: InstanceOrder, check: CheckOrder) -> RunningInstance:
         """Returns when it is healthy. Raises NotStartedError; then, or if it is cancelled, nothing of it is left."""
 
+    async def beside_the_door(self, instance: RunningInstance) -> str:
+        """What to say of an instance that clients can reach without passing the door (B3); "" if they cannot."""
+
     async def adopt(self) -> list[RunningInstance]:
         """What runs, or has ended unseen."""

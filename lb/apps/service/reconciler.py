@@ -291,7 +291,9 @@ class Reconciler:
         orders, machine = self.around.orders, self.around.machine
         release = orders.release(slot.release)
         if slot.listens:
-            return await machine.start(orders.instance(release, slot.name), orders.check(release))
+            instance = await machine.start(orders.instance(release, slot.name), orders.check(release))
+            slot.note = await machine.beside_the_door(instance)
+            return instance
         return await machine.launch(orders.instance(release, slot.name, release.start.workers[slot.name]))
 
     async def end(self, instance: RunningInstance) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from lb.apps.service.placement_record import Retiring
 from lb.apps.service.reconciler import Reconciler
+from lb.config.model import EnvironmentSettings
 
 log = logging.getLogger("lb.engine")
 
@@ -19,6 +20,11 @@ LEAST_DRAIN = 30.0  # seconds (D1)
 
 Busy = Callable[[str], bool | None]
 """Whether the door has anything open at an instance; None where no door says so."""
+
+
+def longest_drain(settings: EnvironmentSettings) -> float:
+    """Seconds after which what is still busy is told to end."""
+    return max(settings.drain, LEAST_DRAIN)
 
 
 class Retirer:
@@ -44,7 +50,7 @@ class Retirer:
         if waited < LEAST_DRAIN:
             return False
         busy = self._busy(one.id)
-        return waited >= max(self._life.settings.drain, LEAST_DRAIN) or busy is False
+        return waited >= longest_drain(self._life.settings) or busy is False
 
     async def _end(self, one: Retiring) -> None:
         life = self._life

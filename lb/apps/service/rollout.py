@@ -63,6 +63,8 @@ async def start_fleet(
             fleet.started.append((slot, instance))
             known(instance.id)
             say(f"{name} is {'healthy' if listens else 'running'}")
+            if slot.note and name == "web1":
+                say(slot.note)
     except BaseException:
         await end_fleet(life, fleet)
         raise

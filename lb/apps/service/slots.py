@@ -36,6 +36,7 @@ class Slot:
     restarts: int = 0
     troubles: int = 0
     last_cause: str = ""
+    note: str = ""  # what an operator should know of it while it serves
     unhealthy_since: float | None = None
     revival: asyncio.Task[None] | None = None
 

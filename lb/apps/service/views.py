@@ -57,6 +57,7 @@ def _instance(service: EngineService, app: DeployedApp, unit: EnvironmentUnit, s
         "network": facts.network.value if facts is not None else "",
         "restarts": slot.restarts,
         "last_cause": slot.last_cause,
+        "note": slot.note,
         "usage": _usage(usage, unit.cpu_share.get(instance.id) if instance is not None else None),
         "figures": asdict(figures) if figures is not None else None,
     }

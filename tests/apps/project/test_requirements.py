@@ -42,7 +42,7 @@ def read(root: Path, text: str, **more: str) -> Requirements:
 )
 def test_lines(tmp_path: Path, line: str, names: set[str], whole_tree: bool, fresh: bool) -> None:
     found = read(tmp_path, line)
-    assert (found.names, found.whole_tree, found.fresh) == (names, whole_tree, fresh)
+    assert (set(found.names), found.whole_tree, found.fresh) == (names, whole_tree, fresh)
 
 
 def test_included_lists_belong_to_it(tmp_path: Path) -> None:
@@ -74,6 +74,6 @@ def test_a_uv_project(tmp_path: Path) -> None:
         read_requirements(tmp_path, custom_install=False)
     (tmp_path / "pyproject.toml").write_text("[project]\n")
     found = read_requirements(tmp_path, custom_install=False)
-    assert (found.manager, found.names, found.fresh) == ("uv", {"gunicorn"}, False)
+    assert (found.manager, set(found.names), found.fresh) == ("uv", {"gunicorn"}, False)
     (tmp_path / "pyproject.toml").write_text("[project]\n[build-system]\n")
     assert read_requirements(tmp_path, custom_install=False).whole_tree

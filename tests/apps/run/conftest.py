@@ -13,6 +13,7 @@ import pytest
 from lb.apps.run import process_tree
 from lb.apps.run.instance import Running, launch, mark
 from lb.apps.run.order import InstanceOrder, Isolation
+from lb.apps.run.ports import port_is_free
 from lb.apps.run.run_directory import effective_root
 from tests.apps.run.making import RUNGS
 
@@ -51,3 +52,9 @@ def rung(request: pytest.FixtureRequest) -> Isolation:
     if wanted is Isolation.BWRAP and shutil.which("bwrap") is None:
         pytest.skip("bubblewrap is not installed: apt-get install -y bubblewrap")
     return wanted
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port outside the pool that nobody listens on, nor on the next one."""
+    return next(port for port in range(30100, 32000, 2) if port_is_free(port) and port_is_free(port + 1))

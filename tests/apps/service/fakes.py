@@ -110,6 +110,11 @@ class FakeInstance:
     def endpoint(self) -> str:
         return self.facts.endpoint
 
+    @property
+    def was_told(self) -> bool:
+        """It was told to end."""
+        return self.terms > 0
+
     def exits(self, ended: Exit) -> None:
         self.ended = ended
         self._end.set()
@@ -209,6 +214,9 @@ class FakeMachine:
         if self.broken_names.get(name, 0):
             self.broken_names[name] -= 1
             raise NotStartedError(f"{name} exited with status 3.", "", ("boom",))
+
+    async def beside_the_door(self, instance: RunningInstance) -> str:
+        return ""
 
     async def adopt(self) -> list[RunningInstance]:
         return list(self.running.values())

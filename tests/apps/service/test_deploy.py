@@ -69,10 +69,10 @@ async def test_old_instances_stay_while_they_are_busy_and_no_longer_than_drain(w
     await world.deploy()
     world.door_sees(0.0, 0, **{f"i{old.id}": 1})
     await world.clock.advance(60.0)
-    assert not old.terms
+    assert not old.was_told
     world.door_sees(0.0)
     await world.clock.advance(2.0)
-    assert old.terms == 1
+    assert old.was_told
     assert old.graces == [10.0]
 
 
@@ -84,9 +84,9 @@ async def test_the_end_of_drain_ends_what_is_busy(world: World) -> None:
     await world.deploy()
     world.door_sees(0.0, 0, **{f"i{old.id}": 1})
     await world.clock.advance(39.0)
-    assert not old.terms
+    assert not old.was_told
     await world.clock.advance(2.0)
-    assert old.terms == 1
+    assert old.was_told
 
 
 async def test_a_failed_build_changes_nothing(world: World) -> None:
