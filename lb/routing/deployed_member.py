@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import socket
 
-from lb.routing.deployment import Deployment, PlacedRow, read_serving
+from lb.routing.deployment import DeployedEnvironment, PlacedRow, read_serving
 from lb.routing.health_table import Condition, HealthTable
 from lb.routing.instance import Instance
 from lb.routing.members import Member
@@ -18,7 +18,7 @@ class DeployedMember(Member):
 
     __slots__ = ("deployment",)
 
-    def __init__(self, text: str, deployment: Deployment) -> None:
+    def __init__(self, text: str, deployment: DeployedEnvironment) -> None:
         super().__init__(text, "", 0, "")
         self.deployment = deployment
 

@@ -101,7 +101,7 @@ WakeAsked = Callable[[str, str], object]
 """Is told the app and the environment that a request waits for."""
 
 
-class Deployment:
+class DeployedEnvironment:
     """What a worker knows of one deployed environment beside its instances.
 
     `quiet` are paths whose requests neither wake it nor keep it awake, `quiet_requests` how many of those it has

@@ -13,7 +13,7 @@ from typing import Any
 
 from lb.routing.balancers.balancer import Balancer
 from lb.routing.budget import RetryBudget
-from lb.routing.deployment import Deployment
+from lb.routing.deployment import DeployedEnvironment
 from lb.routing.instance import MOST_IDLE, Instance
 from lb.routing.outlier import Passive
 from lb.routing.policy import Policy
@@ -67,7 +67,7 @@ class Environment:
         self.waiting: deque[Any] = deque()  # Exchanges, of which this layer knows nothing
         self.woken = self.nameless = False
         self.observer: Observer | None = None
-        self.deployment: Deployment | None = None
+        self.deployment: DeployedEnvironment | None = None
         self.quiet = False
         self.balancer = policy.balancer()
         self.budget = None
@@ -117,7 +117,7 @@ class Environment:
             if instance.healthy != healthy:
                 instance.set_healthy(healthy, now)
 
-    def deploy(self, deployment: Deployment | None) -> None:
+    def deploy(self, deployment: DeployedEnvironment | None) -> None:
         """Go by what the engine says, or, for None, by the configuration alone."""
         self.deployment = deployment
         self.quiet = deployment is not None and bool(deployment.quiet)

@@ -15,7 +15,7 @@ from lb.config.balancing import statuses
 from lb.config.model import EnvironmentSettings as EnvironmentConfig
 from lb.config.plan import EnvironmentPlan
 from lb.routing.deployed_member import DeployedMember
-from lb.routing.deployment import Deployment, WakeAsked
+from lb.routing.deployment import DeployedEnvironment, WakeAsked
 from lb.routing.environment import Environment, Observer
 from lb.routing.health_table import HealthTable
 from lb.routing.instance import Instance
@@ -92,7 +92,7 @@ class RegistryPlan:
             member = known.get(address.text)
             if member is None:
                 if instance.is_deployed:
-                    member = DeployedMember(address.text, Deployment(app, name))
+                    member = DeployedMember(address.text, DeployedEnvironment(app, name))
                 else:
                     member = Member(address.text, "" if address.is_name else address.host, address.port, address.path)
                 member.follow(rows, is_checked, limit, registry.table)

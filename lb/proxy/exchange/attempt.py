@@ -17,7 +17,7 @@ from lb.proxy.exchange.interim import CONTINUE_AFTER
 from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
-from lb.routing.deployment import Deployment
+from lb.routing.deployment import DeployedEnvironment
 from lb.routing.instance import Instance
 
 _ATTEMPTS = 3  # times that a request which may have been acted on is sent
@@ -121,7 +121,7 @@ class Attempt(ExchangeBase):
         engine.queue.join(self.route.environment, self)
         self.client.arm()
 
-    def _await_start(self, deployment: Deployment) -> None:
+    def _await_start(self, deployment: DeployedEnvironment) -> None:
         """No instance of a deployed app may serve: one is about to, or there is a reason why not."""
         error = deployment.refusal(self.head.target, time.time())
         if error is None:
