@@ -11,6 +11,7 @@ import click
 
 from lb.cli.check import check_certificates
 from lb.cli.descriptors import descriptor_warnings
+from lb.cli.engine_start import start_engine_if_needed
 from lb.cli.exits import USAGE
 from lb.cli.running import refuse, serve_config, show_problems
 from lb.config.load import config_for_instances, load_file
@@ -56,6 +57,7 @@ def _from_file(file: Path, contexts: Contexts) -> Plan:
         show_problems((*loaded.warnings, *check_certificates(loaded, contexts)))
     except ConfigErrors as errors:
         refuse(errors)
+    start_engine_if_needed(loaded.plan, file, os.environ)
     return loaded.plan
 
 
@@ -64,6 +66,7 @@ def _read_again(file: Path, contexts: Contexts) -> Plan:
     loaded = load_file(file, os.environ)
     for problem in (*loaded.warnings, *check_certificates(loaded, contexts), *descriptor_warnings(loaded)):
         log.warning("%s", problem)
+    start_engine_if_needed(loaded.plan, file, os.environ)
     return loaded.plan
 
 

@@ -29,6 +29,10 @@ class ActivityTotals:
         self._begun = now
         self._is_first = True
 
+    def used(self, name: Name, now: float) -> None:
+        """It begins to serve: the time without a request runs from now."""
+        self._used[environment_key(*name)] = now
+
     def collect(self, placed: Mapping[Name, frozenset[str]], now: float) -> dict[Name, EnvironmentTotals]:
         """Of each of these environments; instances that are not in the set `placed` of theirs are named while something
         of them is open.

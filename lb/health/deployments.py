@@ -63,6 +63,8 @@ class Deployments:
 
     def configure(self, deployed: Sequence[ConfiguredInstance], file: Path | None) -> None:
         """These are deployed from now on, by the engine of `file`. Their rows are there already."""
+        if self._link is not None:
+            self._link.reload()  # it has deployed apps, or had some
         self._sections = {(one.app, one.environment): one for one in deployed}
         self._placing.configure(deployed)
         if deployed and file is not None and self._link is None:
@@ -115,7 +117,10 @@ class Deployments:
     def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get("event")
         if kind == "placement":
-            changed = self._placing.heard(Placement.from_json(message))
+            placement = Placement.from_json(message)
+            changed = self._placing.heard(placement)
+            if changed and placement.state == RUNNING:
+                self._totals.used((placement.app, placement.environment), time.monotonic())
         else:
             changed = kind == "synchronised" and self._placing.synchronised()
         if changed:
@@ -144,7 +149,7 @@ class Deployments:
     def _tell_activity(self, name: Name, totals: EnvironmentTotals, now: float) -> None:
         told_at, told = self._reported.get(name, (-_ALL, None))
         what = totals.waiting, dict(totals.instances)
-        may_sleep = self._sections[name].section.sleep is not None and self._placing.outlook(name).state == RUNNING
+        may_sleep = self._sections[name].section.sleep is not None and any(self._placing.rows(name))
         pause = _OFTEN if what != told or may_sleep or totals.waiting else _ALL
         if self._link is None or now - told_at < pause:
             return

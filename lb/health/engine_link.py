@@ -17,7 +17,15 @@ from pathlib import Path
 from typing import Any
 
 from lb.apps.service.engine_socket import find_engine
-from lb.apps.service.placements import LONGEST_LINE, DoorEvent, door_event_line, read_line, subscribe_line
+from lb.apps.service.placements import (
+    LONGEST_LINE,
+    PROTOCOL,
+    DoorEvent,
+    door_event_line,
+    line_of,
+    read_line,
+    subscribe_line,
+)
 from lb.health.schedule import tell_failure
 from lb.telemetry.paced_lines import Lines
 
@@ -64,6 +72,18 @@ class EngineLink:
             self._writer.write(door_event_line(event))
             if self._writer.transport.get_write_buffer_size() > _MOST_QUEUED:
                 self._writer.transport.abort()
+
+    def reload(self) -> None:
+        """The configuration has changed: have the engine read it, too."""
+        job = asyncio.get_running_loop().run_in_executor(self._executor, _ask_to_reload, self._file)
+        job.add_done_callback(self._reloaded)
+
+    def _reloaded(self, job: asyncio.Future[str]) -> None:
+        if job.cancelled():
+            return
+        error = job.exception()
+        if text := str(error) if error is not None else job.result():
+            self._lines.write(logging.ERROR, f"the engine did not take the changed configuration: {text}")
 
     async def close(self) -> None:
         self._task.cancel()
@@ -113,6 +133,22 @@ class EngineLink:
         if text != self._said:
             self._said = text
             self._lines.write(level, text)
+
+
+def _ask_to_reload(file: Path) -> str:
+    """Why the engine did not; "" if it did, or none is there: one that begins reads the file anyway."""
+    connection = find_engine(file, os.environ)
+    if connection is None:
+        return ""
+    with connection:
+        connection.settimeout(_ANSWER)
+        connection.sendall(line_of({"protocol": PROTOCOL, "command": "reload"}))
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                answer = read_line(line)
+                if "ok" in answer:
+                    return "" if answer["ok"] else str(answer.get("sentence", "it gives no reason"))
+    return "it did not answer"
 
 
 def _find(file: Path) -> socket.socket | None:
