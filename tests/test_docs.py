@@ -25,7 +25,7 @@ from uvicorn.main import main as uvicorn
 from lb.cli.main import main
 from lb.config.load import load_bytes
 from lb.errors import CAUSES
-from lb.telemetry import prometheus
+from lb.telemetry import prometheus, prometheus_deployed
 from lb.telemetry.lines import json_line
 from lb.telemetry.metrics import COUNTER_METRICS
 from lb.telemetry.record import Record
@@ -321,7 +321,8 @@ def test_causes_of_outages_exist() -> None:
 
 def test_every_metric_is_listed() -> None:
     # spec: O1
-    source = Path(prometheus.__file__).read_text(encoding="utf-8")  # gauges that are no counters
+    modules = (prometheus, prometheus_deployed)  # gauges that are no counters, and what comes and goes
+    source = "".join(Path(module.__file__).read_text(encoding="utf-8") for module in modules)
     metrics = {metric.name for metric in COUNTER_METRICS} | set(re.findall(r"\blb_[a-z_]+\b", source))
     assert set(re.findall(r"\blb_[a-z_]+\b", rows_of("Metrics"))) == metrics
 

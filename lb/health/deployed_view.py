@@ -17,7 +17,7 @@ def deployed_report(
     deployed: Iterable[ConfiguredInstance], table: HealthTable, figures: DeployedFigures
 ) -> DeployedReport:
     """By app and environment: what the engine says of it, its instances, and what they serve. Times are in seconds;
-    `seconds` is the time until responses began, all together.
+    `seconds` is the time until responses began, all together; `followed` is the generation that all workers follow.
     """
     _, totals = figures.summary.load()
     found: DeployedReport = {}
@@ -28,6 +28,8 @@ def deployed_report(
             "state": "unknown" if outlook.state == UNKNOWN else outlook.state,
             "release": outlook.release or None,
             "cause": outlook.cause or None,
+            "generation": outlook.generation,
+            "followed": seen.generation,
             "waiting": seen.waiting,
             "idle": int(seen.idle),
             "instances": [*_instances(one, table, seen)],
