@@ -36,13 +36,16 @@ class DeployedDoor:
 
     def wait_version(self, version: str, request: bytes = TO_PRODUCTION) -> None:
         wait_for(lambda: self.ask(request).body.startswith(version.encode()), f"version {version} to serve")
-        wait_for(
-            lambda: self._is_followed("staging" if request is TO_STAGING else "production"), "all workers to follow"
-        )
+        self.wait_followed("staging" if request is TO_STAGING else "production")
 
-    def _is_followed(self, environment: str) -> bool:
-        found = self.status(environment)
-        return bool(found["generation"] == found["followed"])
+    def wait_followed(self, environment: str = "production") -> None:
+        """Until all workers go by what the engine has said last."""
+
+        def is_followed() -> bool:
+            found = self.status(environment)
+            return bool(found["generation"] == found["followed"])
+
+        wait_for(is_followed, "all workers to follow")
 
     def status(self, environment: str = "production") -> dict[str, Any]:
         """What `lb status --json` says of it."""
@@ -51,20 +54,16 @@ class DeployedDoor:
         found: dict[str, Any] = done.json["apps"]["shop"][environment]["deployed"]
         return found
 
-    def wait_state(self, state: str, environment: str = "production") -> dict[str, Any]:
-        def is_there() -> dict[str, Any] | None:
-            found = self.status(environment)
-            return found if found["state"] == state else None
+    def wait_state(self, state: str, environment: str = "production") -> None:
+        wait_for(lambda: self.status(environment)["state"] == state, f"{environment} to be {state}", 30.0)
 
-        return wait_for(is_there, f"{environment} to be {state}", 30.0)
+    def instances(self, environment: str = "production") -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.status(environment)["instances"]
+        return found
 
     def wait_instances(self, count: int, environment: str = "production") -> list[dict[str, Any]]:
-        def are_there() -> list[dict[str, Any]] | None:
-            found: list[dict[str, Any]] = self.status(environment)["instances"]
-            return found if len(found) == count else None
-
-        found = wait_for(lambda: [are_there()] if are_there() is not None else [], f"{count} instances", 30.0)
-        return found[0] or []
+        wait_for(lambda: len(self.instances(environment)) == count, f"{count} instances", 30.0)
+        return self.instances(environment)
 
 
 def configure_deployed(home: EngineHome, production: Config, staging: Config, **top: Any) -> Config:
