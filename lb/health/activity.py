@@ -48,7 +48,7 @@ class ActivityTotals:
         self._take_leave(pages)
         found = {name: self._sum(environment_key(*name), workers, pages, ids) for name, ids in placed.items()}
         if self._is_first:
-            self._go_on(found, now)
+            self._go_on(found)
         for name, one in found.items():
             self._look_whether_used(environment_key(*name), one, pages, now)
         self._is_first = False
@@ -92,14 +92,14 @@ class ActivityTotals:
                 self._ended.pop((key, identity), None)
         return total
 
-    def _go_on(self, found: dict[Name, EnvironmentTotals], now: float) -> None:
+    def _go_on(self, found: dict[Name, EnvironmentTotals]) -> None:
         """What the health process before had counted is not counted anew."""
         _, before = self._figures.summary.load()
         for name, one in found.items():
             key = environment_key(*name)
             if (known := before.get(key)) is None:
                 continue
-            self._used[key] = now - known.idle
+            self._used[key] = self._begun - known.idle
             for identity, totals in one.instances.items():
                 earlier = known.instances.get(identity, InstanceTotals())
                 if earlier.requests > totals.requests:

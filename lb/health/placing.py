@@ -118,8 +118,9 @@ class Placing:
         if before != outlook:
             news[self._table.find(one.placement)] = outlook.condition(now)
             self._tell(name, before, outlook)
-        self._table.write_together({row: one for row, one in news.items() if self._table.read(row) != one})
-        return bool(news)
+        changed = {row: condition for row, condition in news.items() if self._table.read(row) != condition}
+        self._table.write_together(changed)
+        return bool(changed)
 
     def _wanted(self, one: ConfiguredInstance, placed: Sequence[PlacedInstance]) -> dict[str, int]:
         """The texts of the rows that there are to be, with their states."""
