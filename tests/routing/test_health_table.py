@@ -177,3 +177,41 @@ def test_rows_that_nobody_needs_are_used_again() -> None:
         assert all(table.find(key) == -1 for key in gone)
         assert len({table.find(key) for key in present}) == len(present)
         assert all(table.find(key) >= 0 for key in present)
+
+
+def test_rows_that_are_written_together_are_announced_together() -> None:
+    table = filled(4)
+    rows = [table.find(key) for key in keys(4)]
+    before = table.generation
+    table.write_together({row: Condition(HEALTHY) for row in rows[:3]})
+    assert table.generation == before + 3
+    assert [row for _, row, _ in table.changes(before) or ()] == rows[:3]
+    assert table.read_as_of(rows[0], before) is None
+    assert table.read_as_of(rows[0], table.generation) == Condition(HEALTHY)
+    assert table.read_as_of(rows[3], before) == Condition(EXPECTED)
+    after = table.generation
+    table.write_together({row: Condition(HEALTHY, checked=1.0) for row in rows[:3]})
+    assert table.generation == after, "nothing decisive has changed"
+
+
+def test_a_reader_in_the_middle_of_a_switch_sees_none_of_it() -> None:
+    table = filled(2)
+    first, second = (table.find(key) for key in keys(2))
+    table.write(first, Condition(HEALTHY))
+    seen = table.generation
+    table._store(first, keys(1)[0], seen + 1, Condition(UNHEALTHY))
+    assert list(table.changes(seen - 1) or ()) == []
+    table.write_together({first: Condition(UNHEALTHY, "x"), second: Condition(HEALTHY)})
+    assert {row for _, row, _ in table.changes(seen - 1) or ()} == {first, second}
+
+
+def test_a_long_description_leaves_room_for_it() -> None:
+    table = filled(1)
+    row = table.find(keys(1)[0])
+    host = "1a2b3c4d web1 20261130-091500 unix:/" + "x" * 150
+    table.write(row, Condition(HEALTHY, host, last="l" * 300, error="e" * 300))
+    found = table.read(row)
+    assert found is not None
+    assert found.host == host
+    assert found.last.startswith("lll")
+    assert found.error.startswith("eee")
