@@ -88,3 +88,17 @@ def deployed_door(
     home.file.write_text(json.dumps(config), encoding="utf-8")
     with home, FrontDoor(config, home.root, env={"XDG_RUNTIME_DIR": str(home.runtime), **(env or {})}) as door:
         yield DeployedDoor(door, home)
+
+
+@contextmanager
+def upgraded_door(production: Config) -> Iterator[DeployedDoor]:
+    """The same for a door that is upgraded: whatever is left of it and its successor is killed."""
+    home = EngineHome()
+    config = configure_deployed(home, {"deploy": True, **production}, {"deploy": True})
+    home.file.write_text(json.dumps(config), encoding="utf-8")
+    with home:
+        door = FrontDoor(config, home.root, env={"XDG_RUNTIME_DIR": str(home.runtime)})
+        try:
+            yield DeployedDoor(door, home)
+        finally:
+            door.kill()
