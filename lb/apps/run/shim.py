@@ -233,8 +233,6 @@ class Shim:
         record = self._record(left)
         self._say(_words(record))
         self._writer.close()
-        for group in self._order.get("cgroups", ()):
-            _remove(group)
         _save(f"{self._directory}/exit.json", record)
         self._control.tell({"v": VERSION, "ok": True, "exit": record})
 
@@ -359,13 +357,6 @@ def _write(path: str, text: str) -> None:
     try:
         with open(path, "w", encoding="ascii") as file:
             file.write(text)
-    except OSError:
-        return
-
-
-def _remove(group: str) -> None:
-    try:
-        os.rmdir(group)
     except OSError:
         return
 

@@ -88,7 +88,8 @@ def _with_network(found: Command, ladder: Ladder, port: int) -> Command:
     """A network of its own, in which only its port 3000 is reached. The first process there must pass signals on, which
     a shell's child gets from the shim.
     """
-    as_user = ("--runas", "0:0") if os.getuid() == 0 else ()
+    # Root needs no user namespace for a network of its own, and in pasta's no sandbox could be made.
+    as_user = ("--runas", "0:0", "--netns-only") if os.getuid() == 0 else ()
     inner = found.argv if found.wrappers else (SHELL, "-c", '"$@"; exit $?', "sh", *found.argv)
     argv = (ladder.pasta, *as_user, *_PASTA, "-t", f"127.0.0.1/{port}:{SOCKET_PORT}", "--", *inner)
     return Command(
@@ -96,11 +97,9 @@ def _with_network(found: Command, ladder: Ladder, port: int) -> Command:
     )
 
 
-def shim_order(
-    order: InstanceOrder, facts: InstanceFacts, found: Command, ladder: Ladder, group: Path | None
-) -> dict[str, Any]:
+def shim_order(order: InstanceOrder, facts: InstanceFacts, found: Command, ladder: Ladder) -> dict[str, Any]:
     """What the shim reads on its standard input."""
-    held = ladder.cgroups.controllers if group is not None else frozenset()
+    held = ladder.cgroups.controllers if facts.group else frozenset()
     scoped = bool(ladder.scope)
     memory = order.memory or 0
     kernel_memory = memory if scoped or "memory" in held else 0
@@ -115,7 +114,7 @@ def shim_order(
         "wrappers": found.wrappers,
         "shell": found.shell,
         "grace": order.stop_timeout,
-        "cgroups": [str(group)] if group is not None else [],
+        "cgroups": [facts.group] if facts.group else [],
         "scope": "/sys/fs/cgroup" if scoped else "",
         "limits": {
             "memory": 0 if kernel_memory else memory,
