@@ -16,7 +16,7 @@ _THREADS = 8
 # What makes a shell more than a way to start one program: `exec` before such a command would change it.
 _COMPOUND = re.compile(
     r"[;&|<>()\n`]|^\s*(?:[!{]|\w+=)"
-    r"|^\s*(?:if|for|while|until|case|cd|export|set|source|\.|exec|trap|ulimit|umask|eval|echo)(?:\s|$)"
+    r"|^\s*(?:if|for|while|until|case|cd|export|set|source|\.|exec|trap|ulimit|umask|eval|echo|exit|wait|command|unset|alias|:)(?:\s|$)"
 )
 
 _QUOTED = re.compile(r"'[^']*'")  # a shell looks into none of it

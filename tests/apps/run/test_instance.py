@@ -23,6 +23,7 @@ from tests.apps.run.making import TAG, order, project, python, survivors
 from tests.apps.run.waiting import until, until_line
 
 pytestmark = pytest.mark.long
+TOP = Path(__file__).parents[3]
 
 SLEEPS = "echo ready; exec sleep 300"
 GENTLE = python(
@@ -231,7 +232,7 @@ async def test_it_outlives_the_process_that_started_it(instances: Instances, tmp
         subprocess.run,
         [sys.executable, str(script), str(tmp_path)],
         start_new_session=True,
-        env={"PYTHONPATH": os.getcwd()},
+        env={"PYTHONPATH": str(TOP)},
     )
     assert done.returncode == -signal.SIGKILL
     [found] = await adopt(instances.root)
@@ -349,7 +350,7 @@ async def test_a_newer_shim_s_record_is_understood(instances: Instances, tmp_pat
 
 async def test_a_port_pool_that_is_used_up_is_said(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    with pytest.raises(LaunchError, match="no port of 0--1 is free"):
+    with pytest.raises(LaunchError, match=r"no port of 0--1 is free"):
         await launch(order(tmp_path, SLEEPS, ports=range(0)), tmp_path / "run")
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from lb.apps.run.http_question import Question, ask
 from lb.apps.run.instance import LaunchError, ladder
+from lb.apps.run.isolation import Ladder, probe
 from lb.apps.run.order import Isolation, Network
 from lb.apps.run.start import start_instance
 from lb.apps.run.start_check import StartCheck
@@ -39,17 +40,14 @@ async def test_two_apps_on_port_3000_run_side_by_side(instances: Instances, tmp_
 async def test_without_pasta_the_command_that_adds_it_is_said(
     instances: Instances, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shutil, "which", lambda _: None)
     ladder.cache_clear()
     try:
-        monkeypatch.setattr("lb.apps.run.instance.probe", lambda wanted: _without_pasta(wanted))
+        monkeypatch.setattr("lb.apps.run.instance.probe", _without_pasta)
         with pytest.raises(LaunchError, match=r"network: private needs pasta.*apt-get install -y passt"):
             await instances.start(order(tmp_path, "sleep 1", network=Network.PRIVATE))
     finally:
         ladder.cache_clear()
 
 
-def _without_pasta(wanted: Isolation) -> object:
-    from lb.apps.run.isolation import probe
-
+def _without_pasta(wanted: Isolation) -> Ladder:
     return probe(wanted, lambda _: (1, ""), lambda _: None)

@@ -68,7 +68,7 @@ def test_one_program_takes_the_shell_s_place(command: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "cd src && python app.py", "A=1 python app.py", "python a.py & python b.py", "echo $(date)", "exec python app.py",
+        "cd src && python app.py", "A=1 python app.py", "python a.py & python b.py", "echo $(date)", "exec python app.py", "exit 5",
         "{ python app.py; }", "if true; then x; fi", "python app.py | tee log", "export A=1\npython app.py", "! true",
     ],
 )  # fmt: skip

@@ -19,6 +19,7 @@ from lb.apps.run.start import start_instance
 from lb.apps.run.start_check import FUNCTIONS, PING, StartCheck, StartFailed, wait_until_healthy
 from tests.apps.run.conftest import Instances
 from tests.apps.run.making import order, project, python, survivors
+from tests.apps.run.waiting import until
 
 OK, MISSING, NOBODY = Answer(200, connected=True), Answer(404, connected=True), Answer(problem="Connection refused")
 
@@ -56,7 +57,7 @@ class FakeRunning:
         return []
 
     async def last_lines(self, count: int) -> tuple[str, ...]:
-        return ("a line",)
+        return ("a line",)[-count:]
 
 
 class Fake:
@@ -294,7 +295,6 @@ async def test_a_cancelled_start_is_ended(instances: Instances, tmp_path: Path) 
     task = asyncio.create_task(
         start_instance(order(tmp_path, python("import time; time.sleep(300)")), instances.root, CHECK)
     )
-    from tests.apps.run.waiting import until
 
     async def begun() -> bool:
         return any((path / "instance.json").exists() for path in instances.root.iterdir())
