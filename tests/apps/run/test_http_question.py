@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.apps.run.http_question import Answer, Question, ask
+from lb.apps.run.http_question import StartAnswer, StartQuestion, ask
 
 
 @asynccontextmanager
@@ -27,22 +27,25 @@ async def server(answer: bytes, heard: list[bytes] | None = None, host: str = "1
         yield f"127.0.0.1:{made.sockets[0].getsockname()[1]}"
 
 
-def question(endpoint: str, timeout: float = 5) -> Question:
-    return Question(endpoint, "/up", "shop.example.com", "https", timeout)
+def question(endpoint: str, timeout: float = 5) -> StartQuestion:
+    return StartQuestion(endpoint, "/up", "shop.example.com", "https", timeout)
 
 
 @pytest.mark.parametrize(
     ("data", "answer"),
     [
-        (b"HTTP/1.1 204 No Content\r\n\r\n", Answer(204, connected=True)),
-        (b"HTTP/1.0 200 OK\r\n\r\nhello", Answer(200, body="hello", connected=True)),
-        (b"HTTP/1.1 302 Found\r\nLocation: /login\r\ncontent-length: 0\r\n\r\n", Answer(302, "/login", connected=True)),
-        (b"HTTP/1.1 400\r\n\r\nDisallowedHost", Answer(400, body="DisallowedHost", connected=True)),
-        (b"SSH-2.0-OpenSSH\r\n", Answer(problem="its answer is not HTTP", connected=True)),
-        (b"", Answer(problem="it closed the connection without an answer", connected=True)),
+        (b"HTTP/1.1 204 No Content\r\n\r\n", StartAnswer(204, connected=True)),
+        (b"HTTP/1.0 200 OK\r\n\r\nhello", StartAnswer(200, body="hello", connected=True)),
+        (
+            b"HTTP/1.1 302 Found\r\nLocation: /login\r\ncontent-length: 0\r\n\r\n",
+            StartAnswer(302, "/login", connected=True),
+        ),
+        (b"HTTP/1.1 400\r\n\r\nDisallowedHost", StartAnswer(400, body="DisallowedHost", connected=True)),
+        (b"SSH-2.0-OpenSSH\r\n", StartAnswer(problem="its answer is not HTTP", connected=True)),
+        (b"", StartAnswer(problem="it closed the connection without an answer", connected=True)),
     ],
 )
-async def test_answers(data: bytes, answer: Answer) -> None:
+async def test_answers(data: bytes, answer: StartAnswer) -> None:
     async with server(data) as endpoint:
         found = await ask(question(endpoint))
     if answer.good:
@@ -70,7 +73,7 @@ async def test_nobody_there(tmp_path: Path, free_port: int) -> None:
 async def test_one_that_listens_and_never_answers() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         found = await ask(question(f"127.0.0.1:{silent.getsockname()[1]}", timeout=0.1))
-    assert found == Answer(problem="no answer within 0.1 s", connected=True)
+    assert found == StartAnswer(problem="no answer within 0.1 s", connected=True)
 
 
 async def test_an_app_on_ipv6_alone_is_found() -> None:

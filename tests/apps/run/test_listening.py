@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.apps.run.listening import Listener, beside_the_door, listeners, port_owner
+from lb.apps.run.listening import AppListener, beside_the_door, listeners, port_owner
 
 
 def test_ports_and_paths_are_found(tmp_path: Path) -> None:
@@ -18,8 +18,8 @@ def test_ports_and_paths_are_found(tmp_path: Path) -> None:
         two.listen()
         idle.bind(("127.0.0.1", 0))  # bound, and does not listen
         found = listeners([os.getpid()])
-        assert Listener("127.0.0.1", one.getsockname()[1]) in found
-        assert Listener(path=path) in found
+        assert AppListener("127.0.0.1", one.getsockname()[1]) in found
+        assert AppListener(path=path) in found
         assert idle.getsockname()[1] not in [listener.port for listener in found]
         assert port_owner(one.getsockname()[1]).endswith(f"(process {os.getpid()})")
     assert port_owner(one.getsockname()[1] if one.fileno() >= 0 else 1) == ""
@@ -40,8 +40,8 @@ def test_nobody_listens_on_nothing() -> None:
 # spec: B3
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
 def test_an_app_beside_the_door_is_said_with_the_remedy(host: str) -> None:
-    said = beside_the_door([Listener(host, 21003), Listener("127.0.0.1", 1)], 21003)
+    said = beside_the_door([AppListener(host, 21003), AppListener("127.0.0.1", 1)], 21003)
     assert "can reach it without passing lb" in said
     assert "network: private" in said
     assert "tcp dport 21003 drop" in said
-    assert beside_the_door([Listener("127.0.0.1", 21003), Listener(path="/x")], 21003) == ""
+    assert beside_the_door([AppListener("127.0.0.1", 21003), AppListener(path="/x")], 21003) == ""

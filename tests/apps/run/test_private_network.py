@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.apps.run.http_question import Question, ask
+from lb.apps.run.http_question import StartQuestion, ask
 from lb.apps.run.instance import LaunchError, ladder
 from lb.apps.run.isolation import Ladder, probe
 from lb.apps.run.order import Isolation, Network
@@ -32,7 +32,7 @@ async def test_two_apps_on_port_3000_run_side_by_side(instances: Instances, tmp_
     first, second = instances.started
     assert first.endpoint != second.endpoint
     for running in instances.started:
-        assert (await ask(Question(running.endpoint, "/", "shop.example.com", "http", 5))).status == 204
+        assert (await ask(StartQuestion(running.endpoint, "/", "shop.example.com", "http", 5))).status == 204
         assert (await running.terminate(grace=3)).signal != 9
         assert survivors(running) == []
 

@@ -11,7 +11,10 @@ import pytest
 from lb.apps.run import process_tree
 
 pytestmark = pytest.mark.long
-_FAMILY = "import os, sys, time\nif os.fork() == 0:\n    if os.fork() == 0:\n        print(os.getpid(), flush=True)\n    time.sleep(300)\ntime.sleep(300)"
+_FAMILY = (
+    "import os, sys, time\nif os.fork() == 0:\n    if os.fork() == 0:\n        print(os.getpid(), flush=True)\n"
+    "    time.sleep(300)\ntime.sleep(300)"
+)
 
 
 def test_a_family_is_found_by_both_ways_and_by_its_mark() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -58,6 +57,6 @@ def test_a_stand_in_that_others_may_write_is_refused(tmp_path: Path, monkeypatch
     with pytest.raises(PermissionError, match="is not this user's own directory"):
         effective_root(Path("/x" * 60))
     short.rmdir()
-    os.symlink(tmp_path, short)
+    short.symlink_to(tmp_path)
     with pytest.raises((PermissionError, FileExistsError)):
         effective_root(Path("/x" * 60))
