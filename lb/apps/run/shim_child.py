@@ -32,7 +32,7 @@ def adopt_orphans() -> bool:
     return _prctl is not None and _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
-class Child:
+class AppProcess:
     """The started command: its pid and the reading ends of its pipes. `error` says why it could not be started."""
 
     __slots__ = ("err", "error", "out", "pid")
