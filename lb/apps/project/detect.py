@@ -12,6 +12,7 @@ from pathlib import Path
 from lb.apps.project import manifest as manifests
 from lb.apps.project import misspelt, procfile, python_version
 from lb.apps.project.errors import ProjectError
+from lb.apps.project.git_leftovers import find_leftovers
 from lb.apps.project.manifest import Manifest, read_manifest
 from lb.apps.project.procfile import Procfile, parse_procfile
 from lb.apps.project.python_version import PythonRequest, parse_default, parse_runtime, parse_version_file
@@ -52,6 +53,7 @@ def read_project(root: Path, defaults: ProjectDefaults | None = None) -> Project
     _refuse_environment(root)
     _refuse_misspelt(names, python_version.VERSION_FILE, ".leanignore")
     notes = list(manifest.notes) if manifest is not None else []
+    notes += find_leftovers(root)
     commands = _procfile(root, names, manifest, notes)
     manifest = manifest or Manifest()
     requirements = read_requirements(root, custom_install=manifest.install is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -47,6 +48,25 @@ async def test_a_server_is_added_and_it_is_said(bench: Bench) -> None:
     assert f"       {note}" in bench.told
     assert run_in(built, "import gunicorn; print(gunicorn.__version__)") == version("gunicorn")
     assert version("gunicorn") in output(built.venv / "bin" / "gunicorn", "--version")
+
+
+async def test_a_project_that_installs_nothing_needs_no_pip(bench: Bench, tmp_path: Path) -> None:
+    """Its environment is there at once, even with an empty cache."""
+    bench.settings = replace(bench.settings, cache=tmp_path / "empty")
+    built = await bench.build()
+    assert "ModuleNotFoundError" in run_in(built, "import pip")
+    assert run_in(built, "import gunicorn, wsgi; print('starts')") == "starts"
+    assert not (tmp_path / "empty" / "environments").exists()
+
+
+async def test_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("lb.apps.build.layer_cache.LayerCache.store", fail)
+    with pytest.raises(BuildFailed) as raised:
+        await bench.build()
+    assert raised.value.sentence == "the engine's disk is full"
 
 
 async def test_uvicorn_for_asgi(bench: Bench) -> None:
