@@ -31,7 +31,7 @@ from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildOrder,
 from lb.apps.build.steps import Budget, StepRunner
 from lb.apps.build.system_step import need_system_dependencies
 from lb.apps.build.wanted_python import need_python
-from lb.apps.project.detect import Project, read_project
+from lb.apps.project.detect import Project, read_project, refuse_environment
 from lb.apps.project.start import Serving
 
 BUILDING = "Building"
@@ -93,11 +93,14 @@ class _Build:
             self._log.note(f"The project is in {project.root.relative_to(order.source)}/")
             install_folder.move_up(order.source, project.root, order.release)
             project = replace(project, root=order.source)
+        refuse_environment(project.root)
         for note in project.notes:
             self._note(note)
         environment = self._environment(project)
         python = await need_python(project.python, self._settings, self._runner, environment, self._scratch)
         self._log.headline(f"Using Python {python} ({project.python.origin or 'the newest here'})")
+        if not project.python.admits(python.version):
+            self._note(f"{project.python.origin} asks for {project.python}, which is not here: {python} is used")
         await need_system_dependencies(project.manifest.system_dependencies, self._settings, self._runner, environment)
         cache_hit = await self._dependencies(project, python, environment)
         await self._commands(project, environment)

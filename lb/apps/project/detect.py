@@ -50,7 +50,6 @@ def read_project(root: Path, defaults: ProjectDefaults | None = None) -> Project
     if manifest is not None and manifest.build_root:
         root, manifest = _build_root(root, manifest)
         names = _names(root)
-    _refuse_environment(root)
     _refuse_misspelt(names, python_version.VERSION_FILE, ".leanignore")
     notes = list(manifest.notes) if manifest is not None else []
     notes += find_leftovers(root)
@@ -105,8 +104,8 @@ def _build_root(root: Path, manifest: Manifest) -> tuple[Path, Manifest]:
     return inner, own
 
 
-def _refuse_environment(root: Path) -> None:
-    """A virtual environment is of use only at the path where it was made."""
+def refuse_environment(root: Path) -> None:
+    """Raises ProjectError for a virtual environment that was sent: it works only at the path where it was made."""
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False) and Path(entry.path, "pyvenv.cfg").is_file():
             name = entry.name

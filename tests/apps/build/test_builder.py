@@ -295,8 +295,9 @@ async def test_a_python_that_is_not_there(bench: Bench) -> None:
         await bench.build({".python-version": "3.99\n"})
     assert raised.value.sentence.startswith("Python 3.99 (.python-version) is not installed: here are ")
     assert raised.value.next_step.startswith("install it (pyenv install 3.99), name its path in engine.pythons")
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
     with pytest.raises(BuildFailed) as raised:
-        await bench.build({".python-version": f"{sys.version_info[0]}.{sys.version_info[1]}.99\n"})
+        await bench.build({".python-version": f"{minor}.99\n"})
     assert raised.value.next_step.startswith(
         f"write {sys.version_info[0]}.{sys.version_info[1]} into .python-version: "
     )

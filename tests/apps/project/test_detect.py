@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.apps.project.detect import ProjectDefaults, read_project
+from lb.apps.project.detect import ProjectDefaults, read_project, refuse_environment
 from lb.apps.project.errors import ProjectError
 from lb.apps.project.start import Serving, StartPlan
 
@@ -267,11 +267,6 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
         POETRY,
     ),
     (
-        {"requirements_dot_txt": "", "wsgi_dot_py": FLASK, "venv__pyvenv_dot_cfg": ""},
-        "venv/ is a virtual environment, which works only where it was made",
-        "add venv to .leanignore (and .gitignore; git rm -r --cached venv if it was committed)",
-    ),
-    (
         {"requirements_dot_txt": "", "wsgi_dot_py": FLASK, "python-version": "3.12"},
         "there is a file python-version, but no .python-version: the name seems to be misspelt",
         "rename it: mv python-version .python-version",
@@ -300,6 +295,15 @@ def test_why_a_folder_cannot_be_deployed(tmp_path: Path, files: dict[str, str], 
         read_project(project(tmp_path, **files))
     assert (raised.value.sentence, raised.value.next_step) == (sentence, next_step)
     assert sentence in str(raised.value)
+
+
+def test_an_environment_may_be_here_but_not_be_sent(tmp_path: Path) -> None:
+    files = project(tmp_path, wsgi_dot_py=FLASK, requirements_dot_txt="", venv__pyvenv_dot_cfg="")
+    assert read_project(files).start.module == "wsgi"
+    with pytest.raises(ProjectError) as raised:
+        refuse_environment(files)
+    assert raised.value.sentence == "venv/ is a virtual environment, which works only where it was made"
+    assert raised.value.next_step.startswith("add venv to .leanignore (and .gitignore; ")
 
 
 def test_runtime_python_needs_no_list(tmp_path: Path) -> None:
