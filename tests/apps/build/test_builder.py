@@ -30,6 +30,7 @@ def output(*command: str | Path) -> str:
 
 
 async def test_a_project_with_a_package(bench: Bench) -> None:
+    # spec: B11
     make_wheel(bench.wheels, "tinyweb", "1.0")
     built = await bench.build({"requirements.txt": "tinyweb>=1,<2\n"})
     assert built.start == StartPlan(Serving.WSGI, module="wsgi", server="gunicorn")
