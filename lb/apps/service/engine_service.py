@@ -25,7 +25,7 @@ from lb.apps.service.directory import ENVIRONMENTS, EngineDirectory, StateFileEr
 from lb.apps.service.door_figures import DoorFigures
 from lb.apps.service.environment_unit import EnvironmentUnit, Workplace
 from lb.apps.service.parts import Machine, RunningInstance
-from lb.apps.service.placement_record import Wish
+from lb.apps.service.placement_record import EnvironmentWish
 from lb.apps.service.placements import Activity, Applied, DoorEvent, InstanceVerdict, Placement, WakeWanted
 from lb.config.model import Config
 
@@ -129,7 +129,7 @@ class EngineService:
     def _begin_unit(self, app: DeployedApp, unit: EnvironmentUnit) -> None:
         if is_deployed(self.config, app.name, unit.name):
             unit.life.begin()
-        elif unit.life.record.wish != Wish.NOTHING:
+        elif unit.life.record.wish != EnvironmentWish.NOTHING:
             self._take_away(unit)
 
     def _take_away(self, unit: EnvironmentUnit) -> None:
@@ -139,8 +139,8 @@ class EngineService:
         life.gone = True
         for deployment in unit.active():
             deployment.cancel()
-        if life.record.placed or life.record.wish != Wish.STOP:
-            life.retire_all("", Wish.STOP)
+        if life.record.placed or life.record.wish != EnvironmentWish.STOP:
+            life.retire_all("", EnvironmentWish.STOP)
         else:
             life.announce()
 

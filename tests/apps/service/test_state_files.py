@@ -16,7 +16,14 @@ from lb.apps.service.directory import EngineDirectory, StateFileError, default_d
 from lb.apps.service.git_push import PushedBranch, hook_text, read_push, repository_of
 from lb.apps.service.lock import AppQueue, SupersededError
 from lb.apps.service.parts import NotBuiltError
-from lb.apps.service.placement_record import Placed, PlacementRecord, Retiring, Wish, read_placement, write_placement
+from lb.apps.service.placement_record import (
+    EnvironmentWish,
+    Placed,
+    PlacementRecord,
+    Retiring,
+    read_placement,
+    write_placement,
+)
 from lb.apps.service.upload import receive_source
 from tests.apps.service.fakes import FakeClock, settle
 
@@ -62,7 +69,7 @@ def test_a_placement_is_read_as_it_was_written(tmp_path: Path) -> None:
     # spec: A5
     record = PlacementRecord(
         7,
-        Wish.SLEEP,
+        EnvironmentWish.SLEEP,
         "20261130-090100",
         3,
         (

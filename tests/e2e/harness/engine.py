@@ -92,6 +92,7 @@ class EngineHome:
     production: str = "{deploy: true}"
     staging: str = "{deploy: true}"
     hurried: bool = True
+    variables: dict[str, str] = field(default_factory=dict)  # of the engine
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -132,7 +133,7 @@ class EngineHome:
         self.process = subprocess.Popen(
             [sys.executable, "-P", *program, "engine", "run", str(self.file)],
             cwd=self.root,
-            env={**self.environ, **environ},
+            env={**self.environ, **self.variables, **environ},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
