@@ -102,7 +102,7 @@ class Running:
         """Returns when it has ended, for whatever reason, and nothing of it is left."""
         while self._exit is None:
             try:
-                reply = await self._client.ask("wait", patience=None)
+                reply = await self._client.ask("wait", forever=True)
                 self._exit = Exit.from_json(reply["exit"])
             except (ShimGoneError, KeyError):
                 record = self._place.read_exit()
