@@ -128,9 +128,18 @@ class Reconciler:
 
     # Changing what is
 
-    def write(self, record: PlacementRecord, *, tell: bool = True) -> None:
+    def commit(self, record: PlacementRecord) -> None:
         """Makes `record` true: on the disk first, then for the door. Raises OSError, and nothing has changed."""
         write_placement(self.home.placement, record)
+        self.record = record
+        self.announce()
+
+    def write(self, record: PlacementRecord, *, tell: bool = True) -> None:
+        """The same for what has happened anyway: a full disk must not keep the door from hearing of it."""
+        try:
+            write_placement(self.home.placement, record)
+        except OSError as error:  # after a kill the next engine finds an older placement, and mends it
+            log.warning("%s: the placement cannot be written: %s", self.title, error.strerror or error)
         self.record = record
         if tell:
             self.announce()
@@ -158,7 +167,7 @@ class Reconciler:
         kept = {one.id for one in placed}
         retiring = tuple(self._retiring(one, deploy) for one in self.record.placed if one.id not in kept)
         self.state_override = None
-        self.write(
+        self.commit(
             self.record.next(wish=wish, release=tag, placed=placed, retiring=(*self.record.retiring, *retiring), **more)
         )
         for slot in self.slots.values():
@@ -184,7 +193,7 @@ class Reconciler:
         return Retiring(one.id, one.name, one.release, clock.boot(), clock.boot_id(), drains and one.listens, deploy)
 
     def end_quietly(self) -> None:
-        """What serves nobody by now ends without a drain: the environment has fallen asleep. Raises OSError."""
+        """What serves nobody by now ends without a drain: the environment has fallen asleep."""
         retiring = tuple(self._retiring(one, drains=False) for one in self.record.placed)
         self.write(self.record.next(placed=(), retiring=(*self.record.retiring, *retiring)))
         for slot in self.slots.values():
@@ -192,7 +201,7 @@ class Reconciler:
         self.slots = {}
 
     def place(self, slot: Slot, instance: RunningInstance, wish: EnvironmentWish | None = None) -> None:
-        """One instance more, or in another's stead, serves from now on. Raises OSError."""
+        """One instance more, or in another's stead, serves from now on."""
         before = tuple(one for one in self.record.placed if one.name == slot.name)
         placed = (*(one for one in self.record.placed if one.name != slot.name), _placed(slot, instance))
         retiring = (*self.record.retiring, *(self._retiring(one) for one in before))
@@ -220,11 +229,7 @@ class Reconciler:
     def record_quietly(self, retiring: tuple[Retiring, ...]) -> None:
         """What drains is nothing that the door is told of."""
         record = replace(self.record, retiring=retiring)
-        try:
-            self.write(record, tell=False)
-        except OSError as error:  # it is only tidying: the next start looks for itself
-            self.record = record
-            log.warning("%s: the placement cannot be written: %s", self.title, error.strerror)
+        self.write(record, tell=False)
 
     # Start, and life
 

@@ -142,7 +142,7 @@ async def test_the_lock_goes_with_its_holder_and_the_newest_waits(tmp_path: Path
     assert isinstance(second.exception(), SupersededError)
     assert said[0] == "first"
     leave.set()
-    assert await asyncio.gather(first, third, other) == ["first", "third", "other"]
+    assert [await one for one in (first, third, other)] == ["first", "third", "other"]
 
 
 # git

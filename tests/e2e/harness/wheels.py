@@ -22,7 +22,7 @@ def make_index(folder: Path, *names: str) -> Path:
         found = distribution(name)
         _make_wheel(folder, found)
         needed = [one for one in found.requires or () if "extra ==" not in one and _applies(one)]
-        wanted.extend(name[0] for one in needed if (name := _NAME.match(one)))
+        wanted.extend(match[0] for one in needed if (match := _NAME.match(one)))
     return folder
 
 
