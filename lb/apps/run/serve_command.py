@@ -88,13 +88,18 @@ def own_command(command: str) -> Serve:
     return Serve((SHELL, "-c", f"exec {command}" if simple else command), socket=False, shell=not simple)
 
 
+def _own_time(listen: ServerPlace) -> int:
+    """Seconds for running requests: one less than the app has, so that the server ends by itself and says so."""
+    return max(1, int(listen.grace) - 1)
+
+
 def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
     worker = ("-k", "uvicorn.workers.UvicornWorker") if start.serving is Serving.ASGI else ()
     config = _GUNICORN.format(
         bind=f"unix:{listen.socket}",
         socket=listen.socket,
         threads=_THREADS,
-        grace=max(1, int(listen.grace)),
+        grace=_own_time(listen),
         name=listen.name,
     )
     argv = (listen.python, "-m", "gunicorn.app.wsgiapp", "-c", listen.config_path, *worker, app)
@@ -104,7 +109,7 @@ def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
 def _uvicorn(_: StartPlan, listen: ServerPlace, app: str) -> Serve:
     argv = (
         listen.python, "-m", "uvicorn", "--uds", listen.socket, "--proxy-headers", "--forwarded-allow-ips", "*",
-        "--no-access-log", "--timeout-graceful-shutdown", str(max(1, int(listen.grace))), app,
+        "--no-access-log", "--timeout-graceful-shutdown", str(_own_time(listen)), app,
     )  # fmt: skip
     return Serve(argv, socket=True)
 

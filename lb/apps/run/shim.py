@@ -16,7 +16,6 @@ import selectors
 import signal
 import sys
 import time
-from typing import Any
 
 from lb.apps.run import process_tree
 from lb.apps.run.log_lines import LineCutter, LineRate
@@ -24,6 +23,10 @@ from lb.apps.run.log_writer import LogWriter
 from lb.apps.run.shim_child import AppProcess, adopt_orphans
 from lb.apps.run.shim_control import VERSION, Control
 from lb.apps.run.shim_watch import Watch, in_words
+
+TYPE_CHECKING = False  # as typing's own, which would be an eighth of the shim's memory
+if TYPE_CHECKING:
+    from typing import Any
 
 _CHUNK = 65536
 _TICK = 1.0

@@ -31,7 +31,7 @@ def test_gunicorn_reads_a_file_that_every_version_understands() -> None:
     assert names["bind"] == "unix:/run/lb/i/1a2b3c4d/app/sock"
     assert names["worker_class"] == "gthread"
     assert names["control_socket_disable"] is True
-    assert names["graceful_timeout"] == 10
+    assert names["graceful_timeout"] == 9
 
 
 def test_gunicorn_is_the_default_of_wsgi_and_uvicorn_of_asgi() -> None:
