@@ -268,7 +268,7 @@ async def test_cancelled(bench: Bench) -> None:
     order = bench.order({"leanengine.yaml": "build: setsid sleep 999 & touch started; sleep 999"})
     step = asyncio.create_task(bench.carry_out(order))
     until = monotonic() + 60
-    while not os.path.exists(order.source / "started"):  # noqa: ASYNC240, PTH110  it is on this machine
+    while not os.path.exists(order.source / "started"):  # noqa: PTH110  it is on this machine
         assert monotonic() < until
         assert not step.done()
         await asyncio.sleep(0.02)

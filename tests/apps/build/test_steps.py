@@ -49,7 +49,7 @@ def is_alive(process: Process) -> bool:
 async def started(path: Path) -> None:
     """Waits until a command has written its file."""
     until = monotonic() + 20
-    while not os.path.exists(path):  # noqa: ASYNC240, PTH110  it is on this machine
+    while not os.path.exists(path):  # noqa: PTH110  it is on this machine
         assert monotonic() < until
         await asyncio.sleep(0.01)
 
