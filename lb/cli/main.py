@@ -47,6 +47,7 @@ _SUBCOMMANDS = {
     "up": _Subcommand("lb.cli.up", "Run a project here, as the engine would."),
     "apps": _Subcommand("lb.cli.apps", "Look at deployed apps, and manage them."),
     "engine": _Subcommand("lb.cli.engine", "Start, stop and look at the engine, which runs deployed apps."),
+    "doctor": _Subcommand("lb.cli.doctor", "Say what this machine can do for deployed apps."),
     "certs": _Subcommand("lb.cli.certs", "Look at certificates, ask for renewals, trust the local authority."),
     "config": _Subcommand("lb.cli.config", "Print an example of the configuration file, or its JSON Schema."),
     "bench": _Subcommand("lb.cli.bench", "Load a front door and say how fast it answers."),

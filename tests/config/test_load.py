@@ -13,7 +13,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from lb.config import load
+from lb.config import compose
 from lb.config.load import config_for_instances, load_bytes, load_file
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, Problem
@@ -243,7 +243,7 @@ def test_carets_stand_under_wide_characters() -> None:
 def test_without_libyaml(monkeypatch: pytest.MonkeyPatch) -> None:
     # spec: R1
     with_it = load_bytes("lb.yaml", ISSUE, NOTHING).config
-    monkeypatch.setattr(load, "_LOADER", yaml.SafeLoader)
+    monkeypatch.setattr(compose, "_LOADER", yaml.SafeLoader)
     assert load_bytes("lb.yaml", ISSUE, NOTHING).config == with_it
     assert refused(b"a: *.example.com\n")[0].hint == 'write "*.example.com"'
     assert refused(b"a:\n\tb: 1\n")[0].message == "this line is indented with a tab"
@@ -277,7 +277,7 @@ def test_the_words_do_not_depend_on_the_parsers_own_bound(
         yield from real(text, Loader=Loader)
 
     real = yaml.parse
-    monkeypatch.setattr(load, "_LOADER", getattr(yaml, loader, yaml.SafeLoader))
+    monkeypatch.setattr(compose, "_LOADER", getattr(yaml, loader, yaml.SafeLoader))
     monkeypatch.setattr(yaml, "parse", parse)
     (problem,) = refused(b"[" * 10_000)
     assert problem.message == "this is nested more than 20 levels deep"

@@ -7,6 +7,7 @@ release and the engine's cache is written. The release is complete only once its
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import platform
 import shutil
@@ -30,11 +31,12 @@ from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildOrder,
 from lb.apps.build.steps import Budget, StepRunner
 from lb.apps.build.system_step import need_system_dependencies
 from lb.apps.build.wanted_python import need_python
-from lb.apps.project.detect import Project, read_project
+from lb.apps.project.detect import Project, read_project, refuse_environment
 from lb.apps.project.start import Serving
 
 BUILDING = "Building"
 FINISHING = "Finishing"
+STORING = "Storing the release"
 _COMPILE = 'python -m compileall -q -x "/(node_modules|[.]git)/" . >/dev/null 2>&1 || true'
 
 
@@ -49,10 +51,17 @@ async def build(order: BuildOrder, log: Callable[[str], None], cancelled: asynci
     try:
         return await _Build(order, written, cancelled).run()
     except OSError as error:
-        place = f": {error.filename}" if error.filename else ""
-        raise BuildFailed(FINISHING, f"{error.strerror or error}{place}", "look at the engine's disk") from error
+        raise _of_system(error) from error
     finally:
         written.close()
+
+
+def _of_system(error: OSError) -> BuildFailed:
+    """What the engine itself could not do: nearly always its disk is full."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return BuildFailed(STORING, "the engine's disk is full", "free space there, then deploy again")
+    place = f": {error.filename}" if error.filename else ""
+    return BuildFailed(STORING, f"{error.strerror or error}{place}", "look at the engine's directory")
 
 
 class _Build:
@@ -84,11 +93,14 @@ class _Build:
             self._log.note(f"The project is in {project.root.relative_to(order.source)}/")
             install_folder.move_up(order.source, project.root, order.release)
             project = replace(project, root=order.source)
+        refuse_environment(project.root)
         for note in project.notes:
             self._note(note)
         environment = self._environment(project)
         python = await need_python(project.python, self._settings, self._runner, environment, self._scratch)
         self._log.headline(f"Using Python {python} ({project.python.origin or 'the newest here'})")
+        if not project.python.admits(python.version):
+            self._note(f"{project.python.origin} asks for {project.python}, which is not here: {python} is used")
         await need_system_dependencies(project.manifest.system_dependencies, self._settings, self._runner, environment)
         cache_hit = await self._dependencies(project, python, environment)
         await self._commands(project, environment)
@@ -112,11 +124,7 @@ class _Build:
             self._note_server(project)
             return True
         self._check_cancelled()
-        maker = EnvironmentMaker(self._runner, self._cache, environment, self._scratch)
-        if uv is None:
-            await maker.make(python, self._venv)
-        else:
-            await maker.with_uv(uv, python, self._venv)
+        await self._make_environment(project, python, installer, environment)
         made = await self._install(project, installer, environment)
         await self._server(project, python, installer, environment)
         if key is not None:
@@ -124,6 +132,22 @@ class _Build:
         if made is not None:
             await asyncio.to_thread(install_folder.put_back, source, self._order.release)
         return False
+
+    async def _make_environment(
+        self, project: Project, python: Interpreter, installer: Installer, environment: dict[str, str]
+    ) -> None:
+        maker = EnvironmentMaker(self._runner, self._cache, environment, self._scratch)
+        manifest, start = project.manifest, project.start
+        installs = manifest.install or manifest.build or installer.list_command() is not None or python.version[0] == 2
+        if not installs:
+            await maker.bare(python, self._venv)
+            if start.serving is Serving.COMMAND or servers.copy_server(start.server, python, self._venv) is not None:
+                return
+            await asyncio.to_thread(shutil.rmtree, self._venv, ignore_errors=True)
+        if installer.uv is None:
+            await maker.make(python, self._venv)
+        else:
+            await maker.with_uv(installer.uv, python, self._venv)
 
     async def _install(self, project: Project, installer: Installer, environment: dict[str, str]) -> Path | None:
         """Runs the install commands; the folder that holds what they made, if they saw the lists alone (B6)."""

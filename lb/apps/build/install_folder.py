@@ -14,7 +14,7 @@ from pathlib import Path
 
 from lb.apps.build.layer_cache import copy_missing
 from lb.apps.project.detect import Project
-from lb.apps.project.manifest_values import Command
+from lb.apps.project.manifest_values import BuildCommand
 
 _ASIDE = ".upload"
 # Lists of every package manager, since commands of a project's own may use any.
@@ -34,7 +34,7 @@ def visible(project: Project) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*lists, *project.requirements.files, *required)))
 
 
-def is_fresh(command: Command) -> bool:
+def is_fresh(command: BuildCommand) -> bool:
     """Whether a command may install something else tomorrow, though nothing in the project has changed."""
     return _FRESH.search(command.text) is not None
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 MARK = "LB_BUILD"
 _PROC = Path("/proc")
@@ -23,13 +25,14 @@ _PAUSE = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """One line of /proc: `cpu` in seconds, with that of its children that have ended."""
+    """One line of /proc: `cpu` in seconds, with that of its children that have ended; `started` in ticks since boot."""
 
     pid: int
     parent: int
     session: int
     zombie: bool
     cpu: float
+    started: int
 
 
 def mark_of(release: Path) -> tuple[str, str]:
@@ -57,13 +60,19 @@ def memory_of(processes: list[Process], limit: int) -> int:
     return resident if resident <= limit else sum(_proportional(process.pid) for process in processes)
 
 
-async def end_all(release: Path, session: int = 0) -> bool:
-    """Kills every process of a release's build; whether none is left."""
+async def end_all(release: Path, session: int = 0, seen: Iterable[Process] = ()) -> bool:
+    """Kills every process of a release's build, and those that were `seen` in it; whether none is left.
+
+    One that has left the session and forgotten the mark is known by its parent, until that one ends: so all are listed
+    before any is killed.
+    """
+    known = {process.pid: process.started for process in seen}
     for _ in range(_ROUNDS):
+        left = members(release, session) + [process for pid in known if _is_same(process := _process(pid), known[pid])]
+        known |= {process.pid: process.started for process in left}
         if session:
             with suppress(OSError):
                 os.killpg(session, signal.SIGKILL)
-        left = members(release, session)
         if not left:
             return True
         for process in left:
@@ -71,6 +80,10 @@ async def end_all(release: Path, session: int = 0) -> bool:
                 os.kill(process.pid, signal.SIGKILL)
         await asyncio.sleep(_PAUSE)
     return False
+
+
+def _is_same(process: Process | None, started: int) -> TypeGuard[Process]:
+    return process is not None and process.started == started and not process.zombie
 
 
 async def end_leftovers(release: Path) -> bool:
@@ -87,10 +100,10 @@ def _pids() -> list[int]:
 
 def _process(pid: int) -> Process | None:
     fields = _read(pid, "stat").rpartition(b")")[2].split()
-    if len(fields) < 15:
+    if len(fields) < 20:
         return None
     cpu = sum(map(int, fields[11:15])) / _TICKS
-    return Process(pid, int(fields[1]), int(fields[3]), fields[0] in (b"Z", b"X"), cpu)
+    return Process(pid, int(fields[1]), int(fields[3]), fields[0] in (b"Z", b"X"), cpu, int(fields[19]))
 
 
 def _environment(pid: int) -> list[bytes]:

@@ -99,13 +99,14 @@ def next_tag(now: datetime, last: str | None, offset: timedelta) -> str:
 
 
 def seal(release: Path, meta: ReleaseMeta) -> None:
-    """Makes a built release complete: nobody writes into it from now on. Raises OSError."""
+    """Makes a built release complete: nobody writes into it from now on. Takes the disk's time. Raises OSError."""
     log = release / "build.log"
     _write_whole(release / _META, json.dumps(meta.to_json(), ensure_ascii=False, indent=1).encode())
     for part in (release / "source", release / "venv"):
         _for_each(part, _forbid_writing)
     if log.exists():
         log.chmod(0o400)
+    os.sync()  # before .complete is written: what is complete is so after a power cut, too
     _write_whole(release / _COMPLETE, b"")
 
 

@@ -41,7 +41,9 @@ def copy_server(server: str, python: Interpreter, venv: Path) -> str | None:
     present = installed_packages(venv)
     if any(present.get(normalized(found.name), found.version) != found.version for found in wanted):
         return None
-    packages = next(venv.glob("lib/python*/site-packages"))
+    packages = next(venv.glob("lib/python*/site-packages"), None)
+    if packages is None:
+        return None
     pairs = [pair for found in wanted if normalized(found.name) not in present for pair in _pairs(found, packages)]
     if any(source.suffix in {".so", ".pyd", ".pth"} or not source.is_file() for source, _ in pairs):
         return None

@@ -9,12 +9,14 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import Signals
 from time import monotonic
+from typing import Any
 
 from lb.apps.build import processes, step_child
 from lb.apps.build.build_log import BuildLog
@@ -115,30 +117,32 @@ class _Running:
         self._pipe = child.stdout
         self._closed = asyncio.Event()
         self._cpu = 0.0
+        self._seen: list[processes.Process] = []
         os.set_blocking(self._pipe.fileno(), False)
-        asyncio.get_running_loop().add_reader(self._pipe.fileno(), self._read)
-        self._waiting = asyncio.create_task(asyncio.to_thread(self._wait))
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._pipe.fileno(), self._read)
+        self._ended: asyncio.Future[int] = self._loop.create_future()
+        threading.Thread(target=self._wait, daemon=True).start()  # the loop's own threads are few, and steps are long
 
     async def watch(self) -> int:
         """Waits for the command's end; the status as of subprocess. Raises where a limit or the owner ends it."""
         cancelled = asyncio.create_task(self._runner.cancelled.wait())
+        either: set[asyncio.Future[Any]] = {self._ended, cancelled}
         try:
             while True:
-                done, _ = await asyncio.wait(
-                    {self._waiting, cancelled}, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED
-                )
-                if self._waiting in done:
-                    return self._waiting.result()
+                done, _ = await asyncio.wait(either, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+                if self._ended in done:
+                    return self._ended.result()
                 if cancelled in done:
                     raise BuildCancelledError
-                self._look()
+                await self._look()
         finally:
             cancelled.cancel()
 
     async def end(self) -> None:
         """Ends what is left of the command, and takes what it has written."""
-        await processes.end_all(self._runner.release, self._child.pid)
-        await self._waiting
+        await processes.end_all(self._runner.release, self._child.pid, self._seen)
+        await asyncio.shield(self._ended)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._closed.wait(), _LEFT_OPEN)
         self._stop_reading()
@@ -146,20 +150,24 @@ class _Running:
         self._runner.log.finish()
         self._runner.budget.cpu_used += self._cpu
 
-    def _look(self) -> None:
-        found = processes.members(self._runner.release, self._child.pid)
-        self._cpu = max(self._cpu, sum(process.cpu for process in found))
-        budget = self._runner.budget
-        memory = processes.memory_of(found, budget.limits.memory) if budget.limits.memory is not None else 0
+    async def _look(self) -> None:
+        budget, pid = self._runner.budget, self._child.pid
+        self._seen, memory = await asyncio.to_thread(_look_at, self._runner.release, pid, budget.limits.memory)
+        self._cpu = max(self._cpu, sum(process.cpu for process in self._seen))
         if (excess := budget.excess(self._cpu, memory)) is not None:
             raise BuildFailed(self._name, *excess, tail=self._runner.log.tail())
 
-    def _wait(self) -> int:
+    def _wait(self) -> None:
         """In a thread: waits for the command, and learns what it and its children have used."""
         _, status, usage = os.wait4(self._child.pid, 0)
-        self._cpu = max(self._cpu, usage.ru_utime + usage.ru_stime)
+        with suppress(RuntimeError):  # the loop is closed: nobody asks any more
+            self._loop.call_soon_threadsafe(self._note_end, status, usage.ru_utime + usage.ru_stime)
+
+    def _note_end(self, status: int, cpu: float) -> None:
+        self._cpu = max(self._cpu, cpu)
         self._child.returncode = os.waitstatus_to_exitcode(status)
-        return self._child.returncode
+        if not self._ended.done():
+            self._ended.set_result(self._child.returncode)
 
     def _read(self) -> None:
         try:
@@ -175,5 +183,11 @@ class _Running:
 
     def _stop_reading(self) -> None:
         if not self._closed.is_set():
-            asyncio.get_running_loop().remove_reader(self._pipe.fileno())
+            self._loop.remove_reader(self._pipe.fileno())
             self._closed.set()
+
+
+def _look_at(release: Path, session: int, memory: int | None) -> tuple[list[processes.Process], int]:
+    """All processes of a step, and their memory in bytes if that has a bound."""
+    found = processes.members(release, session)
+    return found, processes.memory_of(found, memory) if memory is not None else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from lb.apps.build.pythons import Interpreter, choose, find_pythons
@@ -29,16 +30,41 @@ async def need_python(
     installed = await find_pythons(settings.pythons, own)
     if (found := choose(request, installed)) is not None:
         return found
+    failed: BuildFailed | None = None
     uv = shutil.which("uv", path=f"{Path(sys.prefix) / 'bin'}:{environment['PATH']}")
     if uv is not None and settings.python_mirror != OFF and request.major != 2:
-        runner.log.headline(f"Installing Python {request}")
-        mirror = {"UV_PYTHON_INSTALL_MIRROR": settings.python_mirror} if settings.python_mirror else {}
-        allowed = {**environment, **mirror, "UV_PYTHON_DOWNLOADS": "manual", "UV_PYTHON_INSTALL_DIR": str(own)}
-        command = (uv, "python", "install", "--no-bin", f"cpython-{request}" if request.major else "cpython")
-        await runner.run(f"Installing Python {request}", command, scratch, allowed)
-        if (found := choose(request, await find_pythons(settings.pythons, own))) is not None:
-            return found
-    raise BuildFailed(STEP, _missing(request, installed), _next_step(request, installed))
+        try:
+            allowed = _with_mirror(environment, settings.python_mirror, own)
+            await _fetch(uv, request, runner, allowed, scratch)
+        except BuildFailed as error:
+            failed = error
+        installed = await find_pythons(settings.pythons, own)
+    found = choose(request, installed) or choose(_or_later(request), installed)
+    if found is None or (request.patch is not None and found.version[2] < request.patch):
+        sentence = _missing(request, installed)
+        if failed is not None:
+            sentence += f"; uv cannot fetch it: {failed.sentence}"
+        raise BuildFailed(STEP, sentence, _next_step(request, installed), failed.tail if failed is not None else ())
+    return found
+
+
+def _or_later(request: PythonRequest) -> PythonRequest:
+    """The same without its last number: a later patch of a minor version has the same language and library."""
+    return request if request.patch is None else replace(request, patch=None)
+
+
+async def _fetch(
+    uv: str, request: PythonRequest, runner: StepRunner, environment: Mapping[str, str], scratch: Path
+) -> None:
+    step = f"Installing Python {request}".rstrip()
+    runner.log.headline(step)
+    command = (uv, "python", "install", "--no-bin", f"cpython-{request}" if request.major else "cpython")
+    await runner.run(step, command, scratch, environment)
+
+
+def _with_mirror(environment: Mapping[str, str], mirror: str, own: Path) -> dict[str, str]:
+    allowed = {**environment, "UV_PYTHON_DOWNLOADS": "manual", "UV_PYTHON_INSTALL_DIR": str(own)}
+    return {**allowed, "UV_PYTHON_INSTALL_MIRROR": mirror} if mirror else allowed
 
 
 def _missing(request: PythonRequest, installed: list[Interpreter]) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from lb.apps.project import manifest as manifests
 from lb.apps.project import misspelt, procfile, python_version
 from lb.apps.project.errors import ProjectError
+from lb.apps.project.git_leftovers import find_leftovers
 from lb.apps.project.manifest import Manifest, read_manifest
 from lb.apps.project.procfile import Procfile, parse_procfile
 from lb.apps.project.python_version import PythonRequest, parse_default, parse_runtime, parse_version_file
@@ -49,9 +50,9 @@ def read_project(root: Path, defaults: ProjectDefaults | None = None) -> Project
     if manifest is not None and manifest.build_root:
         root, manifest = _build_root(root, manifest)
         names = _names(root)
-    _refuse_environment(root)
     _refuse_misspelt(names, python_version.VERSION_FILE, ".leanignore")
     notes = list(manifest.notes) if manifest is not None else []
+    notes += find_leftovers(root)
     commands = _procfile(root, names, manifest, notes)
     manifest = manifest or Manifest()
     requirements = read_requirements(root, custom_install=manifest.install is not None)
@@ -103,8 +104,8 @@ def _build_root(root: Path, manifest: Manifest) -> tuple[Path, Manifest]:
     return inner, own
 
 
-def _refuse_environment(root: Path) -> None:
-    """A virtual environment is of use only at the path where it was made."""
+def refuse_environment(root: Path) -> None:
+    """Raises ProjectError for a virtual environment that was sent: it works only at the path where it was made."""
     for entry in sorted(os.scandir(root), key=lambda entry: entry.name):
         if entry.is_dir(follow_symlinks=False) and Path(entry.path, "pyvenv.cfg").is_file():
             name = entry.name

@@ -14,7 +14,7 @@ from typing import Any
 
 from lb.apps.project import manifest_values as values
 from lb.apps.project.errors import ProjectError
-from lb.apps.project.manifest_values import Command
+from lb.apps.project.manifest_values import BuildCommand
 from lb.apps.project.text import read_bytes
 from lb.config.compose import compose, decode
 from lb.config.problems import ConfigErrors, Origin, Problem, Source, Span, quoted
@@ -38,8 +38,8 @@ class Manifest:
     """
 
     run: str | None = None
-    install: tuple[Command, ...] | None = None
-    build: tuple[Command, ...] | None = None
+    install: tuple[BuildCommand, ...] | None = None
+    build: tuple[BuildCommand, ...] | None = None
     python: bool = False
     build_root: str = ""
     expose_environments: bool = False

@@ -32,7 +32,7 @@ class BadPartError(BadValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class BuildCommand:
     """One item of `install` or `build`: a command in shell syntax, the default (`use`), or files to be there."""
 
     text: str = ""
@@ -50,16 +50,16 @@ def command(value: object) -> str:
     return text
 
 
-def commands(value: object, *, require: bool) -> tuple[Command, ...]:
+def commands(value: object, *, require: bool) -> tuple[BuildCommand, ...]:
     """One command, or a list of them in which `{use: default}` stands for the default; `require` only for install."""
     if not isinstance(value, list):
         return (_item(value, require=require),)
     return tuple(_at((index,), lambda item: _item(item, require=require), item) for index, item in enumerate(value))
 
 
-def _item(value: object, *, require: bool) -> Command:
+def _item(value: object, *, require: bool) -> BuildCommand:
     if not isinstance(value, dict):
-        return Command(command(value))
+        return BuildCommand(command(value))
     known = ("use", "require") if require else ("use",)
     for key in value:
         if key not in known:
@@ -74,8 +74,8 @@ def _item(value: object, *, require: bool) -> Command:
     if "use" in value:
         if value["use"] != "default":
             raise BadPartError(("use",), "use knows one word, default", "write {use: default}")
-        return Command(is_default=True)
-    return Command(require=_at(("require",), _paths, value["require"]))
+        return BuildCommand(is_default=True)
+    return BuildCommand(require=_at(("require",), _paths, value["require"]))
 
 
 def _paths(value: object) -> tuple[str, ...]:

@@ -87,6 +87,18 @@ def make(support: CgroupSupport, name: str, memory: int | None, cpus: float | No
     return group
 
 
+def end(group: str) -> None:
+    """Ends all that is in an instance's group."""
+    with suppress(OSError):
+        (Path(group) / "cgroup.kill").write_text("1")
+
+
+def remove(group: str) -> None:
+    """Removes the group of an instance that has ended."""
+    with suppress(OSError):
+        Path(group).rmdir()
+
+
 def _limits(controllers: frozenset[str], memory: int | None, cpus: float | None, pids: int) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     if "memory" in controllers and memory:

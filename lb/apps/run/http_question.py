@@ -12,7 +12,7 @@ _LARGEST = 16 << 10  # bytes that are read of an answer
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StartQuestion:
     """What is asked where: `endpoint` as `unix:/…/sock` or `127.0.0.1:21003`."""
 
     endpoint: str
@@ -23,7 +23,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class StartAnswer:
     """`status` is 0 if there was none; `problem` says why, and `connected` whether something listened at all."""
 
     status: int = 0
@@ -37,7 +37,7 @@ class Answer:
         return 200 <= self.status < 300
 
 
-async def ask(question: Question) -> Answer:
+async def ask(question: StartQuestion) -> StartAnswer:
     """Asks once. Never raises."""
     connected = False
     try:
@@ -50,9 +50,9 @@ async def ask(question: Question) -> Answer:
             finally:
                 writer.close()
     except TimeoutError:
-        return Answer(problem=f"no answer within {question.timeout:g} s", connected=connected)
+        return StartAnswer(problem=f"no answer within {question.timeout:g} s", connected=connected)
     except (OSError, ValueError) as error:
-        return Answer(problem=str(error) or type(error).__name__, connected=connected)
+        return StartAnswer(problem=str(error) or type(error).__name__, connected=connected)
 
 
 async def _connect(endpoint: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
@@ -65,7 +65,7 @@ async def _connect(endpoint: str) -> tuple[asyncio.StreamReader, asyncio.StreamW
         return await asyncio.open_connection("::1", int(port))  # an app may listen on `localhost`, and that be IPv6
 
 
-def _request(question: Question) -> bytes:
+def _request(question: StartQuestion) -> bytes:
     lines = (
         f"GET {question.uri} HTTP/1.1",
         f"Host: {question.host}",
@@ -91,11 +91,11 @@ async def _read(reader: asyncio.StreamReader) -> bytes:
     return data
 
 
-def _parse(data: bytes) -> Answer:
+def _parse(data: bytes) -> StartAnswer:
     head, _, body = data.partition(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").split("\r\n")
     words = first.split(" ", 2)
     if not first.startswith("HTTP/1.") or len(words) < 2 or not words[1].isdigit():
         raise ValueError("its answer is not HTTP" if data else "it closed the connection without an answer")
     fields = {name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    return Answer(int(words[1]), fields.get("location", ""), body.decode("utf-8", "replace"), connected=True)
+    return StartAnswer(int(words[1]), fields.get("location", ""), body.decode("utf-8", "replace"), connected=True)

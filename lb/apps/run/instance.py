@@ -10,11 +10,12 @@ import shutil
 import signal
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lb.apps.run import process_tree
+from lb.apps.run import cgroup, process_tree
 from lb.apps.run.exit import Exit
 from lb.apps.run.identity import Identity
 from lb.apps.run.isolation import IsolationError, Ladder, probe, scope_for
@@ -31,8 +32,14 @@ _READY = 20.0  # seconds in which a shim says that it has begun
 _OVERTIME = 10.0  # seconds after the end of a grace that a shim has for the end of its app
 _AGAIN = 0.05  # seconds between two looks at a shim that neither answers nor has ended
 
-ladder = cache(probe)
-"""The machine's ladder for a wanted rung: tried once, since each trial starts processes."""
+
+@cache
+def ladder(wanted: Isolation) -> Ladder:
+    """The machine's ladder for a wanted rung: tried once, since each trial starts processes. Turns cgroup limits on."""
+    found = probe(wanted)
+    return replace(found, cgroups=cgroup.prepare(found.cgroups))
+
+
 _pool = cache(PortPool)
 
 
@@ -66,7 +73,7 @@ class Running:
     @property
     def port(self) -> int:
         """Its port in this machine's network; 0 if it has none."""
-        return 0 if self.endpoint.startswith("unix:") or not self.endpoint else int(self.endpoint.rpartition(":")[2])
+        return _port(self.facts)
 
     async def terminate(self, grace: float | None = None) -> Exit:
         """SIGTERM, after `grace` seconds (the order's stop_timeout) the end of everything that is left."""
@@ -95,18 +102,23 @@ class Running:
         """Returns when it has ended, for whatever reason, and nothing of it is left."""
         while self._exit is None:
             try:
-                reply = await self._client.ask("wait", patience=None)
+                reply = await self._client.ask("wait", forever=True)
                 self._exit = Exit.from_json(reply["exit"])
             except (ShimGoneError, KeyError):
                 record = self._place.read_exit()
                 if record is not None:
                     self._exit = Exit.from_json(record)
                 elif self._shim is None or not self._shim.alive():
-                    await asyncio.to_thread(end_marked, mark(self.facts))
+                    await asyncio.to_thread(self._end_leftovers)
                     self._exit = Exit(cause="lost", at=time.time())
                 else:
                     await asyncio.sleep(_AGAIN)
         return self._exit
+
+    def _end_leftovers(self) -> None:
+        if self.facts.group:
+            cgroup.end(self.facts.group)
+        end_marked(mark(self.facts))
 
     @property
     def ended(self) -> bool:
@@ -140,8 +152,14 @@ class Running:
     def forget(self) -> None:
         """Removes its directories, with its files, once it has ended and its exit was read."""
         self._place.remove()
+        if self.facts.group:
+            cgroup.remove(self.facts.group)
         if self.facts.scratch:
             shutil.rmtree(self.facts.scratch, ignore_errors=True)
+
+
+def _port(facts: InstanceFacts) -> int:
+    return int(facts.endpoint.rpartition(":")[2]) if facts.endpoint and not facts.endpoint.startswith("unix:") else 0
 
 
 def mark(facts: InstanceFacts) -> str:
@@ -167,7 +185,7 @@ async def launch(order: InstanceOrder, run_root: Path) -> Running:
         raise LaunchError(f"The instance's directory could not be made: {error}.") from error
     facts = _facts(order, place, found, port)
     try:
-        return await _start_shim(order, facts, place, found, port)
+        return await _start_shim(order, facts, place, found)
     except (LaunchError, OSError, asyncio.CancelledError) as error:
         await _undo(facts, place)
         if isinstance(error, OSError):
@@ -175,14 +193,11 @@ async def launch(order: InstanceOrder, run_root: Path) -> Running:
         raise
 
 
-async def _start_shim(
-    order: InstanceOrder, facts: InstanceFacts, place: RunDirectory, found: Ladder, port: int
-) -> Running:
+async def _start_shim(order: InstanceOrder, facts: InstanceFacts, place: RunDirectory, found: Ladder) -> Running:
     for name in ("home", "tmp") if facts.scratch else ():
         (Path(facts.scratch) / name).mkdir(parents=True, mode=0o700)
-    wanted = command(order, place, found, port, mark(facts).partition("=")[2])
-    group = instance_group(order, found, facts.id)
-    text = json.dumps(shim_order(order, facts, wanted, found, group)).encode()
+    wanted = command(order, place, found, _port(facts), mark(facts).partition("=")[2])
+    text = json.dumps(shim_order(order, facts, wanted, found)).encode()
     process = await asyncio.create_subprocess_exec(
         *scope_for(found, facts.id, order.memory, order.cpus, order.pids),
         *(sys.executable, "-I", "-S", str(_START), str(place.path)),
@@ -240,6 +255,7 @@ def _facts(order: InstanceOrder, place: RunDirectory, found: Ladder, port: int) 
         log_dir=str(order.log_dir),
         started=time.time(),
         scratch="" if found.bwrap else str(scratch(order, place)),
+        group=str(instance_group(order, found, place.id) or ""),
     )
 
 

@@ -16,7 +16,7 @@ _EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 -- named, not bound
 
 
 @dataclass(frozen=True, slots=True)
-class Listener:
+class AppListener:
     """An address and a port, or the path of a Unix socket."""
 
     host: str = ""
@@ -34,7 +34,7 @@ class Listener:
         return self.host in _EVERYWHERE
 
 
-def listeners(pids: Iterable[int]) -> list[Listener]:
+def listeners(pids: Iterable[int]) -> list[AppListener]:
     """What these processes listen on, each once. They are of one network namespace, that of the last."""
     pids = list(pids)
     held = sockets_of(pids)
@@ -54,7 +54,7 @@ def port_owner(port: int) -> str:
     return ""
 
 
-def beside_the_door(found: Iterable[Listener], port: int) -> str:
+def beside_the_door(found: Iterable[AppListener], port: int) -> str:
     """What to say of an app that can be reached without the door (B3); "" if none can."""
     open_to_all = [listener for listener in found if listener.everywhere]
     if not open_to_all:
@@ -66,27 +66,27 @@ def beside_the_door(found: Iterable[Listener], port: int) -> str:
     )
 
 
-def _table(pid: int) -> list[tuple[int, Listener]]:
+def _table(pid: int) -> list[tuple[int, AppListener]]:
     return [*_tcp(f"/proc/{pid}/net"), *_unix(f"/proc/{pid}/net")]
 
 
-def _tcp(directory: str) -> list[tuple[int, Listener]]:
+def _tcp(directory: str) -> list[tuple[int, AppListener]]:
     found = []
     for name in ("tcp", "tcp6"):
         for line in process_tree.read(f"{directory}/{name}").splitlines()[1:]:
             fields = line.split()
             if len(fields) > 9 and fields[3] == _LISTEN:
                 host, _, port = fields[1].decode().partition(":")
-                found.append((int(fields[9]), Listener(_address(host), int(port, 16))))
+                found.append((int(fields[9]), AppListener(_address(host), int(port, 16))))
     return found
 
 
-def _unix(directory: str) -> list[tuple[int, Listener]]:
+def _unix(directory: str) -> list[tuple[int, AppListener]]:
     found = []
     for line in process_tree.read(f"{directory}/unix").splitlines()[1:]:
         fields = line.split(maxsplit=7)
         if len(fields) == 8 and int(fields[3], 16) & _ACCEPTS:
-            found.append((int(fields[6]), Listener(path=fields[7].decode("utf-8", "replace"))))
+            found.append((int(fields[6]), AppListener(path=fields[7].decode("utf-8", "replace"))))
     return found
 
 

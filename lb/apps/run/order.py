@@ -117,3 +117,4 @@ class InstanceFacts:
     log_dir: str
     started: float
     scratch: str = ""  # the directory of home and tmp, where there is one
+    group: str = ""  # its cgroup, where it has one of its own

@@ -16,7 +16,7 @@ _THREADS = 8
 # What makes a shell more than a way to start one program: `exec` before such a command would change it.
 _COMPOUND = re.compile(
     r"[;&|<>()\n`]|^\s*(?:[!{]|\w+=)"
-    r"|^\s*(?:if|for|while|until|case|cd|export|set|source|\.|exec|trap|ulimit|umask|eval|echo)(?:\s|$)"
+    r"|^\s*(?:if|for|while|until|case|cd|export|set|source|\.|exec|trap|ulimit|umask|eval|echo|exit|wait|command|unset|alias|:)(?:\s|$)"
 )
 
 _QUOTED = re.compile(r"'[^']*'")  # a shell looks into none of it
@@ -62,7 +62,7 @@ class Serve:
 
 
 @dataclass(frozen=True, slots=True)
-class Listen:
+class ServerPlace:
     """What a server is told: its socket, its Python, where its configuration will be, and what it is called."""
 
     socket: str
@@ -72,7 +72,7 @@ class Listen:
     grace: float
 
 
-def serve_command(start: StartPlan, listen: Listen) -> Serve:
+def serve_command(start: StartPlan, listen: ServerPlace) -> Serve:
     """The command for a plan."""
     if start.serving is Serving.COMMAND:
         return own_command(start.command or "")
@@ -88,28 +88,33 @@ def own_command(command: str) -> Serve:
     return Serve((SHELL, "-c", f"exec {command}" if simple else command), socket=False, shell=not simple)
 
 
-def _gunicorn(start: StartPlan, listen: Listen, app: str) -> Serve:
+def _own_time(listen: ServerPlace) -> int:
+    """Seconds for running requests: one less than the app has, so that the server ends by itself and says so."""
+    return max(1, int(listen.grace) - 1)
+
+
+def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
     worker = ("-k", "uvicorn.workers.UvicornWorker") if start.serving is Serving.ASGI else ()
     config = _GUNICORN.format(
         bind=f"unix:{listen.socket}",
         socket=listen.socket,
         threads=_THREADS,
-        grace=max(1, int(listen.grace)),
+        grace=_own_time(listen),
         name=listen.name,
     )
     argv = (listen.python, "-m", "gunicorn.app.wsgiapp", "-c", listen.config_path, *worker, app)
     return Serve(argv, socket=True, config=config)
 
 
-def _uvicorn(_: StartPlan, listen: Listen, app: str) -> Serve:
+def _uvicorn(_: StartPlan, listen: ServerPlace, app: str) -> Serve:
     argv = (
         listen.python, "-m", "uvicorn", "--uds", listen.socket, "--proxy-headers", "--forwarded-allow-ips", "*",
-        "--no-access-log", "--timeout-graceful-shutdown", str(max(1, int(listen.grace))), app,
+        "--no-access-log", "--timeout-graceful-shutdown", str(_own_time(listen)), app,
     )  # fmt: skip
     return Serve(argv, socket=True)
 
 
-def _granian(start: StartPlan, listen: Listen, app: str) -> Serve:
+def _granian(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
     interface = "asgi" if start.serving is Serving.ASGI else "wsgi"
     argv = (
         listen.python,
@@ -126,7 +131,7 @@ def _granian(start: StartPlan, listen: Listen, app: str) -> Serve:
     return Serve(argv, socket=True)
 
 
-def _waitress(_: StartPlan, listen: Listen, app: str) -> Serve:
+def _waitress(_: StartPlan, listen: ServerPlace, app: str) -> Serve:
     argv = (
         listen.python, "-m", "waitress", f"--unix-socket={listen.socket}", "--unix-socket-perms=666",
         f"--threads={_THREADS}", app,

@@ -11,9 +11,12 @@ import os
 import resource
 import signal
 import sys
-from typing import Any
 
 from lb.apps.run import process_tree
+
+TYPE_CHECKING = False  # as typing's own, which would be an eighth of the shim's memory
+if TYPE_CHECKING:
+    from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_CHILD_SUBREAPER = 36
@@ -32,7 +35,7 @@ def adopt_orphans() -> bool:
     return _prctl is not None and _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
 
 
-class Child:
+class AppProcess:
     """The started command: its pid and the reading ends of its pipes. `error` says why it could not be started."""
 
     __slots__ = ("err", "error", "out", "pid")

@@ -27,10 +27,10 @@ class ShimClient:
     def __init__(self, path: Path) -> None:
         self._path = str(path)
 
-    async def ask(self, what: str, patience: float | None = _PATIENCE, **more: Any) -> dict[str, Any]:
-        """The reply to one request. Raises ShimGoneError; `patience` None waits for as long as the shim lives."""
+    async def ask(self, what: str, *, forever: bool = False, **more: Any) -> dict[str, Any]:
+        """The reply to one request. Raises ShimGoneError; `forever` waits for as long as the shim lives."""
         try:
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(None if forever else _PATIENCE):
                 reader, writer = await asyncio.open_unix_connection(self._path, limit=_LONGEST)
                 try:
                     writer.write(json.dumps({"v": 1, "do": what, **more}).encode() + b"\n")

@@ -16,7 +16,7 @@ from lb.apps.run import cgroup, sandbox
 from lb.apps.run.isolation import Ladder
 from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
 from lb.apps.run.run_directory import RunDirectory
-from lb.apps.run.serve_command import SHELL, Listen, Serve, serve_command
+from lb.apps.run.serve_command import SHELL, Serve, ServerPlace, serve_command
 from lb.apps.run.shim_child import OPTIONS
 from lb.apps.run.variables import SOCKET_PORT, Places, environment, places_in
 
@@ -24,7 +24,7 @@ _PASTA = ("-q", "-f", "--config-net", "-u", "none", "-T", "none", "-U", "none")
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class AppCommand:
     """What is started and how: `options` for a sandbox, `wrappers` processes between it and the app, `shell` if the
     app is a shell's child.
     """
@@ -42,10 +42,10 @@ def wants_port(order: InstanceOrder) -> bool:
     return order.listens and order.start.serving is Serving.COMMAND
 
 
-def command(order: InstanceOrder, place: RunDirectory, ladder: Ladder, port: int, mark: str) -> Command:
+def command(order: InstanceOrder, place: RunDirectory, ladder: Ladder, port: int, mark: str) -> AppCommand:
     """The command for an order; `port` is 0 for one on a Unix socket. Writes the server's configuration."""
     python = str(order.venv / "bin" / "python")
-    listen = Listen(
+    listen = ServerPlace(
         str(place.socket), python, str(place.server_config), f"{order.app}.{order.name}", order.stop_timeout
     )
     serve = serve_command(order.start, listen)
@@ -56,7 +56,7 @@ def command(order: InstanceOrder, place: RunDirectory, ladder: Ladder, port: int
         found = _sandboxed(order, place, ladder, serve, mark, inside)
     else:
         places = places_in(scratch(order, place), inside)
-        found = Command(serve.argv, environment(order, places, mark), str(order.project), shell=serve.shell)
+        found = AppCommand(serve.argv, environment(order, places, mark), str(order.project), shell=serve.shell)
     return _with_network(found, ladder, port) if order.network is Network.PRIVATE and port else found
 
 
@@ -67,14 +67,14 @@ def scratch(order: InstanceOrder, place: RunDirectory) -> Path:
 
 def _sandboxed(
     order: InstanceOrder, place: RunDirectory, ladder: Ladder, serve: Serve, mark: str, port: int
-) -> Command:
+) -> AppCommand:
     places = Places(sandbox.HOME, sandbox.TMP, port)
     prefix = sandbox.python_prefix(order.venv / "bin" / "python")
     readable = [order.release, order.venv]
     readable += [prefix] if prefix is not None else []
     readable += [place.server_config] if serve.config else []
     view = sandbox.View(order.project, tuple(readable), (place.app,), order.quota)
-    return Command(
+    return AppCommand(
         (ladder.bwrap, "--args", str(OPTIONS), "--", *serve.argv),
         {},
         "/",
@@ -84,23 +84,22 @@ def _sandboxed(
     )
 
 
-def _with_network(found: Command, ladder: Ladder, port: int) -> Command:
+def _with_network(found: AppCommand, ladder: Ladder, port: int) -> AppCommand:
     """A network of its own, in which only its port 3000 is reached. The first process there must pass signals on, which
     a shell's child gets from the shim.
     """
-    as_user = ("--runas", "0:0") if os.getuid() == 0 else ()
+    # Root needs no user namespace for a network of its own, and in pasta's no sandbox could be made.
+    as_user = ("--runas", "0:0", "--netns-only") if os.getuid() == 0 else ()
     inner = found.argv if found.wrappers else (SHELL, "-c", '"$@"; exit $?', "sh", *found.argv)
     argv = (ladder.pasta, *as_user, *_PASTA, "-t", f"127.0.0.1/{port}:{SOCKET_PORT}", "--", *inner)
-    return Command(
+    return AppCommand(
         argv, found.environment, found.cwd, found.options, found.wrappers + 1, found.shell or not found.wrappers
     )
 
 
-def shim_order(
-    order: InstanceOrder, facts: InstanceFacts, found: Command, ladder: Ladder, group: Path | None
-) -> dict[str, Any]:
+def shim_order(order: InstanceOrder, facts: InstanceFacts, found: AppCommand, ladder: Ladder) -> dict[str, Any]:
     """What the shim reads on its standard input."""
-    held = ladder.cgroups.controllers if group is not None else frozenset()
+    held = ladder.cgroups.controllers if facts.group else frozenset()
     scoped = bool(ladder.scope)
     memory = order.memory or 0
     kernel_memory = memory if scoped or "memory" in held else 0
@@ -115,7 +114,7 @@ def shim_order(
         "wrappers": found.wrappers,
         "shell": found.shell,
         "grace": order.stop_timeout,
-        "cgroups": [str(group)] if group is not None else [],
+        "cgroups": [facts.group] if facts.group else [],
         "scope": "/sys/fs/cgroup" if scoped else "",
         "limits": {
             "memory": 0 if kernel_memory else memory,

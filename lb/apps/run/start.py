@@ -6,11 +6,11 @@ from pathlib import Path
 
 from lb.apps.run.instance import Running, launch
 from lb.apps.run.order import InstanceOrder
-from lb.apps.run.start_check import Clock, StartCheck, StartFailed, wait_until_healthy
+from lb.apps.run.start_check import StartCheck, StartClock, StartFailed, wait_until_healthy
 
 
 async def start_instance(
-    order: InstanceOrder, run_root: Path, check: StartCheck, clock: Clock | None = None
+    order: InstanceOrder, run_root: Path, check: StartCheck, clock: StartClock | None = None
 ) -> Running:
     """A healthy instance, or StartFailed or LaunchError with nothing left of it (also if it is cancelled)."""
     try:
@@ -21,7 +21,7 @@ async def start_instance(
     return await _start(order, run_root, check, clock)
 
 
-async def _start(order: InstanceOrder, run_root: Path, check: StartCheck, clock: Clock | None) -> Running:
+async def _start(order: InstanceOrder, run_root: Path, check: StartCheck, clock: StartClock | None) -> Running:
     running = await launch(order, run_root)
     try:
         if order.listens:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lb.apps.run.exit import Exit
-from lb.apps.run.http_question import Answer, Question, ask
+from lb.apps.run.http_question import StartAnswer, StartQuestion, ask
 from lb.apps.run.instance import Running
-from lb.apps.run.listening import Listener, listeners, port_owner
-from lb.apps.run.start_failure import FUNCTIONS, KEPT, PING, Seen, StartReport, report
+from lb.apps.run.listening import AppListener, listeners, port_owner
+from lb.apps.run.start_failure import FUNCTIONS, KEPT, PING, StartReport, StartSeen, report
 
 DEFAULT_TIMEOUT = 30.0
 SHORTEST, LONGEST = 15.0, 120.0  # what startupTimeout may say
@@ -23,10 +23,10 @@ _EACH = 1.0  # seconds between two checks
 _SOON = 0.1  # between two looks for a listener that is not there yet
 _PATIENCE = 10.0  # seconds for one answer
 
-Ask = Callable[[Question], Awaitable[Answer]]
+Ask = Callable[[StartQuestion], Awaitable[StartAnswer]]
 
 
-class Clock(Protocol):
+class StartClock(Protocol):
     """Monotonic seconds, and a way to let them pass."""
 
     def now(self) -> float: ...
@@ -68,7 +68,7 @@ class StartFailed(Exception):  # noqa: N818 -- a state of a deploy more than a f
 
 
 async def wait_until_healthy(
-    running: Running, check: StartCheck, clock: Clock | None = None, asking: Ask = ask
+    running: Running, check: StartCheck, clock: StartClock | None = None, asking: Ask = ask
 ) -> None:
     """Returns once it is healthy. Raises StartFailed: at once if it ends, else when `check.timeout` is over."""
     clock = clock or LoopClock()
@@ -91,12 +91,12 @@ async def wait_until_healthy(
 class _Checks:
     """The checks of one start, and their last answers."""
 
-    def __init__(self, running: Running, check: StartCheck, clock: Clock, asking: Ask) -> None:
+    def __init__(self, running: Running, check: StartCheck, clock: StartClock, asking: Ask) -> None:
         self._endpoint = running.endpoint
         self._check = check
         self._clock = clock
         self._asking = asking
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, StartAnswer] = {}
 
     async def run(self) -> bool:
         """Whether it became healthy in time."""
@@ -126,21 +126,23 @@ class _Checks:
     async def _has_functions(self, left: float) -> bool:
         return self._check.functions_mode != "strict" or (await self._ask(FUNCTIONS, left)).good
 
-    async def _ask(self, uri: str, left: float) -> Answer:
+    async def _ask(self, uri: str, left: float) -> StartAnswer:
         check = self._check
-        answer = await self._asking(Question(self._endpoint, uri, check.host, check.proto, min(left, _PATIENCE)))
+        answer = await self._asking(StartQuestion(self._endpoint, uri, check.host, check.proto, min(left, _PATIENCE)))
         self.answers[uri] = answer
         return answer
 
 
-async def _look(running: Running, check: StartCheck, answers: dict[str, Answer], ended: Exit | None) -> StartReport:
-    found: list[Listener] = []
+async def _look(
+    running: Running, check: StartCheck, answers: dict[str, StartAnswer], ended: Exit | None
+) -> StartReport:
+    found: list[AppListener] = []
     if ended is None:
         found = await asyncio.to_thread(listeners, await running.pids())
     port = running.port
     owner = await asyncio.to_thread(port_owner, port) if port and not any(one.port == port for one in found) else ""
     lines = ended.lines if ended is not None else await running.last_lines(KEPT)
-    seen = Seen(
+    seen = StartSeen(
         name=running.facts.name,
         host=check.host,
         port=port,

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from lb.apps.run.exit import Exit
-from lb.apps.run.http_question import Answer
-from lb.apps.run.listening import Listener
+from lb.apps.run.http_question import StartAnswer
+from lb.apps.run.listening import AppListener
 from lb.apps.run.order import Network
 from lb.apps.run.telling_lines import telling
 from lb.apps.run.variables import SOCKET_PORT
@@ -32,7 +32,7 @@ _EXCEPTION = re.compile(r"^(?:\w+\.)*\w*(?:Error|Exception|Exit|Interrupt)\b.*")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class StartSeen:
     """What was seen of a start. `exit` is None if it still ran; `answers` are the last ones, by what was asked;
     `port` is what it should have listened on (0: a Unix socket), `owner` who holds that port instead.
     """
@@ -44,8 +44,8 @@ class Seen:
     timeout: float
     lines: Sequence[str]
     exit: Exit | None = None
-    answers: tuple[tuple[str, Answer], ...] = ()
-    listeners: tuple[Listener, ...] = ()
+    answers: tuple[tuple[str, StartAnswer], ...] = ()
+    listeners: tuple[AppListener, ...] = ()
     owner: str = ""
     proto: str = "http"
 
@@ -68,7 +68,7 @@ class StartReport:
         return f"{self.sentence}\n{self.next_step}{heard}"
 
 
-def report(seen: Seen) -> StartReport:
+def report(seen: StartSeen) -> StartReport:
     """The report of a start that failed."""
     lines = telling(seen.lines)[-LINES:]
     again = _port_was_taken(seen)
@@ -78,18 +78,18 @@ def report(seen: Seen) -> StartReport:
     return StartReport(f"{seen.name} {sentence}.", step, lines, again)
 
 
-def _port_was_taken(seen: Seen) -> bool:
+def _port_was_taken(seen: StartSeen) -> bool:
     return bool(seen.port and seen.owner and (seen.exit is None or _said(seen, _IN_USE)))
 
 
-def _of_port(seen: Seen) -> tuple[str, str]:
+def _of_port(seen: StartSeen) -> tuple[str, str]:
     return (
         f"could not have port {seen.port}: {seen.owner} listens on it",
         "Choose other engine.ports, or end that process.",
     )
 
 
-def _of_exit(seen: Seen, ended: Exit) -> tuple[str, str]:
+def _of_exit(seen: StartSeen, ended: Exit) -> tuple[str, str]:
     if ended.cause == "start":
         return ended.sentence(), "Check the command of `run` in leanengine.yaml, and that requirements.txt installs it."
     if ended.cause == "memory":
@@ -113,7 +113,7 @@ def _of_exit(seen: Seen, ended: Exit) -> tuple[str, str]:
 _STAY = "Remove --daemon (or -D): the command must stay in the foreground for as long as the app runs."
 
 
-def _of_words(seen: Seen) -> tuple[str, str] | None:
+def _of_words(seen: StartSeen) -> tuple[str, str] | None:
     """What the app's own lines say, if one of them is known."""
     text = "\n".join(seen.lines)
     if found := _NO_MODULE.search(text):
@@ -129,7 +129,7 @@ def _of_words(seen: Seen) -> tuple[str, str] | None:
     return None
 
 
-def _of_silence(seen: Seen) -> tuple[str, str]:
+def _of_silence(seen: StartSeen) -> tuple[str, str]:
     """It runs, and was not healthy in time."""
     for uri, answer in seen.answers:
         if answer.status and uri == FUNCTIONS:
@@ -154,7 +154,7 @@ _LONGER = "If it only needs longer, set `startupTimeout` (15 to 120 s) in leanen
 _OTHER_URI = f"Set `health_uri` to a path that answers 2xx, or let the app answer {PING}."
 
 
-def _of_answer(seen: Seen, uri: str, answer: Answer) -> tuple[str, str]:
+def _of_answer(seen: StartSeen, uri: str, answer: StartAnswer) -> tuple[str, str]:
     text = "\n".join(seen.lines) + answer.body
     words = f"answers {answer.status} to GET {uri}"
     if answer.status == 400 and ("DisallowedHost" in text or "ALLOWED_HOSTS" in text or "Bad Request (400)" in text):
@@ -169,7 +169,7 @@ def _of_answer(seen: Seen, uri: str, answer: Answer) -> tuple[str, str]:
     return f"{words} (Host: {seen.host})", _OTHER_URI
 
 
-def _redirect_step(seen: Seen, location: str) -> str:
+def _redirect_step(seen: StartSeen, location: str) -> str:
     there = urlsplit(location)
     if there.scheme == "https" and there.hostname in (None, seen.host.partition(":")[0]) and seen.proto == "https":
         return (
@@ -179,11 +179,11 @@ def _redirect_step(seen: Seen, location: str) -> str:
     return _OTHER_URI
 
 
-def _wanted(seen: Seen) -> str:
+def _wanted(seen: StartSeen) -> str:
     return f"LEANCLOUD_APP_PORT {seen.port}" if seen.port else "its Unix socket"
 
 
-def _port_step(seen: Seen, elsewhere: Sequence[Listener] = ()) -> str:
+def _port_step(seen: StartSeen, elsewhere: Sequence[AppListener] = ()) -> str:
     step = "Let it listen on the port in LEANCLOUD_APP_PORT"
     if seen.network is Network.PRIVATE:
         return f"{step}, which is {SOCKET_PORT}."
@@ -191,5 +191,5 @@ def _port_step(seen: Seen, elsewhere: Sequence[Listener] = ()) -> str:
     return f"{step}, or set `network: private`, which gives {fixed} port {SOCKET_PORT} of its own."
 
 
-def _said(seen: Seen, what: re.Pattern[str]) -> bool:
+def _said(seen: StartSeen, what: re.Pattern[str]) -> bool:
     return any(what.search(line) for line in seen.lines)

@@ -25,7 +25,7 @@ from lb.apps.service.parts import (
     RunningInstance,
     Say,
 )
-from lb.apps.service.placement_record import Wish
+from lb.apps.service.placement_record import EnvironmentWish
 from lb.apps.service.progress import Progress
 from lb.apps.service.reconciler import Reconciler
 from lb.apps.service.rollout import end_fleet, start_fleet, unless_cancelled, wait_for_two_versions
@@ -70,7 +70,7 @@ class BuildOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class DeployOutcome:
     """How a deploy ended: `code` is the exit code of the command."""
 
     ok: bool
@@ -108,7 +108,7 @@ class Deployment:
         self.cancelled.set()
         return True
 
-    async def run(self) -> Outcome:
+    async def run(self) -> DeployOutcome:
         """Does it. The result is also the last event of `progress`."""
         try:
             outcome = await self._run()
@@ -124,7 +124,7 @@ class Deployment:
         self.progress.finish({**ended, **about, "lines": list(outcome.lines)})
         return outcome
 
-    async def _run(self) -> Outcome:
+    async def _run(self) -> DeployOutcome:
         try:
             self._to(DeployState.QUEUED)
             async with AsyncExitStack() as held:
@@ -140,26 +140,26 @@ class Deployment:
         except DeployCancelledError:
             self._drop_release()
             self._to(DeployState.CANCELLED, "it was cancelled")
-            return Outcome(False, 1, "The deploy was cancelled.", self._what_serves())
+            return DeployOutcome(False, 1, "The deploy was cancelled.", self._what_serves())
         except NotBuiltError as problem:
             self._drop_release()
             self._to(DeployState.FAILED, problem.sentence)
             code = 78 if problem.is_project else 1
-            return Outcome(False, code, problem.sentence, problem.next_step, problem.lines)
+            return DeployOutcome(False, code, problem.sentence, problem.next_step, problem.lines)
         except NotStartedError as problem:
             return self._failed(problem.sentence, problem.next_step, problem.lines)
         except OSError as error:
             self._drop_release()
             reason = f"{error.strerror or error}{f' ({error.filename})' if error.filename else ''}"
             return self._failed(f"the engine's directory cannot be written to: {reason}", "Free some disk space")
-        return Outcome(True, 0, self._success())
+        return DeployOutcome(True, 0, self._success())
 
-    def _failed(self, sentence: str, next_step: str = "", lines: tuple[str, ...] = ()) -> Outcome:
+    def _failed(self, sentence: str, next_step: str = "", lines: tuple[str, ...] = ()) -> DeployOutcome:
         try:
             self._to(DeployState.FAILED, sentence)
         except OSError as error:
             log.warning("%s: the failed deploy cannot be written down: %s", self._life.title, error.strerror)
-        return Outcome(False, 1, sentence, next_step, lines)
+        return DeployOutcome(False, 1, sentence, next_step, lines)
 
     # Steps
 
@@ -224,7 +224,7 @@ class Deployment:
         life = self._life
         had = bool(life.record.placed)
         count = {"count": self.count, "configured": life.settings.count} if self.count is not None else {}
-        life.switch(tag, started, self.record.id, Wish.RUN, **count)
+        life.switch(tag, started, self.record.id, EnvironmentWish.RUN, **count)
         try:
             self._to(DeployState.DRAINING if had else DeployState.DONE)
         except OSError as error:  # it serves; after a restart the placement says so
@@ -248,7 +248,7 @@ class Deployment:
 
     def _what_serves(self) -> str:
         release = self._life.record.release
-        return f"{release} goes on serving" if release and self._life.record.wish == Wish.RUN else ""
+        return f"{release} goes on serving" if release and self._life.record.wish == EnvironmentWish.RUN else ""
 
     def _success(self) -> str:
         done = {

@@ -25,7 +25,7 @@ from lb.apps.service.directory import ENVIRONMENTS, EngineDirectory, StateFileEr
 from lb.apps.service.door_figures import DoorFigures
 from lb.apps.service.environment_unit import EnvironmentUnit, Workplace
 from lb.apps.service.parts import Machine, RunningInstance
-from lb.apps.service.placement_record import Wish
+from lb.apps.service.placement_record import EnvironmentWish
 from lb.apps.service.placements import Activity, Applied, DoorEvent, InstanceVerdict, Placement, WakeWanted
 from lb.config.model import Config
 
@@ -33,7 +33,8 @@ log = logging.getLogger("lb.engine")
 
 _WEIGH = 5  # seconds between two looks at what instances use
 
-Listener = Callable[[Placement], None]
+Listener = Callable[[Mapping[str, Any]], None]
+"""Gets each message for a door."""
 
 
 class EngineStartError(Exception):
@@ -129,7 +130,7 @@ class EngineService:
     def _begin_unit(self, app: DeployedApp, unit: EnvironmentUnit) -> None:
         if is_deployed(self.config, app.name, unit.name):
             unit.life.begin()
-        elif unit.life.record.wish != Wish.NOTHING:
+        elif unit.life.record.wish != EnvironmentWish.NOTHING:
             self._take_away(unit)
 
     def _take_away(self, unit: EnvironmentUnit) -> None:
@@ -139,8 +140,8 @@ class EngineService:
         life.gone = True
         for deployment in unit.active():
             deployment.cancel()
-        if life.record.placed or life.record.wish != Wish.STOP:
-            life.retire_all("", Wish.STOP)
+        if life.record.placed or life.record.wish != EnvironmentWish.STOP:
+            life.retire_all("", EnvironmentWish.STOP)
         else:
             life.announce()
 
@@ -195,14 +196,20 @@ class EngineService:
         while True:
             await self.clock.sleep(1.0)
             seconds += 1
+            if seconds % _WEIGH == 0:
+                await self._weigh()
             for app in self.apps.values():
                 for unit in list(app.units.values()):
                     try:
                         unit.look()
-                        if seconds % _WEIGH == 0:
-                            await unit.weigh()
                     except OSError as error:
                         log.warning("%s: %s", unit.life.title, error)
+
+    async def _weigh(self) -> None:
+        for unit in [unit for app in self.apps.values() for unit in app.units.values()]:
+            await unit.weigh()
+            if self._listeners and unit.usage:
+                self._tell_doors(view_usage(unit))
 
     # Doors
 
@@ -217,8 +224,11 @@ class EngineService:
         self.figures.lost()
 
     def _announce(self, placement: Placement) -> None:
+        self._tell_doors(placement.to_json())
+
+    def _tell_doors(self, message: Mapping[str, Any]) -> None:
         for listener in list(self._listeners):
-            listener(placement)
+            listener(message)
 
     def heard(self, event: DoorEvent) -> None:
         """A door says something."""
@@ -249,9 +259,9 @@ class EngineService:
         if name in self.broken:
             raise NoSuchAppError(f"the app {name} cannot be used: {self.broken[name]}")
         known = ", ".join(self.apps) or "none"
-        where = f"add it to {self.file} (apps: {{{name}: {{production: {{deploy: true}}}}}}), then lb reload"
+        where = f"add it to {self.file} (apps: {{{name}: {{production: {{deploy: true}}}}}}), then lb engine reload"
         if name in self.config.apps:
-            where = f"write deploy: true instead of instances in {self.file}, then lb reload"
+            where = f"write deploy: true instead of instances in {self.file}, then lb engine reload"
         raise NoSuchAppError(f'no app "{name}" is deployed here (there are: {known}): {where}')
 
     def unit(self, app: DeployedApp, environment: str) -> EnvironmentUnit:
@@ -259,7 +269,7 @@ class EngineService:
         if f"{app.name} {environment}" in self.broken:
             raise NoSuchAppError(f"{app.name} {environment} cannot be used: {self.broken[f'{app.name} {environment}']}")
         if not is_deployed(self.config, app.name, environment):
-            where = f"add apps.{app.name}.{environment}: {{deploy: true}} to {self.file}, then lb reload"
+            where = f"add apps.{app.name}.{environment}: {{deploy: true}} to {self.file}, then lb engine reload"
             raise NoSuchAppError(f"the app {app.name} has no {environment} that is deployed: {where}")
         return app.unit(environment)
 
@@ -313,6 +323,23 @@ class EngineService:
             self.begin_deploy(app, environment, DeployRequest(DeployKind.SETTINGS))
             return [f"{title} restarts its instances one by one, for changed settings"]
         return []
+
+
+def view_usage(unit: EnvironmentUnit) -> dict[str, Any]:
+    """What an environment's instances use, as a door is told."""
+    by_id = {slot.instance.id: slot for slot in unit.life.slots.values() if slot.instance is not None}
+    instances = {}
+    for identifier, usage in unit.usage.items():
+        slot = by_id.get(identifier)
+        instances[identifier] = {
+            "memory": usage.memory,
+            "cpu": usage.cpu,
+            "files": usage.files,
+            "processes": usage.processes,
+            "restarts": slot.restarts if slot is not None else 0,
+            "last_cause": slot.last_cause if slot is not None else "",
+        }
+    return {"event": "usage", "app": unit.life.app, "environment": unit.name, "instances": instances}
 
 
 def refused_change(before: Config, after: Config) -> str | None:

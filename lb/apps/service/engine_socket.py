@@ -42,11 +42,13 @@ class EngineListener:
 
     def close(self) -> None:
         """Be found no more; a socket that somebody else put there stays."""
-        self.listener.close()
+        if self.listener.fileno() < 0:
+            return  # what told its socket from others may be said of a successor's by now
         with suppress(OSError):
             found = self.path.stat()
             if (found.st_dev, found.st_ino) == self.identity:
                 self.path.unlink()
+        self.listener.close()
 
 
 @dataclass(frozen=True, slots=True)

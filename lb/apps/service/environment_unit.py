@@ -14,7 +14,7 @@ from lb.apps.service.deploy import Deployment
 from lb.apps.service.deploy_state import DeployBook, DeployState
 from lb.apps.service.door_figures import DoorFigures
 from lb.apps.service.parts import Machine, RunningInstance
-from lb.apps.service.placement_record import Wish
+from lb.apps.service.placement_record import EnvironmentWish
 from lb.apps.service.placements import Activity, Placement
 from lb.apps.service.reconciler import Reconciler, Surroundings
 from lb.apps.service.recovery import recover
@@ -116,7 +116,7 @@ class EnvironmentUnit:
             self.life.write(self.life.record.next(count=None, configured=None), tell=False)
         count_changed = before.count != settings.count
         bound = any(getattr(before, key) != getattr(settings, key) for key in _BOUND_AT_START)
-        return (count_changed or bound) and self.life.record.wish == Wish.RUN
+        return (count_changed or bound) and self.life.record.wish == EnvironmentWish.RUN
 
     def _retired(self, deploy: str, everything: bool) -> None:
         record = self.book.find(deploy)

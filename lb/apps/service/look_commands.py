@@ -22,7 +22,7 @@ from lb.apps.service.deployed_app import DeployedApp, is_deployed
 from lb.apps.service.directory import ENVIRONMENTS
 from lb.apps.service.engine_service import EngineService, ReloadRefusedError
 from lb.apps.service.git_push import prepare_repository
-from lb.apps.service.placements import PROTOCOL, Placement, read_door_event
+from lb.apps.service.placements import PROTOCOL, read_door_event
 from lb.apps.service.views import addresses, view_app, view_environment, view_releases
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors
@@ -78,22 +78,19 @@ class LookCommands:
             raise RequestError(f"this engine runs what {service.file} deploys, not what {file} does")
         connection.tell({"protocol": PROTOCOL, "ok": True, "version": __version__, "pid": os.getpid()})
 
-        def changed(placement: Placement) -> None:
-            connection.tell(placement.to_json())
-
         def heard(message: Mapping[str, Any]) -> None:
             with suppress(KeyError, TypeError, ValueError):
                 if (event := read_door_event(message)) is not None:
                     service.heard(event)
 
         connection.on_line = heard
-        for placement in service.subscribe(changed):
-            changed(placement)
+        for placement in service.subscribe(connection.tell):
+            connection.tell(placement.to_json())
         connection.tell({"event": "synchronised"})
         try:
             await connection.closed.wait()
         finally:
-            service.unsubscribe(changed)
+            service.unsubscribe(connection.tell)
         return {}
 
     async def reload(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002

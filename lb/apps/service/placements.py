@@ -10,6 +10,9 @@ does not know, an event or a field, is ignored, so that either side may be the n
     engine   {"event": "synchronised"}          all of them were sent; rows of environments not named belong to nobody
     engine   {"event": "placement", …}          whenever one changes; for an environment that was taken away,
                                                 state "gone" and no instances
+    engine   {"event": "usage", …}              every 5 s for each environment that runs, for status and metrics:
+                                                "instances": {id: {"memory", "cpu", "files", "processes", "restarts",
+                                                "last_cause"}}; bytes, seconds of CPU since the start, bytes (or -1)
 
 `protocol` is the highest version that a side speaks; the lower of the two is spoken. The engine refuses a door that
 serves another file than its own. The door connects again, with a pause, when the line ends; its rows stay meanwhile.

@@ -20,7 +20,14 @@ from lb.apps.run.order import InstanceOrder
 from lb.apps.service.clock import EngineClock
 from lb.apps.service.directory import EnvironmentDirectory
 from lb.apps.service.parts import CheckOrder, Machine, NotStartedError, ReleaseFacts, RunningInstance
-from lb.apps.service.placement_record import Placed, PlacementRecord, Retiring, Wish, read_placement, write_placement
+from lb.apps.service.placement_record import (
+    EnvironmentWish,
+    Placed,
+    PlacementRecord,
+    Retiring,
+    read_placement,
+    write_placement,
+)
 from lb.apps.service.placements import PlacedInstance, Placement, PlacementState, RowState
 from lb.apps.service.slots import Slot
 from lb.config.model import EnvironmentSettings
@@ -95,7 +102,7 @@ class Reconciler:
         """What the door is told."""
         record = self.record
         state, cause, retry_at = self._state()
-        asleep = record.wish == Wish.SLEEP
+        asleep = record.wish == EnvironmentWish.SLEEP
         rows = tuple(
             PlacedInstance(one.id, one.name, one.endpoint, one.release, RowState.ASLEEP if asleep else RowState.HEALTHY)
             for one in record.placed
@@ -109,21 +116,30 @@ class Reconciler:
         if self.state_override is not None:
             return self.state_override
         states = {
-            Wish.NOTHING: PlacementState.NEVER,
-            Wish.RUN: PlacementState.RUNNING,
-            Wish.SLEEP: PlacementState.ASLEEP,
-            Wish.STOP: PlacementState.STOPPED,
+            EnvironmentWish.NOTHING: PlacementState.NEVER,
+            EnvironmentWish.RUN: PlacementState.RUNNING,
+            EnvironmentWish.SLEEP: PlacementState.ASLEEP,
+            EnvironmentWish.STOP: PlacementState.STOPPED,
         }
         cause = ""
-        if self.record.wish == Wish.RUN and not any(one.listens for one in self.record.placed):
+        if self.record.wish == EnvironmentWish.RUN and not any(one.listens for one in self.record.placed):
             cause = next((slot.last_cause for slot in self.slots.values() if slot.last_cause), "")
         return states[self.record.wish], cause, 0.0
 
     # Changing what is
 
-    def write(self, record: PlacementRecord, *, tell: bool = True) -> None:
+    def commit(self, record: PlacementRecord) -> None:
         """Makes `record` true: on the disk first, then for the door. Raises OSError, and nothing has changed."""
         write_placement(self.home.placement, record)
+        self.record = record
+        self.announce()
+
+    def write(self, record: PlacementRecord, *, tell: bool = True) -> None:
+        """The same for what has happened anyway: a full disk must not keep the door from hearing of it."""
+        try:
+            write_placement(self.home.placement, record)
+        except OSError as error:  # after a kill the next engine finds an older placement, and mends it
+            log.warning("%s: the placement cannot be written: %s", self.title, error.strerror or error)
         self.record = record
         if tell:
             self.announce()
@@ -141,7 +157,7 @@ class Reconciler:
         tag: str,
         started: Sequence[tuple[Slot, RunningInstance]],
         deploy: str,
-        wish: Wish = Wish.RUN,
+        wish: EnvironmentWish = EnvironmentWish.RUN,
         **more: int | None,
     ) -> None:
         """The new instances serve and all others are retired, in one step. `more` are further changes of the record.
@@ -151,7 +167,7 @@ class Reconciler:
         kept = {one.id for one in placed}
         retiring = tuple(self._retiring(one, deploy) for one in self.record.placed if one.id not in kept)
         self.state_override = None
-        self.write(
+        self.commit(
             self.record.next(wish=wish, release=tag, placed=placed, retiring=(*self.record.retiring, *retiring), **more)
         )
         for slot in self.slots.values():
@@ -168,7 +184,7 @@ class Reconciler:
             with suppress(NotStartedError, OSError):
                 self.home.point_to(self.around.orders.release(tag).path)
 
-    def retire_all(self, deploy: str, wish: Wish) -> None:
+    def retire_all(self, deploy: str, wish: EnvironmentWish) -> None:
         """Nothing serves any more; what ran drains and ends. Raises OSError."""
         self.switch(self.record.release, (), deploy, wish)
 
@@ -177,15 +193,15 @@ class Reconciler:
         return Retiring(one.id, one.name, one.release, clock.boot(), clock.boot_id(), drains and one.listens, deploy)
 
     def end_quietly(self) -> None:
-        """What serves nobody by now ends without a drain: the environment has fallen asleep. Raises OSError."""
+        """What serves nobody by now ends without a drain: the environment has fallen asleep."""
         retiring = tuple(self._retiring(one, drains=False) for one in self.record.placed)
         self.write(self.record.next(placed=(), retiring=(*self.record.retiring, *retiring)))
         for slot in self.slots.values():
             slot.drop()
         self.slots = {}
 
-    def place(self, slot: Slot, instance: RunningInstance, wish: Wish | None = None) -> None:
-        """One instance more, or in another's stead, serves from now on. Raises OSError."""
+    def place(self, slot: Slot, instance: RunningInstance, wish: EnvironmentWish | None = None) -> None:
+        """One instance more, or in another's stead, serves from now on."""
         before = tuple(one for one in self.record.placed if one.name == slot.name)
         placed = (*(one for one in self.record.placed if one.name != slot.name), _placed(slot, instance))
         retiring = (*self.record.retiring, *(self._retiring(one) for one in before))
@@ -213,11 +229,7 @@ class Reconciler:
     def record_quietly(self, retiring: tuple[Retiring, ...]) -> None:
         """What drains is nothing that the door is told of."""
         record = replace(self.record, retiring=retiring)
-        try:
-            self.write(record, tell=False)
-        except OSError as error:  # it is only tidying: the next start looks for itself
-            self.record = record
-            log.warning("%s: the placement cannot be written: %s", self.title, error.strerror)
+        self.write(record, tell=False)
 
     # Start, and life
 
@@ -249,12 +261,12 @@ class Reconciler:
         """After `adopt`: watch what runs, and start what lacks."""
         for one in self.record.placed:
             self._watch(self.instances[one.id])
-        if self.record.wish == Wish.RUN:
+        if self.record.wish == EnvironmentWish.RUN:
             self.fill()
 
     def fill(self) -> None:
         """Starts whatever should run and does not."""
-        if self.record.wish != Wish.RUN or not self.record.release:
+        if self.record.wish != EnvironmentWish.RUN or not self.record.release:
             return
         try:
             release = self.around.orders.release(self.record.release)
@@ -278,7 +290,7 @@ class Reconciler:
                 self.announce()  # its cause is news where nothing else serves
                 continue
             try:
-                if self.slots.get(slot.name) is slot and self.record.wish == Wish.RUN:
+                if self.slots.get(slot.name) is slot and self.record.wish == EnvironmentWish.RUN:
                     self.place(slot, instance)
                     log.info("%s %s: runs again (%s)", self.title, slot.name, slot.release)
             finally:

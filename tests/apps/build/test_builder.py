@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import subprocess
 import sys
@@ -29,6 +30,7 @@ def output(*command: str | Path) -> str:
 
 
 async def test_a_project_with_a_package(bench: Bench) -> None:
+    # spec: B11
     make_wheel(bench.wheels, "tinyweb", "1.0")
     built = await bench.build({"requirements.txt": "tinyweb>=1,<2\n"})
     assert built.start == StartPlan(Serving.WSGI, module="wsgi", server="gunicorn")
@@ -47,6 +49,25 @@ async def test_a_server_is_added_and_it_is_said(bench: Bench) -> None:
     assert f"       {note}" in bench.told
     assert run_in(built, "import gunicorn; print(gunicorn.__version__)") == version("gunicorn")
     assert version("gunicorn") in output(built.venv / "bin" / "gunicorn", "--version")
+
+
+async def test_a_project_that_installs_nothing_needs_no_pip(bench: Bench, tmp_path: Path) -> None:
+    """Its environment is there at once, even with an empty cache."""
+    bench.settings = replace(bench.settings, cache=tmp_path / "empty")
+    built = await bench.build()
+    assert "ModuleNotFoundError" in run_in(built, "import pip")
+    assert run_in(built, "import gunicorn, wsgi; print('starts')") == "starts"
+    assert not (tmp_path / "empty" / "environments").exists()
+
+
+async def test_a_full_disk(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("lb.apps.build.layer_cache.LayerCache.store", fail)
+    with pytest.raises(BuildFailed) as raised:
+        await bench.build()
+    assert raised.value.sentence == "the engine's disk is full"
 
 
 async def test_uvicorn_for_asgi(bench: Bench) -> None:
@@ -161,14 +182,14 @@ async def test_a_package_of_the_project_itself(bench: Bench) -> None:
 async def test_install_sees_the_lists_and_what_is_required(bench: Bench) -> None:
     # spec: B6
     manifest = (
-        "install:\n- {require: [tools/x, data]}\n- ls -A | sort > seen\n- {use: default}\n- 'echo made > app.py'\n"
+        "install:\n- {require: [tools/x, data]}\n- ls -A > seen\n- {use: default}\n- 'echo made > app.py'\n"
         "- mkdir -p gen && echo new > gen/file\n"
     )
     files = {"leanengine.yaml": manifest, "app.py": "own", "tools/x": "x", "tools/y": "y", "data/a/b": "", "z": ""}
     for expected in (False, True):
         built = await bench.build(files)
         assert built.cache_hit is expected
-        assert (built.project / "seen").read_text().split() == ["data", "requirements.txt", "seen", "tools"]
+        assert sorted((built.project / "seen").read_text().split()) == ["data", "requirements.txt", "seen", "tools"]
         assert (built.project / "app.py").read_text() == "own"
         assert (built.project / "gen" / "file").read_text() == "new\n"
         assert (built.project / "tools" / "y").read_text() == "y"
@@ -186,9 +207,7 @@ async def test_an_own_install_replaces_the_default(bench: Bench) -> None:
 
 async def test_build_sees_everything_and_uses_the_environment(bench: Bench) -> None:
     make_wheel(bench.wheels, "one", "1.0")
-    manifest = (
-        "build:\n- {use: default}\n- python -c 'import one, sys; print(sys.prefix)' > prefix\n- ls -A | sort > seen\n"
-    )
+    manifest = "build:\n- {use: default}\n- python -c 'import one, sys; print(sys.prefix)' > prefix\n- ls -A > seen\n"
     built = await bench.build({"requirements.txt": "one", "leanengine.yaml": manifest, "src/x": ""})
     assert (built.project / "prefix").read_text().strip() == str(built.venv)
     assert {"src", "wsgi.py", "leanengine.yaml"} <= set((built.project / "seen").read_text().split())
@@ -249,7 +268,7 @@ async def test_cancelled(bench: Bench) -> None:
     order = bench.order({"leanengine.yaml": "build: setsid sleep 999 & touch started; sleep 999"})
     step = asyncio.create_task(bench.carry_out(order))
     until = monotonic() + 60
-    while not os.path.exists(order.source / "started"):  # noqa: ASYNC240, PTH110  it is on this machine
+    while not os.path.exists(order.source / "started"):  # noqa: PTH110  it is on this machine
         assert monotonic() < until
         assert not step.done()
         await asyncio.sleep(0.02)
@@ -275,8 +294,9 @@ async def test_a_python_that_is_not_there(bench: Bench) -> None:
         await bench.build({".python-version": "3.99\n"})
     assert raised.value.sentence.startswith("Python 3.99 (.python-version) is not installed: here are ")
     assert raised.value.next_step.startswith("install it (pyenv install 3.99), name its path in engine.pythons")
+    minor = f"{sys.version_info[0]}.{sys.version_info[1]}"
     with pytest.raises(BuildFailed) as raised:
-        await bench.build({".python-version": f"{sys.version_info[0]}.{sys.version_info[1]}.99\n"})
+        await bench.build({".python-version": f"{minor}.99\n"})
     assert raised.value.next_step.startswith(
         f"write {sys.version_info[0]}.{sys.version_info[1]} into .python-version: "
     )

@@ -29,6 +29,7 @@ def make(directory: Path, tag: str, *, complete: bool = True) -> Path:
 
 
 def test_tags() -> None:
+    # spec: B14
     assert next_tag(NOON, None, CHINA) == "20261130-200000"
     assert next_tag(NOON, None, timedelta()) == "20261130-120000"
     assert next_tag(NOON, "20261130-200000", CHINA) == "20261130-200001"

@@ -13,9 +13,9 @@ import pytest
 
 from lb.apps.build.build_log import BuildLog
 from lb.apps.build.masking import Masker
-from lb.apps.build.processes import end_leftovers, members
+from lb.apps.build.processes import Process, _process, end_leftovers, members
 from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildLimits
-from lb.apps.build.steps import Budget, StepRunner
+from lb.apps.build.steps import Budget, StepRunner, _look_at
 
 pytestmark = [pytest.mark.long, pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")]
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8"}
@@ -36,10 +36,20 @@ def left(release: Path) -> list[int]:
     return [process.pid for process in members(release)]
 
 
+def session_of(release: Path) -> int:
+    """The session of the step that runs: that of its first process."""
+    return next((process.session for process in members(release)), 0)
+
+
+def is_alive(process: Process) -> bool:
+    now = _process(process.pid)
+    return now is not None and now.started == process.started and not now.zombie
+
+
 async def started(path: Path) -> None:
     """Waits until a command has written its file."""
     until = monotonic() + 20
-    while not os.path.exists(path):  # noqa: ASYNC240, PTH110  it is on this machine
+    while not os.path.exists(path):  # noqa: PTH110  it is on this machine
         assert monotonic() < until
         await asyncio.sleep(0.01)
 
@@ -90,11 +100,38 @@ async def test_cancelling_ends_the_whole_tree(tmp_path: Path, make: Make) -> Non
     runner = make()
     step = asyncio.create_task(runner.shell("Building", TREE, tmp_path, ENVIRONMENT))
     await started(tmp_path / "started")
-    assert len(left(tmp_path)) >= 3
+    until = monotonic() + 20
+    while len(found := members(tmp_path, session_of(tmp_path))) < 4:  # the shell, and three times sleep
+        assert monotonic() < until
+        await asyncio.sleep(0.01)
     runner.cancelled.set()
     with pytest.raises(BuildCancelledError):
         await step
     assert left(tmp_path) == []
+    assert not [process for process in found if is_alive(process)]
+
+
+async def test_what_has_left_session_and_mark_is_ended_if_it_was_seen(
+    tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[tuple[list[Process], int]] = []
+
+    def look(release: Path, session: int, memory: int | None) -> tuple[list[Process], int]:
+        looks.append(_look_at(release, session, memory))
+        return looks[-1]
+
+    monkeypatch.setattr("lb.apps.build.steps._look_at", look)
+    runner = make()
+    command = "env -i setsid sleep 1000 & touch started; while [ ! -e go ]; do sleep 0.05; done"
+    step = asyncio.create_task(runner.shell("Building", command, tmp_path, ENVIRONMENT))
+    await started(tmp_path / "started")
+    until = monotonic() + 20
+    while not (looks and (found := [one for one in looks[-1][0] if one.session == one.pid])[1:]):
+        assert monotonic() < until
+        await asyncio.sleep(0.01)
+    (tmp_path / "go").touch()
+    await step
+    assert not [process for process in found if is_alive(process)]
 
 
 async def test_a_cancelled_task_ends_the_whole_tree(tmp_path: Path, make: Make) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.apps.project.detect import ProjectDefaults, read_project
+from lb.apps.project.detect import ProjectDefaults, read_project, refuse_environment
 from lb.apps.project.errors import ProjectError
 from lb.apps.project.start import Serving, StartPlan
 
@@ -25,6 +25,7 @@ def project(tmp_path: Path, **files: str) -> Path:
 
 
 def test_a_flask_app(tmp_path: Path) -> None:
+    # spec: B1, B2
     found = read_project(project(tmp_path, wsgi_dot_py=FLASK, requirements_dot_txt="Flask>=3.1,<4\n"))
     assert found.start == StartPlan(Serving.WSGI, module="wsgi", server="gunicorn")
     assert found.root == tmp_path
@@ -38,6 +39,7 @@ def test_a_fastapi_app(tmp_path: Path) -> None:
 
 
 def test_run_needs_no_wsgi_py(tmp_path: Path) -> None:
+    # spec: B3, B4
     files = project(tmp_path, requirements_dot_txt="", leanengine_dot_yaml="run: python app.py\nstartupTimeout: 60\n")
     assert read_project(files).start == StartPlan(Serving.COMMAND, "python app.py", startup_timeout=60.0)
 
@@ -113,6 +115,7 @@ def test_what_cannot_be_told_for_certain_is_served(tmp_path: Path, source: str) 
 
 
 def test_nothing_of_the_project_is_run(tmp_path: Path) -> None:
+    # spec: B1
     evil = f"open({str(tmp_path / 'ran')!r}, 'w')\napplication = 1\n"
     read_project(project(tmp_path, wsgi_dot_py=evil, requirements_dot_txt="", manage_dot_py=evil))
     assert not (tmp_path / "ran").exists()
@@ -173,6 +176,7 @@ def test_the_python_version(tmp_path: Path) -> None:
 
 
 def test_build_root_is_as_if_only_it_was_uploaded(tmp_path: Path) -> None:
+    # spec: B7
     files = project(
         tmp_path,
         leanengine_dot_yaml="buildRoot: backend\n",
@@ -267,11 +271,6 @@ REFUSED: list[tuple[dict[str, str], str, str]] = [
         POETRY,
     ),
     (
-        {"requirements_dot_txt": "", "wsgi_dot_py": FLASK, "venv__pyvenv_dot_cfg": ""},
-        "venv/ is a virtual environment, which works only where it was made",
-        "add venv to .leanignore (and .gitignore; git rm -r --cached venv if it was committed)",
-    ),
-    (
         {"requirements_dot_txt": "", "wsgi_dot_py": FLASK, "python-version": "3.12"},
         "there is a file python-version, but no .python-version: the name seems to be misspelt",
         "rename it: mv python-version .python-version",
@@ -300,6 +299,15 @@ def test_why_a_folder_cannot_be_deployed(tmp_path: Path, files: dict[str, str], 
         read_project(project(tmp_path, **files))
     assert (raised.value.sentence, raised.value.next_step) == (sentence, next_step)
     assert sentence in str(raised.value)
+
+
+def test_an_environment_may_be_here_but_not_be_sent(tmp_path: Path) -> None:
+    files = project(tmp_path, wsgi_dot_py=FLASK, requirements_dot_txt="", venv__pyvenv_dot_cfg="")
+    assert read_project(files).start.module == "wsgi"
+    with pytest.raises(ProjectError) as raised:
+        refuse_environment(files)
+    assert raised.value.sentence == "venv/ is a virtual environment, which works only where it was made"
+    assert raised.value.next_step.startswith("add venv to .leanignore (and .gitignore; ")
 
 
 def test_runtime_python_needs_no_list(tmp_path: Path) -> None:

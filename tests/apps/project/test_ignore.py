@@ -74,6 +74,7 @@ def test_any_patterns_mean_what_they_mean_to_git(tree: Path, lines: list[str]) -
 
 
 def test_without_a_file_the_usual_things_are_left_out(tmp_path: Path) -> None:
+    # spec: B16
     for name in ("app.py", "x.pyc", ".git/config", "venv/bin/python", "pkg/__pycache__/x.pyc", "pkg/y.py"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("")

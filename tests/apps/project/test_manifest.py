@@ -8,7 +8,7 @@ import pytest
 
 from lb.apps.project.errors import ProjectError
 from lb.apps.project.manifest import Manifest, parse_manifest, read_manifest
-from lb.apps.project.manifest_values import Command
+from lb.apps.project.manifest_values import BuildCommand
 
 WHOLE = b"""\
 run: uwsgi --http :3000 --process=${LEANCLOUD_AVAILABLE_CPUS}
@@ -34,8 +34,12 @@ installDevDependencies: false
 def test_every_key() -> None:
     assert parse_manifest(WHOLE) == Manifest(
         run="uwsgi --http :3000 --process=${LEANCLOUD_AVAILABLE_CPUS}",
-        install=(Command(require=("vendor", "tools/setup.sh")), Command(is_default=True), Command("echo 'more'")),
-        build=(Command("python manage.py collectstatic --noinput"),),
+        install=(
+            BuildCommand(require=("vendor", "tools/setup.sh")),
+            BuildCommand(is_default=True),
+            BuildCommand("echo 'more'"),
+        ),
+        build=(BuildCommand("python manage.py collectstatic --noinput"),),
         python=True,
         build_root="backend",
         expose_environments=True,

@@ -66,6 +66,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("data", ACCEPTED)
 def test_versions_that_are_accepted(data: bytes) -> None:
+    # spec: B10
     request, notes = parse_version_file(as_text(data, NAME))
     assert (request.major, request.minor, request.patch) == ACCEPTED[data]
     assert request.origin == NAME

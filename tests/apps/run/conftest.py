@@ -42,6 +42,7 @@ async def instances(tmp_path: Path) -> AsyncIterator[Instances]:
             await running.kill()
         for pid in process_tree.marked(mark(running.facts)):
             os.kill(pid, signal.SIGKILL)
+        running.forget()
     shutil.rmtree(effective_root(root), ignore_errors=True)
 
 

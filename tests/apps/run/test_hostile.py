@@ -71,7 +71,7 @@ from lb.apps.run import shim_child, process_tree
 os.chdir("/")
 shim_child.adopt_orphans()
 bomb = "import os\\nwhile True:\\n    try:\\n        os.fork()\\n    except OSError:\\n        pass"
-child = shim_child.Child(dict(argv=[sys.executable, "-S", "-c", bomb], env=dict(), cwd="/", limits=dict(pids=40)))
+child = shim_child.AppProcess(dict(argv=[sys.executable, "-S", "-c", bomb], env=dict(), cwd="/", limits=dict(pids=40)))
 most = 0
 end = time.monotonic() + 10
 while most < 40 and time.monotonic() < end:
@@ -117,7 +117,10 @@ async def test_a_flood_of_lines_is_read_dropped_and_counted(
 
 
 async def test_an_endless_line_costs_no_memory(instances: Instances, tmp_path: Path) -> None:
-    code = 'import sys; [sys.stdout.write("z" * 65536) for _ in range(1000)]; print("ready", file=sys.stderr); import time; time.sleep(300)'
+    code = (
+        'import sys; [sys.stdout.write("z" * 65536) for _ in range(1000)]; '
+        'print("ready", file=sys.stderr); import time; time.sleep(300)'
+    )
     running = await instances.start(order(tmp_path, python(code)))
     await until_line(running, "ready")
     assert running._shim is not None
@@ -140,7 +143,8 @@ async def test_an_app_that_closes_its_streams_is_still_seen(instances: Instances
 async def test_a_disk_filler_in_a_sandbox_hits_its_quota_alone(instances: Instances, tmp_path: Path) -> None:
     code = (
         'import os\nfor place in (os.environ["HOME"], "/tmp"):\n'
-        '    try:\n        with open(place + "/big", "wb") as file:\n            [file.write(bytes(1 << 20)) for _ in range(9)]\n'
+        '    try:\n        with open(place + "/big", "wb") as file:\n            '
+        "[file.write(bytes(1 << 20)) for _ in range(9)]\n"
         '        print(place, "fits")\n    except OSError as error:\n        print(place, error.strerror)'
     )
     running = await instances.start(order(tmp_path, python(code), isolation=Isolation.BWRAP, quota=12 * MB))
@@ -166,7 +170,8 @@ async def test_a_disk_filler_without_a_sandbox_is_warned_and_ended(instances: In
 
 async def test_a_single_file_cannot_exceed_the_quota(instances: Instances, tmp_path: Path) -> None:
     code = (
-        'import os\ntry:\n    with open(os.environ["TMPDIR"] + "/big", "wb") as file:\n        [file.write(bytes(1 << 20)) for _ in range(20)]\n'
+        'import os\ntry:\n    with open(os.environ["TMPDIR"] + "/big", "wb") as file:\n        '
+        "[file.write(bytes(1 << 20)) for _ in range(20)]\n"
         "except OSError as error:\n    print(error.strerror)"
     )
     running = await instances.start(order(tmp_path, python(code), quota=2 * MB))
@@ -271,7 +276,7 @@ async def test_an_app_that_kills_all_it_can_see_in_a_sandbox_kills_itself_alone(
 ) -> None:
     other = await instances.start(order(tmp_path, "echo ready; exec sleep 300"))
     await until_line(other, "ready")
-    code = 'import os, signal; print(os.listdir("/proc").count("1"), os.path.exists("/proc/" + str(os.getppid()))); os.kill(-1, 9)'
+    code = "import os; os.kill(-1, 9)"
     running = await instances.start(order(tmp_path, python(code), isolation=Isolation.BWRAP))
     await running.wait_exit()
     assert not other.ended

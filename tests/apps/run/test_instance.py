@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from tests.apps.run.making import TAG, order, project, python, survivors
 from tests.apps.run.waiting import until, until_line
 
 pytestmark = pytest.mark.long
+TOP = Path(__file__).parents[3]
 
 SLEEPS = "echo ready; exec sleep 300"
 GENTLE = python(
@@ -95,15 +95,10 @@ async def test_a_signal_is_seen_as_one(instances: Instances, tmp_path: Path, run
 
 
 async def test_a_command_that_is_not_there_is_said(instances: Instances, tmp_path: Path) -> None:
-    wanted = order(tmp_path, "sleep 1")
-    running = await instances.start(wanted.__class__(**{**_fields(wanted), "project": tmp_path / "gone"}))
+    running = await instances.start(order(tmp_path, "sleep 1", project=tmp_path / "gone"))
     ended = await running.wait_exit()
     assert ended.cause == "start"
     assert "gone" in ended.sentence()
-
-
-def _fields(wanted: object) -> dict[str, object]:
-    return {name: getattr(wanted, name) for name in wanted.__dataclass_fields__}  # type: ignore[attr-defined]
 
 
 # spec: E1
@@ -121,7 +116,8 @@ async def test_nothing_of_the_engine_s_environment_reaches_the_app(
     assert int(seen["LEANCLOUD_APP_PORT"]) == running.port
     unknown = {name for name in seen if not name.startswith(("LEANCLOUD_", "LC_", "LB_", "PYTHON"))}
     assert unknown <= {
-        "GREETING", "PATH", "PORT", "HOME", "TMPDIR", "TZ", "LANG", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS", "VIRTUAL_ENV", "PWD",
+        "GREETING", "PATH", "PORT", "HOME", "TMPDIR", "TZ", "LANG", "WEB_CONCURRENCY", "FORWARDED_ALLOW_IPS",
+        "VIRTUAL_ENV", "PWD",
     }  # fmt: skip
     assert sorted(eval(ended.lines[1])) == ["0", "1", "2", "3"]  # 3 is the directory itself
 
@@ -183,7 +179,8 @@ async def test_what_it_writes_is_logged_with_its_stream_and_tag(instances: Insta
 
 async def test_usage_is_seen(instances: Instances, tmp_path: Path, rung: Isolation) -> None:
     fills = python(
-        'import os, time; open(os.environ["HOME"] + "/big", "wb").write(bytes(1 << 20)); print("ready"); time.sleep(300)'
+        'import os, time; open(os.environ["HOME"] + "/big", "wb").write(bytes(1 << 20)); '
+        'print("ready"); time.sleep(300)'
     )
     running = await instances.start(order(tmp_path, fills, isolation=rung))
     await until_line(running, "ready")
@@ -231,7 +228,7 @@ async def test_it_outlives_the_process_that_started_it(instances: Instances, tmp
         subprocess.run,
         [sys.executable, str(script), str(tmp_path)],
         start_new_session=True,
-        env={"PYTHONPATH": os.getcwd()},
+        env={"PYTHONPATH": str(TOP)},
     )
     assert done.returncode == -signal.SIGKILL
     [found] = await adopt(instances.root)
@@ -349,7 +346,7 @@ async def test_a_newer_shim_s_record_is_understood(instances: Instances, tmp_pat
 
 async def test_a_port_pool_that_is_used_up_is_said(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
-    with pytest.raises(LaunchError, match="no port of 0--1 is free"):
+    with pytest.raises(LaunchError, match=r"no port of .* is free"):
         await launch(order(tmp_path, SLEEPS, ports=range(0)), tmp_path / "run")
 
 
@@ -361,7 +358,7 @@ async def test_a_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 async def test_a_start_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "run").mkdir()
     monkeypatch.setattr("lb.apps.run.instance._START", tmp_path / "no_such_shim.py")
-    with pytest.raises(LaunchError, match="The shim could not begin: .*no_such_shim"):
+    with pytest.raises(LaunchError, match=r"The shim could not begin: .*no_such_shim"):
         await launch(order(tmp_path, SLEEPS), tmp_path / "run")
     assert list((tmp_path / "run").iterdir()) == []
     assert not list((tmp_path / "files").iterdir())

@@ -17,7 +17,7 @@ def test_the_pool_goes_round_and_leaves_out_what_is_taken() -> None:
 
 
 def test_a_full_pool_says_so() -> None:
-    with pytest.raises(NoPortError, match="no port of 10-13 is free; make engine.ports wider"):
+    with pytest.raises(NoPortError, match=r"no port of 10-13 is free; make engine\.ports wider"):
         PortPool(range(10, 14), is_free=lambda _: False).take()
 
 

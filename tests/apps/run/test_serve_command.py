@@ -5,9 +5,14 @@ from __future__ import annotations
 import pytest
 
 from lb.apps.project.start import Serving, StartPlan
-from lb.apps.run.serve_command import Listen, own_command, serve_command
+from lb.apps.run.serve_command import ServerPlace, own_command, serve_command
 
-LISTEN = Listen("/run/lb/i/1a2b3c4d/app/sock", "/venv/bin/python", "/run/lb/i/1a2b3c4d/server.py", "shop.web1", 10.0)
+LISTEN = ServerPlace(
+    "/run/lb/i/1a2b3c4d/app/sock", "/venv/bin/python", "/run/lb/i/1a2b3c4d/server.py", "shop.web1", 10.0
+)
+_SEED = (
+    "uwsgi --gevent 5000 --http :3000 --wsgi-file wsgi.py --master --process=${LEANCLOUD_AVAILABLE_CPUS} --disable-log"
+)
 
 
 def test_gunicorn_reads_a_file_that_every_version_understands() -> None:
@@ -26,7 +31,7 @@ def test_gunicorn_reads_a_file_that_every_version_understands() -> None:
     assert names["bind"] == "unix:/run/lb/i/1a2b3c4d/app/sock"
     assert names["worker_class"] == "gthread"
     assert names["control_socket_disable"] is True
-    assert names["graceful_timeout"] == 10
+    assert names["graceful_timeout"] == 9
 
 
 def test_gunicorn_is_the_default_of_wsgi_and_uvicorn_of_asgi() -> None:
@@ -54,7 +59,7 @@ def test_granian_is_told_the_interface() -> None:
     "command",
     [
         "python app.py",
-        "uwsgi --gevent 5000 --http :3000 --wsgi-file wsgi.py --master --process=${LEANCLOUD_AVAILABLE_CPUS} --disable-log",
+        _SEED,
         "gunicorn -b 127.0.0.1:$PORT 'app:create()'",
         "iftop",
     ],
@@ -68,7 +73,9 @@ def test_one_program_takes_the_shell_s_place(command: str) -> None:
 @pytest.mark.parametrize(
     "command",
     [
-        "cd src && python app.py", "A=1 python app.py", "python a.py & python b.py", "echo $(date)", "exec python app.py",
+        "cd src && python app.py", "A=1 python app.py", "python a.py & python b.py", "echo $(date)",
+        "exec python app.py",
+        "exit 5",
         "{ python app.py; }", "if true; then x; fi", "python app.py | tee log", "export A=1\npython app.py", "! true",
     ],
 )  # fmt: skip

@@ -12,15 +12,21 @@ import pytest
 
 from lb.apps.project.start import Serving, StartPlan
 from lb.apps.run.exit import Exit
-from lb.apps.run.http_question import Answer, Question, ask
+from lb.apps.run.http_question import StartAnswer, StartQuestion, ask
 from lb.apps.run.instance import Running
 from lb.apps.run.order import Isolation, Network
 from lb.apps.run.start import start_instance
-from lb.apps.run.start_check import FUNCTIONS, PING, StartCheck, StartFailed, wait_until_healthy
+from lb.apps.run.start_check import StartCheck, StartFailed, wait_until_healthy
+from lb.apps.run.start_failure import FUNCTIONS, PING
 from tests.apps.run.conftest import Instances
 from tests.apps.run.making import order, project, python, survivors
+from tests.apps.run.waiting import until
 
-OK, MISSING, NOBODY = Answer(200, connected=True), Answer(404, connected=True), Answer(problem="Connection refused")
+OK, MISSING, NOBODY = (
+    StartAnswer(200, connected=True),
+    StartAnswer(404, connected=True),
+    StartAnswer(problem="Connection refused"),
+)
 
 
 class FakeClock:
@@ -56,20 +62,20 @@ class FakeRunning:
         return []
 
     async def last_lines(self, count: int) -> tuple[str, ...]:
-        return ("a line",)
+        return ("a line",)[-count:]
 
 
 class Fake:
     """A start that is asked; `reply` gives the answer to each question at its time."""
 
-    def __init__(self, reply: Callable[[str, float], Answer], **check: Any) -> None:
+    def __init__(self, reply: Callable[[str, float], StartAnswer], **check: Any) -> None:
         self.clock = FakeClock()
         self.running = FakeRunning()
-        self.asked: list[Question] = []
+        self.asked: list[StartQuestion] = []
         self._reply = reply
         self._check = StartCheck("shop.example.com", **check)
 
-    async def _ask(self, question: Question) -> Answer:
+    async def _ask(self, question: StartQuestion) -> StartAnswer:
         self.asked.append(question)
         return self._reply(question.uri, self.clock.time)
 
@@ -83,7 +89,7 @@ class Fake:
 
 # spec: H2
 async def test_the_sdk_s_answer_is_enough() -> None:
-    fake = Fake(lambda uri, _: OK if uri == PING else Answer(500, connected=True))
+    fake = Fake(lambda uri, _: OK if uri == PING else StartAnswer(500, connected=True))
     await fake.run()
     assert fake.uris == [PING]
 
@@ -195,7 +201,7 @@ async def test_gunicorn_serves_on_its_socket(instances: Instances, tmp_path: Pat
     running = await started(instances, order(tmp_path, WSGI, isolation=rung))
     assert running.endpoint.startswith("unix:")
     assert Path(running.endpoint.removeprefix("unix:")).stat().st_mode & 0o777 == 0o666
-    assert (await ask(Question(running.endpoint, "/", "a.example", "https", 5))).status == 200
+    assert (await ask(StartQuestion(running.endpoint, "/", "a.example", "https", 5))).status == 200
     ended = await running.terminate()
     assert ended.clean, ended
     assert ended.status == 0
@@ -209,7 +215,7 @@ async def test_two_gunicorns_of_one_release_run_side_by_side(instances: Instance
     second = await started(instances, order(tmp_path, WSGI, name="web2"))
     assert first.endpoint != second.endpoint
     for running in (first, second):
-        assert (await ask(Question(running.endpoint, "/", "a.example", "http", 5))).good
+        assert (await ask(StartQuestion(running.endpoint, "/", "a.example", "http", 5))).good
 
 
 @pytest.mark.long
@@ -294,7 +300,6 @@ async def test_a_cancelled_start_is_ended(instances: Instances, tmp_path: Path) 
     task = asyncio.create_task(
         start_instance(order(tmp_path, python("import time; time.sleep(300)")), instances.root, CHECK)
     )
-    from tests.apps.run.waiting import until
 
     async def begun() -> bool:
         return any((path / "instance.json").exists() for path in instances.root.iterdir())

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from lb.apps.run.exit import Exit
-from lb.apps.run.http_question import Answer
-from lb.apps.run.listening import Listener
+from lb.apps.run.http_question import StartAnswer
+from lb.apps.run.listening import AppListener
 from lb.apps.run.order import Network
-from lb.apps.run.start_failure import FUNCTIONS, PING, Seen, report
+from lb.apps.run.start_failure import FUNCTIONS, PING, StartSeen, report
 
-NOBODY = Answer(problem="Connection refused")
+NOBODY = StartAnswer(problem="Connection refused")
 
 
-def seen(*lines: str, **more: Any) -> Seen:
+def seen(*lines: str, **more: Any) -> StartSeen:
     given: dict[str, Any] = {
         "name": "web1",
         "host": "shop.example.com",
@@ -23,11 +23,11 @@ def seen(*lines: str, **more: Any) -> Seen:
         "network": Network.HOST,
         "timeout": 30.0,
     }
-    return Seen(**{**given, **more}, lines=lines)
+    return StartSeen(**{**given, **more}, lines=lines)
 
 
 def answer(status: int, uri: str = "/", **more: str) -> dict[str, Any]:
-    return {"answers": ((PING, Answer(404, connected=True)), (uri, Answer(status, connected=True, **more)))}
+    return {"answers": ((PING, StartAnswer(404, connected=True)), (uri, StartAnswer(status, connected=True, **more)))}
 
 
 @pytest.mark.parametrize(
@@ -96,22 +96,22 @@ def answer(status: int, uri: str = "/", **more: str) -> dict[str, Any]:
             "If it only needs longer",
         ),
         (
-            seen(listeners=(Listener("127.0.0.1", 8000),), answers=((PING, NOBODY),)),
+            seen(listeners=(AppListener("127.0.0.1", 8000),), answers=((PING, NOBODY),)),
             "web1 listens on 127.0.0.1:8000, not on LEANCLOUD_APP_PORT 21003.",
             "Let it listen on the port in LEANCLOUD_APP_PORT",
         ),
         (
-            seen(listeners=(Listener("0.0.0.0", 3000),)),
+            seen(listeners=(AppListener("0.0.0.0", 3000),)),
             "web1 listens on 0.0.0.0:3000, not on LEANCLOUD_APP_PORT 21003.",
             "or set `network: private`, which gives such an app port 3000 of its own.",
         ),
         (
-            seen(listeners=(Listener("::", 5000),), network=Network.PRIVATE),
+            seen(listeners=(AppListener("::", 5000),), network=Network.PRIVATE),
             "web1 listens on [::]:5000, not on",
             "Let it listen on the port in LEANCLOUD_APP_PORT, which is 3000.",
         ),
         (
-            seen(answers=((PING, Answer(problem="no answer within 10 s", connected=True)),)),
+            seen(answers=((PING, StartAnswer(problem="no answer within 10 s", connected=True)),)),
             "web1 listens, but did not answer in 30 s: no answer within 10 s.",
             "If it only needs longer",
         ),
@@ -138,7 +138,7 @@ def answer(status: int, uri: str = "/", **more: str) -> dict[str, Any]:
             "Rename wsgi.py to asgi.py, or set `server: uvicorn`",
         ),
         (
-            seen(answers=((PING, Answer(200, connected=True)), (FUNCTIONS, Answer(401, connected=True)))),
+            seen(answers=((PING, StartAnswer(200, connected=True)), (FUNCTIONS, StartAnswer(401, connected=True)))),
             f"web1 answers 401 to GET {FUNCTIONS}, and functionsMode is strict.",
             "functionsMode: disabled",
         ),
@@ -149,7 +149,7 @@ def answer(status: int, uri: str = "/", **more: str) -> dict[str, Any]:
         ),
     ],
 )
-def test_each_failure_has_its_sentence_and_its_step(case: Seen, sentence: str, step: str) -> None:
+def test_each_failure_has_its_sentence_and_its_step(case: StartSeen, sentence: str, step: str) -> None:
     found = report(case)
     assert sentence in found.sentence
     assert step in found.next_step

@@ -16,7 +16,7 @@ from lb.apps.project.start import Serving, StartPlan
 from lb.apps.run.exit import Exit
 from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network, PlatformVariables
 from lb.apps.run.usage import Usage
-from lb.apps.service.deploy import BuildOptions, Deployment, Outcome
+from lb.apps.service.deploy import BuildOptions, Deployment, DeployOutcome
 from lb.apps.service.deploy_state import DeployBook, DeployKind, DeployRecord, DeployState
 from lb.apps.service.directory import AppDirectory
 from lb.apps.service.door_figures import DoorFigures
@@ -346,7 +346,7 @@ class World:
         self.replacer = Replacer(self.life)
         self.sleeper = Sleeper(self.life, self.figures)
         self._ticking = asyncio.ensure_future(self._tick())
-        self._tasks: list[asyncio.Task[Outcome]] = []
+        self._tasks: list[asyncio.Task[DeployOutcome]] = []
 
     async def _tick(self) -> None:
         while True:

@@ -238,6 +238,22 @@ async def test_a_full_disk_at_the_switch_changes_nothing(world: World, monkeypat
     assert world.machine.names() == ["web1"]
 
 
+async def test_a_full_disk_does_not_keep_an_instance_from_starting_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # spec: A1
+    await world.deploy()
+
+    def full(path: Path, record: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(reconciler, "write_placement", full)
+    world.instance().exits(Exit(signal=9))
+    await world.clock.advance(1.0)
+    assert world.placed == [f"web1@{ONE}"]
+    assert world.told[-1].instances == world.life.placement().instances
+
+
 async def test_restart_and_scale_use_the_release_that_serves(world: World) -> None:
     await world.deploy()
     first = world.instance()

@@ -28,6 +28,7 @@ def home() -> Iterator[EngineHome]:
 
 def test_a_deploy_serves_with_its_variables(home: EngineHome) -> None:
     # spec: A2, A3
+    assert home.endpoints(), home.log
     (answer,) = home.answers()
     assert answer[2:4] == ["production", "web1"]
     assert answer[1] == home.ps()["release"]

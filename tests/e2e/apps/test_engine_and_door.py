@@ -35,7 +35,11 @@ class FakeDoor:
         """The next placement of an environment that has these fields."""
         while True:
             one = self.next()
-            if one.get("environment") == environment and all(one[key] == value for key, value in wanted.items()):
+            if (
+                one["event"] == "placement"
+                and one["environment"] == environment
+                and all(one[key] == value for key, value in wanted.items())
+            ):
                 return one
 
     def say(self, event: Activity | Applied | WakeWanted | InstanceVerdict) -> None:
@@ -74,6 +78,17 @@ def test_a_door_hears_of_every_environment_and_then_of_changes(home: EngineHome)
         assert switched["generation"] > placed["generation"]
         (new,) = switched["instances"]
         assert new["id"] != row["id"], "the switch is one message with all rows"
+
+
+def test_a_door_hears_what_instances_use(home: EngineHome) -> None:
+    # spec: O1
+    with FakeDoor(home) as door:
+        usage = door.next()
+        while usage["event"] != "usage":
+            usage = door.next()
+        figures = usage["instances"][home.ps()["instances"][0]["id"]]  # the version before may drain still
+        assert figures["memory"] > 1 << 20
+        assert figures["restarts"] == 0
 
 
 def test_another_files_door_is_refused(home: EngineHome) -> None:

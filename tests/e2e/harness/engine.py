@@ -70,6 +70,13 @@ def write_project(
     return folder
 
 
+def _short_place() -> Path:
+    """A directory with a short path; in memory where programs may be run from there, since releases are many files."""
+    memory = Path("/dev/shm")
+    usable = memory.is_dir() and os.access(memory, os.W_OK) and not os.statvfs(memory).f_flag & os.ST_NOEXEC
+    return Path(tempfile.mkdtemp(prefix="lbe-", dir=memory if usable else "/tmp"))
+
+
 @dataclass(frozen=True, slots=True)
 class Done:
     """How a command ended."""
@@ -88,10 +95,11 @@ class EngineHome:
     """A configuration file, an engine for it, and what runs of it. Use it in a `with`."""
 
     keys: str = ""
-    root: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="lbe-", dir="/tmp")))
+    root: Path = field(default_factory=_short_place)
     production: str = "{deploy: true}"
     staging: str = "{deploy: true}"
     hurried: bool = True
+    variables: dict[str, str] = field(default_factory=dict)  # of the engine
     process: subprocess.Popen[bytes] | None = None
 
     def __post_init__(self) -> None:
@@ -132,7 +140,7 @@ class EngineHome:
         self.process = subprocess.Popen(
             [sys.executable, "-P", *program, "engine", "run", str(self.file)],
             cwd=self.root,
-            env={**self.environ, **environ},
+            env={**self.environ, **self.variables, **environ},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

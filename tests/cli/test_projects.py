@@ -1,0 +1,91 @@
+"""`lb init`, `lb up` and `lb env` as far as they work without an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from lb.apps.project.detect import ProjectDefaults, read_project
+from lb.apps.project.start import Serving, StartPlan
+from lb.cli.env import read_assignments
+from lb.cli.main import main
+from lb.cli.up import command_line
+from lb.config.load import load_file
+
+
+@pytest.mark.parametrize(("template", "serving"), [("flask", "wsgi"), ("django", "wsgi"), ("fastapi", "asgi")])
+def test_a_template_is_a_project_that_can_be_deployed(tmp_path: Path, template: str, serving: str) -> None:
+    done = CliRunner().invoke(main, ["init", str(tmp_path / "my-shop"), "--template", template, "--region", "US"])
+    assert done.exit_code == 0, done.output
+    project = read_project(tmp_path / "my-shop", ProjectDefaults())
+    assert project.start.serving == Serving(serving)
+    loaded = load_file(tmp_path / "my-shop" / "lb.yaml", {})
+    assert loaded.warnings == ()
+    app = loaded.config.apps["my-shop"]
+    assert app.production is not None
+    assert app.production.deploy
+    assert loaded.config.engine.zone == "UTC"
+    for requirement in (tmp_path / "my-shop" / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        assert ">=" in requirement
+        assert ",<" in requirement
+
+
+def test_nothing_is_overwritten(tmp_path: Path) -> None:
+    (tmp_path / "app.py").write_text("import flask\nserver = flask.Flask(__name__)\n", encoding="utf-8")
+    (tmp_path / ".leanignore").write_text("mine\n", encoding="utf-8")
+    done = CliRunner().invoke(main, ["init", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / ".leanignore").read_text(encoding="utf-8") == "mine\n"
+    assert "from app import server as application" in (tmp_path / "wsgi.py").read_text(encoding="utf-8")
+    assert "is there  .leanignore" in done.output
+    again = CliRunner().invoke(main, ["init", str(tmp_path)])
+    assert "  written" not in again.output
+
+
+def test_up_starts_what_the_engine_would(tmp_path: Path) -> None:
+    wsgi = command_line(StartPlan(Serving.WSGI, module="wsgi"), "python3", 3000, ("--workers", "2"))
+    assert wsgi[-3:] == ["--workers", "2", "wsgi:application"]
+    assert "127.0.0.1:3000" in wsgi
+    own = command_line(StartPlan(Serving.COMMAND, command="python app.py"), "python3", 3000, ("a b",))
+    assert own == ["/bin/sh", "-c", "python app.py 'a b'"]
+
+
+def test_up_says_what_a_folder_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert CliRunner().invoke(main, ["up"]).exit_code == 78
+
+
+def test_assignments_are_read_as_a_shell_reads_them() -> None:
+    text = "# a comment\nexport A=1\nB='two words'\nC=\"with # and\nline end\"\n\nD=\nE=a=b\n"
+    assert read_assignments(text) == {"A": "1", "B": "two words", "C": "with # and\nline end", "D": "", "E": "a=b"}
+
+
+@pytest.mark.parametrize("text", ["A", "=x", "A='unclosed", "A=1 B"])
+def test_other_lines_are_wrong_usage(text: str) -> None:
+    with pytest.raises(click.exceptions.Exit) as raised:
+        read_assignments(text)
+    assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "words", [["ps"], ["logs", "shop"], ["env", "shop"], ["engine", "status"], ["releases", "shop"]]
+)
+def test_without_an_engine_commands_say_how_to_start_one(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    file = tmp_path / "lb.yaml"
+    file.write_text("", encoding="utf-8")
+    done = CliRunner().invoke(main, [*words, "--file", str(file)])
+    assert done.exit_code == 1
+    assert "lb engine start" in done.output
+
+
+def test_the_doctor_says_what_the_machine_can_do() -> None:
+    done = CliRunner().invoke(main, ["doctor", "--engine"])
+    assert done.exit_code == 0, done.output
+    assert "Apps run with isolation:" in done.output
+    assert CliRunner().invoke(main, ["doctor"]).exit_code == 2
