@@ -118,8 +118,8 @@ def test_an_instance_that_is_ill_is_told_to_the_engine_and_replaced(tmp_path: Pa
         assert states[0]["name"] == "web1"
         for _ in range(10):
             assert both.ask().status == 200
-        ill.unlink()  # the next web1 is well
 
+        # The next web1 is well: it has started since.
         def is_replaced() -> bool:
             now = {one["id"] for one in both.status()["instances"] if one["state"] == "healthy"}
             return len(now) == 2 and states[0]["id"] not in now
@@ -174,9 +174,11 @@ def test_stopped_and_started(both: DeployedDoor) -> None:
 
 
 APP_THAT_FALLS_ILL = """\
-import os
+import os, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+STARTED = time.time()
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -184,7 +186,7 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         me = os.environ["LEANCLOUD_APP_INSTANCE"]
         ill = Path("ILL")
-        is_ill = ill.exists() and ill.read_text() in me
+        is_ill = ill.exists() and ill.read_text() in me and ill.stat().st_mtime > STARTED
         self.send_response(500 if is_ill and "lb-health" in str(self.headers["User-Agent"]) else 200)
         self.send_header("Content-Length", "0")
         self.end_headers()
