@@ -181,7 +181,7 @@ class Body:
             at = end
             if self._section == b"\r\n" or self._section.endswith(b"\n\r\n"):
                 section = bytes(self._section[:-2])
-                self.trailers = trailer_fields(unfolded_section(section) if self.lenient else section, self.limits)
+                self.trailers = trailer_fields(unfolded_section(section, self.limits.fields) if self.lenient else section, self.limits)
                 self.done = True
             elif data[end - 1] == 0x0A and not self._section.endswith(b"\r\n"):
                 raise _bad("a line does not end with CR LF")

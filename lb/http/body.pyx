@@ -194,7 +194,7 @@ cdef class Body:
                 p = nl + 1
                 if self.section == b"\r\n" or self.section.endswith(b"\n\r\n"):
                     section = bytes(self.section[: len(self.section) - 2])
-                    self.trailers = trailer_fields(unfolded_section(section) if self.lenient else section, self.limits)
+                    self.trailers = trailer_fields(unfolded_section(section, self.limits.fields) if self.lenient else section, self.limits)
                     self.section = None
                     self.done = True
                     break

@@ -104,7 +104,7 @@ def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits
 
 def _mend(data: bytes, limits: Limits, error: ProxyError) -> ResponseHead | None:
     """The head that `data` begins with, read leniently; `error` is what is wrong with it."""
-    mended = mend_head(data, limits.total, error)
+    mended = mend_head(data, limits, error)
     head = _read_strictly(mended.text, 0, mended.text.find(b"\r\n\r\n"), limits)
     if head is not None:
         head.length = mended.length

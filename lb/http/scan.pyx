@@ -288,7 +288,7 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
         except ProxyError as error:
             if mended is not None:
                 raise
-            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits.total, error)
+            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits, error)
             text_of_it = mended.text
             data = PyBytes_AS_STRING(text_of_it)
             size = PyBytes_GET_SIZE(text_of_it)
