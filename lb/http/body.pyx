@@ -194,14 +194,17 @@ cdef class Body:
                 p = nl + 1
                 if self.section == b"\r\n" or self.section.endswith(b"\n\r\n"):
                     section = bytes(self.section[: len(self.section) - 2])
-                    self.trailers = trailer_fields(unfolded_section(section, self.limits.fields) if self.lenient else section, self.limits)
+                    self.trailers = trailer_fields(unfolded_section(section) if self.lenient else section, self.limits)
                     self.section = None
                     self.done = True
                     break
                 if not self.section.endswith(b"\r\n"):
                     raise _bad("a line does not end with CR LF")
+                self.lines += 1
             if len(self.section) > self.limits.total + 2:
                 raise ProxyError("request_header_too_large")
+            if self.lines > self.limits.fields:
+                raise ProxyError("request_header_too_large", "too many fields")
         return p - start
 
     def feed(self, bytearray data):

@@ -33,7 +33,7 @@ _tag = re.compile(rb'(?:W/)?"[^"]*"|[^\s,"]+')
 _ours = re.compile(rb'(.*)-lb-(gzip|br|zstd)("?)', re.DOTALL).fullmatch
 # A tag in quotes, or a word that an app forgot to quote; what is neither means nothing to anybody. No part of it gives
 # back what it has taken: in a line of blanks that would cost the square of its length.
-_etag = re.compile(rb'(\r\netag:[ \t]*+)(?!W/)("[^"\r]*+(?=")|[^\s"]++)("?+)([ \t]*+\r\n)', re.IGNORECASE)
+_etag = re.compile(rb'(\r\netag:[ \t]*+)(?!W/)("[^"\r]*+(?=")|[^\s"]++)("?+)([ \t]*+)(?=\r\n)', re.IGNORECASE)
 _MOST_TAGS = 256  # in a request's conditions
 _READ_ONLY = (b"GET", b"HEAD")
 _CONDITIONS = (b"if-match", b"if-none-match", b"if")  # the last is WebDAV's (RFC 4918 10.4)

@@ -95,12 +95,8 @@ def unfolded(lines: list[bytes]) -> list[bytes] | None:
     return [parts[0] if len(parts) == 1 else b" ".join((parts[0].rstrip(_BLANKS), *parts[1:])) for parts in fields]
 
 
-def unfolded_section(section: bytes, most: int) -> bytes:
-    """The same for the lines of a trailer section, each with its CR LF; what cannot be mended stays, and what has more
-    than `most` lines.
-    """
-    if section.count(b"\n") > most:
-        return section
+def unfolded_section(section: bytes) -> bytes:
+    """The same for the lines of a trailer section, each with its CR LF; what cannot be mended stays."""
     lines = unfolded(section.split(b"\r\n")[:-1])
     return section if lines is None else b"".join(line + b"\r\n" for line in lines)
 

@@ -15,6 +15,7 @@ from lb.errors import ProxyError
 from lb.http.etags import MARK
 from lb.http.head import is_disguised, origin_form, strip_request, strip_response
 from lb.http.lenient import mend_head
+from lb.http.lists import keep_alive_timeout, passes
 
 cdef Py_ssize_t TOO_LONG = 1 << 62  # a length beyond every limit
 
