@@ -67,7 +67,7 @@ def apps_conditions(head: RequestHead) -> bytes:
 
 
 def _condition_tags(lines: list[bytes]) -> list[bytes]:
-    """The tags in the conditions among the lines of a head: so many of them that it can be seen if there are too many."""
+    """The tags in the conditions among the lines of a head: all, or one more than are looked at."""
     return list(islice(_all_condition_tags(lines), _MOST_TAGS + 1))
 
 
