@@ -5,7 +5,7 @@ Rewritten are
 
 - blanks between a name and its colon: removed (5.1: a proxy MUST);
 - a folded line: its fold becomes one space (5.2), except a fold of blanks alone, which some take for the empty line;
-- Content-Length several times, or with leading zeros, if all say the same: one number (6.3);
+- Content-Length several times (64 at most), or with leading zeros, if all say the same: one number (6.3);
 - lines that end with LF (2.2), if all lines of the head do: among lines that end with CR LF it is more likely that an
   app was made to write a field of a stranger's.
 

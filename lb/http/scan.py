@@ -15,6 +15,7 @@ mended: mending it here does not mend it there. Refused are (sections of RFC 911
 - a target with blanks, control characters or `#` (3.2), or in absolute form with another authority than Host (3.2.2);
 - CONNECT: its answer has no body whatever its fields say (RFC 9110 9.3.6);
 - an expectation other than 100-continue, or two (RFC 9110 10.1.1); versions other than 1.0 and 1.1;
+- a Connection that names fields among more than 256 options, on all its lines;
 - what is longer than `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
 
 An instance's head that is refused is rewritten, where RFC 9112 lets a recipient do that and nothing is in doubt, and
