@@ -111,6 +111,7 @@ def extensions(reason: str) -> list[Extension]:
             source.rsplit(".", 1)[0].replace("/", "."),
             [str(Path(source).with_suffix(".c")) if IS_SDIST else source],
             depends=[] if IS_SDIST else [str(header) for header in Path("lb").rglob("*.h")],
+            include_dirs=sorted({str(header.parent) for header in Path("lb").rglob("*.h")}),
             extra_compile_args=["-O2", "-g0", "-fno-plt", "-Wno-unused-function", "-Wno-unreachable-code"],
             libraries=["dl"],
             optional=not REQUIRED,

@@ -47,9 +47,7 @@ ONLY_IN = {
     "aiohttp": (
         "admin/",
         "certificates/process.py",
-        "tls/acme/client.py",
-        "tls/acme/session.py",
-        "tls/acme/on_demand.py",
+        "tls/acme/",
         "cli/demo_app.py",
         "cli/bench_client.py",
     ),

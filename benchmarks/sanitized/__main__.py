@@ -81,7 +81,7 @@ def drive(directory: Path, built: Path, tls: str, seconds: float, seed: int) -> 
 
 def _is_instrumented(pid: int, built: Path) -> bool:
     mapped = Path(f"/proc/{pid}/maps").read_text()
-    return f"{built}/lb/proxy/wire." in mapped and "/libasan." in mapped
+    return f"{built}/lb/proxy/io/wire." in mapped and "/libasan." in mapped
 
 
 def _attack_until(end: float, target: Target) -> None:

@@ -2,7 +2,7 @@
 
 It reads shared memory (the counters that workers write, the board that the supervisor writes, the table of instances'
 health) and the store of certificates, so that a scrape costs the workers nothing and is answered while they are busy.
-It changes nothing: every path is read-only, and `admin_hosts` keeps foreign websites from reading them. A reload
+It changes nothing: every path is read-only, and `admin/hosts` keeps foreign websites from reading them. A reload
 changes it in place, as it does workers: an open connection stays open. aiohttp is imported here and in no process that
 serves apps.
 """

@@ -1,8 +1,8 @@
 """The looks that certificates and ticket keys need, on a loop that serves nobody, and a process for them alone.
 
 This file knows when to look again and whom to tell; what is looked at is `lb.tls.files.watcher`'s. Where certificates
-are obtained, too, the process that does that (`certificates`) looks as well. Once `certificates` was said, the workers
-read the files for themselves.
+are obtained, too, the process that does that (`certificates/process`) looks as well. Once `certificates` was said, the
+workers read the files for themselves.
 """
 
 from __future__ import annotations

@@ -27,6 +27,7 @@ _SUBCOMMANDS = {
     "demo": _Subcommand("lb.cli.demo", "Serve a small app on localhost, to look at; needs no file."),
     "check": _Subcommand("lb.cli.check", "Say everything that is wrong with a configuration file."),
     "status": _Subcommand("lb.cli.status", "Say what the service of a configuration file is doing."),
+    "healthcheck": _Subcommand("lb.cli.healthcheck", "Say whether the service serves, by the exit code."),
     "reload": _Subcommand("lb.cli.reload", "Apply a changed configuration file to the service that runs."),
     "upgrade": _Subcommand("lb.cli.upgrade", "Replace the running program by the one installed now, losing nothing."),
     "certs": _Subcommand("lb.cli.certs", "Look at certificates, ask for renewals, trust the local authority."),

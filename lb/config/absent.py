@@ -1,6 +1,6 @@
 """What the files of other programs have and this one does not → what to do instead. Words, nothing else.
 
-Keys that have another name here are in foreign.py.
+Keys that have another name here are in migration_hints.py.
 """
 
 from __future__ import annotations

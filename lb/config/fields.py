@@ -1,6 +1,6 @@
 """The types of the configuration's values: each takes what people write and holds what the program uses.
 
-This file joins the readers of single values (units, names, addresses, choices) to pydantic, with what JSON Schema has
+This file joins the readers of single values (units, names, addresses, suggest) to pydantic, with what JSON Schema has
 to say about them. It must not know which key has which type: that is the model.
 """
 

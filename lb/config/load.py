@@ -19,7 +19,7 @@ import yaml
 from lb.config import names, tree
 from lb.config.model import Config, Domain
 from lb.config.problems import ConfigErrors, Origin, Place, Problem, Source, Span, printable, quoted
-from lb.config.regular import read_regular
+from lb.config.regular import read_soon
 from lb.config.syntax import Stumble, explain_run_on, explain_stumble, too_deep
 from lb.config.tree import AliasBombError, Reader
 from lb.config.validate import validate
@@ -49,7 +49,7 @@ class Loaded:
 def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
     """Reads the file at `path`; variables come from `environ`. Raises ConfigErrors with everything that is wrong."""
     try:
-        data = read_regular(path, _LARGEST_FILE + 1)
+        data = read_soon(path, _LARGEST_FILE + 1)
     except IsADirectoryError:
         inside = _configurations(path)[:1]
         _refuse_file(str(path), "this is a directory, not a file", f"did you mean {inside[0]}?" if inside else "")

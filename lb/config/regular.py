@@ -1,16 +1,20 @@
 """Reading files that people name: regular ones only, so that nobody waits for a pipe, a device or a terminal.
 
-This file knows the file system only. Reading ends by itself: a regular file has an end.
+The configuration may come from a pipe, too, as a shell's `<(...)` is one, if all of it is there soon. This file knows
+the file system only.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
+from time import monotonic
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _LARGEST = 64 << 20  # bytes; no file that is read whole has as many
+_SOON = 5.0  # seconds
 
 _KINDS = (
     (stat.S_ISDIR, errno.EISDIR, os.strerror(errno.EISDIR)),
@@ -33,3 +37,30 @@ def read_regular(path: str | os.PathLike[str], most: int = _LARGEST) -> bytes:
             return file.read(most)
     finally:
         os.close(descriptor)
+
+
+def read_soon(path: str | os.PathLike[str], most: int, patience: float = _SOON) -> bytes:
+    """As `read_regular`, and a pipe whose writer has ended within `patience` seconds. Raises OSError."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            return _read_pipe(descriptor, str(path), most, monotonic() + patience)
+    finally:
+        os.close(descriptor)
+    return read_regular(path, most)
+
+
+def _read_pipe(descriptor: int, path: str, most: int, until: float) -> bytes:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    pieces: list[bytes] = []
+    size = 0
+    while size < most and poll.poll(max(until - monotonic(), 0.0) * 1000):
+        piece = os.read(descriptor, most - size)
+        if not piece:
+            return b"".join(pieces)
+        pieces.append(piece)
+        size += len(piece)
+    if size < most:
+        raise TimeoutError(errno.ETIMEDOUT, "it is a pipe, and its writer did not end in time", path)
+    return b"".join(pieces)

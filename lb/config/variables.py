@@ -48,6 +48,8 @@ def expand(text: str, environ: Mapping[str, str], report: Report, learn: Learn) 
             )
             return ""
         value = environ.get(name)
+        if value is not None:
+            value = value.strip()  # a line of an env file may have blanks around it, or Windows' line end
         if value is None and default is None:
             failed = True
             report(written, f"the environment variable {name} is not set", _hint(name, environ))

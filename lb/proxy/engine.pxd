@@ -32,6 +32,7 @@ cdef class Engine:
     cpdef gone(self, Wire client)
     cpdef turned_away(self, Wire client)
     cpdef finished(self, Record record)
+    cpdef relieve_log(self)
     cpdef failed(self, str cause)
     cdef connecting(self)
     cdef reusing(self)

@@ -1,7 +1,7 @@
 """What all connections of one worker share: poller, clock, timers, snapshot, log and counters.
 
 The engine knows connections only as things to be counted, looked after and closed; what is said over them is
-`client`'s, `exchange`'s and `upstream`'s business.
+the business of `http1`, `exchange` and `upstream`.
 """
 
 from __future__ import annotations
@@ -168,6 +168,10 @@ class Engine:
             self.failed(record.cause)
         if self._format is not None:
             self._append(self._format(record, self._log_time))
+
+    def relieve_log(self) -> None:
+        """Whoever asks for very much in one go makes as many lines: they need not all be kept until the next tick."""
+        self._log.flush_if_long()
 
     def connecting(self) -> None:
         """A connection to an instance is being made."""
@@ -345,14 +349,9 @@ class Engine:
             ("retries_refused_total", self.unrepeated),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
+            *(() if self.held is None else self.held.figures()),
         ):
             values[_PLACE[name]] += count
-        if self.held is not None:
-            values[_PLACE["tls_waiting"]] += self.held.waiting
-            values[_PLACE["tls_held_total"]] += self.held.total
-            values[_PLACE["tls_refused_total"]] += self.held.refused
-            values[_PLACE["tls_unknown_total"]] += self.held.unknown
-            values[_PLACE["tls_timed_out_total"]] += self.held.timed_out
         for cause, count in self._errors.items():
             values[_PLACE["error_" + cause]] += count
         self._row.store(values)

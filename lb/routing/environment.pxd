@@ -27,6 +27,7 @@ cdef class Environment:
     cpdef bint is_full(self, list tried)
     cpdef bint may_wake(self)
     cpdef woke(self)
+    cpdef end(self)
     @cython.locals(other=Instance)
     cpdef bint has_untried(self, list tried)
     cpdef failed(self, Instance instance, double now, str cause=*)

@@ -111,6 +111,10 @@ class Environment:
             if instance.healthy != healthy:
                 instance.set_healthy(healthy, now)
 
+    def end(self) -> None:
+        """It is in no configuration any more: nothing may serve for it."""
+        self.instances = []
+
     def observe(self, observer: Observer) -> None:
         """Tell `observer` from now on when an instance begins to fail, and when it works again."""
         self.observer = observer
@@ -119,15 +123,13 @@ class Environment:
 
     def _watch(self, instance: Instance) -> None:
         if self.observer is not None:
-            instance.on_change = partial(self.observer, self)
+            instance.observed_by(partial(self.observer, self))
 
     def _equip(self, instance: Instance) -> None:
         policy = self.policy
-        instance.most_idle = MOST_IDLE if policy.keep_alive else 0
         self._watch(instance)
-        instance.slow_start = policy.slow_start
-        instance.rising = instance.rising and policy.slow_start > 0.0
-        instance.token = b"" if policy.cookie is None else policy.cookie.token(instance.key)
+        token = b"" if policy.cookie is None else policy.cookie.token(instance.key)
+        instance.equip(MOST_IDLE if policy.keep_alive else 0, policy.slow_start, token)
 
     def pick(self, tried: list[Instance] | None, key: bytes | None, now: float) -> Instance | None:
         """The next instance that may serve; where all are passed over for past failures, the one whose turn is

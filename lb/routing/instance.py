@@ -2,7 +2,7 @@
 
 Passive failover (F1): an instance that fails is passed over for a while that grows each time, then gets one request to
 show that it works, and is back when that went well; with `slow_start` its share then grows from little to full. What
-counts as a failure is `passive`'s business. Knows no socket; time is passed in, in seconds of the monotonic clock.
+counts as a failure is `outlier`'s business. Knows no socket; time is passed in, in seconds of the monotonic clock.
 """
 
 from __future__ import annotations
@@ -125,6 +125,32 @@ class Instance:
         """Whether it serves as many as it may."""
         return self.limit != 0 and self.inflight >= self.limit
 
+    # What its configuration and the checks say
+
+    def equip(self, most_idle: int, slow_start: float, token: bytes) -> None:
+        """What its environment's policy is for it."""
+        self.most_idle = most_idle
+        self.slow_start = slow_start
+        self.rising = self.rising and slow_start > 0.0
+        self.token = token
+
+    def bound(self, limit: int) -> None:
+        """It may have so many connections at once; 0: any number."""
+        self.limit = limit
+
+    def begin_healthy(self, healthy: bool) -> None:
+        """Whether a new one may serve."""
+        self.healthy = healthy
+
+    def checked(self, passes: bool, answers: bool) -> None:
+        """What the active checks found."""
+        self.passes = passes
+        self.answers = answers
+
+    def observed_by(self, on_change: Callable[[Instance], None]) -> None:
+        """Tell this one when `failing` changes."""
+        self.on_change = on_change
+
     # What it serves
 
     def entered(self) -> None:
@@ -142,6 +168,18 @@ class Instance:
     def disconnected(self) -> None:
         """There is one less."""
         self.connections -= 1
+
+    def keep_idle(self, connection: object) -> None:
+        """Have this connection in its pool."""
+        self.idle.append(connection)
+
+    def take_newest(self) -> object:
+        """The connection that has been in its pool for the shortest time; there must be one."""
+        return self.idle.pop()
+
+    def lost_idle(self, connection: object) -> None:
+        """Have this connection in its pool no more."""
+        self.idle.remove(connection)
 
     def retire(self) -> None:
         """Its environment is done with it."""

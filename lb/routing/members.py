@@ -44,7 +44,7 @@ class Member:
         """
         self.limit = limit
         for instance in self.instances.values():
-            instance.limit = limit
+            instance.bound(limit)
         if self.instances and (rows, checked) == (self.rows, self.checked):
             return
         self.rows, self.checked = rows, checked
@@ -72,12 +72,11 @@ class Member:
         passes = condition.serves or not self.checked
         if instance is None:
             instance = self.instances[number] = self._make(key, condition.host or self.host)
-            instance.limit = self.limit
-            instance.healthy = passes
+            instance.bound(self.limit)
+            instance.begin_healthy(passes)
         elif passes or not condition.answers:  # else it may serve on: its environment knows whether another one passes
             instance.set_healthy(passes, now)
-        instance.passes = passes
-        instance.answers = condition.answers
+        instance.checked(passes, condition.answers)
         return gone
 
     def _make(self, key: str, host: str) -> Instance:

@@ -96,7 +96,7 @@ class RegistryPlan:
         registry.members = {planned.environment: planned.members for planned in self._planned.values()}
         environments_gone = [environment for key, environment in before.items() if key not in self._planned]
         for environment in environments_gone:
-            environment.instances = []
+            environment.end()
         now = time.monotonic()
         for planned in self._planned.values():
             planned.apply(registry.table, now)

@@ -2,8 +2,8 @@
 
 The kernel spreads connections over the sockets of one address (SO_REUSEPORT), each with a queue of its own; since the
 supervisor keeps them, what waits in the queue of a worker that died is served by its successor. Sockets that were open
-before us are taken instead of bound anew (activation). This file knows nothing of processes: it makes sockets and
-describes them.
+before us are taken instead of bound anew (sockets/inherited). This file knows nothing of processes: it makes sockets
+and describes them.
 """
 
 from __future__ import annotations

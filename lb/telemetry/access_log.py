@@ -29,6 +29,7 @@ from lb.telemetry.sink_trouble import SinkTrouble
 log = logging.getLogger("lb.access_log")
 
 _MEMORY = 4 * 1024 * 1024
+_LONG = 1000  # lines
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
 _MODE = 0o640  # it holds people's addresses
 
@@ -83,6 +84,11 @@ class AccessLog:
                 self._count += count
                 writer.submit(batch, count)
         self._trouble.look(writer.reason, self.dropped)
+
+    def flush_if_long(self) -> None:
+        """As `flush`, where so much has been appended that it should not wait for the next one."""
+        if len(self._lines) >= _LONG:
+            self.flush()
 
     def reopen(self) -> None:
         """Go on in a new file of the same name, the old one having been renamed; nothing for stdout."""

@@ -1,7 +1,7 @@
 """The listening sockets that one worker serves, and how they change.
 
 A socket that another worker takes over is left as it is, with what waits in it; one whose address is given up is
-emptied first. Knows no configuration: sockets go by inode numbers (revision.py).
+emptied first. Knows no configuration: sockets go by inode numbers (process/child_config.py).
 """
 
 from __future__ import annotations

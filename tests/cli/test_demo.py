@@ -23,6 +23,8 @@ from tests.e2e.harness import process
 from tests.e2e.harness.client import Client, get, post
 from tests.e2e.harness.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 _ANY = ("--http", "127.0.0.1:0", "--https", "127.0.0.1:0")
 
 

@@ -13,6 +13,8 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from lb.cli.demo_app import DemoApp
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def app() -> DemoApp:

@@ -14,6 +14,8 @@ from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.instance import Instance
 from tests.e2e.harness.scripts import Echo, echo
 
+pytestmark = pytest.mark.long
+
 
 def test_a_changed_file_is_in_effect_when_the_command_ends(tmp_path: Path) -> None:
     # spec: R2

@@ -25,6 +25,8 @@ from tests.e2e.harness.scripts import answer, echo, ok
 from tests.e2e.harness.waiting import wait_for
 from tests.e2e.harness.wire import Truncated
 
+pytestmark = pytest.mark.long
+
 
 class Gate:
     """An instance's script that answers when the test opens the gate."""

@@ -18,6 +18,8 @@ from tests.e2e.harness.instance import Instance, reserve
 from tests.e2e.harness.scripts import echo
 from tests.e2e.harness.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 _FULL = "/dev/full"
 _CLOSED = [closed for count in (1, 2, 3) for closed in itertools.combinations((0, 1, 2), count)]
 

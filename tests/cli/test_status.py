@@ -16,6 +16,8 @@ from lb.control.api import control_socket
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
 from tests.e2e.harness.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 ANSWER = {
     "version": "1.2",
     "engine": "compiled",

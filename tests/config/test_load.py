@@ -175,6 +175,15 @@ def test_variables() -> None:
     assert (tricked.access_log.path, tricked.workers) == ("a\nworkers: 9", None)
 
 
+def test_blanks_around_a_variable_do_not_count() -> None:
+    # spec: R1: a line of an env file may have them, or Windows' line end
+    text = (
+        b"listen: {http: '127.0.0.1:${PORT}'}\napps: {shop: {domains: [a.b], production: {instances: 127.0.0.1:1}}}\n"
+    )
+    loaded = load_bytes("lb.yaml", text, {"PORT": " 3000\r\n"})
+    assert [one.port for one in loaded.config.listen.http] == [3000]
+
+
 def test_variables_are_not_replaced_twice() -> None:
     # spec: R1
     environ = MappingProxyType({"A": "${B}", "B": "no"})
@@ -313,7 +322,7 @@ class TestFilesThatCannotBeRead:
             raise PermissionError(13, "Permission denied")
 
         monkeypatch.setattr(
-            "lb.config.load.read_regular", forbid
+            "lb.config.load.read_soon", forbid
         )  # the mode of a file does not stop a test that runs as root
         assert "this file may not be read" in self.said(tmp_path / "lb.yaml")
 

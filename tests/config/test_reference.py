@@ -1,4 +1,4 @@
-"""config/README.md is the reference: it names every key with its default, and what it shows can be used."""
+"""docs/configuration.md is the reference: it names every key with its default, and what it shows can be used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from lb.config.model import (
 from lb.config.units import parse_duration, parse_size
 
 HERE = Path(__file__).parents[2]
-README = (HERE / "config" / "README.md").read_text(encoding="utf-8")
+README = (HERE / "docs" / "configuration.md").read_text(encoding="utf-8")
 ROWS = {row[1]: row[2].strip() for row in re.finditer(r"^\| `([^`]+)` \| [^|]+ \| ([^|]+) \|", README, re.MULTILINE)}
 SECTIONS: dict[str, type[BaseModel]] = {
     "listen.": Listen,

@@ -11,7 +11,7 @@ import pytest
 from lb.config.load import load_file
 from lb.config.model import CertificateFiles
 from lb.config.problems import ConfigErrors
-from lb.config.regular import read_regular
+from lb.config.regular import read_regular, read_soon
 from lb.tls.acme.certificate_info import HeldFiles
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import TlsError, content_digest, load_certificate
@@ -41,9 +41,35 @@ def test_reading_refuses_it(odd: Path) -> None:
         read_regular(odd)
 
 
+@pytest.mark.long
 def test_a_configuration_is_refused(odd: Path) -> None:  # spec: R1
     with pytest.raises(ConfigErrors):
         load_file(odd, {})
+
+
+def test_a_pipe_is_read_that_ends_soon(tmp_path: Path) -> None:
+    # spec: R1
+    reading, writing = os.pipe()
+    text = b"listen: {http: 127.0.0.1:0}\napps: {shop: {domains: [a.example], production: {instances: 127.0.0.1:1}}}\n"
+    os.write(writing, text)
+    os.close(writing)
+    try:
+        assert load_file(Path(f"/dev/fd/{reading}"), {}).config.apps.keys() == {"shop"}
+    finally:
+        os.close(reading)
+
+
+def test_nobody_waits_long_for_the_end_of_a_pipe() -> None:
+    reading, writing = os.pipe()
+    os.write(writing, b"apps:")
+    try:
+        with pytest.raises(TimeoutError, match="did not end in time"):
+            read_soon(f"/dev/fd/{reading}", 1000, patience=0.05)
+        assert os.write(writing, b"x") == 1
+        assert read_soon(f"/dev/fd/{reading}", 1, patience=0.05) == b"x"
+    finally:
+        os.close(reading)
+        os.close(writing)
 
 
 def test_certificates_and_keys_are_refused(odd: Path, tmp_path: Path) -> None:  # spec: T5

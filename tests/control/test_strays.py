@@ -7,11 +7,15 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from lb.control.strays import Strays
 from lb.process.child import Child, Role
 from tests.control.test_supervisor import ask, connect, say, service
 from tests.e2e.harness import process
 from tests.e2e.harness.waiting import wait_for
+
+pytestmark = pytest.mark.long
 
 
 def test_a_worker_whose_line_is_gone_is_replaced_at_once_and_finishes_its_requests() -> None:  # spec: R3

@@ -14,6 +14,8 @@ from tests.control.running import Running
 from tests.e2e.harness import process
 from tests.e2e.harness.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 
 def service(kind: str = "serve", slots: int = 1) -> Running:
     return Running("tests.control.fake_service", kind, str(slots))

@@ -22,6 +22,8 @@ from tests.e2e.harness.instance import Instance
 from tests.e2e.harness.scripts import echo
 from tests.e2e.harness.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 
 @dataclass(slots=True)
 class FakeChild(Child):

@@ -145,6 +145,7 @@ COSTS: dict[str, Callable[[int], object]] = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", COSTS)
 def test_many_lines_cost_what_their_bytes_do(name: str) -> None:
     # spec: L1: copying what came before for each line makes sixteen times the lines cost over a hundred times as much

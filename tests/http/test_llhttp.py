@@ -146,6 +146,7 @@ def test_where_we_are_wider(refusal: str) -> None:
     assert _llhttp(example).refusal == refusal
 
 
+@pytest.mark.long
 @settings(max_examples=1000, deadline=None)
 @given(messages.REQUESTS)
 def test_every_difference_is_known(data: bytes) -> None:

@@ -17,6 +17,8 @@ from tests.control.running import Running
 from tests.e2e.harness import process
 from tests.e2e.harness.waiting import wait_for
 
+pytestmark = pytest.mark.long
+
 _SET_CHILD_SUBREAPER = 36
 
 

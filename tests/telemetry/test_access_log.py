@@ -492,3 +492,17 @@ def test_a_pipe_that_others_have_just_filled_loses_nothing(
     assert reader.take(len(LINES)) == LINES
     log.close(PATIENCE)
     assert log.dropped == 0
+
+
+def test_very_many_lines_need_not_wait_for_the_next_tick(tmp_path: Path) -> None:
+    # spec: R4
+    path = tmp_path / "access.log"
+    log = AccessLog(str(path), "json")
+    for _ in range(999):
+        log.append(b"line\n")
+    log.flush_if_long()
+    assert path.read_bytes() == b""
+    log.append(b"line\n")
+    log.flush_if_long()
+    wait_for(lambda: path.read_bytes() == b"line\n" * 1000, "the lines")
+    log.close(5.0)

@@ -5,7 +5,11 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from tests.e2e.harness.door import command_environment
+
+pytestmark = pytest.mark.long
 
 _TOLD_TOO_EARLY = """
 import os, signal, socket, sys

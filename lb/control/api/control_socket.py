@@ -54,6 +54,8 @@ class Meeting:
 
     def leave(self) -> None:
         """Be found no more. Names that somebody else, a successor, has taken meanwhile stay his."""
+        if self.listener.fileno() < 0:
+            return  # it has left already: what told its socket from others may be said of a successor's by now
         # The end waits for nobody: names that stay mean nothing, and go with the next start.
         with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
             if _identity(self.paths[0]) == self.identity:

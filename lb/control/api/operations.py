@@ -1,7 +1,8 @@
 """What operators ask of a running service, by a signal or over its command socket, and what that does.
 
 It knows the commands, and that one change at a time is made; how children are started, drained and reloaded is the
-supervisor's business, how the asking and answering goes is `commands`', how a successor is started is `upgrade`'s.
+supervisor's business, how the asking and answering goes is `server`'s, how a successor is started is
+`upgrade/launch`'s.
 """
 
 from __future__ import annotations

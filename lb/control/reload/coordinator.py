@@ -5,8 +5,8 @@ aside) → switching (all have prepared it: they are told to change over) → id
 come, abandons it everywhere. A child that dies meanwhile counts as whatever is current: its place is filled with the
 old edition, and asked like the others, or with the new one once the switch has begun.
 
-This file knows children, words and a clock. What an edition consists of is `change`'s business, who fills places and
-waits for signals the supervisor's.
+This file knows children, words and a clock. What an edition consists of is `next_generation`'s business, who
+fills places and waits for signals the supervisor's.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A changed configuration on its way into a running service, as the supervisor sees it: the next edition, not in use.
 
 Making it does everything that can fail. After that it is either put in place or given up; in between the service goes
-on as if nothing had been asked. Who is told what, and when, is `reload`'s business.
+on as if nothing had been asked. Who is told what, and when, is `coordinator`'s business.
 """
 
 from __future__ import annotations

@@ -288,6 +288,7 @@ class Client(ResponseWriter):
             if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.crowd, 1)):
                 # Nothing more is read before what has come is answered; and to whom does not read, nothing is answered.
                 # In a crowd turns are shorter.
+                self.engine.relieve_log()
                 self.pause()
                 if not self.full:
                     self.again()

@@ -1,4 +1,4 @@
-"""The unread bytes of a connection: what has come and was not handled yet. The compiled twin is `unread.pyx`.
+"""The unread bytes of a connection: what has come and was not handled yet. The compiled twin is `read_buffer.pyx`.
 
 They are one immutable object as it was read, while all of it is handled at once; a rest that has to wait for more grows
 in place. They are read by heads and bodies, which here are lengths. This file knows neither socket nor loop.

@@ -1,5 +1,5 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The unread bytes of a connection: the compiled twin of `unread.py`, which says what can be done with them.
+"""The unread bytes of a connection: the compiled twin of `read_buffer.py`, which says what can be done with them.
 
 While events are handled they stand in the poller's shared buffer, at `data`; only an incomplete rest gets memory of its own, so an
 idle connection owns no buffer.

@@ -3,7 +3,7 @@
 Who derives from it is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that is to wait),
 `handshaken`, `received`, `ended` (the peer has shut its side), `drained` (some of the backlog went), `severed` (a
 client broke the connection while it was paused), `expired`, and `lost`: once, at the end of every connection except one
-that failed to be made. It takes what has come as `unread` says; what it leaves stays until more comes.
+that failed to be made. It takes what has come as `read_buffer` says; what it leaves stays until more comes.
 
 What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
 was read is handled before anything else is read. What was made ready goes on in the same call. A

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
 """One connection's bytes: the compiled twin of `wire.py`, which says what a Wire is and does.
 
-What has come stands in `unread`, what OpenSSL does in `direct_tls`. Writing goes to the socket at once; what the socket does not take is copied to a backlog.
+What has come stands in `read_buffer`, what OpenSSL does in `direct_tls`. Writing goes to the socket at once; what it does not take is copied to a backlog.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno

@@ -101,7 +101,7 @@ class Upstream(MessageWriter):
             handler.upstream_lost()
         elif self.pooled:
             self.pooled = False
-            self.instance.idle.remove(self)
+            self.instance.lost_idle(self)
 
     def expired(self) -> None:
         handler = self.handler
@@ -149,7 +149,7 @@ class Upstream(MessageWriter):
         if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
             self.reused = self.pooled = True
             self.idle_since = self.engine.poller.now
-            instance.idle.append(self)
+            instance.keep_idle(self)
             self.engine.deadlines.watch(self, self.idle_since + LONGEST_IDLE)
         else:
             self.abort()

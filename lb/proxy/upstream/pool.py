@@ -31,7 +31,7 @@ def take_idle(instance: Instance, unsafe: bool, now: float) -> Upstream | None:
             instance.kept_idle()
         if now - upstream.idle_since > instance.keep_alive or upstream.is_stale():
             return None
-    idle.pop()
+    instance.take_newest()
     upstream.left_pool()
     return upstream
 

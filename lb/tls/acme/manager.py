@@ -1,7 +1,8 @@
 """Keeps the certificates that are wanted: starts what is due, a few at a time, and remembers what became of it.
 
-This file knows the plan, the store and the clock, and joins what decides (entry, policy) to what does (order, ari). It
-does not know processes: it is told when to look, and whoever serves certificates sees in the store what is new there.
+This file knows the plan, the store and the clock, and joins what decides (managed, policy) to what does (order, ari).
+It does not know processes: it is told when to look, and whoever serves certificates sees in the store what is new
+there.
 
 Nothing is decided by waiting: every look compares what is held and remembered with the time of day as it is then, so a
 clock that jumps, a machine that slept or a store that another front door changed need no handling of their own.

@@ -109,7 +109,7 @@ class Contexts:
                 return False
             if protocols == ACME_ONLY:
                 # Who validates is not held: its certificate would be here. A stranger brings up no name in this way.
-                self.held.refused += 1
+                self.held.refuse()
                 return False
             return self.held.may_hold(name, time.monotonic())
         if entry.client is not None:
@@ -163,7 +163,7 @@ class Contexts:
 
     def count_unknown(self) -> None:
         """A handshake was refused because its server name has no certificate, or cannot be one."""
-        self.held.unknown += 1
+        self.held.count_unknown()
 
     def _make(self, entry: SniEntry | None, name: str | None) -> SniEntry | None:
         """The entry, with the context that its first handshake needs; another one where OpenSSL refuses its

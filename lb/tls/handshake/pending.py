@@ -69,6 +69,16 @@ class PendingHandshakes:
         """How many handshakes wait now."""
         return len(self._waiting)
 
+    def figures(self) -> tuple[tuple[str, int], ...]:
+        """What is counted, by the names of the counters."""
+        return (
+            ("tls_waiting", self.waiting),
+            ("tls_held_total", self.total),
+            ("tls_refused_total", self.refused),
+            ("tls_unknown_total", self.unknown),
+            ("tls_timed_out_total", self.timed_out),
+        )
+
     # What a handshake asks
 
     def may_hold(self, name: str, now: float) -> bool:
@@ -130,6 +140,10 @@ class PendingHandshakes:
     def refuse(self) -> None:
         """A handshake is refused that was not let wait."""
         self.refused += 1
+
+    def count_unknown(self) -> None:
+        """One is refused because no certificate covers its name, and none is on demand."""
+        self.unknown += 1
 
     def time_out(self) -> None:
         """One has waited for as long as it may."""

@@ -8,6 +8,7 @@ import socket
 import stat
 import threading
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -195,6 +196,16 @@ def test_a_successor_takes_over_and_keeps_it(environ: dict[str, str], tmp_path: 
     assert met(file, environ)
     new.leave()
     assert not met(file, environ)
+
+
+def test_who_has_left_takes_no_name_away_from_a_later_one(environ: dict[str, str], tmp_path: Path) -> None:
+    file = tmp_path / "shop.yaml"
+    first = open_meeting(file, environ)
+    first.leave()
+    second = open_meeting(file, environ)
+    replace(first, identity=second.identity).leave()  # file systems give a number away again
+    assert met(file, environ)
+    second.leave()
 
 
 def test_systemds_directory_goes_first(environ: dict[str, str], tmp_path: Path, short_path: Path) -> None:

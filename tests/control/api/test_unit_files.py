@@ -13,7 +13,7 @@ from lb.cli.exits import BAD_CONFIGURATION, USAGE
 from lb.cli.main import main
 from lb.config.addresses import parse_listen
 
-_CONFIG = Path(__file__).parents[2] / "config"
+_CONFIG = Path(__file__).parents[3] / "config"
 
 
 def unit(name: str) -> ConfigParser:

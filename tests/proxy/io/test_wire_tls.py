@@ -236,6 +236,7 @@ async def test_http_in_plain_text_is_told_of_and_is_read(on: Bench, contexts: Co
     sock.close()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["direct", "memory"])
 async def test_the_last_word_waits_for_room(
     on: Bench, contexts: Contexts, way: str, monkeypatch: pytest.MonkeyPatch

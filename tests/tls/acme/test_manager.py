@@ -119,6 +119,7 @@ async def test_a_day_with_a_broken_ca(world: World) -> None:
     assert held.not_after - world.time > 5 * DAY
 
 
+@pytest.mark.long
 async def test_200_domains_and_a_ca_that_is_broken_for_a_day(world: World) -> None:
     # spec: T5
     ca = await world.add_ca(rejects_nonces=7)

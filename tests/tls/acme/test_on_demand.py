@@ -17,6 +17,8 @@ from lb.tls.acme.session import open_session
 from tests.tls.acme.server import DAY
 from tests.tls.acme.world import World
 
+pytestmark = pytest.mark.long
+
 WILDCARD = "*.customers.example.com"
 NAME = "one.customers.example.com"
 

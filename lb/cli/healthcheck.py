@@ -1,0 +1,28 @@
+"""`lb healthcheck FILE`: whether the running service of a configuration file serves, for programs that ask often."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lb.cli.asking import ask, file_argument, the_file
+from lb.cli.exits import FAILED, fail
+
+_PATIENCE = 4.0  # seconds: those who ask give up themselves after five or more
+
+
+@click.command()
+@file_argument
+def healthcheck(file: Path | None) -> None:
+    """Say whether the service of FILE serves: exit code 0 if it does, 1 if it starts, drains or does not answer.
+
+    For a container's HEALTHCHECK, and others that ask regularly. FILE may be left out where one service runs.
+    """
+    file = the_file(file, "healthcheck")
+    answer = ask(file, "status", _PATIENCE)
+    if not answer["ok"]:
+        fail(answer["error"], FAILED)
+    if answer["state"] != "ready":
+        fail(f"the service is {answer['state']}", FAILED)
+    click.echo("ready")
