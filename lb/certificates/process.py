@@ -21,7 +21,8 @@ import aiohttp
 from lb.certificates.watch_process import keep_up
 from lb.config.acme import Acme
 from lb.config.model import Config
-from lb.process.channel import Channel, Message
+from lb.process.assistant import AssistantChannel, prepare_assistant
+from lb.process.channel import Message
 from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.desired import demand_wildcards, make_plan, possible_types
 from lb.tls.acme.errors import AcmeError
@@ -57,6 +58,7 @@ class CertificatesAssignment:
 
 def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
     """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
+    prepare_assistant()
     acme = assignment.config.tls.acme
     assert acme is not None  # noqa: S101  else there is no such process
     loop = asyncio.new_event_loop()
@@ -78,7 +80,7 @@ class _Certificates:
         loop.add_signal_handler(signal.SIGTERM, self._end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
         self._missing: list[str] = []  # names that clients have asked for, since the last look
-        self._channel = Channel(loop, line, self._end, self._heard)
+        self._channel = AssistantChannel(loop, line, self._end, self._heard)
         keep_up(loop, assignment.upkeep, self._channel)
 
     async def live(self) -> None:

@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import Callable
 
+from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.channel import Channel, Message
 from lb.process.every import every
 from lb.tls.files.watcher import Upkeep
@@ -24,6 +25,7 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
     """Looks until SIGTERM or the supervisor's death; returns the exit status 0. `demanded` is told of names that
     clients miss, and says whether there is something new now.
     """
+    prepare_assistant()
     loop = asyncio.new_event_loop()
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
@@ -33,7 +35,7 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
             channel.say(*(("certificates",) if demanded(message.rest) else ("denied", message.rest)))
         message.drop()
 
-    channel = Channel(loop, line, loop.stop, heard)
+    channel = AssistantChannel(loop, line, loop.stop, heard)
     keep_up(loop, upkeep, channel)
     channel.say_ready()
     loop.run_forever()

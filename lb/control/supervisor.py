@@ -464,7 +464,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         """A word of ours stops a worker at once, since SIGTERM may reach it from others, too; SIGKILL follows."""
-        self._kill_at = time.monotonic() + _GRACE
+        self._kill_at = self._ending.kill_at(time.monotonic(), _GRACE)
         for child in self.children:
             if child.role.slot is None or not child.say("stop"):
                 child.send_signal(signal.SIGTERM)

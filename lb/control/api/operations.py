@@ -22,6 +22,8 @@ from lb.control.upgrade.launch import Upgrade
 
 log = logging.getLogger("lb.control")
 
+_LOOK = 5.0  # seconds between two looks at the control socket: as often as the watchdog asks
+
 
 class Supervised(Protocol):
     """What the supervisor does when it is asked to."""
@@ -51,6 +53,7 @@ class Operations:
         self._commands: Commands | None = None
         self._upgrade: Upgrade | None = None
         self._drains = False
+        self._next_look = 0.0  # at the control socket
 
     def begin(self, selector: selectors.BaseSelector, service: Supervised) -> None:
         """From now on it acts for `service`, in its `selector`; everything else here comes after that."""
@@ -106,13 +109,24 @@ class Operations:
         """When `meet_deadlines` has something to do, in seconds of the monotonic clock."""
         commands = self._commands.due if self._commands is not None else None
         upgrade = self._upgrade.due if self._upgrade is not None else None
-        return min((at for at in (commands, upgrade) if at is not None), default=None)
+        look = None if self._commands is None else self._next_look
+        return min((at for at in (commands, upgrade, look) if at is not None), default=None)
 
     def meet_deadlines(self, now: float) -> None:
         if self._commands is not None:
             self._commands.expire(now)
+            self._look(now)
         if self._upgrade is not None:
             self._upgrade.meet_deadlines(now)
+
+    def _look(self, now: float) -> None:
+        """Somebody may have removed the control socket. Who drains, or is being succeeded, gives up its names."""
+        assert self._commands is not None  # noqa: S101  its caller looked
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK
+        if not self._drains and self._upgrade is None and (listener := self._origin.keep_meeting()) is not None:
+            self._commands.move(listener)
 
     def child_ended(self) -> None:
         """It may have been the successor."""
