@@ -25,6 +25,7 @@ from lb.proxy.io.listener import Listener
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.wire import Wire
 from lb.proxy.listeners import Listeners
+from lb.proxy.record_floods import RecordFloods
 from lb.proxy.request_ids import RequestIds
 from lb.proxy.waiting_queue import WaitingQueue
 from lb.routing.clients import Clients
@@ -71,6 +72,7 @@ class Engine:
         "date_line",
         "deadlines",
         "draining",
+        "floods",
         "flushes",
         "handshakes",
         "held",
@@ -115,6 +117,7 @@ class Engine:
         self.presence: Presence = clients.presence
         self.room = Room()
         self.redirect_loops = RedirectLoops()
+        self.floods = RecordFloods()
         self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._shortage = Shortage()
         self.max_connections = 0
@@ -347,6 +350,7 @@ class Engine:
             ("upstream_reused_total", self.reused),
             ("retries_total", self.retries),
             ("retries_refused_total", self.unrepeated),
+            ("tls_record_floods_total", self.floods.total),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
             *(() if self.held is None else self.held.figures()),

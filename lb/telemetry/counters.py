@@ -40,6 +40,7 @@ NAMES: tuple[str, ...] = (
     "tls_refused_total",
     "tls_unknown_total",
     "tls_timed_out_total",
+    "tls_record_floods_total",
     "upstream_connects_total",
     "upstream_reused_total",
     "retries_total",

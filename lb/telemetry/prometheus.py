@@ -44,6 +44,12 @@ _SINGLE = (
         "counter",
         "TLS handshakes that waited for a certificate which did not come in time.",
     ),
+    (
+        "tls_record_floods_total",
+        "lb_tls_record_floods_total",
+        "counter",
+        "TLS connections closed because they sent too many records without data.",
+    ),
     ("upstream_connects_total", "lb_upstream_connects_total", "counter", "Connections made to instances."),
     (
         "upstream_reused_total",

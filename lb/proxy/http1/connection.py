@@ -224,6 +224,9 @@ class Client(ResponseWriter):
             else:
                 self.engine.deadlines.watch(self, self.engine.poller.now + FIRST)
 
+    def flooded(self) -> None:
+        self.engine.floods.closed(self.info.address, self.engine.poller.now)
+
     def severed(self) -> None:
         handler = self.handler
         if handler is None:
