@@ -302,10 +302,7 @@ class Engine:
     def cut(self) -> None:
         """End all that is open, in an orderly way: what was sent to a client so far still arrives."""
         for client in list(self._clients):
-            if client.handler is not None:
-                client.handler.cut()
-            else:
-                client.close()
+            client.cut()  # type: ignore[attr-defined]
 
     def _hold_nobody(self) -> None:
         """Who waits for a certificate comes again, and finds whoever is here then."""
