@@ -10,8 +10,9 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
@@ -45,7 +46,9 @@ _PLACE = {name: at for at, name in enumerate(NAMES)}
 
 
 class Engine:
-    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second."""
+    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second.
+    `connector` makes what connections to instances are, if that is anything else than usual.
+    """
 
     __slots__ = (
         "_append",
@@ -67,6 +70,7 @@ class Engine:
         "_watch",
         "clients",
         "connections_total",
+        "connector",
         "connects",
         "date_line",
         "deadlines",
@@ -115,6 +119,7 @@ class Engine:
         self.presence: Presence = clients.presence
         self.room = Room()
         self.redirect_loops = RedirectLoops()
+        self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._shortage = Shortage()
         self.max_connections = 0
