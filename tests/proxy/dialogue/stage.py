@@ -27,6 +27,7 @@ from tests.proxy.dialogue.loop import SteppedLoop, SteppedPoller
 from tests.proxy.dialogue.wires import LineClient, LineUpstream
 
 _LONGEST = 100.0  # seconds after which every connection to an instance is closed that nobody uses
+_SHOWN = 400  # bytes of a message, where a dialogue goes wrong
 _TURNS = 1000  # that one event may lead to before it counts as endless
 _VARYING = (
     (re.compile(rb"(?<=\r\nDate: )\w{3}, [^\r]+ GMT"), b"now"),
@@ -48,7 +49,8 @@ class Deed:
             return f"logged({self.word})"
         which = self.who if self.number == 1 else f"{self.who}.number({self.number})"
         if self.word == "data":
-            return f"{which}({self.data!r})"
+            more = "" if len(self.data) <= _SHOWN else f" and {len(self.data) - _SHOWN} bytes more"
+            return f"{which}({self.data[:_SHOWN]!r}{more})"
         return f"{which}.{self.word}" + (f" {self.data!r}" if self.data else "")
 
 

@@ -152,3 +152,18 @@ def test_an_error_reply_to_head_has_the_head_of_one_and_no_body() -> None:
     assert told.endswith(b"\r\n\r\n")
     assert b"\r\nContent-Length: 0\r\n" not in told
     assert dialogue << client(told) << logged(404, "destination_not_found")
+
+
+# spec: R5
+def test_what_is_open_is_named_by_what_it_waits_for() -> None:
+    stream = head("HTTP/1.1 200 OK", "Content-Type: Text/Event-Stream; charset=utf-8", "Content-Length: 5")
+    upload = Dialogue() >> client(POST + b"ab") << instance.connects
+    silent = Dialogue() >> client.connects
+    download = forwarding() >> instance(head("HTTP/1.1 200 OK", "Content-Length: 5"))
+    events = forwarding() >> instance(stream)
+    expected = {"upload": upload, "connection": silent, "download": download, "event stream": events}
+    expected["request"] = forwarding()
+    for kind, dialogue in expected.items():
+        (share,) = dialogue.stage.engine.remaining()
+        assert (share.kind, share.app) == (kind, "" if kind == "connection" else "app")
+        dialogue.stage.leave()

@@ -4,6 +4,8 @@ connections behind it.
 
 from __future__ import annotations
 
+import gzip
+
 import pytest
 
 from tests.proxy.dialogue import (
@@ -384,4 +386,107 @@ def test_an_instance_that_breaks_off_before_anything_went_is_answered_for() -> N
         << instance.closes
         << client.error(502, "http_response_incomplete")
         << logged(502, "http_response_incomplete")
+    )
+
+
+# spec: F2
+def test_an_instance_may_say_for_how_long_it_keeps_a_connection() -> None:
+    assert (
+        asked()
+        >> instance(head("HTTP/1.1 204 No Content", "Connection: keep-alive", "Keep-Alive: timeout=20"))
+        << client(head("HTTP/1.1 204 No Content", DATE))
+        << logged(204)
+        >> passes(9)
+        >> client(POST + b"body")
+        << instance(POST_FORWARDED + b"body")
+        >> instance(head("HTTP/1.1 204 No Content"))
+        << client(head("HTTP/1.1 204 No Content", DATE))
+        << logged(204)
+    )
+
+
+# spec: F1
+@pytest.mark.parametrize(
+    ("unhealthy", "seconds"), [({"unhealthy_status": [500]}, 0.0), ({"unhealthy_latency": "2s"}, 2.3)]
+)
+def test_an_answer_that_counts_as_a_failure(unhealthy: dict[str, object], seconds: float) -> None:
+    status = "HTTP/1.1 500 Internal Server Error"
+    dialogue = asked(instances=2, production={"max_fails": 1, **unhealthy})
+    if seconds:
+        dialogue = dialogue >> passes(seconds)
+    assert (
+        dialogue
+        >> instance(head(status, "Content-Length: 0"))
+        << client(head(status, "Content-Length: 0", DATE))
+        << logged(500)
+    )
+    assert [one.failing for one in dialogue.stage.environment.instances] == [True, False]
+
+
+COMPRESSED = GET.replace(b"\r\n\r\n", b"\r\nAccept-Encoding: gzip\r\n\r\n")
+COMPRESSED_FORWARDED = head("GET / HTTP/1.1", "Host: app.example", "X-Request-Id: r", "Accept-Encoding: gzip", *FIELDS)
+
+
+# spec: C1, C3
+def test_a_body_of_unknown_length_is_compressed_piece_by_piece() -> None:
+    dialogue = asked(COMPRESSED, COMPRESSED_FORWARDED)
+    dialogue = dialogue >> instance(head("HTTP/1.1 200 OK", "Content-Type: text/plain") + b"first")
+    first = dialogue.stage.deeds[0].data
+    told = ("Content-Type: text/plain", "Vary: Accept-Encoding", "Content-Encoding: gzip")
+    lines = first.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+    assert set(told) < set(lines)
+    dialogue = dialogue << client(first) >> instance(b"second")
+    second = dialogue.stage.deeds[0].data
+    dialogue = dialogue << client(second) >> instance.ends
+    last = dialogue.stage.deeds[0].data
+    body = first.partition(b"\r\n\r\n")[2] + second + last
+    assert gzip.decompress(dechunked(body)) == b"firstsecond"
+    assert dialogue << client(last) << instance.closes << logged(200)
+
+
+def dechunked(body: bytes) -> bytes:
+    whole = b""
+    while body != b"0\r\n\r\n":
+        size, _, rest = body.partition(b"\r\n")
+        whole += rest[: int(size, 16)]
+        body = rest[int(size, 16) + 2 :]
+    return whole
+
+
+# spec: C1
+def test_a_head_says_what_get_would_get() -> None:
+    asked_head = COMPRESSED.replace(b"GET", b"HEAD"), COMPRESSED_FORWARDED.replace(b"GET", b"HEAD")
+    dialogue = asked(*asked_head) >> instance(
+        head("HTTP/1.1 200 OK", "Content-Type: text/plain", "Content-Length: 4000")
+    )
+    told = dialogue.stage.deeds[0].data
+    assert b"\r\nContent-Encoding: gzip\r\n" in told
+    assert b"\r\nContent-Length:" not in told
+    assert dialogue << client(told) << logged(200)
+
+
+# spec: C1
+def test_a_client_that_accepts_no_coding_is_told_that_others_do() -> None:
+    plain = ("HTTP/1.1 200 OK", "Content-Type: text/plain", "Content-Length: 2")
+    dialogue = asked() >> instance(head(*plain[:2], "Content-Length: 2000") + b"x" * 2000)
+    told = dialogue.stage.deeds[0].data
+    assert told.endswith(b"\r\n\r\n" + b"x" * 2000)
+    assert b"\r\nVary: Accept-Encoding\r\n" in told
+    assert b"Content-Encoding" not in told
+    assert dialogue << client(told) << logged(200)
+
+
+# spec: F5, L4
+def test_interim_answers_that_nobody_reads_make_the_instance_wait() -> None:
+    hints = head("HTTP/1.1 103 Early Hints", "Link: " + "x" * 7000)
+    dialogue = asked() >> client.stops_reading
+    for _ in range(9):
+        dialogue = dialogue >> instance(hints)
+    dialogue = dialogue >> instance(hints) << instance.pauses >> client.reads << client(hints * 10)
+    assert (
+        dialogue
+        << instance.resumes
+        >> instance(head("HTTP/1.1 204 No Content"))
+        << client(head("HTTP/1.1 204 No Content", DATE))
+        << logged(204)
     )

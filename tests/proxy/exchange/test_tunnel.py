@@ -206,3 +206,113 @@ def test_an_upgrade_behind_a_body_waits_for_its_end() -> None:
 # spec: L6
 def test_a_tunnel_that_is_cut_ends_in_order() -> None:
     assert tunnel() >> is_cut << instance.closes << logged(101, "proxy_stopped") << client.ends >> client.ends
+
+
+MUCH = b"x" * 70_000  # more than may wait for one side
+
+
+# spec: F4
+def test_an_instance_waits_for_a_client_that_does_not_read() -> None:
+    assert (
+        tunnel()
+        >> client.stops_reading
+        >> instance(MUCH)
+        << instance.pauses
+        >> client.reads_some(50_000)
+        << client(MUCH[:50_000])
+        >> client.reads
+        << client(MUCH[50_000:])
+        << instance.resumes
+        >> instance.ends
+        << client.ends
+        >> client.ends
+        << instance.closes
+        << logged(101)
+        << client.closes
+    )
+
+
+# spec: F4, L3
+def test_a_client_waits_for_an_instance_that_does_not_read() -> None:
+    assert (
+        tunnel(timeouts={"read": "5s"})
+        >> instance.stops_reading
+        >> client(MUCH)
+        << client.pauses
+        >> passes(4)
+        >> instance.reads_some(50_000)
+        << instance(MUCH[:50_000])
+        >> passes(4)
+        >> instance.reads
+        << instance(MUCH[50_000:])
+        << client.resumes
+        >> passes(60)  # nothing is to be taken any more
+        >> client.breaks
+        << instance.ends
+        << logged(101)
+    )
+
+
+# spec: F4
+def test_what_is_still_to_go_goes_before_the_end_is_passed_on() -> None:
+    assert (
+        tunnel()
+        >> instance.stops_reading
+        >> client(b"last words")
+        >> client.ends
+        >> instance.reads
+        << instance(b"last words")
+        << instance.ends
+        >> instance.ends
+        << instance.closes
+        << logged(101)
+        << client.closes
+    )
+
+
+# spec: F4
+def test_a_client_that_shut_its_side_before_the_switch() -> None:
+    assert (
+        asked()
+        >> client.ends
+        >> instance(SWITCH + b"hello")
+        << client(SWITCHED)
+        << client(b"hello")
+        << instance.ends
+        >> instance.ends
+        << instance.closes
+        << logged(101)
+        << client.closes
+    )
+
+
+# spec: R5
+@pytest.mark.parametrize(("protocol", "kind"), [("websocket", "WebSocket"), ("other", "tunnel")])
+def test_what_a_tunnel_is_called_while_it_lasts(protocol: str, kind: str) -> None:
+    dialogue = (
+        Dialogue()
+        >> client(UPGRADE.replace(b"websocket", protocol.encode()))
+        << instance.connects
+        >> instance.accepts
+        << instance(UPGRADE_FORWARDED.replace(b"websocket", protocol.encode()))
+        >> instance(SWITCH.replace(b"websocket", protocol.encode()))
+        << client(SWITCHED.replace(b"websocket", protocol.encode()))
+    )
+    (share,) = dialogue.stage.engine.remaining()
+    assert (share.kind, share.app, share.connections) == (kind, "app", 1)
+    assert dialogue >> client.breaks << instance.ends << logged(101)
+
+
+# spec: E3
+def test_a_client_that_waits_for_nothing_is_told_which_protocol_the_app_offers() -> None:
+    told = ("HTTP/1.1 426 Upgrade Required", "Content-Length: 0")
+    assert (
+        Dialogue()
+        >> client(GET)
+        << instance.connects
+        >> instance.accepts
+        << instance(head("GET / HTTP/1.1", *_COMMON, *FIELDS))
+        >> instance(head(*told, "Connection: Upgrade", "Upgrade: websocket"))
+        << client(head(*told, "Upgrade: websocket", "Connection: upgrade", DATE))
+        << logged(426)
+    )

@@ -368,3 +368,82 @@ def test_the_connection_that_has_been_idle_longest_makes_room() -> None:
     assert (
         dialogue >> second(GET) << instance(GET_FORWARDED) >> instance(NOTHING) << second(NOTHING_TOLD) << logged(204)
     )
+
+
+def test_many_requests_in_one_go_are_answered_in_several_turns() -> None:
+    lost = head("GET / HTTP/1.1", "Host: no.example", "X-Request-Id: r")
+    dialogue = Dialogue() >> client(lost * 100)
+    replies = [deed.data for deed in dialogue.stage.deeds if deed.word == "data"]
+    assert len(replies) == 100
+    assert len(set(replies)) == 1
+    # Between two turns, in which others have theirs, nothing more is read.
+    words = [deed.word for deed in dialogue.stage.deeds]
+    assert words.count("pauses") == words.count("resumes") == 3
+    assert words[:64].count("data") == 32
+    assert words[64] == "pauses"
+    dialogue.stage.deeds.clear()
+    assert dialogue
+
+
+# spec: L4
+def test_a_last_answer_that_is_read_slowly_is_not_cut_off() -> None:
+    body = b"x" * 70_000
+    closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    told = head("HTTP/1.1 200 OK", "Content-Length: 70000", DATE, "Connection: close") + body
+    dialogue = (
+        Dialogue(timeouts={"read": "5s"})
+        >> client(closing)
+        << instance.connects
+        >> instance.accepts
+        << instance(GET_FORWARDED)
+        >> client.stops_reading
+        >> instance(head("HTTP/1.1 200 OK", "Content-Length: 70000") + body)
+        << logged(200)
+    )
+    dialogue = dialogue >> client.reads_some(1000)
+    first = dialogue.stage.deeds[0].data  # shorter here, by its date
+    assert told.startswith(first)
+    told = told.removeprefix(first)
+    dialogue = dialogue << client(first)
+    for at in range(0, 10_000, 1000):
+        dialogue = dialogue >> passes(4.5) >> client.reads_some(1000) << client(told[at : at + 1000])
+    assert dialogue >> client.reads << client(told[10_000:]) << client.closes
+
+
+# spec: L4
+def test_a_last_answer_that_is_not_read_is_cut_off() -> None:
+    closing = GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
+    assert (
+        Dialogue(timeouts={"read": "5s"})
+        >> client(closing)
+        << instance.connects
+        >> instance.accepts
+        << instance(GET_FORWARDED)
+        >> client.stops_reading
+        >> instance(head("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok")
+        << logged(200)
+        >> passes(4.9)
+        >> passes(0.5)
+        << client.closes
+    )
+
+
+# spec: L6
+def test_an_answer_that_is_still_being_read_when_a_drain_begins() -> None:
+    told = head("HTTP/1.1 200 OK", "Content-Length: 2", DATE) + b"ok"
+    assert (
+        Dialogue()
+        >> client(GET)
+        << instance.connects
+        >> instance.accepts
+        << instance(GET_FORWARDED)
+        >> client.stops_reading
+        >> instance(head("HTTP/1.1 200 OK", "Content-Length: 2") + b"ok")
+        << logged(200)
+        >> drains
+        >> passes(2)
+        >> client.reads
+        << client(told)
+        << client.ends
+        >> client.ends
+    )
