@@ -447,3 +447,19 @@ def test_a_client_sticks_to_its_instance() -> None:
         << client(OK_TOLD)
         << logged(200)
     )
+
+
+# spec: F2, F3
+def test_for_a_client_that_may_have_left_nothing_is_sent_again() -> None:
+    assert (
+        Dialogue(instances=2)
+        >> client(GET)
+        << instance.connects_to(1)
+        >> instance.accepts
+        << instance(GET_FORWARDED)
+        >> client.ends
+        >> instance.breaks
+        << client.error(502, "connection_terminated")
+        << logged(502, "connection_terminated")
+        << client.closes
+    )

@@ -266,3 +266,21 @@ def test_what_an_instance_said_before_it_broke_off_is_heard() -> None:
         << logged(413)
         << client.ends
     )
+
+
+# spec: F4
+def test_an_instance_that_answers_before_it_has_read_all_is_not_asked_again_over_that_connection() -> None:
+    nothing = "HTTP/1.1 204 No Content"
+    assert (
+        Dialogue()
+        >> client(POST)
+        << instance.connects
+        >> instance.accepts
+        << instance(POST_FORWARDED)
+        >> instance.stops_reading
+        >> client(b"body")
+        >> instance(head(nothing))
+        << client(head(nothing, DATE))
+        << instance.closes
+        << logged(204)
+    )
