@@ -48,7 +48,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
 _TARGET = rb"[\x21\x22\x24-\x7e\x80-\xff]++"
 _FIELDS = rb"(?:\r\n" + _TOKEN + rb":" + _VALUE + rb")*+"
-_STATUS_LINE = rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-9][0-9]{2})(?: " + _VALUE + rb")?+"
+_STATUS_LINE = rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-5][0-9]{2})(?: " + _VALUE + rb")?+"
 
 _whole_request = re.compile(
     rb"(?P<method>(?!CONNECT )" + _TOKEN + rb") (?P<target>" + _TARGET + rb") HTTP/1\.(?P<minor>[01])" + _FIELDS
@@ -59,7 +59,7 @@ _request_line = re.compile(
 ).fullmatch
 _status_line = re.compile(_STATUS_LINE).fullmatch
 _http_1 = re.compile(rb"HTTP/1\.[01] .{3}.*\r", re.DOTALL).fullmatch
-_status = re.compile(rb"[1-9][0-9]{2}[ \r]").match
+_status = re.compile(rb"[1-5][0-9]{2}[ \r]").match
 _method = re.compile(_TOKEN + rb" ").match
 _name = re.compile(_TOKEN + rb":").match
 _is_value = re.compile(_VALUE).fullmatch
@@ -206,7 +206,7 @@ def _response_by_lines(data: bytes, limits: Limits) -> ResponseHead | None:
     if not _http_1(data, 0, end):
         raise _garbled("the status line is not one of HTTP/1.1")
     if not _status(data, 9, end):
-        raise _garbled("the status line has no status code")
+        raise _garbled("the status line has no status code from 100 to 599")
     line = data[: end - 1]
     match = _status_line(line)
     if match is None:

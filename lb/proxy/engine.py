@@ -10,8 +10,9 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
@@ -46,7 +47,9 @@ _PLACE = {name: at for at, name in enumerate(NAMES)}
 
 
 class Engine:
-    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second."""
+    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second.
+    `connector` makes what connections to instances are, if that is anything else than usual.
+    """
 
     __slots__ = (
         "_append",
@@ -68,6 +71,7 @@ class Engine:
         "_watch",
         "clients",
         "connections_total",
+        "connector",
         "connects",
         "date_line",
         "deadlines",
@@ -118,6 +122,7 @@ class Engine:
         self.room = Room()
         self.redirect_loops = RedirectLoops()
         self.floods = RecordFloods()
+        self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._shortage = Shortage()
         self.max_connections = 0
@@ -305,10 +310,7 @@ class Engine:
     def cut(self) -> None:
         """End all that is open, in an orderly way: what was sent to a client so far still arrives."""
         for client in list(self._clients):
-            if client.handler is not None:
-                client.handler.cut()
-            else:
-                client.close()
+            client.cut()  # type: ignore[attr-defined]
 
     def _hold_nobody(self) -> None:
         """Who waits for a certificate comes again, and finds whoever is here then."""

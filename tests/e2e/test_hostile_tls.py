@@ -205,6 +205,22 @@ def test_plain_http_on_the_port_of_https_is_told_so(door: FrontDoor, instance: I
     assert found is not None
 
 
+# spec: E1 E3 L4
+def test_plain_http_whose_head_is_never_finished_is_told_so_too(tmp_path: Path, authority: Authority) -> None:
+    listen = {"http": "127.0.0.1:0", "https": "127.0.0.1:0"}
+    with Instance(echo()) as instance:
+        config = configure(
+            instance.address, listen=listen, tls=tls_config(authority.issue(HOST)), timeouts={"head": "1s"}
+        )
+        with FrontDoor(config, tmp_path) as door:
+            for said in (get("/typed")[:-2], b"G"):
+                with Client(("127.0.0.1", door.https)) as client:
+                    client.send(said)
+                    assert_error(client.response(), 400, "plain_http_on_https_port")
+                    assert client.rest() == b""
+            assert_logged(door, 400, "plain_http_on_https_port", target="/typed", host=HOST, scheme="http")
+
+
 def test_that_takes_nothing_from_those_who_speak_tls(door: FrontDoor) -> None:
     with Client(("127.0.0.1", door.https)) as dripping, Client(("127.0.0.1", door.https)) as silent:
         dripping.send(b"GET / HT")
