@@ -15,6 +15,7 @@ from collections.abc import Callable
 from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.channel import Channel, Message
 from lb.process.every import every
+from lb.process.verbs import Verb
 from lb.tls.files.watcher import Upkeep
 
 _INTERVAL = 2.0  # seconds between two looks
@@ -31,8 +32,8 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
 
     def heard(message: Message) -> None:
-        if message.verb == "missing" and message.rest:
-            channel.say(*(("certificates",) if demanded(message.rest) else ("denied", message.rest)))
+        if message.verb is Verb.MISSING and message.rest:
+            channel.say(*((Verb.CERTIFICATES,) if demanded(message.rest) else (Verb.DENIED, message.rest)))
         message.drop()
 
     channel = AssistantChannel(loop, line, loop.stop, heard)
@@ -48,6 +49,6 @@ def keep_up(loop: asyncio.AbstractEventLoop, upkeep: Upkeep, channel: Channel) -
 
     def look() -> None:
         if upkeep.look():
-            channel.say("certificates")
+            channel.say(Verb.CERTIFICATES)
 
     every(loop, _INTERVAL, look, share=_SHARE)

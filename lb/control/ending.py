@@ -19,6 +19,7 @@ from lb.admin.views import Status
 from lb.process import remaining
 from lb.process.child import Child
 from lb.process.remaining import Share
+from lb.process.verbs import Verb
 from lb.process.wording import duration
 from lb.worker.main import ENDING
 
@@ -147,7 +148,7 @@ class Ending:
         key = "retire" if self._drains_since is None else "drain"
         if what := remaining.in_words(one.open):
             log.warning("%s (pid %d): timeouts.%s is over: closing %s", child.role.title, child.pid, key, what)
-        child.say("finish")
+        child.say(Verb.FINISH)
 
     def _say(self, now: float) -> None:
         what = self.in_words() or "workers to end"

@@ -36,14 +36,15 @@ from lb.routing.members import HealthWatch
 from lb.routing.rate_limit import Paces
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
-from lb.telemetry.counters import NAMES, CounterRow
-from lb.telemetry.record import LineFormat, Record
+from lb.telemetry.counters import INDEX, NAMES, CounterRow
+from lb.telemetry.line_format import LineFormat
+from lb.telemetry.metrics import error_cell, response_cell
+from lb.telemetry.record import Record
 from lb.tls.handshake.pending import PendingHandshakes
 
 _SHED = 32  # connections closed at once for want of descriptors
 _REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
 _MADE = 256  # connections closed at once so that there are no more than there may be
-_PLACE = {name: at for at, name in enumerate(NAMES)}
 
 
 class Engine:
@@ -68,6 +69,7 @@ class Engine:
         "_second",
         "_shortage",
         "_ticking",
+        "_time_format",
         "_watch",
         "clients",
         "connections_total",
@@ -111,10 +113,10 @@ class Engine:
         self.snapshot = snapshot
         self._log = access_log
         self._append = access_log.append
-        self._format = line
+        self._set_format(line)
         self._row = row
         self._base = row.load()
-        self._base[_PLACE["connections_open"]] = 0
+        self._base[INDEX["connections_open"]] = 0
         self._clients: set[Wire] = set()
         self.clients = clients
         self.paces: Paces = clients.paces
@@ -273,15 +275,19 @@ class Engine:
     def log_to(self, access_log: AccessLog, line: LineFormat | None) -> None:
         """Write to this log, in this form, from now on; the caller closes the one before."""
         self._log.flush()
-        self._base[_PLACE["log_lines_dropped_total"]] += self._log.dropped
+        self._base[INDEX["log_lines_dropped_total"]] += self._log.dropped
         self._log = access_log
         self._append = access_log.append
-        self._format = line
+        self._set_format(line)
         self._tell_time(int(time.time()))
+
+    def _set_format(self, line: LineFormat | None) -> None:
+        self._format = None if line is None else line.write
+        self._time_format = "" if line is None else line.time
 
     def lines_lost(self, count: int) -> None:
         """Lines that the log before could not write any more."""
-        self._base[_PLACE["log_lines_dropped_total"]] += count
+        self._base[INDEX["log_lines_dropped_total"]] += count
 
     def step_aside(self) -> None:
         """Accept no more, and leave what waits to whoever else has the sockets; close every connection after the
@@ -339,8 +345,8 @@ class Engine:
         base = self._base
         values = list(base)
         for status_class in range(1, 6):
-            values[_PLACE[f"responses_{status_class}xx"]] += self._responses[status_class]
-            values[_PLACE["requests_total"]] += self._responses[status_class]
+            values[INDEX[response_cell(status_class)]] += self._responses[status_class]
+            values[INDEX["requests_total"]] += self._responses[status_class]
         for name, count in (
             ("bytes_in", self._bytes_in),
             ("bytes_out", self._bytes_out),
@@ -357,9 +363,9 @@ class Engine:
             ("log_lines_dropped_total", self._log.dropped),
             *(() if self.held is None else self.held.figures()),
         ):
-            values[_PLACE[name]] += count
+            values[INDEX[name]] += count
         for cause, count in self._errors.items():
-            values[_PLACE["error_" + cause]] += count
+            values[INDEX[error_cell(cause)]] += count
         self._row.store(values)
 
     def shed(self, listener: Listener, error: int) -> None:
@@ -389,9 +395,7 @@ class Engine:
         """Write down the second that has begun, as responses and log lines want it."""
         self._second = seconds
         self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
-        if self._format is not None:
-            pattern = "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
-            self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
+        self._log_time = time.strftime(self._time_format, time.gmtime(seconds)).encode()
 
     def broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is told."""

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from lb.control.ending import Ending, EndingTimes
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
 from lb.process.remaining import Share, dump
+from lb.telemetry.process_kind import ProcessKind
 
 _OPEN = [Share("WebSocket", "api", "production", 1), Share("download", "api", "production", 2)]
 
@@ -31,7 +32,7 @@ class Worker(Child):
 
 
 def worker(pid: int) -> Worker:
-    return Worker(Role(f"worker {pid}/2", lambda _: 0, (), pid), pid=pid)
+    return Worker(Role(f"worker {pid}/2", lambda _: 0, (), pid, RolePlace(ProcessKind.WORKER, pid)), pid=pid)
 
 
 @pytest.fixture

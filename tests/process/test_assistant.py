@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 
 from lb.process.assistant import AssistantChannel
 from lb.process.channel import Channel, Line, Message
+from lb.process.verbs import Verb
 
 PATIENCE = 10.0
 
@@ -42,13 +43,13 @@ async def heard_while_filled(kind: type[Channel], times: int = 1) -> list[int]:
     counts = []
     with filled():
         for number in range(times):
-            line.send("prepare", str(number), (0, 0, 0))
+            line.send(Verb.PREPARE, str(number), (0, 0, 0))
             async with asyncio.timeout(PATIENCE):
                 message = await messages.get()
             counts.append(len(message.descriptors))
             message.drop()
-            line.send("ping")
-            line.send("abandon")
+            line.send(Verb.PING)
+            line.send(Verb.ABANDON)
             async with asyncio.timeout(PATIENCE):
                 await messages.get()
     channel.close()

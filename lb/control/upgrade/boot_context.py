@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lb.control.api.command import Command
 from lb.control.api.control_socket import Meeting, meet_draining, open_meeting
 from lb.control.upgrade.handover import Succession, from_predecessor
 from lb.process.start_error import StartError
@@ -22,8 +23,6 @@ from lb.sockets.inherited import Inherited, from_systemd
 
 log = logging.getLogger("lb.control")
 
-RELEASE = "release admin"
-"""The command by which a service that starts asks one of the same file that drains for its admin address."""
 _PATIENCE = 5.0  # seconds for that
 
 
@@ -112,7 +111,7 @@ def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
         if connection is not None:
             with connection:
                 connection.settimeout(_PATIENCE)
-                connection.sendall(json.dumps({"command": RELEASE}).encode() + b"\n")
+                connection.sendall(json.dumps({"command": Command.RELEASE_ADMIN}).encode() + b"\n")
                 connection.recv(1)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from lb.config.load import load_bytes
 from lb.config.model import Config
+from lb.config.plan import make_plan
 from lb.process.child_config import compile_for_worker
 from lb.proxy.engine import Engine
 from lb.proxy.http1.accept import ClientListener
@@ -22,6 +23,7 @@ from lb.routing.instance import Instance
 from lb.routing.registry import Registry
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
+from lb.telemetry.line_format import LineFormat
 from lb.telemetry.record import Record
 from tests.proxy.dialogue.loop import SteppedLoop, SteppedPoller
 from tests.proxy.dialogue.wires import LineClient, LineUpstream
@@ -64,10 +66,14 @@ class Stage:
         self.upstreams: list[LineUpstream] = []
         self.outcomes: deque[int] = deque()  # of the next attempts to connect
         self._scheme = scheme.encode()
-        snapshot, plan = compile_for_worker(_config(instances, _text(config), _text(production)), Registry(), None, 1)
+        snapshot, plan = compile_for_worker(
+            make_plan(_config(instances, _text(config), _text(production))), Registry(), None, 1
+        )
         plan.commit()
         loop: Any = self.loop
-        self.engine = Engine(loop, snapshot, AccessLog("-", "off"), self._log, Slab(1).row(0), Clients())
+        self.engine = Engine(
+            loop, snapshot, AccessLog("-", "off"), LineFormat(self._log, ""), Slab(1).row(0), Clients()
+        )
         self.engine.poller.close()
         self.engine.poller = SteppedPoller(loop, self.engine.broken)
         self.engine.deadlines = Deadlines(self.engine.poller.tick(), self.engine.broken)
