@@ -30,10 +30,8 @@ from lb.proxy.record_floods import RecordFloods
 from lb.proxy.request_ids import RequestIds
 from lb.proxy.waiting_queue import WaitingQueue
 from lb.routing.clients import Clients
-from lb.routing.connection_count import Presence
 from lb.routing.instance import Instance
 from lb.routing.members import HealthWatch
-from lb.routing.rate_limit import Paces
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import INDEX, NAMES, CounterRow
@@ -119,19 +117,15 @@ class Engine:
         self._base[INDEX["connections_open"]] = 0
         self._clients: set[Wire] = set()
         self.clients = clients
-        self.paces: Paces = clients.paces
-        self.presence: Presence = clients.presence
-        self.room = Room()
-        self.redirect_loops = RedirectLoops()
-        self.floods = RecordFloods()
+        self.paces, self.presence = clients.paces, clients.presence
+        self.room, self.redirect_loops, self.floods = Room(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._shortage = Shortage()
-        self.max_connections = 0
+        self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.hurried = False
-        self.open_connections = 0
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
         self.ids = RequestIds()
@@ -342,8 +336,7 @@ class Engine:
     def flush(self) -> None:
         """Hand log lines and counters on."""
         self._log.flush()
-        base = self._base
-        values = list(base)
+        values = list(self._base)
         for status_class in range(1, 6):
             values[INDEX[response_cell(status_class)]] += self._responses[status_class]
             values[INDEX["requests_total"]] += self._responses[status_class]
@@ -385,9 +378,7 @@ class Engine:
 
     def _look_at_instances(self) -> None:
         """Done with those that have gone; who waits gets what has begun to serve."""
-        if self._watch is None:
-            return
-        for change in self._watch.look(self.poller.now):
+        for change in self._watch.look(self.poller.now) if self._watch is not None else ():
             self.retire(change.gone)
             self.queue.rouse(change.environment)
 
