@@ -47,7 +47,7 @@ def test_no_directory(written: object, words: str) -> None:
 
 
 def test_the_cas_in_the_order_in_which_they_are_asked() -> None:
-    acme = Acme(agree_to_terms=True, fallback="zerossl")
+    acme = Acme.model_validate({"agree_to_terms": True, "fallback": "zerossl"})
     assert [server.directory for server in acme.servers] == [DIRECTORIES["letsencrypt"], DIRECTORIES["zerossl"]]
     assert Acme(agree_to_terms=True).servers[0].directory == DIRECTORIES["letsencrypt"]
 

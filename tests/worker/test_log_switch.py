@@ -13,7 +13,7 @@ from lb.worker.log_switch import Logbook, line_of, open_log
 
 
 def settings(path: Path, form: str = "json") -> AccessLogSettings:
-    return AccessLogSettings(path=str(path), format=form)
+    return AccessLogSettings.model_validate({"path": str(path), "format": form})
 
 
 @pytest.mark.parametrize(("form", "line"), [("json", json_line), ("combined", combined_line), ("off", None)])
