@@ -21,7 +21,7 @@ from lb.control.api.control_socket import Meeting, open_meeting
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lb-") as runtime:  # a socket's path must be short
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-        monkeypatch.setattr(control_socket, "_SYSTEM", tmp_path / "nothing")
+        monkeypatch.setattr(control_socket, "_directories", lambda _: [Path(runtime)])  # others' services are theirs
         path = tmp_path / "lb.yaml"
         path.touch()
         yield path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from urllib.parse import urlsplit
 
@@ -20,18 +21,18 @@ TARGET = urlsplit("http://127.0.0.1:1/")
 def test_the_best_that_is_installed(
     monkeypatch: pytest.MonkeyPatch, installed: set[str], http2: bool, kind: type
 ) -> None:
-    monkeypatch.setattr(bench_run.shutil, "which", lambda name: name if name in installed else None)
+    monkeypatch.setattr(shutil, "which", lambda name: name if name in installed else None)
     assert isinstance(choose_runner(TARGET, http2=http2), kind)
 
 
 def test_http_2_needs_a_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_run.shutil, "which", lambda _: None)
+    monkeypatch.setattr(shutil, "which", lambda _: None)
     with pytest.raises(FiguresError, match="h2load"):
         choose_runner(TARGET, http2=True)
 
 
 def test_a_name_that_only_we_can_resolve_is_ours_to_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_run.shutil, "which", lambda name: name)
+    monkeypatch.setattr(shutil, "which", lambda name: name)
     monkeypatch.setattr(bench_run, "_resolves", lambda _: False)
     assert isinstance(choose_runner(urlsplit("http://shop.localhost/"), http2=False), Own)
 

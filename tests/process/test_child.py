@@ -26,8 +26,10 @@ def started(run: object) -> Child:
 
 
 def ended(child: Child) -> int:
-    status = wait_for(lambda: (child.reap() or 0, True) if not _lives(child) else None, "it to end")[0]
-    return int(status)
+    wait_for(lambda: not _lives(child), "it to end")
+    status = child.reap()
+    assert status is not None
+    return status
 
 
 def _lives(child: Child) -> bool:
@@ -53,6 +55,7 @@ def test_a_child_runs_what_its_role_says_and_ends_with_its_status() -> None:
     line = child.line
     assert line is not None
     message = wait_for(lambda: next(iter(line.receive()), None), "it to speak")
+    assert message is not None
     ignored = sorted((signal.SIGINT, signal.SIGHUP, signal.SIGUSR2))
     assert (message.verb, message.rest) == ("here", f"True {ignored}")
     assert child.say("go")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lb.config.load import load_bytes
@@ -53,7 +55,7 @@ def test_all_that_is_wrong_with_one_is_told_in_the_order_of_the_file() -> None:
     ("error", "bad_configuration"),
     [
         (StartError("port 80 is in use"), False),
-        (TlsError((TlsProblem("a.pem", "cannot be read"),)), True),
+        (TlsError((TlsProblem(Path("a.pem"), "cannot be read"),)), True),
         (OSError(28, "No space left"), False),
     ],
 )
