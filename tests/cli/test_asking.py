@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import click
@@ -21,7 +21,12 @@ from lb.control.api.control_socket import Meeting, open_meeting
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="lb-") as runtime:  # a socket's path must be short
         monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
-        monkeypatch.setattr(control_socket, "_directories", lambda _: [Path(runtime)])  # others' services are theirs
+        everywhere = control_socket._directories
+
+        def here(environ: Mapping[str, str]) -> list[Path]:  # others' services are theirs
+            return [path for path in everywhere(environ) if str(path).startswith(runtime)]
+
+        monkeypatch.setattr(control_socket, "_directories", here)
         path = tmp_path / "lb.yaml"
         path.touch()
         yield path
@@ -47,7 +52,7 @@ def answering(meeting: Meeting, answer: bytes | None) -> threading.Thread:
                     connection.sendall(answer)
 
     meeting.listener.setblocking(True)
-    thread = threading.Thread(target=serve)
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     return thread
 
@@ -63,7 +68,7 @@ def failed(capsys: pytest.CaptureFixture[str], action: Callable[[], object]) -> 
 def test_the_service_of_a_file_answers(file: Path, meeting: Meeting) -> None:
     thread = answering(meeting, json.dumps({"ok": True, "state": "ready"}).encode() + b"\n")
     assert ask(file, "status", 10) == {"ok": True, "state": "ready"}
-    thread.join()
+    thread.join(10)
 
 
 # spec: E3
@@ -72,7 +77,7 @@ def test_a_service_that_ends_before_it_answers(
 ) -> None:
     thread = answering(meeting, None)
     assert "ended before it answered" in failed(capsys, lambda: ask(file, "status", 10))
-    thread.join()
+    thread.join(10)
 
 
 # spec: E3
@@ -97,7 +102,7 @@ def test_without_a_name_there_must_be_one_service(
 ) -> None:
     thread = answering(meeting, json.dumps({"file": str(file)}).encode() + b"\n")
     assert the_file(None, "status") == file
-    thread.join()
+    thread.join(10)
     meeting.leave()
     said = failed(capsys, lambda: the_file(None, "status"))
     assert "no service" in said
