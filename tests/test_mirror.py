@@ -26,7 +26,7 @@ MODULES = sorted(
 )
 
 
-def tests_of(module: Path) -> list[Path]:
+def files_of(module: Path) -> list[Path]:
     """`test_NAME.py` in the same place, or `test_NAME_TOPIC.py`."""
     folder = TOP / "tests" / module.parent
     name = module.stem.strip("_")
@@ -36,9 +36,9 @@ def tests_of(module: Path) -> list[Path]:
 @pytest.mark.parametrize("module", [module for module in MODULES if module.suffix == ".py"], ids=str)
 def test_each_module_has_a_test_file_of_its_name(module: Path) -> None:
     if module.as_posix() in WITHOUT:
-        assert not tests_of(module), "it has one: take it out of the table"
+        assert not files_of(module), "it has one: take it out of the table"
     else:
-        assert tests_of(module), f"write tests/{module.parent}/test_{module.stem.strip('_')}.py"
+        assert files_of(module), f"write tests/{module.parent}/test_{module.stem.strip('_')}.py"
 
 
 def test_the_table_is_small_and_names_what_is_there() -> None:
