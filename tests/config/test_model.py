@@ -53,7 +53,7 @@ def test_an_address_is_shown_as_it_is_written() -> None:
 @pytest.mark.parametrize("values", [{"header_line": 255}, {"body": 0}, {"waiting": 0}])
 def test_bounds_of_bounds(values: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
-        LimitSettings(**values)
+        LimitSettings.model_validate(values)
 
 
 @pytest.mark.parametrize(

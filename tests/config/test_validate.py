@@ -37,7 +37,8 @@ def test_what_was_refused_is_not_reported_a_second_time_as_missing() -> None:
 
 
 def test_what_is_no_configuration_at_all() -> None:
-    for value in (5, [], "text"):
+    values: tuple[object, ...] = (5, [], "text")
+    for value in values:
         there, problems = said(value)
         assert not there
         assert len(problems) == 1
