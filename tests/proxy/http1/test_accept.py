@@ -6,6 +6,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +14,15 @@ import pytest
 
 from lb.config.load import config_for_instances
 from lb.config.plan import make_plan
+from lb.http.head import Limits
 from lb.process.child_config import compile_for_worker
 from lb.proxy.engine import Engine
 from lb.proxy.http1.accept import ClientListener
 from lb.routing.clients import Clients
+from lb.routing.networks import Networks
 from lb.routing.registry import Registry
+from lb.routing.snapshot import Snapshot
+from lb.routing.table import Table
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from tests.proxy.io.wires import Bench, bench, read_all, turns
@@ -109,3 +114,35 @@ async def _begin_without_memory(on: Bench) -> None:
     wire.abort()
     assert wire.events[-1] == "lost"
     sock.close()
+
+
+# spec: L5
+@contextmanager
+def _engine() -> Iterator[Engine]:
+    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
+    loop = asyncio.get_running_loop()
+    engine = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
+    engine.switch(snapshot)
+    try:
+        yield engine
+    finally:
+        engine.close()
+
+
+async def test_one_that_is_turned_away_is_not_counted() -> None:
+    with _engine() as engine:
+        engine.max_connections = 1
+        listener = ClientListener(engine, b"http", None)
+        pairs = [socket.socketpair() for _ in range(3)]
+        for _, ours in pairs:
+            ours.setblocking(False)
+            listener.accepted(ours.detach(), b"192.0.2.1", 1)
+            assert engine.open_connections == 1
+        heads = []
+        for theirs, _ in pairs[1:]:
+            theirs.settimeout(5)
+            heads.append(theirs.recv(65536))
+        assert all(head.startswith(b"HTTP/1.1 503 ") and b"(limits" not in head for head in heads)
+        assert all(b"limits.connections" in head for head in heads)
+        for theirs, _ in pairs:
+            theirs.close()
