@@ -45,7 +45,7 @@ def test_what_came_and_no_more(data: bytes, method: bytes, target: bytes, host: 
 @pytest.mark.parametrize(
     ("code", "data", "text"),
     [
-        ("request_line_too_long", b"GET /" + b"a" * 300, "it may have 256 bytes (limits.header_line)"),
+        ("request_line_too_long", b"GET /" + b"a" * 300, "the limit is 256 bytes (limits.header_line)"),
         (
             "request_header_too_large",
             b"GET / HTTP/1.1\r\nA: 1\r\nCookie: " + b"secret" * 50,
