@@ -1,7 +1,7 @@
 """Counters as Prometheus text (exposition format 0.0.4).
 
-This file knows the format's syntax and the gauges that are no counters; counters are declared in `metrics`. Where the
-numbers come from is its caller's business.
+This file knows the format's syntax and the gauges that are no counters; counters are declared in `metrics`. The caller
+provides the numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def render_start(started: int) -> bytes:
 
 
 def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
-    """One gauge for each (app, environment, instance, whether it gets requests); nothing when nobody is checked."""
+    """One gauge for each (app, environment, instance, whether it gets requests); empty if none is checked."""
     lines = [
         f"lb_instance_healthy{_labels((app, environment, instance))} {int(healthy)}\n"
         for app, environment, instance, healthy in instances
@@ -39,7 +39,7 @@ def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
 
 
 def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
-    """Two gauges for each instance, one by name being one; nothing when no worker has told anything."""
+    """Two gauges for each instance; the addresses of a name count as one; empty if no worker has reported."""
     up, in_flight = [], []
     for name, load in loads:
         labels = _labels(name)
@@ -68,8 +68,8 @@ def _labels(name: Name) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CertificateFigures:
-    """Times are seconds since the epoch: `not_after` None where there is no certificate yet, `next_attempt` None where
-    nobody intends any. `failures` are those in a row, None where nobody renews it.
+    """Times are seconds since the epoch: `not_after` is None without a certificate yet, `next_attempt` None if no
+    attempt is planned. `failures` are those in a row, None if nothing renews it.
     """
 
     name: str
@@ -80,8 +80,8 @@ class CertificateFigures:
 
 
 def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000) -> bytes:
-    """Gauges of certificates. Of more than `most` only those have series of their own that fail, or end first; of
-    several with one name (an RSA one beside an ECDSA one) the one that ends first.
+    """Gauges of certificates. If there are more than `most`, only those that fail or expire first have their own
+    series; of several with one name (an RSA one beside an ECDSA one), the one that expires first.
     """
     if not figures:
         return b""

@@ -1,6 +1,6 @@
-"""What is said of a log that cannot be written: a line at the first failure, and one when it can be written again.
+"""Messages about a log that cannot be written: a line at the first failure, and one when it can be written again.
 
-It knows reasons, numbers of lines and a clock; who writes, and why that fails, it does not know.
+It knows reasons, numbers of lines and a clock; it does not know what is written, and why that fails.
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from time import monotonic
 log = logging.getLogger("lb.access_log")
 
 _MEANS = "Lines that do not fit are dropped, and counted in lb_log_lines_dropped_total"
-_PAUSE = 60.0  # seconds from one failure that is said to the next
+_PAUSE = 60.0  # seconds from one reported failure to the next
 
 
 class SinkTrouble:
-    """`look` at it now and then: at each flush."""
+    """Call `look` periodically: at each flush."""
 
     __slots__ = ("_name", "_said_at", "_since", "_told")
 
     def __init__(self, path: str) -> None:
         self._name = "on stdout" if path == "-" else path
-        self._told = False  # that it fails
+        self._told = False  # whether the failure was reported
         self._said_at = -_PAUSE
-        self._since = 0  # lines that were lost before this failure
+        self._since = 0  # lines lost before this failure
 
     def look(self, reason: str, dropped: int, now: float | None = None) -> None:
         """`reason` is why it cannot be written at present, "" if it can; `dropped` lines were lost in all."""
