@@ -1,5 +1,5 @@
-"""Locks of a directory that only its owner can take: on a file of mode 0600 in it, since whoever may open a directory
-may lock that. Waiting for one has an end.
+"""Locks of a directory that only its owner can take: on a file of mode 0600 in it, since anyone who may open a
+directory may lock the directory itself. Waiting has a limit.
 
 This file knows the file system only.
 """
@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PATIENCE = 5.0
-"""Seconds that a lock is waited for."""
+"""Seconds to wait for a lock."""
 
 NAME = ".lock"
 """The file in the directory; it stays."""
@@ -26,8 +26,8 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 @contextmanager
 def locked(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
-    """Nobody else has this lock until the block ends; it ends with the process, too. Raises OSError: TimeoutError where
-    somebody has it for longer than `patience` seconds.
+    """An exclusive lock until the block ends; it ends with the process, too. Raises OSError: TimeoutError if another
+    holder keeps it for longer than `patience` seconds.
     """
     descriptor = _open(directory)
     try:
@@ -39,8 +39,8 @@ def locked(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
 
 @contextmanager
 def shared(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
-    """Nobody has the lock for himself alone until the block ends. Nothing is made: where there is no lock, there is
-    nobody to wait for. Raises as `locked` does.
+    """A shared lock until the block ends. Nothing is created: without a lock file, there is no holder to wait for.
+    Raises as `locked` does.
     """
     try:
         descriptor = os.open(directory / NAME, os.O_RDONLY | _FLAGS)
@@ -55,7 +55,7 @@ def shared(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
 
 
 def _open(directory: Path) -> int:
-    """The lock's file, made if need be: it is the directory's owner's, whoever makes it."""
+    """The lock's file, created if needed: it belongs to the directory's owner, whoever creates it."""
     try:
         descriptor = os.open(directory / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     except FileExistsError:

@@ -1,10 +1,10 @@
-"""What certificates and ticket keys need while the service runs: a look every few seconds, in a process of its own.
+"""Maintains certificates and ticket keys while the service runs: a look every few seconds, in a process of its own.
 
-Files are compared by content: a single file that is mounted into a container never tells of a change, and who swaps
-files atomically may keep their times. A change counts once it has held still between two looks, so a pair of files that
-is being written is left alone; and what cannot be used then is said in words, and what was before stays in use.
+Files are compared by content: a single file that is mounted into a container never reports a change, and an atomic
+replacement may keep the time. A change counts once it is stable between two looks, so a pair of files that is being
+written is left alone; and what cannot be used then is reported, and the previous content stays in use.
 
-This file knows files and keys. It does not know processes: whoever looks tells the workers.
+This file knows files and keys. It does not know processes: its caller tells the workers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Digests = dict[CertificateFiles | Path, bytes | None]
 
 class Upkeep:
     """`contexts` are this process's copy: what they present is what the workers began with. `stored` says whether a
-    store of certificates has changed since it was asked last, where nobody else looks at that.
+    store of certificates has changed since its last call, if nothing else watches it.
     """
 
     def __init__(self, contexts: Contexts, files: Files, stored: Callable[[], bool] = lambda: False) -> None:
@@ -48,16 +48,16 @@ class Upkeep:
             log.warning("session-ticket keys stay the same while lb runs: the OpenSSL in use cannot be reached")
 
     def look(self) -> bool:
-        """Whether the workers are to take something up: certificates that were replaced, or a new ticket key.
+        """Whether the workers have to apply something: certificates that were replaced, or a new ticket key.
 
-        Raises OSError where something could not be looked at, and nothing else was found.
+        Raises OSError if something could not be examined, and nothing else was found.
         """
         found, failed = False, None
         for look in (self._look_at_files, self._stored, self._look_at_keys):
             try:
                 found = look() or found
             except OSError as error:
-                failed = error  # the other looks are taken all the same
+                failed = error  # the other checks are still made
         if failed is not None and not found:
             raise failed
         return found
