@@ -17,8 +17,8 @@ class Downstream(ReadBuffer):
 
     `handler` is told what happens; `deadline`, `due` and `slot` are the wheel's (`io.deadlines`). `closed` says that it
     is over, `failure` is the errno if it failed; `paused` means that nothing is read, `full` that its backlog has to
-    drain before more is written, `greedy` that reads are large. `leaving` means that the client has shut its side;
-    `can_stream` that it understands bodies of unknown length and interim responses.
+    drain before more is written, `large_reads` that much is read at once. `leaving` means that the client has shut
+    its side; `can_stream` that it understands bodies of unknown length and interim responses.
     """
 
     __slots__ = (
@@ -28,8 +28,8 @@ class Downstream(ReadBuffer):
         "due",
         "failure",
         "full",
-        "greedy",
         "handler",
+        "large_reads",
         "leaving",
         "paused",
         "slot",
@@ -41,7 +41,7 @@ class Downstream(ReadBuffer):
         self.deadline = self.due = 0.0
         self.slot = -1
         self.failure = 0
-        self.closed = self.full = self.greedy = self.leaving = self.paused = False
+        self.closed = self.full = self.large_reads = self.leaving = self.paused = False
         self.can_stream = True
 
     # Its handler, and how much is read
@@ -52,7 +52,7 @@ class Downstream(ReadBuffer):
 
     def read_much(self, much: bool) -> None:
         """Whether reads are large: for a body, or from a client that has shown that it keeps up."""
-        self.greedy = much
+        self.large_reads = much
 
     def pause(self) -> None:
         """Read nothing until `resume`."""

@@ -76,11 +76,11 @@ class Engine:
         "date_line",
         "deadlines",
         "draining",
+        "fast_drain",
         "floods",
         "flushes",
         "handshakes",
         "held",
-        "hurried",
         "ids",
         "listeners",
         "max_connections",
@@ -125,7 +125,7 @@ class Engine:
         self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
-        self.draining = self.hurried = False
+        self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
         self.ids = RequestIds()
@@ -288,14 +288,14 @@ class Engine:
         Idle connections keep their normal timeout: closing one early could race with the client's next request.
         """
         self.draining = True
-        self._hold_nobody()
+        self._release_handshakes()
         self.listeners.hand_over_all()
 
     def drain(self) -> None:
         """Accept no more, close idle connections, and each other one when its exchange has ended."""
-        self.draining = self.hurried = True
+        self.draining = self.fast_drain = True
         self.stop_listening()
-        self._hold_nobody()
+        self._release_handshakes()
         for client in list(self._clients):
             client.drain()  # type: ignore[attr-defined]
 
@@ -310,7 +310,7 @@ class Engine:
         for client in list(self._clients):
             client.cut()  # type: ignore[attr-defined]
 
-    def _hold_nobody(self) -> None:
+    def _release_handshakes(self) -> None:
         """Close handshakes that wait for a certificate: the clients reconnect to another process."""
         if self.held is not None:
             self.held.close()

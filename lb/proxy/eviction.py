@@ -61,10 +61,10 @@ class Evictable(Hashable, Protocol):
 class Room:
     """The connections of one worker, ordered by how little each would be missed."""
 
-    __slots__ = ("_idle", "_looked_until", "_silent", "_turned_away", "most_turned_away")
+    __slots__ = ("_idle", "_looked_until", "_no_request_yet", "_turned_away", "most_turned_away")
 
     def __init__(self) -> None:
-        self._silent: OrderedDict[Evictable, float] = OrderedDict()  # → when it was accepted
+        self._no_request_yet: OrderedDict[Evictable, float] = OrderedDict()  # → when it was accepted
         self._idle: list[tuple[float, float, Evictable]] = []  # idle since, its deadline then; the oldest last
         self._looked_until = 0.0  # scanning is paid for up to then
         self._turned_away: OrderedDict[Evictable, None] = OrderedDict()
@@ -72,11 +72,11 @@ class Room:
 
     def came(self, client: Evictable, now: float) -> None:
         """A connection was accepted."""
-        self._silent[client] = now
+        self._no_request_yet[client] = now
 
     def spoke(self, client: Evictable) -> None:
         """It has made a whole request, or is closed."""
-        self._silent.pop(client, None)
+        self._no_request_yet.pop(client, None)
 
     def turned_away(self, client: Evictable) -> None:
         """It was turned away, and is only being closed: it is no longer counted."""
@@ -109,15 +109,15 @@ class Room:
         return True
 
     def _close_silent(self, now: float) -> bool:
-        for _ in range(len(self._silent)):
-            client, since = next(iter(self._silent.items()))
+        for _ in range(len(self._no_request_yet)):
+            client, since = next(iter(self._no_request_yet.items()))
             if now - since < PATIENCE:
                 return False
             if client.can_go():
                 client.abort()  # which takes it out of here
                 return True
-            self._silent.move_to_end(client)
-            self._silent[client] = now  # what it sent is being read now
+            self._no_request_yet.move_to_end(client)
+            self._no_request_yet[client] = now  # what it sent is being read now
         return False
 
     def _close_idle(self, clients: Iterable[Evictable], now: float) -> bool:

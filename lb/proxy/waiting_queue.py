@@ -30,19 +30,19 @@ class WaitingExchange(Protocol):
 class WaitingQueue:
     """The queues of one worker. `count` is how many wait; `on_error` gets the client of one that failed."""
 
-    __slots__ = ("_crowded", "_loop", "_on_error", "count")
+    __slots__ = ("_environments", "_loop", "_on_error", "count")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[object, Exception], object]) -> None:
         self._loop = loop
         self._on_error = on_error
-        self._crowded: set[Environment] = set()
+        self._environments: set[Environment] = set()
         self.count = 0
 
     def join(self, environment: Environment, waiter: WaitingExchange) -> None:
         """Let this one wait, behind those already waiting."""
         self.count += 1
         environment.waiting.append(waiter)
-        self._crowded.add(environment)
+        self._environments.add(environment)
 
     def leave(self, environment: Environment, waiter: object) -> None:
         """It waits no more."""
@@ -56,11 +56,11 @@ class WaitingQueue:
 
     def serve_all(self) -> None:
         """Retry all queues: instances may have become free without notice."""
-        for environment in list(self._crowded):
+        for environment in list(self._environments):
             if environment.waiting:
                 self._serve(environment)
             else:
-                self._crowded.discard(environment)
+                self._environments.discard(environment)
 
     def _serve(self, environment: Environment) -> None:
         """Let those that wait try again, in order, until one finds nothing free."""

@@ -26,11 +26,11 @@ Observer = Callable[["Environment", Instance], None]
 class Environment:
     """The state of an environment.
 
-    `waiting` are the exchanges that wait for an instance, first come, first served; `woken` says that they are about to
-    try again; `key` extracts the balancer's key from a request, `cookie` makes clients sticky, `budget` bounds retries:
-    each None if the policy has none. `keep_alive` says whether connections serve several requests, `nameless` that its
-    instances are configured by names that have no address; `observer` is called for instances that begin to fail, and
-    for those that work again.
+    `waiting` are the exchanges that wait for an instance, first come, first served; `wake_scheduled` says that they are
+    about to try again; `key` extracts the balancer's key from a request, `cookie` makes clients sticky, `budget` bounds
+    retries: each None if the policy has none. `keep_alive` says whether connections serve several requests, `nameless`
+    that its instances are configured by names that have no address; `observer` is called for instances that begin to
+    fail, and for those that work again.
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class Environment:
         "passive",
         "policy",
         "waiting",
-        "woken",
+        "wake_scheduled",
     )
 
     balancer: Balancer
@@ -61,7 +61,7 @@ class Environment:
         self.name = name.encode()
         self.instances: list[Instance] = []
         self.waiting: deque[Any] = deque()  # exchanges, of which this layer knows nothing
-        self.woken = self.nameless = False
+        self.wake_scheduled = self.nameless = False
         self.observer: Observer | None = None
         self.balancer = policy.balancer()
         self.budget = None
@@ -169,14 +169,14 @@ class Environment:
 
     def may_wake(self) -> bool:
         """Whether waiting exchanges should be told to try again; they are not about to already."""
-        if self.woken or not self.waiting:
+        if self.wake_scheduled or not self.waiting:
             return False
-        self.woken = True
+        self.wake_scheduled = True
         return True
 
     def woke(self) -> None:
         """The waiting exchanges are trying."""
-        self.woken = False
+        self.wake_scheduled = False
 
     def has_untried(self, tried: list[Instance] | None) -> bool:
         """Whether any instance is left to try, now or later."""

@@ -43,7 +43,7 @@ class Instance:
     it over, and nothing has worked since: `cause` is that of the last one, at `failed_at`, and is kept when it works
     again. `on_change` is called when `failing` changes. `down_until` is 0 while it works, else the time at which it
     gets a chance to prove that it works again; `pauses` counts how often in a row that failed, and `pause` is the
-    length of the last one. `rising` says that its share is still growing, since `since`. `token` names it in cookies,
+    length of the last one. `ramping` says that its share is still growing, since `since`. `token` names it in cookies,
     `seed` in hashes.
     """
 
@@ -72,8 +72,8 @@ class Instance:
         "passes",
         "pause",
         "pauses",
+        "ramping",
         "retired",
-        "rising",
         "seed",
         "since",
         "slow_start",
@@ -100,7 +100,7 @@ class Instance:
         self.on_change: Callable[[Instance], None] | None = None
         self.failures = self.pauses = 0
         self.down_until = self.pause = 0.0
-        self.trying = self.rising = False
+        self.trying = self.ramping = False
         self.slow_start = self.since = self.credit = 0.0
         self.keep_alive = SAFE_IDLE
         self.keeps_idle = False
@@ -131,7 +131,7 @@ class Instance:
         """Apply its environment's policy."""
         self.most_idle = most_idle
         self.slow_start = slow_start
-        self.rising = self.rising and slow_start > 0.0
+        self.ramping = self.ramping and slow_start > 0.0
         self.token = token
 
     def bound(self, limit: int) -> None:
@@ -189,17 +189,17 @@ class Instance:
 
     def share(self, now: float) -> float:
         """Its present part of its usual share: less than 1 for a while after it came back."""
-        if not self.rising:
+        if not self.ramping:
             return 1.0
         risen = (now - self.since) / self.slow_start
         if risen >= 1.0:
-            self.rising = False
+            self.ramping = False
             return 1.0
         return max(risen, _LEAST_SHARE)
 
     def load(self, now: float) -> float:
         """What it serves, relative to its share."""
-        return self.inflight if not self.rising else self.inflight / self.share(now)
+        return self.inflight if not self.ramping else self.inflight / self.share(now)
 
     def takes_turn(self, now: float) -> bool:
         """Whether it takes its turn this time: as many in ten as its share has tenths, evenly spread."""
@@ -252,7 +252,7 @@ class Instance:
     def came_back(self, now: float) -> None:
         """It works (again, or is new): from now on its share grows, if it is to come back slowly."""
         if self.slow_start:
-            self.rising = True
+            self.ramping = True
             self.since = now
             self.credit = 0.0
 

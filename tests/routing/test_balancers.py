@@ -29,7 +29,7 @@ states = st.lists(
             "healthy": st.booleans(),
             "down": st.booleans(),
             "tried": st.booleans(),
-            "rising": st.booleans(),
+            "ramping": st.booleans(),
             "limit": st.integers(0, 3),
             "inflight": st.integers(0, 4),
         }
@@ -53,7 +53,7 @@ def test_only_what_may_serve_is_picked_and_if_there_is_one(
         instance.limit = state["limit"]
         instance.inflight = state["inflight"]
         instance.slow_start = 10.0
-        if state["rising"]:
+        if state["ramping"]:
             instance.came_back(NOW)
         if state["tried"]:
             tried.append(instance)
@@ -265,7 +265,7 @@ def test_a_share_grows_when_an_instance_comes_back(balancer_type: MakeBalancer, 
     assert 0.03 < shares[0] < 0.35
     assert 0.3 < shares[2] < 0.8
     assert shares[-1] > 0.9
-    assert not instances[2].rising
+    assert not instances[2].ramping
 
 
 @pytest.mark.parametrize("balancer_type", TAKING_TURNS)

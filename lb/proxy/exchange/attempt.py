@@ -37,7 +37,7 @@ class Attempt(ExchangeBase):
         while True:
             instance = environment.pick(self.tried, self.key, engine.poller.now)
             if instance is None:
-                if self.crowded or environment.is_full(self.tried):
+                if self.all_busy or environment.is_full(self.tried):
                     self._wait()
                 else:
                     self.fail(self.last_error if self.last_error is not None else ProxyError(environment.shortage()))
@@ -56,14 +56,14 @@ class Attempt(ExchangeBase):
         engine = self.engine
         if not may_connect(instance):  # connections that are only being closed fill its limit
             self._pass_over(instance)
-            self.crowded = True
+            self.all_busy = True
             return False
         upstream = Upstream(engine, instance) if engine.connector is None else engine.connector(engine, instance)
         engine.connecting()
         error = upstream.reach()
         if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, not failed
             self._pass_over(instance)
-            self.crowded = True
+            self.all_busy = True
             return False
         self._take(instance, upstream)
         self.phase = CONNECTING
@@ -102,8 +102,8 @@ class Attempt(ExchangeBase):
 
     def _wait(self) -> None:
         """Every instance that could serve is busy: join the queue, if there is room (L5), or stay in it."""
-        if self.crowded:
-            self.crowded = False
+        if self.all_busy:
+            self.all_busy = False
             self.tried = None  # an instance that was busy may be free when the turn comes
         if self.phase == WAITING:
             return

@@ -50,12 +50,12 @@ class ExchangeBase(Handler):
     """
 
     __slots__ = (
+        "all_busy",
         "answer",
         "attempts",
         "cause",
         "client",
         "continued",
-        "crowded",
         "detail",
         "engine",
         "expecting",
@@ -118,7 +118,7 @@ class ExchangeBase(Handler):
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
-        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.crowded = False
+        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.all_busy = False
         self.expecting = self.continued = self.flush_due = False
 
     def identity(self) -> bytes:

@@ -35,11 +35,11 @@ class ClientListener(Listener):
     def _admit(self, client: Client) -> None:
         """Count it, and start it as the configuration allows, or turn it away if there is no room."""
         engine = self.engine
-        crowded = engine.open_connections >= engine.max_connections
+        is_full = engine.open_connections >= engine.max_connections
         engine.opened(client)
         if not client.info.may_connect():
             client.turn_away("client_connection_limit_reached", "limits.client_connections")
-        elif crowded and not engine.make_room():
+        elif is_full and not engine.make_room():
             client.turn_away("connection_limit_reached", engine.limit_in_words())
         elif self.tls is None:
             # A connection that never sends anything has the time that a head has.

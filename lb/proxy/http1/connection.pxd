@@ -15,7 +15,7 @@ cdef class Client(ResponseWriter):
     cdef public Engine engine
     cdef readonly ClientInfo info
     cdef public bint turned_away
-    cdef bint _reading, _begun, _silent, _established
+    cdef bint _reading, _begun, _no_request_yet, _established
     cdef double _listened_until
     cpdef _next_request(self)
     @cython.locals(exchange=Exchange)

@@ -41,8 +41,8 @@ class Client(ResponseWriter):
         "_begun",
         "_established",
         "_listened_until",
+        "_no_request_yet",
         "_reading",
-        "_silent",
         "engine",
         "info",
         "turned_away",
@@ -55,7 +55,7 @@ class Client(ResponseWriter):
         self.turned_away = False  # it is being told that there is no room, and is not counted
         self._reading = False
         self._begun = False
-        self._silent = True  # has not made a whole request yet
+        self._no_request_yet = True  # not a whole one
         self._established = True  # no handshake is under way
         self._listened_until = 0.0  # the latest time until which it is read after our last word
 
@@ -66,11 +66,11 @@ class Client(ResponseWriter):
         even if a drain has begun since. `unread` says that bytes of its request may still arrive.
         """
         self.handler = None
-        self.greedy = False
+        self.large_reads = False
         self._probe = None
         if self.closed:
             return
-        self.settle()
+        self.free_if_empty()
         if self.is_closing():
             return
         if keep_alive and (self.have or not self.leaving):
@@ -118,7 +118,7 @@ class Client(ResponseWriter):
         elif handler is None:
             if self._begun:
                 return  # the time for a head runs from its first byte
-            deadline = now + (_GRACE if engine.hurried else engine.snapshot.idle)
+            deadline = now + (_GRACE if engine.fast_drain else engine.snapshot.idle)
         elif handler.is_waiting():
             deadline = now + engine.snapshot.connect
         elif handler.awaits_client():
@@ -141,7 +141,7 @@ class Client(ResponseWriter):
             return False
         if self.is_closing():
             return self.backlog() == 0
-        return not self._silent and (not self._begun or now - self.idle_since() >= PATIENCE)
+        return not self._no_request_yet and (not self._begun or now - self.idle_since() >= PATIENCE)
 
     def idle_since(self) -> float:
         """When its present state began: idle, in the middle of a head, or ending."""
@@ -279,7 +279,7 @@ class Client(ResponseWriter):
             self.arm()  # slow, and still reading: a stream that moves is never cut
         elif handler is None:
             if self._begun and not self.backlog():
-                self._refuse_unfinished("proxy_stopped" if self.engine.hurried else "request_timeout")
+                self._refuse_unfinished("proxy_stopped" if self.engine.fast_drain else "request_timeout")
             elif self.heard + _LINGER > self.engine.poller.now and self._listened_until > self.engine.poller.now:
                 self.engine.deadlines.watch(self, min(self.heard + _LINGER, self._listened_until))
             else:
@@ -297,7 +297,7 @@ class Client(ResponseWriter):
         self._reading = True
         count = 0
         while self.have and self.handler is None and not self.is_closing():
-            if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.crowd, 1)):
+            if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.ready_count, 1)):
                 # Nothing more is read until what has arrived is answered, and a client that does not read gets no
                 # answers. With many ready connections turns are shorter.
                 self.engine.relieve_log()
@@ -329,8 +329,8 @@ class Client(ResponseWriter):
 
     def _begin(self, head: RequestHead) -> None:
         self._begun = False
-        if self._silent:
-            self._silent = False
+        if self._no_request_yet:
+            self._no_request_yet = False
             self.engine.room.spoke(self)
             if not self._established:
                 self._refuse_cleartext(head)

@@ -33,7 +33,7 @@ class Watched:
 
 class Poller:
     """One worker's poller. `now` is the time of this round, in seconds of the monotonic clock; `on_error` is told of a
-    handler that failed, and whose it was. `crowd` is how many had something to do in the last round.
+    handler that failed, and whose it was. `ready_count` is how many had something to do in the last round.
     """
 
     __slots__ = (
@@ -45,9 +45,9 @@ class Poller:
         "_readers",
         "_scheduled",
         "_writers",
-        "crowd",
         "loop",
         "now",
+        "ready_count",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[Watched, Exception], object]) -> None:
@@ -55,7 +55,7 @@ class Poller:
         self._on_error = on_error
         self._again: list[Watched] = []
         self._scheduled = False
-        self.crowd = 0
+        self.ready_count = 0
         self._readers: dict[int, Callable[[], None]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
         self._breakers: dict[int, Callable[[], None]] = {}
@@ -147,7 +147,7 @@ class Poller:
         gone = self._gone
         gone.clear()
         ready = self._epoll.poll(0)
-        self.crowd = len(ready) + len(self._again)  # one with more to read is ready again, and asks for no turn
+        self.ready_count = len(ready) + len(self._again)  # one with more to read is ready again, and asks for no turn
         readers = self._readers
         for fd, events in ready:
             if events != _WRITE and fd not in gone:
@@ -197,7 +197,7 @@ class Poller:
         self.now = monotonic()
         again = self._again
         self._again = []
-        self.crowd = len(again) if self._epoll is None else max(self.crowd, len(again))
+        self.ready_count = len(again) if self._epoll is None else max(self.ready_count, len(again))
         until = self.now + _TURNS
         done = 0
         try:

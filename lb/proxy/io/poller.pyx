@@ -138,19 +138,19 @@ cdef class Poller:
         try:
             for i in range(n):
                 self.dispatch(<Watched>events[i].data.ptr, events[i].events)
-                if n > FEW and self.crowd < n and self.tick() - began > TURNS:
-                    self.crowd = n
+                if n > FEW and self.ready_count < n and self.tick() - began > TURNS:
+                    self.ready_count = n
         finally:
             self.scheduled = False
         again = self.again
         if again:
             self.again = []
-            self.crowd = len(again)
+            self.ready_count = len(again)
             at = 0
             until = self.tick()
             until += max(TURNS, (until - began) / 2)
             try:
-                while at < self.crowd:
+                while at < self.ready_count:
                     at += 1
                     self.dispatch(<Watched>again[at - 1], 0)
                     if self.tick() >= until:
@@ -161,6 +161,6 @@ cdef class Poller:
                     self.again[:0] = again[at:]
                     self.schedule()
         else:
-            self.crowd = 0
+            self.ready_count = 0
         if self.graveyard:
             self.graveyard.clear()

@@ -114,7 +114,7 @@ class ReadBuffer(Watched):
         """The first `n` unread bytes in place; there must be so many. To be released before any other call here."""
         return memoryview(self._data)[self._at : self._at + n]
 
-    def settle(self) -> None:
+    def free_if_empty(self) -> None:
         """An exchange is over: if nothing is left to read, keep no memory."""
         if not self.have:
             self._data = b""

@@ -108,7 +108,7 @@ cdef class ReadBuffer(Watched):
     cpdef object view(self, Py_ssize_t n):
         return PyMemoryView_FromMemory(self.data, n, PyBUF_READ)
 
-    cpdef settle(self):
+    cpdef free_if_empty(self):
         # Nothing is left to read: an idle connection owns no buffer.
         if self.have == 0 and self.rest != NULL:
             free(self.rest)

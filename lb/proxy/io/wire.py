@@ -49,11 +49,11 @@ _LEAST = 2048
 # needs them. And from how many of them on a connection waits for its turns.
 _BARREN = 512
 _BORNE = 32
-_CROWD = 8  # ready connections from which on none may take long over its turn
+_MANY_READY = 8  # ready connections from which on none may take long over its turn
 # Seconds that a piece may take; one that takes longer is followed by smaller ones. The compiled twin needs a fifth of
 # the time.
 _LONG = 0.005
-_LONG_IN_A_CROWD = 0.001
+_LONG_IF_MANY = 0.001
 # After 45 s of silence the system probes an instance, every 15 s, three times.
 _PROBING = tuple(
     (getattr(socket, name), value)
@@ -70,9 +70,9 @@ class Wire(Downstream):
     # Derived classes must not reuse the name of one of these slots.
     __slots__ = (
         "_broken",
-        "_dear",
         "_ending",
         "_eof",
+        "_expensive",
         "_greeted",
         "_heard",
         "_held",
@@ -84,8 +84,8 @@ class Wire(Downstream):
         "_outward",
         "_owed",
         "_parted",
-        "_portion",
         "_queued",
+        "_read_size",
         "_sock",
         "_state",
         "_writing",
@@ -112,8 +112,8 @@ class Wire(Downstream):
         self.heard = 0.0
         self._held = 0
         self._most = _MODEST
-        self._portion = _FIRST
-        self._dear = False  # the last piece took long
+        self._read_size = _FIRST
+        self._expensive = False  # the last piece took long
         self.on_hold = self.resumed = False
         self._state = OPEN
         self._out: bytearray | None = None
@@ -143,7 +143,7 @@ class Wire(Downstream):
         """Connect: 0 if that is done, EINPROGRESS if the result will be reported, else the errno of the failure."""
         self._outward = True
         self._most = 4 * _MODEST
-        self._portion = _LARGE
+        self._read_size = _LARGE
         self.poller = poller
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -187,7 +187,7 @@ class Wire(Downstream):
 
     def _on_readable(self) -> None:
         try:
-            if self._state == OPEN and not self.paused and not self._dear:
+            if self._state == OPEN and not self.paused and not self._expensive:
                 self._fill()
             elif self._state >= CLOSING:
                 self._discard()
@@ -229,7 +229,7 @@ class Wire(Downstream):
             self.resumed = False
             if self.have and self._state == OPEN:
                 self._handle()
-        if self._heard and not self.paused and (self._state == HANDSHAKE or (self._dear and self._state == OPEN)):
+        if self._heard and not self.paused and (self._state == HANDSHAKE or (self._expensive and self._state == OPEN)):
             self._fill()
 
     def _later(self) -> None:
@@ -258,8 +258,8 @@ class Wire(Downstream):
             self._do_not_hear()  # it requests, and does not read what TLS answers by itself, until `_flush` has sent it
             return
         room = self._most
-        if self.greedy or (self._portion < room and (self._dear or self.poller.crowd > _CROWD)):
-            room = self._portion
+        if self.large_reads or (self._read_size < room and (self._expensive or self.poller.ready_count > _MANY_READY)):
+            room = self._read_size
         if memory is not None and memory.waits:
             self._take_cipher(memory, None, room)
         else:
@@ -293,7 +293,7 @@ class Wire(Downstream):
         if is_full:
             self._handle_much(began)
         else:
-            self._dear = False
+            self._expensive = False
             self._handle()
 
     def _take_cipher(self, memory: MemoryTls, cipher: bytes | None, room: int) -> None:
@@ -309,9 +309,9 @@ class Wire(Downstream):
         elif is_full:
             self._take_less_or_more(self.poller.tick() - began)
         else:
-            self._dear = False
+            self._expensive = False
         if memory.waits or memory.barren > _BORNE:
-            self._dear = True
+            self._expensive = True
             self._listen()
 
     def _hear_end(self) -> None:
@@ -346,7 +346,7 @@ class Wire(Downstream):
     def _handle_much(self, began: float) -> None:
         """There is more than was read, or decrypted since `began`."""
         poller = self.poller
-        if self.greedy or self._dear or poller.crowd > _CROWD:
+        if self.large_reads or self._expensive or poller.ready_count > _MANY_READY:
             began = began or poller.tick()
             self._handle()
             self._take_less_or_more(poller.tick() - began)
@@ -357,12 +357,12 @@ class Wire(Downstream):
         """Adapt the size of pieces for a peer that has sent more than was read: cheap bytes come in large pieces, a
         peer whose bytes are expensive waits more often.
         """
-        much = _LONG_IN_A_CROWD if self.poller.crowd > _CROWD else _LONG
-        self._dear = seconds > much
-        if self._dear:
-            self._portion = max(int(self._portion * much / seconds), _LEAST)
+        much = _LONG_IF_MANY if self.poller.ready_count > _MANY_READY else _LONG
+        self._expensive = seconds > much
+        if self._expensive:
+            self._read_size = max(int(self._read_size * much / seconds), _LEAST)
         elif seconds < much / 4:
-            self._portion = min(self._portion * 2, _LARGE)
+            self._read_size = min(self._read_size * 2, _LARGE)
 
     def _handle(self) -> None:
         self.received()

@@ -38,9 +38,9 @@ DEF SPARE = 16384    # room that a rest gets beyond its size
 DEF MODEST = 32768   # bytes per read from a client that should not send much: so much may have to be kept; four times that elsewhere
 DEF FIRST = 8192     # the first piece from a client while the cost of its bytes is unknown, when that matters
 DEF LEAST = 2048
-DEF CROWD = 8        # ready connections from which on none may take long over its turn
+DEF MANY_READY = 8   # ready connections from which on none may take long over its turn
 DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is followed by smaller ones
-DEF LONG_IN_A_CROWD = 0.0001
+DEF LONG_IF_MANY = 0.0001
 DEF BARREN = 512     # TLS records without data that data has not made up for, or that a handshake may take; no real client needs so many
 DEF BORNE = 32       # from here on a connection waits for its turns
 DEF PROBED_AFTER = 45  # seconds of silence after which the system probes an instance
@@ -58,7 +58,7 @@ cdef class Wire(Downstream):
     def __cinit__(self):
         self.slot = -1
         self.can_stream = True
-        self.portion = FIRST
+        self.read_size = FIRST
         self.state = OPEN
 
     def __dealloc__(self):
@@ -94,7 +94,7 @@ cdef class Wire(Downstream):
         if poller is None or packed is None:
             raise TypeError("no poller, or no address")
         self.outward = True
-        self.portion = poller.buffer_size
+        self.read_size = poller.buffer_size
         self.poller = poller
         self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
         if self.fd < 0:
@@ -192,7 +192,7 @@ cdef class Wire(Downstream):
                     if self.state == CLOSED:
                         return 0
         if self.readable and (not self.paused or self.state >= CLOSING):
-            if events != 0 and (self.state == HANDSHAKE or self.dear):
+            if events != 0 and (self.state == HANDSHAKE or self.expensive):
                 self._later()  # it costs as much as a dozen requests: those go first
             else:
                 self._fill()
@@ -222,10 +222,10 @@ cdef class Wire(Downstream):
             return 0
         if self.owed > LOW:
             return 0  # it requests, and does not read what TLS answers by itself: `_flush` forgets it, and the event goes on here
-        if not self.greedy:
+        if not self.large_reads:
             most = MODEST if not self.outward else 4 * MODEST
-        if self.greedy or self.dear or self.poller.crowd > CROWD:
-            most = min(most, self.portion)
+        if self.large_reads or self.expensive or self.poller.ready_count > MANY_READY:
+            most = min(most, self.read_size)
             began = self.poller.tick()
         if self.memory is not None:
             # What an incomplete record left behind comes out with what is read now: at most a record more than that.
@@ -251,11 +251,11 @@ cdef class Wire(Downstream):
                 return 0
             self.keep()
         if not self.more:
-            self.dear = False
+            self.expensive = False
         elif began:
             self._take_less_or_more(self.poller.tick() - began)
         if self.barren > BORNE:
-            self.dear = True  # what it sends is work, but no data
+            self.expensive = True  # what it sends is work, but no data
         if self.eof and self.state < CLOSING:
             self.readable = False
             self.ended()
@@ -265,12 +265,12 @@ cdef class Wire(Downstream):
 
     cdef int _take_less_or_more(self, double seconds) except -1:
         # For a peer that has sent more than was read: cheap bytes come in large pieces; a peer whose bytes are expensive waits more often.
-        cdef double much = LONG_IN_A_CROWD if self.poller.crowd > CROWD else LONG
-        self.dear = seconds > much
-        if self.dear:
-            self.portion = max(<Py_ssize_t>(self.portion * much / seconds), LEAST)
+        cdef double much = LONG_IF_MANY if self.poller.ready_count > MANY_READY else LONG
+        self.expensive = seconds > much
+        if self.expensive:
+            self.read_size = max(<Py_ssize_t>(self.read_size * much / seconds), LEAST)
         elif seconds < much / 4:
-            self.portion = min(self.portion * 2, self.poller.buffer_size)
+            self.read_size = min(self.read_size * 2, self.poller.buffer_size)
         return 0
 
     cdef int _handshake(self) except -1:

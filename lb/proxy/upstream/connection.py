@@ -144,7 +144,7 @@ class Upstream(MessageWriter):
     def release(self, keep: bool) -> None:
         """The exchange is done with it: return it to the pool, or close it."""
         self.handler = None
-        self.greedy = False
+        self.large_reads = False
         instance = self.instance
         if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
             self.reused = self.pooled = True

@@ -34,9 +34,9 @@ class LeastConnections(Balancer):
                 load = instance.load(now)
                 if best is None or load < best_load:
                     best, best_load, best_at = instance, load, at
-                if not instance.rising and (steady is None or load < steady_load):
+                if not instance.ramping and (steady is None or load < steady_load):
                     steady, steady_load, steady_at = instance, load, at
-        if best is not None and steady is not None and best.rising and not best.takes_turn(now):
+        if best is not None and steady is not None and best.ramping and not best.takes_turn(now):
             best, best_at = steady, steady_at
         if best is not None:
             self._next = best_at

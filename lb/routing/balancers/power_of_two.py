@@ -43,7 +43,7 @@ class PowerOfTwo(Balancer):
             return one
         if other.load(now) < one.load(now):
             one, other = other, one
-        return one if not one.rising or one.takes_turn(now) else other
+        return one if not one.ramping or one.takes_turn(now) else other
 
     def _one_of(
         self, instances: list[Instance], tried: list[Instance] | None, now: float, place: int

@@ -28,7 +28,7 @@ class RoundRobin(Balancer):
             instance = instances[at]
             at += 1
             if instance.may_serve(tried, now):
-                if not instance.rising or instance.takes_turn(now):
+                if not instance.ramping or instance.takes_turn(now):
                     self._next = at
                     return instance
                 if passed is None:
