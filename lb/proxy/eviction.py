@@ -27,7 +27,7 @@ from typing import Protocol
 
 from lb.routing.instance import Instance
 
-PATIENCE = 2.0
+FIRST_REQUEST_TIMEOUT = 2.0
 """Seconds that a connection has for its first request before it may be closed, and any other for a head begun."""
 
 _NOTED = 256  # idle connections noted in one scan
@@ -111,7 +111,7 @@ class Room:
     def _close_silent(self, now: float) -> bool:
         for _ in range(len(self._no_request_yet)):
             client, since = next(iter(self._no_request_yet.items()))
-            if now - since < PATIENCE:
+            if now - since < FIRST_REQUEST_TIMEOUT:
                 return False
             if client.can_go():
                 client.abort()  # which takes it out of here

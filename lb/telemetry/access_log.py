@@ -35,7 +35,7 @@ _MODE = 0o640  # it contains personal data: client addresses
 
 _FIRST_PAUSE = 0.05  # seconds between two attempts, doubled each time
 _LONGEST_PAUSE = 2.0
-_ROOM_PATIENCE = 100  # milliseconds that the thread sleeps in poll before it checks for changes
+_ROOM_TIMEOUT = 100  # milliseconds that the thread sleeps in poll before it checks for changes
 _STUCK = 2.0  # seconds without room after which a sink counts as stuck
 # A reader may come, or come back; every other error is the disk's, and lasts.
 _READERLESS = frozenset((errno.EPIPE, errno.ENXIO))
@@ -245,7 +245,7 @@ class _Writer:
         # after poll saw room, nor is mixed with another's. It should be whole lines.
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        if not poll.poll(_ROOM_PATIENCE):
+        if not poll.poll(_ROOM_TIMEOUT):
             return 0
         piece = rest[: select.PIPE_BUF].tobytes()
         return os.write(self._descriptor, piece[: piece.rfind(b"\n") + 1] or piece)

@@ -96,9 +96,9 @@ class Loads:
         return self._cells[slot * self._length : (slot + 1) * self._length]
 
 
-def _together(told: list[list[int]]) -> Load:
-    pairs, up, in_flight, failing = (sum(figures) for figures in zip(*(one[:4] for one in told), strict=True))
-    failed_at, number = max((one[5], one[4]) for one in told)
+def _together(reports: list[list[int]]) -> Load:
+    pairs, up, in_flight, failing = (sum(figures) for figures in zip(*(one[:4] for one in reports), strict=True))
+    failed_at, number = max((one[5], one[4]) for one in reports)
     return Load(pairs, up, in_flight, failing, _CODES[number] if 0 < number < len(_CODES) else "", failed_at)
 
 

@@ -21,14 +21,14 @@ class Lines:
 
     def write(self, level: int, text: str) -> None:
         """Write one line, unless there were too many in this second: then count it."""
-        self.settle()
+        self.end_second()
         if self._written >= _MOST:
             self._left_out += 1
             return
         self._written += 1
         self._log.log(level, "%s", text)
 
-    def settle(self) -> None:
+    def end_second(self) -> None:
         """When a second is over: log how many lines were left out, and start over. Call it periodically."""
         now = self._clock()
         if now - self._since < _SECOND:

@@ -17,24 +17,24 @@ _PAUSE = 60.0  # seconds from one reported failure to the next
 class SinkTrouble:
     """Call `look` periodically: at each flush."""
 
-    __slots__ = ("_name", "_said_at", "_since", "_told")
+    __slots__ = ("_name", "_reported", "_said_at", "_since")
 
     def __init__(self, path: str) -> None:
         self._name = "on stdout" if path == "-" else path
-        self._told = False  # whether the failure was reported
+        self._reported = False  # whether the failure was reported
         self._said_at = -_PAUSE
         self._since = 0  # lines lost before this failure
 
     def look(self, reason: str, dropped: int, now: float | None = None) -> None:
         """`reason` is why it cannot be written at present, "" if it can; `dropped` lines were lost in all."""
-        if not reason and not self._told:
+        if not reason and not self._reported:
             self._since = dropped
             return
         now = monotonic() if now is None else now
         if reason and now >= self._said_at + _PAUSE:
-            lost = f"; {dropped - self._since} lines were lost so far" if self._told else ""
+            lost = f"; {dropped - self._since} lines were lost so far" if self._reported else ""
             log.error("the access log %s cannot be written: %s%s. %s", self._name, reason, lost, _MEANS)
-            self._told, self._said_at = True, now
+            self._reported, self._said_at = True, now
         elif not reason:
             log.warning("the access log %s is written again; %d lines were lost", self._name, dropped - self._since)
-            self._told, self._since = False, dropped
+            self._reported, self._since = False, dropped

@@ -94,9 +94,9 @@ class Stderr(io.RawIOBase):
         with self._lock:
             self._sink = _Sink(self._to)
 
-    def finish(self, patience: float = _LAST) -> None:
+    def finish(self, timeout: float = _LAST) -> None:
         """Called before the process exits: waiting lines get so many seconds."""
-        until = monotonic() + patience
+        until = monotonic() + timeout
         with self._lock:
             if self._begun:
                 self._keep(self._begun + b"\n")

@@ -100,8 +100,8 @@ class Exchange(Answering):
         if upstream is not None and upstream.paused and not self.client.full:
             upstream.read_much(True)
             upstream.resume()
-            patience = self.snapshot.read if self.phase == RESPONDING else self.snapshot.response
-            self.engine.deadlines.watch(upstream, self.engine.poller.now + patience)
+            timeout = self.snapshot.read if self.phase == RESPONDING else self.snapshot.response
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + timeout)
 
     def client_gone(self) -> None:
         """The client's connection is closed: the instance works for it in vain (F3)."""

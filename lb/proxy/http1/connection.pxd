@@ -8,7 +8,7 @@ from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.http1.response_writer cimport ResponseWriter
 
-cdef double NEVER, PATIENCE, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
+cdef double NEVER, FIRST_REQUEST_TIMEOUT, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
 cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
 cdef class Client(ResponseWriter):

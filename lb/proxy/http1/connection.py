@@ -12,7 +12,7 @@ from lb.errors import ProxyError
 from lb.http.head import RequestHead
 from lb.http.refused import Refused, head_too_large
 from lb.proxy.client_info import ClientInfo
-from lb.proxy.eviction import PATIENCE
+from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
 from lb.proxy.http1.response_writer import ResponseWriter
@@ -99,13 +99,13 @@ class Client(ResponseWriter):
     def _await_end(self) -> None:
         engine = self.engine
         now = engine.poller.now
-        patience = _LINGER
+        timeout = _LINGER
         if self.backlog():
             self.takes()
-            patience = engine.snapshot.read
+            timeout = engine.snapshot.read
         else:
             self._listened_until = now + _LINGER_IN_ALL
-        engine.deadlines.watch(self, now + patience)
+        engine.deadlines.watch(self, now + timeout)
 
     def arm(self) -> None:
         """Set the deadline for the present state (L4)."""
@@ -141,7 +141,7 @@ class Client(ResponseWriter):
             return False
         if self.is_closing():
             return self.backlog() == 0
-        return not self._no_request_yet and (not self._begun or now - self.idle_since() >= PATIENCE)
+        return not self._no_request_yet and (not self._begun or now - self.idle_since() >= FIRST_REQUEST_TIMEOUT)
 
     def idle_since(self) -> float:
         """When its present state began: idle, in the middle of a head, or ending."""

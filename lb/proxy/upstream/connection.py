@@ -166,8 +166,8 @@ class Upstream(MessageWriter):
             self._await_end()
 
     def _await_end(self) -> None:
-        patience = _LINGER
+        timeout = _LINGER
         if self.backlog():
             self.takes()
-            patience = self.engine.snapshot.read
-        self.engine.deadlines.watch(self, self.engine.poller.now + patience)
+            timeout = self.engine.snapshot.read
+        self.engine.deadlines.watch(self, self.engine.poller.now + timeout)

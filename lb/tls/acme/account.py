@@ -29,7 +29,7 @@ from lb.tls.acme.store import Store, account_slug
 log = logging.getLogger("lb.certificates")
 
 _RECORD, _KEY, _NEXT = "account.json", "key.pem", "next.pem"
-_LOCK_STEP, _LOCK_PATIENCE = 0.2, 60.0  # seconds
+_LOCK_STEP, _LOCK_TIMEOUT = 0.2, 60.0  # seconds
 _GONE = frozenset({"accountDoesNotExist", "unauthorized"})
 
 
@@ -183,7 +183,7 @@ def _load_key(pem: bytes | None) -> Key | None:
 async def _locked(client: AcmeClient, store: Store) -> AsyncIterator[None]:
     """One holder at a time, over all lb services on the store; within this one without polling."""
     async with client.turn:
-        end = asyncio.get_running_loop().time() + _LOCK_PATIENCE
+        end = asyncio.get_running_loop().time() + _LOCK_TIMEOUT
         while True:
             with store.lock(f"account-{account_slug(client.server.directory)}") as ours:
                 if ours:

@@ -26,7 +26,7 @@ from lb.tls.acme.store import Store, stem
 
 ALPN = "acme-tls/1"
 IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")  # id-pe-acmeIdentifier, RFC 8737 section 6.1
-_HOOK_PATIENCE = 300.0  # seconds: the hook ends when the record is visible, and the DNS is slow
+_HOOK_TIMEOUT = 300.0  # seconds: the hook ends when the record is visible, and the DNS is slow
 _TOKEN_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
@@ -133,10 +133,10 @@ async def _run_hook(hook: Sequence[str], action: str, proof: Proof) -> None:
     except OSError as error:
         raise AcmeError(Kind.HERE, f"dns_hook {hook[0]} cannot be run: {error.strerror}") from error
     try:
-        _, said = await asyncio.wait_for(process.communicate(), _HOOK_PATIENCE)
+        _, said = await asyncio.wait_for(process.communicate(), _HOOK_TIMEOUT)
     except TimeoutError:
         raise AcmeError(
-            Kind.HERE, f"{proof.name}: dns_hook {action} did not finish within {_HOOK_PATIENCE:.0f} s"
+            Kind.HERE, f"{proof.name}: dns_hook {action} did not finish within {_HOOK_TIMEOUT:.0f} s"
         ) from None
     finally:
         if process.returncode is None:

@@ -74,7 +74,7 @@ class Manager:
         self._pauses: dict[str, Failure] = {}
         self._limited: dict[str, int] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._aside: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._room, self._questions = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(_QUESTIONS)
         self._status: list[dict[str, Any]] | None = None
         self._awaited: set[str] = set()  # names that handshakes wait for
@@ -187,15 +187,15 @@ class Manager:
     def idle(self) -> bool:
         return not self._running
 
-    async def settle(self) -> None:
+    async def wait_idle(self) -> None:
         """Wait until nothing is under way."""
-        while self._running or self._aside:
-            await asyncio.wait([*self._running.values(), *self._aside])
+        while self._running or self._background:
+            await asyncio.wait([*self._running.values(), *self._background])
             await asyncio.sleep(0)
 
     async def stop(self) -> None:
         """Cancel what is under way: it is continued at the next start."""
-        tasks = [*self._running.values(), *self._aside]
+        tasks = [*self._running.values(), *self._background]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -302,8 +302,8 @@ class Manager:
     async def _check(self, proof: Proof) -> None:
         await self._reach.check(proof)
         task = asyncio.get_running_loop().create_task(self._reach.warn(proof))
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _trust_clock(self, entry: ManagedCertificate, client: AcmeClient) -> None:
         """Renewing by a wrong clock would waste certificates. Raises AcmeError if the CA's clock disagrees."""

@@ -33,7 +33,7 @@ log = logging.getLogger("lb.certificates")
 
 CertificateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-_PATIENCE = 240.0  # seconds for the CA to decide; after that the order is kept and looked at again later
+_TIMEOUT = 240.0  # seconds for the CA to decide; after that the order is kept and looked at again later
 _FIRST_LOOK, _LONGEST_LOOK = 0.25, 15.0  # seconds between two looks, unless the CA sets it
 _NOT_REPLACED = frozenset({"alreadyReplaced", "conflict", "malformed", "unauthorized"})
 _LISTED = 40  # orders of an account's list that are examined
@@ -161,7 +161,7 @@ class Order:
 
     async def _advance(self, url: str) -> None:
         """Take the order from its present state to its end."""
-        end = self._means.now() + _PATIENCE
+        end = self._means.now() + _TIMEOUT
         pause = _FIRST_LOOK
         proved = False
         while True:
@@ -236,7 +236,7 @@ class Order:
         waiting.append((name, url))
 
     async def _wait_valid(self, name: str, url: str) -> None:
-        end = self._means.now() + _PATIENCE
+        end = self._means.now() + _TIMEOUT
         pause = _FIRST_LOOK
         while True:
             answer = await self._client.fetch(self._account.signer, url)

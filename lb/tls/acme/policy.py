@@ -114,8 +114,8 @@ def pick(cas: Sequence[str], failures: Sequence[Failure], *, now: float, urgent:
         if failure is None or not failure.holds_back(now):
             return ca, now
         soonest = min(soonest, failure.next_at)
-        patience = 1 if urgent and failure.kind is not Kind.UNPROVEN else _REPEATS_FOR_ANOTHER
-        if failure.count < patience:
+        failures_needed = 1 if urgent and failure.kind is not Kind.UNPROVEN else _REPEATS_FOR_ANOTHER
+        if failure.count < failures_needed:
             break
     return None, soonest
 

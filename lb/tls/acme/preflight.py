@@ -21,7 +21,7 @@ from lb.tls.acme.errors import AcmeError, Kind
 log = logging.getLogger("lb.certificates")
 
 _PATH = "/.well-known/acme-challenge/"
-_PATIENCE = 10.0  # seconds for our own listener: workers may still be starting
+_TIMEOUT = 10.0  # seconds for our own listener: workers may still be starting
 _STEP = 0.2
 _ONE_LOOK = 5.0  # seconds
 _LARGEST = 65536
@@ -53,7 +53,7 @@ class Reach:
             raise AcmeError(Kind.HERE, f"{proof.name}: {proof.type} needs {key}")
         reason = "no answer"
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
+            async with asyncio.timeout(_TIMEOUT):
                 while reason := await self._look(proof, endpoints[0]):  # noqa: ASYNC110  a worker cannot notify us
                     await asyncio.sleep(_STEP)
         if reason:

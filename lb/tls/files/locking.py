@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PATIENCE = 5.0
+TIMEOUT = 5.0
 """Seconds to wait for a lock."""
 
 NAME = ".lock"
@@ -25,20 +25,20 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @contextmanager
-def locked(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
+def locked(directory: Path, *, timeout: float = TIMEOUT) -> Iterator[None]:
     """An exclusive lock until the block ends; it ends with the process, too. Raises OSError: TimeoutError if another
-    holder keeps it for longer than `patience` seconds.
+    holder keeps it for longer than `timeout` seconds.
     """
     descriptor = _open(directory)
     try:
-        _take(descriptor, directory, fcntl.LOCK_EX, patience)
+        _take(descriptor, directory, fcntl.LOCK_EX, timeout)
         yield
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def shared(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
+def shared(directory: Path, *, timeout: float = TIMEOUT) -> Iterator[None]:
     """A shared lock until the block ends. Nothing is created: without a lock file, there is no holder to wait for.
     Raises as `locked` does.
     """
@@ -48,7 +48,7 @@ def shared(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
         yield
         return
     try:
-        _take(descriptor, directory, fcntl.LOCK_SH, patience)
+        _take(descriptor, directory, fcntl.LOCK_SH, timeout)
         yield
     finally:
         os.close(descriptor)
@@ -67,14 +67,14 @@ def _open(directory: Path) -> int:
     return descriptor
 
 
-def _take(descriptor: int, directory: Path, how: int, patience: float) -> None:
-    until = time.monotonic() + patience
+def _take(descriptor: int, directory: Path, how: int, timeout: float) -> None:
+    until = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                said = f"another process has kept the lock for longer than {patience:.0f} s"
+                said = f"another process has kept the lock for longer than {timeout:.0f} s"
                 raise TimeoutError(errno.ETIMEDOUT, said, str(directory / NAME)) from None
             time.sleep(_STEP)
         else:

@@ -40,7 +40,7 @@ class Upkeep:
         known = contexts.presented.loaded
         loaded = {pair: known[pair] for pair in files() if pair in known}
         before = contexts.presented
-        self._told = replace(before, loaded=loaded)
+        self._presented = replace(before, loaded=loaded)
         self._judged: _Digests = {pair: one.digest for pair, one in loaded.items()}
         self._judged |= {path: one.digest for path, one in before.authorities.items()}
         self._seen: _Digests = {}
@@ -71,14 +71,14 @@ class Upkeep:
     def _look_at_files(self) -> bool:
         files = tuple(self._files())
         seen: _Digests = {pair: content_digest(pair) for pair in files}
-        seen |= {path: file_digest(path) for path in self._told.authorities}
+        seen |= {path: file_digest(path) for path in self._presented.authorities}
         still = seen == self._seen
         self._seen = seen
         if not still or seen == self._judged:
             return False
         self._judged = seen
-        before = self._told
-        now = self._told = present(files, before, lenient=True)
+        before = self._presented
+        now = self._presented = present(files, before, lenient=True)
         for problem in now.problems:
             log.error("%s; what was there before stays in use", problem)
         for certificate in _new(before, now):

@@ -22,7 +22,7 @@ _LONGEST = 255  # bytes of a name, as for OpenSSL, which checks later
 ACME_ONLY = b"\x00\x0b\x0aacme-tls/1"
 """The protocol list of a client that validates by TLS-ALPN-01 (RFC 8737 section 4): this one and no other."""
 
-Told = Callable[[int, str | None, bytes], bool]
+OnHello = Callable[[int, str | None, bytes], bool]
 """Gets the SSL, the server name and the list of protocols as it came, and returns whether to hold the handshake: when
 it goes on, this is called again. Must not raise. An invalid name is None.
 """
@@ -33,10 +33,10 @@ class Hellos:
     too long or not ASCII: its handshake ends here.
     """
 
-    def __init__(self, context: ssl.SSLContext, told: Told, refused: Callable[[], object] = bool) -> None:
+    def __init__(self, context: ssl.SSLContext, on_hello: OnHello, refused: Callable[[], object] = bool) -> None:
         self._openssl = reach()
         self._context = context
-        self._told = told
+        self._on_hello = on_hello
         self._refused = refused
         self._asked = HelloCallback(self._heard)
         self._place, self._size = c_void_p(), c_size_t()
@@ -69,14 +69,14 @@ class Hellos:
         openssl = self._openssl
         if openssl is not None:
             if self._sought and not self._is_sought(openssl, connection):
-                self._told(connection, None, b"")
+                self._on_hello(connection, None, b"")
                 return _GO_ON
             name = _sent_name(self._extension(openssl, connection, _SERVER_NAME))
             if len(name) > _LONGEST or not name.isascii():
                 self._refused()
                 c_int.from_address(alert).value = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
                 return _REFUSE
-            if self._told(connection, _host_name(name), self._extension(openssl, connection, _ALPN)):
+            if self._on_hello(connection, _host_name(name), self._extension(openssl, connection, _ALPN)):
                 return _HOLD
         return _GO_ON
 

@@ -440,8 +440,8 @@ async def test_two_front_doors_on_one_store(world: World) -> None:
             for manager in (one, two):
                 manager.reread()
                 manager.look()
-            await one.settle()
-            await two.settle()
+            await one.wait_idle()
+            await two.wait_idle()
             world.time += 11
     assert all(world.held(name) is not None for name in names)
     assert len(ca.orders) == 10
