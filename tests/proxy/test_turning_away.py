@@ -1,4 +1,4 @@
-"""What becomes of connections that are too many: who is counted, and how many there may be."""
+"""What becomes of connections over the limit: which are counted, and how many there may be."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""stderr that nobody reads, or that cannot be written: nobody waits, nothing is raised, and what is lost is counted."""
+"""stderr without a reader, or not writable: nothing waits, nothing is raised, and what is lost is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The store, where somebody removes it, looks into it, or leaves halves of files in it."""
+"""The store when it is removed, read by others, or contains partial files."""
 
 from __future__ import annotations
 

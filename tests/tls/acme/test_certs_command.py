@@ -24,7 +24,7 @@ def run(world: World, command: str, *arguments: str) -> Result:
 
 @pytest.fixture
 async def filled(world: World) -> World:
-    """A store with one certificate, one that failed, and one that nobody wants any more."""
+    """A store with one certificate, one that failed, and one that is no longer wanted."""
     ca = await world.add_ca()
     async with world.manager("gone.example.com") as manager:
         await world.run(manager, 10)

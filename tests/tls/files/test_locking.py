@@ -1,4 +1,4 @@
-"""Locks of a directory: only its owner takes them, and nobody waits for ever."""
+"""Locks of a directory: only its owner takes them, and no wait is endless."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lb.tls.files.self_signed import ensure_certificate
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Somebody else has locked this file or directory."""
+    """Another process has locked this file or directory."""
     descriptor = os.open(path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
@@ -80,7 +80,7 @@ def test_the_local_authority_waits_for_nobody_for_ever(
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     if kind == "authority":
         assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
-    with held(directory):  # which anybody could, were it not for its mode
+    with held(directory):  # which any user could, were it not for its mode
         make()
     monkeypatch.setattr(locked.__wrapped__, "__kwdefaults__", {"timeout": 0.1})  # type: ignore[attr-defined]
     with held(directory / NAME), pytest.raises(TimeoutError):

@@ -1,4 +1,4 @@
-"""Contexts that are made by the first handshake: certificates that nobody asks for cost nothing."""
+"""Contexts made by the first handshake: certificates that no client asks for cost nothing."""
 
 from __future__ import annotations
 
