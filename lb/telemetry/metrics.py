@@ -125,13 +125,13 @@ COUNTER_METRICS = (
     ),
     CounterMetric(
         "lb_redirects_to_self_total",
-        "Responses of apps that redirect a URL to itself: many of them are a loop.",
+        "Responses of apps that redirect a URL to itself: many mean a loop.",
         _ENGINE,
         {"": "redirects_to_self_total"},
     ),
     CounterMetric(
         "lb_log_lines_dropped_total",
-        "Access-log lines lost to a sink that was stuck.",
+        "Access-log lines lost because their sink was stuck.",
         _ENGINE,
         {"": "log_lines_dropped_total"},
     ),
@@ -151,7 +151,7 @@ COUNTER_METRICS = (
     ),
     CounterMetric(
         "lb_process_restarts_total",
-        "Processes that ended unasked and were replaced, by kind.",
+        "Processes that exited unexpectedly and were replaced, by kind.",
         _SUPERVISOR,
         {kind.value: restart_cell(kind) for kind in PARTS},
         "process",

@@ -91,21 +91,21 @@ def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000)
     shown = [*reversed(distinct.values())][:most]
     return "".join(
         (
-            _header("lb_certificates", "gauge", "Certificates that are there or wanted, by where they are from."),
+            _header("lb_certificates", "gauge", "Certificates that exist or are wanted, by source."),
             *(f'lb_certificates{{source="{source}"}} {count}\n' for source, count in sorted(sources.items())),
             *_gauges(
                 "lb_certificate_not_after_timestamp_seconds",
-                "When a certificate ends; 0: there is none yet.",
+                "When a certificate expires; 0: there is none yet.",
                 ((one, one.not_after or 0.0) for one in shown),
             ),
             *_gauges(
                 "lb_certificate_next_attempt_timestamp_seconds",
-                "When it is renewed, or tried again.",
+                "When the next attempt to obtain or renew it is due.",
                 ((one, one.next_attempt) for one in shown),
             ),
             *_gauges(
                 "lb_certificate_failures",
-                "Attempts to obtain it that failed since the last one that did not.",
+                "Failed attempts to obtain it since the last success.",
                 ((one, one.failures) for one in shown),
             ),
         )
@@ -120,7 +120,7 @@ def _gauges(metric: str, text: str, values: Iterable[tuple[CertificateFigures, f
 
 
 def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:
-    yield _header("lb_info", "gauge", "What runs here.")
+    yield _header("lb_info", "gauge", "Version and build of this service.")
     yield "lb_info{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in info.items()) + "} 1\n"
     for metric in COUNTER_METRICS:
         yield _header(metric.name, metric.kind, metric.help)

@@ -64,7 +64,7 @@ def _tell(key: Key, scheme: bytes, head: RequestHead) -> None:
     hint = ""
     if scheme == b"https":
         hint = (
-            ". An app that redirects to HTTPS has to believe X-Forwarded-Proto from here "
+            ". An app that redirects to HTTPS has to trust X-Forwarded-Proto from lb "
             "(Django: SECURE_PROXY_SSL_HEADER; Flask: ProxyFix)"
         )
     target = head.target[:200].decode("ascii", "backslashreplace")
