@@ -30,7 +30,7 @@ _BURST = 16  # connections accepted before others have their turn
 _QUEUE = 128  # connections that may wait to be accepted
 _OWN = 48  # descriptors that the process needs for itself and for the supervisor's messages
 _REST = 1.0  # seconds until the next connection is accepted after the system had no descriptor for one
-_CLOSE_PATIENCE = 0.5  # seconds that open requests get at the end
+_CLOSE_TIMEOUT = 0.5  # seconds that open requests get at the end
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +57,9 @@ class BoundedServer:
         self._loop = asyncio.get_running_loop()
         bounds = bounds or Bounds()
         self._most = _within_descriptors(bounds.most)
-        self._patience = {_State.ASKING: bounds.head, _State.IDLE: bounds.idle}
+        self._timeout = {_State.ASKING: bounds.head, _State.IDLE: bounds.idle}
         app.middlewares.insert(0, self._note)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_PATIENCE, logger=_logger())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT, logger=_logger())
         self._connections: dict[asyncio.BaseProtocol, _Connection] = {}  # by aiohttp's side of them, oldest first
         self._beginning: set[asyncio.Task[object]] = set()
         self._sockets: set[socket.socket] = set()
@@ -156,8 +156,8 @@ class BoundedServer:
     def change(self, connection: _Connection, state: _State) -> None:
         """It does this from now on, for as long as that may take."""
         connection.state, connection.has_more = state, False
-        patience = self._patience.get(state)
-        connection.wait(None if patience is None else self._loop.call_later(patience, self._end, connection))
+        timeout = self._timeout.get(state)
+        connection.wait(None if timeout is None else self._loop.call_later(timeout, self._end, connection))
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:

@@ -25,7 +25,7 @@ from lb.config.plan import Plan
 from lb.health.view import serving
 from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision, inode
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
@@ -80,7 +80,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
         assignment.plan, assignment.listeners = prepared.plan, prepared.revision.urls
         sites.change(prepared.revision, prepared.sockets)
 
-    changes = Changes(Aside(loop), say, _Prepared, switch)
+    changes = Changes(BackgroundThread(loop), say, _Prepared, switch)
     channel = AssistantChannel(loop, line, ended.set, changes.heard)
     sites.start(assignment.sockets)
     channel.say_ready()

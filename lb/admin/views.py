@@ -55,10 +55,10 @@ def _traffic(names: Sequence[Name], board: Board, loads: Loads) -> dict[tuple[st
     """By app and environment: what the requests of all workers say about each instance; nothing where no worker has
     told yet.
     """
-    told = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
+    totals = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
     ahead = time.time() - time.monotonic()
     found: dict[tuple[str, str], Status] = {}
-    for (app, environment, text), load in zip(names, told, strict=False):
+    for (app, environment, text), load in zip(names, totals, strict=False):
         found.setdefault((app, environment), {})[text] = {
             "up": load.up / load.pairs if load.pairs else 0.0,
             "in_flight": load.in_flight,
@@ -81,5 +81,5 @@ def _environment(environment: EnvironmentSettings | None, health: object, traffi
     if environment is None:
         return None
     section = {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}
-    told = {"health": health, "traffic": traffic}
-    return {**section, **{key: value for key, value in told.items() if value}}
+    reported = {"health": health, "traffic": traffic}
+    return {**section, **{key: value for key, value in reported.items() if value}}

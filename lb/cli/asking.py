@@ -23,9 +23,9 @@ _QUICK = 5.0  # seconds for a service to say which file it serves
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
-def ask(file: Path, command: Command, patience: float) -> Answer:
+def ask(file: Path, command: Command, timeout: float) -> Answer:
     """The answer of the service that serves `file`; ends the command with the reason when there is none within
-    `patience` seconds.
+    `timeout` seconds.
     """
     shown = printable(str(file))
     try:
@@ -41,7 +41,7 @@ def ask(file: Path, command: Command, patience: float) -> Answer:
         fail(f"the service of {shown} is user {user}'s: do this as that user (sudo -u '#{user}')", FAILED)
     if connection is None:
         fail(f"{shown} is not running, or belongs to another user; `lb serve {shown}` starts it", FAILED)
-    return _asked(connection, f"the service of {shown}", command, patience)
+    return _asked(connection, f"the service of {shown}", command, timeout)
 
 
 def the_file(file: Path | None, command: str) -> Path:
@@ -77,14 +77,14 @@ def _file_of(path: Path) -> Path | None:
     return Path(answer["file"]) if answer.get("file") else None
 
 
-def _asked(connection: socket.socket, whom: str, command: Command, patience: float) -> Answer:
+def _asked(connection: socket.socket, whom: str, command: Command, timeout: float) -> Answer:
     with connection:
-        connection.settimeout(patience)
+        connection.settimeout(timeout)
         try:
             connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             line = _read_line(connection)
         except TimeoutError:
-            fail(f"{whom} has not answered for {patience:.0f} s", FAILED)
+            fail(f"{whom} has not answered for {timeout:.0f} s", FAILED)
         except OSError as error:
             fail(f"{whom} cannot be asked: {error.strerror}", FAILED)
     if not line:

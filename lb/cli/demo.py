@@ -28,7 +28,7 @@ from lb.tls.files.local_ca import LocalCa
 CONFIGURATION = Path(__file__).with_name("demo.yaml")
 _SHOWN_AS = Path("config/demo.yaml")  # where the same file is in the project's tree
 _SIGNALS = frozenset({SIGINT, SIGTERM, SIGHUP})
-_STOP_PATIENCE = 3.0  # seconds that an instance gets to end
+_STOP_TIMEOUT = 3.0  # seconds that an instance gets to end
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def _instances() -> Iterator[dict[str, str]]:
             process.terminate()
         for process in processes:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_PATIENCE)
+                process.wait(_STOP_TIMEOUT)
             process.kill()
             process.wait()
 

@@ -25,7 +25,7 @@ from aiohttp import WSMsgType, web
 _STDIN, _STDOUT = 0, 1
 _LONGEST_WAIT = 300.0  # seconds, of /slow
 _TICK = 1.0  # seconds between two server-sent events
-_CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
+_CLOSE_TIMEOUT = 0.5  # seconds that open requests get when it ends
 
 
 class DemoApp:
@@ -144,7 +144,7 @@ async def _serve(port: int, name: str, environment: str) -> None:
     if stat.S_ISFIFO(os.fstat(_STDIN).st_mode):
         loop.add_reader(_STDIN, lambda: ended.set() if not os.read(_STDIN, 1) else None)
     application = DemoApp(name, environment).application()
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
     await runner.setup()
     sock = _bind(port)
     await web.SockSite(runner, sock).start()

@@ -11,7 +11,7 @@ from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.config.problems import printable
 from lb.control.api.command import Command
 
-_PATIENCE = 150.0  # seconds: a reload may wait for the one before it
+_TIMEOUT = 150.0  # seconds: a reload may wait for the one before it
 
 
 @click.command()
@@ -25,7 +25,7 @@ def reload(file: Path | None) -> None:
     for is not to be had, or nothing serves FILE.
     """
     file = the_file(file, "reload")
-    answer = ask(file, Command.RELOAD, _PATIENCE)
+    answer = ask(file, Command.RELOAD, _TIMEOUT)
     shown = printable(str(file))
     if answer["ok"]:
         click.echo(f"nothing changed in {shown}" if answer.get("unchanged") else f"{shown} is in effect")

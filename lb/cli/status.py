@@ -17,7 +17,7 @@ from lb.control.api.command import Command
 from lb.process.remaining import Share, in_words, total
 from lb.process.wording import duration
 
-_PATIENCE = 10.0  # seconds
+_TIMEOUT = 10.0  # seconds
 _RECENT = 3600.0  # seconds for which a failure that is over is worth a line
 _LAST_RESORT = "; it gets requests all the same, because no instance passes"
 
@@ -32,7 +32,7 @@ def status(file: Path | None, *, as_json: bool) -> None:
     none is named.
     """
     file = the_file(file, "status")
-    answer = ask(file, Command.STATUS, _PATIENCE)
+    answer = ask(file, Command.STATUS, _TIMEOUT)
     if not answer.pop("ok"):
         fail(answer["error"], FAILED)
     if as_json:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
 from typing import Protocol
 
-_PATIENCE = 120.0  # seconds that a command of the system gets
+_TIMEOUT = 120.0  # seconds that a command of the system gets
 _NSS_NAME = "lb local authority"
 
 
@@ -215,10 +215,10 @@ def _run(command: Sequence[str]) -> None:
     """Raises StoreError with the command's last words, and FileNotFoundError where there is no such command."""
     try:
         done = subprocess.run(  # noqa: S603  a command of the table above and our own paths, without a shell
-            command, capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
+            command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
-        raise StoreError(f"{command[0]} has not ended within {_PATIENCE:.0f} s") from error
+        raise StoreError(f"{command[0]} has not ended within {_TIMEOUT:.0f} s") from error
     if done.returncode:
         words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
         raise StoreError(f"{command[0]} ended with status {done.returncode}: {words[-1]}")

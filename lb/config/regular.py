@@ -39,12 +39,12 @@ def read_regular(path: str | os.PathLike[str], most: int = _LARGEST) -> bytes:
         os.close(descriptor)
 
 
-def read_soon(path: str | os.PathLike[str], most: int, patience: float = _SOON) -> bytes:
-    """As `read_regular`, and a pipe whose writer has ended within `patience` seconds. Raises OSError."""
+def read_soon(path: str | os.PathLike[str], most: int, timeout: float = _SOON) -> bytes:
+    """As `read_regular`, and a pipe whose writer has ended within `timeout` seconds. Raises OSError."""
     descriptor = os.open(path, _FLAGS)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            return _read_pipe(descriptor, str(path), most, monotonic() + patience)
+            return _read_pipe(descriptor, str(path), most, monotonic() + timeout)
     finally:
         os.close(descriptor)
     return read_regular(path, most)

@@ -41,10 +41,10 @@ class EndingTimes(NamedTuple):
 
 @dataclass(slots=True)
 class _Leaving:
-    """`told`: it was told to close what is open; `killed`: it has not heard that."""
+    """`notified`: it was told to close what is open; `killed`: it has not heard that."""
 
     since: float
-    told: bool = False
+    notified: bool = False
     killed: bool = False
     open: list[Share] = field(default_factory=list)
 
@@ -128,14 +128,14 @@ class Ending:
         when it is killed. In a drain that is the supervisor's business, for all processes at once.
         """
         limit = self._limits().retire if self._drains_since is None else self.drain_limit
-        if limit is None or one.killed or (one.told and self._drains_since is not None):
+        if limit is None or one.killed or (one.notified and self._drains_since is not None):
             return None
         closes = one.since + limit - _margin(limit)
-        return closes + ENDING + LAST_WORDS if one.told else closes
+        return closes + ENDING + LAST_WORDS if one.notified else closes
 
     def _act(self, child: Child, one: _Leaving) -> None:
-        if not one.told:
-            one.told = True
+        if not one.notified:
+            one.notified = True
             self._close(child, one)
             return
         one.killed = True

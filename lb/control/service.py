@@ -154,7 +154,7 @@ class Service:
     def worker_gone(self, slot: int) -> None:
         self._ground.slab.row(slot).load()  # what described its present ends with it
 
-    def settle(self) -> None:
+    def release_unused(self) -> None:
         self._ground.table.keep({key for one in self.plan.health.watched for key in one.keys})
 
     def _adopt(self, edition: Edition) -> None:
@@ -179,7 +179,7 @@ def prepare(
     except BaseException:
         origin.give_up()
         raise
-    origin.settle()
+    origin.complete()
     return service
 
 

@@ -33,7 +33,7 @@ class _Stray:
     title: str
     pid: int
     due: float
-    told: bool = False
+    terminated: bool = False
 
 
 class Strays:
@@ -57,8 +57,8 @@ class Strays:
 
     def take(self, child: Child, now: float) -> None:
         """The process in this place belongs to it no more; the place itself is the caller's to vacate."""
-        patience = 0.0 if child.role.is_assistant else self._drain  # an assistant has nothing to finish
-        self._strays.append(_Stray(child.role.title, child.pid, now + patience))
+        timeout = 0.0 if child.role.is_assistant else self._drain  # an assistant has nothing to finish
+        self._strays.append(_Stray(child.role.title, child.pid, now + timeout))
 
     def send_signal(self, number: int) -> None:
         """To all of them."""
@@ -81,5 +81,5 @@ class Strays:
             if one.due > now:
                 continue
             one.due = now + _LAST_WORDS
-            os.kill(one.pid, signal.SIGKILL if one.told else signal.SIGTERM)
-            one.told = True
+            os.kill(one.pid, signal.SIGKILL if one.terminated else signal.SIGTERM)
+            one.terminated = True

@@ -19,7 +19,7 @@ from lb.process.verbs import Verb
 
 log = logging.getLogger("lb.control")
 
-PATIENCE = 30.0
+TIMEOUT = 30.0
 """Seconds without an answer after which a worker hangs."""
 
 _QUESTIONS = 6  # within that time
@@ -28,10 +28,10 @@ _LAST_WORDS = 2.0  # seconds from SIGABRT, on which a child writes where it is, 
 
 
 class Watchdog:
-    """`patience` in seconds; times are those of the monotonic clock."""
+    """`timeout` in seconds; times are those of the monotonic clock."""
 
-    def __init__(self, patience: float = PATIENCE) -> None:
-        self._patience = patience
+    def __init__(self, timeout: float = TIMEOUT) -> None:
+        self._timeout = timeout
         self._next = 0.0
         self._kill: dict[int, float] = {}  # when to kill a child that was told to abort, by its process id
 
@@ -49,7 +49,7 @@ class Watchdog:
             living[pid].send_signal(signal.SIGKILL)
         if now < self._next:
             return
-        self._next = now + self._patience / _QUESTIONS
+        self._next = now + self._timeout / _QUESTIONS
         for child in living.values():
             self._ask(child, now, busy=busy)
 
@@ -67,7 +67,7 @@ class Watchdog:
             "was, or, if it cannot, with SIGKILL",
             child.role.title,
             child.pid,
-            self._patience * often,
+            self._timeout * often,
         )
         child.asked = 1  # once more if even that does not end it
         child.send_signal(signal.SIGABRT)

@@ -21,7 +21,7 @@ from lb.http.scan import scan_response
 _LIMITS = Limits(8 << 10, 64 << 10, 1000)
 _CHUNK = 16 << 10
 _LARGEST_BODY = 64 << 10  # bytes that are read of a response's body
-_BODY_PATIENCE = 0.5  # seconds that they may take
+_BODY_TIMEOUT = 0.5  # seconds that they may take
 
 Address = str | tuple[str, int]
 
@@ -135,6 +135,6 @@ async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri:
 
 async def _take_body(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) -> None:
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_BODY_PATIENCE):
+        async with asyncio.timeout(_BODY_TIMEOUT):
             while size < _LARGEST_BODY and (piece := await loop.sock_recv(sock, _CHUNK)):
                 size += len(piece)

@@ -24,7 +24,7 @@ log = logging.getLogger("lb.control")
 LOOKUPS = 16
 """Names that are looked up at once, each in a thread of its own: the system's resolver knows no other way."""
 
-FIRST_PATIENCE = 5.0
+FIRST_TIMEOUT = 5.0
 """Seconds that the first look-up of all names may take together."""
 
 
@@ -105,7 +105,7 @@ def by_environment(everything: Iterable[ConfiguredInstance]) -> dict[tuple[str, 
 
 
 def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> dict[str, Found]:
-    """What the resolver says about the names that nobody knows yet: of all at once, for no longer than FIRST_PATIENCE.
+    """What the resolver says about the names that nobody knows yet: of all at once, for no longer than FIRST_TIMEOUT.
     The others are the health process's. Threads may stay behind that still wait: it is for a process that ends.
     """
     names = dict.fromkeys(one.address.host for one in watched if one.address.is_name and _is_new(table, one))
@@ -113,15 +113,15 @@ def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> di
         return {}
     executor = ThreadPoolExecutor(LOOKUPS, "resolver")
     lookups: dict[str, Future[Found]] = {host: executor.submit(look_up, host) for host in names}
-    wait(lookups.values(), FIRST_PATIENCE)
+    wait(lookups.values(), FIRST_TIMEOUT)
     executor.shutdown(wait=False, cancel_futures=True)
-    late = Found((), f"the resolver did not answer within {FIRST_PATIENCE:g} s")
+    late = Found((), f"the resolver did not answer within {FIRST_TIMEOUT:g} s")
     return {
         host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
     }
 
 
-def settle(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, Found]) -> None:
+def apply_found(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, Found]) -> None:
     """Gives the names that nobody knows yet the addresses that were found."""
     siblings = by_environment(watched)
     for one in watched:
@@ -138,7 +138,7 @@ def look_up_first(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> 
     pid = os.fork()
     if pid == 0:
         try:
-            settle(table, watched, look_up_new(table, watched))
+            apply_found(table, watched, look_up_new(table, watched))
         except BaseException:
             log.exception("the names of instances could not be looked up")
         finally:

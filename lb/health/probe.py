@@ -51,7 +51,7 @@ class Probe:
         self._ask = ask
         self._judged = judged
         self._uri = ""  # the one that was answered well last
-        self._told = False  # that it is not well yet
+        self._reported = False  # that it is not well yet
         known = self._condition()
         state = known.state if known.state in (EXPECTED, STARTING, HEALTHY, UNHEALTHY) else EXPECTED
         if state != known.state:
@@ -105,11 +105,11 @@ class Probe:
     def _tell(self, before: int, words: str) -> None:
         state, title = self._verdict.state, self.subject.title
         if state == HEALTHY:
-            if self._told or before == UNHEALTHY:
+            if self._reported or before == UNHEALTHY:
                 self._lines.write(logging.INFO, f"{title} is healthy: {words}")
-            self._told = False
+            self._reported = False
         elif state == UNHEALTHY:
             self._lines.write(logging.WARNING, f"{title} is unhealthy: {words}")
         elif before in SERVES:
             self._lines.write(logging.WARNING, f"{title} is not healthy yet, and is asked every second: {words}")
-            self._told = True
+            self._reported = True

@@ -26,7 +26,7 @@ from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision
 from lb.process.every import RepeatedFailures, every
 from lb.process.loop import new_loop
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.paced_lines import Lines
@@ -65,7 +65,7 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
-    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
+    changes = Changes(BackgroundThread(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
     channel = AssistantChannel(loop, line, ended.set, changes.heard)
     channel.say_ready()
     await ended.wait()
@@ -102,7 +102,7 @@ class Watcher:
         self._lost: set[str] = set()  # names of which the log says that they are not found
         self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
-        self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.settle)
+        self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.end_second)
 
     def configure(self, plan: HealthPlan) -> None:
         """Watch what this plan wants from now on; who is asked the same as before is not disturbed."""

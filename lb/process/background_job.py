@@ -32,14 +32,14 @@ _GRACE = 5.0  # seconds after which it ends by itself, if nobody is left to do i
 @dataclass(frozen=True, slots=True)
 class Errand(Generic[T]):
     """What is to be done: `job` returns something that can be pickled. `on_result` gets that, or `on_failure` the
-    reason, as what the job did; `patience` in seconds.
+    reason, as what the job did; `timeout` in seconds.
     """
 
     title: str
     job: Callable[[], T]
     on_result: Callable[[T], None]
     on_failure: Callable[[str], None]
-    patience: float
+    timeout: float
 
 
 @dataclass(slots=True)
@@ -61,7 +61,7 @@ class Errands:
 
     def send(self, errand: Errand[T]) -> Callable[[], None]:
         """Begins it; what is returned calls it off."""
-        job = partial(_do, errand.job, errand.patience + _GRACE)
+        job = partial(_do, errand.job, errand.timeout + _GRACE)
         child = Child(Role(errand.title, job, (), None, RolePlace(ProcessKind.JOB)))
         now = time.monotonic()
         try:
@@ -69,7 +69,7 @@ class Errands:
         except OSError as error:
             errand.on_failure(f"cannot be done: no process can be started ({error.strerror})")
             return _nothing
-        messenger = _Messenger(child, errand, now + errand.patience)  # type: ignore[arg-type]  # what it gets is its own
+        messenger = _Messenger(child, errand, now + errand.timeout)  # type: ignore[arg-type]  # what it gets is its own
         self._messengers.append(messenger)
         return partial(_call_off, messenger)
 
@@ -88,7 +88,7 @@ class Errands:
         for one in list(self._messengers):
             if not one.over and one.due <= now:
                 _call_off(one)
-                one.errand.on_failure(f"took longer than {one.errand.patience:.0f} s")
+                one.errand.on_failure(f"took longer than {one.errand.timeout:.0f} s")
 
     def reap(self) -> None:
         """A child may have ended: one of these, perhaps."""

@@ -45,7 +45,7 @@ P = TypeVar("P", bound=Droppable)
 Prepare = Callable[[Plan, Revision, Sequence[socket.socket]], P]
 
 
-class Aside:
+class BackgroundThread:
     """Runs one job after the other in a thread that lives only as long as there are any."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -66,14 +66,14 @@ class Aside:
 
     def _begin(self) -> None:
         """Raises RuntimeError where the system has no thread for it at present."""
-        Thread(target=self._work, args=(self._jobs[0],), name="aside", daemon=True).start()
+        Thread(target=self._work, args=(self._jobs[0],), name="background", daemon=True).start()
         sys.setswitchinterval(_TURN)
 
     def _work(self, job: Callable[[], Callable[[], None]]) -> None:
         try:
             then = job()
         except BaseException:
-            log.exception("a job that was done aside failed; what it was for stays as it is")
+            log.exception("a background job failed; what it was for stays as it is")
             then = _nothing
         with suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._done, then)
@@ -98,9 +98,13 @@ class Changes(Generic[P]):
     """
 
     def __init__(
-        self, aside: Aside, say: Callable[[Verb, str], None], prepare: Prepare[P], switch: Callable[[P], None]
+        self,
+        background: BackgroundThread,
+        say: Callable[[Verb, str], None],
+        prepare: Prepare[P],
+        switch: Callable[[P], None],
     ) -> None:
-        self._aside = aside
+        self._background = background
         self._say = say
         self._prepare = prepare
         self._switch = switch
@@ -113,7 +117,7 @@ class Changes(Generic[P]):
         if message.verb is Verb.PREPARE:
             self._forget()
             self._wanted = number
-            self._aside.run(partial(self._work, number, message.descriptors))
+            self._background.run(partial(self._work, number, message.descriptors))
             return
         message.drop()
         if message.verb is Verb.ABANDON and number == self._wanted:

@@ -33,7 +33,7 @@ _EVERY = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 @dataclass(slots=True)
 class Rebound:
     """`bound` are the addresses as they will be; `left` the sockets of those that are given up; `new` what was bound
-    for this, and `silent` those of them that do not listen yet.
+    for this, and `not_listening` those of them that do not listen yet.
 
     Exactly one of `listen` with a later `close_left`, and `give_up`, ends it.
     """
@@ -41,11 +41,11 @@ class Rebound:
     bound: tuple[Bound, ...] = ()
     left: tuple[socket.socket, ...] = ()
     new: list[socket.socket] = field(default_factory=list)
-    silent: list[socket.socket] = field(default_factory=list)
+    not_listening: list[socket.socket] = field(default_factory=list)
 
     def listen(self) -> None:
         """Let connections come to all of `bound`. Raises OSError."""
-        for sock in self.silent:
+        for sock in self.not_listening:
             sock.listen(BACKLOG)
 
     def give_up(self) -> None:
@@ -128,5 +128,5 @@ def _enough(rebound: Rebound, kept: Bound, slots: int) -> tuple[socket.socket, .
     wanted = -(-len(have) // slots) * slots
     more = bind_more(have[0], (wanted if wanted <= _MOST else max(slots, len(have))) - len(have))
     rebound.new += more
-    rebound.silent += more
+    rebound.not_listening += more
     return (*have, *more)

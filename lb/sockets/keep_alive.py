@@ -15,18 +15,18 @@ _QUESTIONS = 3
 _LONGEST = 2**31 - 1  # milliseconds that TCP_USER_TIMEOUT takes
 
 
-def look_after_clients(sock: socket.socket, patience: float) -> None:
-    """Break connections accepted here whose client acknowledges nothing for three times `patience` seconds: what was
+def look_after_clients(sock: socket.socket, timeout: float) -> None:
+    """Break connections accepted here whose client acknowledges nothing for three times `timeout` seconds: what was
     sent to it, or a question after silence. Our own time limits come first, since they know the cause (L4).
     """
     if sock.family not in (socket.AF_INET, socket.AF_INET6):
         return
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     for name, value in (
-        ("TCP_KEEPIDLE", max(int(min(_IDLE, 0.75 * patience)), 1)),
-        ("TCP_KEEPINTVL", max(int(min(_PAUSE, 0.25 * patience)), 1)),
+        ("TCP_KEEPIDLE", max(int(min(_IDLE, 0.75 * timeout)), 1)),
+        ("TCP_KEEPINTVL", max(int(min(_PAUSE, 0.25 * timeout)), 1)),
         ("TCP_KEEPCNT", _QUESTIONS),
-        ("TCP_USER_TIMEOUT", min(int(3000 * patience), _LONGEST)),
+        ("TCP_USER_TIMEOUT", min(int(3000 * timeout), _LONGEST)),
     ):
         if hasattr(socket, name):  # not everywhere
             sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

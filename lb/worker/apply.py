@@ -19,7 +19,7 @@ from lb.config.model import AccessLogSettings
 from lb.config.plan import Plan
 from lb.process.channel import Message
 from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.verbs import Verb
 from lb.proxy.engine import Engine
 from lb.routing.registry import Registry, RegistryPlan
@@ -77,8 +77,8 @@ class Changing:
         self._live = live
         self._refreshes = 0
         self._refresh_waits = False
-        self._aside = Aside(loop)
-        self._changes = Changes(self._aside, say, self._prepare, self._switch)
+        self._background = BackgroundThread(loop)
+        self._changes = Changes(self._background, say, self._prepare, self._switch)
 
     def heard(self, message: Message) -> None:
         """Something that the supervisor has said."""
@@ -94,7 +94,7 @@ class Changing:
         self._refreshes += 1
         if not self._refresh_waits:
             self._refresh_waits = True
-            self._aside.run(self._read_certificates)
+            self._background.run(self._read_certificates)
 
     def _not_read(self) -> None:
         """What is presented stays what it was; the files may be readable in a moment."""

@@ -48,7 +48,7 @@ class InstanceFailures:
                 del self._failing[instance]
             else:
                 self._tell(environment, instance)
-        self._lines.settle()
+        self._lines.end_second()
 
     def _tell(self, environment: Environment, instance: Instance) -> None:
         now = self._clock()

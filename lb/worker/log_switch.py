@@ -15,7 +15,7 @@ from lb.config.model import AccessLogSettings as Settings
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.line_format import LINE_FORMATS, LineFormat
 
-_PATIENCE = 2.0  # seconds that the last lines get to be written
+_TIMEOUT = 2.0  # seconds that the last lines get to be written
 
 
 class Logbook:
@@ -35,7 +35,7 @@ class Logbook:
         dropped = before.dropped
 
         def close() -> None:
-            before.close(_PATIENCE)
+            before.close(_TIMEOUT)
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(lost, before.dropped - dropped)
 
@@ -55,8 +55,8 @@ class Logbook:
 
     def close(self) -> None:
         """Write what is left."""
-        until = monotonic() + _PATIENCE
-        self.log.close(_PATIENCE)
+        until = monotonic() + _TIMEOUT
+        self.log.close(_TIMEOUT)
         for thread in self._closing:
             thread.join(max(0.0, until - monotonic()))
 

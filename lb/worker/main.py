@@ -92,7 +92,7 @@ class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
         self._draining = self._is_orphan = self._is_ending = self._is_detached = False
-        self._told: str | None = None  # what was open when the supervisor was told of it last
+        self._last_reported: str | None = None  # what was open when the supervisor was told of it last
         self._parent = os.getppid()
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
@@ -204,15 +204,15 @@ class _Worker:
             self._loop.call_later(ENDING, self._loop.stop)
 
     def _watch_the_end(self) -> None:
-        if self._told is None:  # a worker that retires may still be told to drain
-            self._told = ""
+        if self._last_reported is None:  # a worker that retires may still be told to drain
+            self._last_reported = ""
             every(self._loop, _TELL, self._tell_what_is_open)
             every(self._loop, _LOOK, self._look_if_drained)
 
     def _tell_what_is_open(self) -> None:
         text = dump(self._engine.remaining())
-        if text != self._told:
-            self._told = text
+        if text != self._last_reported:
+            self._last_reported = text
             self._channel.say(Verb.OPEN, text)
 
     def _look_if_drained(self) -> None:

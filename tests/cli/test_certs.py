@@ -24,7 +24,7 @@ def run(world: World, command: str, *arguments: str) -> Result:
 
 @pytest.fixture
 async def filled(world: World) -> World:
-    """A store with one certificate, one that failed, and one that nobody wants any more."""
+    """A store with one certificate, one that failed, and one that is no longer wanted."""
     ca = await world.add_ca()
     async with world.manager("gone.example.com") as manager:
         await world.run(manager, 10)
@@ -46,7 +46,7 @@ async def test_list(filled: World) -> None:
     assert "no certificate yet ACME" in " ".join(blog.split())
     assert "attempt in " in blog
     assert error.startswith("  failed ")
-    assert "the CA got another answer than ours: saw something else at blog.example.com" in error
+    assert "the CA got an answer that is not ours: saw something else at blog.example.com" in error
     assert " ".join(gone.split()).endswith("the store not renewed: no bound domain needs it")
     starts = {line.index(word) for line, word in ((heads, "NEXT"), (blog, "attempt"), (gone, "not renewed"))}
     assert len(starts) == 1, "the columns are aligned"
@@ -67,7 +67,7 @@ async def test_show(filled: World) -> None:
     assert "issuer        Fake CA" in result.output
     assert "next attempt  2027-03-" in result.output
     failed = run(filled, "show", "blog.example.com").output
-    assert "failed        blog.example.com (http-01): the CA got another answer" in failed
+    assert "failed        blog.example.com (http-01): the CA got an answer that is not ours" in failed
     missing = run(filled, "show", "x.example.com")
     assert missing.exit_code == 1
     assert "there is no certificate for x.example.com" in missing.output

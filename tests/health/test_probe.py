@@ -116,8 +116,8 @@ def test_many_changes_are_few_lines(caplog: pytest.LogCaptureFixture) -> None:
         for number in range(500):
             lines.write(logging.WARNING, f"{number} is unhealthy")
         now = 1.5
-        lines.settle()
-        lines.settle()
+        lines.end_second()
+        lines.end_second()
         lines.write(logging.INFO, "0 is healthy")
     assert caplog.messages == [
         *(f"{number} is unhealthy" for number in range(20)),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 
+from lb.routing.health_keys import give_rows, watched
+
 from lb.config.load import load_bytes
 from lb.config.model import Config
 from lb.health.view import report, serving
-from lb.routing.health_keys import give_rows, watched
 from lb.routing.health_table import ABSENT, HEALTHY, UNHEALTHY, Condition, HealthTable
 
 

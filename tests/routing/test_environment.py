@@ -1,4 +1,4 @@
-"""What is known of an instance that fails beyond being passed over, and who serves when nobody passes the checks."""
+"""What is known of a failing instance beyond being passed over, and which serve when none passes the checks."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
+from lb.routing.health_keys import give_rows, is_proven, names_of, rows_needed, watched
+
 from lb.config.load import load_bytes
 from lb.config.model import Config
-from lb.routing.health_keys import give_rows, is_proven, names_of, rows_needed, watched
 from lb.routing.health_table import EXPECTED, HEALTHY, NAME_ROWS, STARTING, Condition, HealthTable
 
 

@@ -19,11 +19,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from lb.process.start_error import StartError
-from lb.tls.files.locking import PATIENCE, locked, shared
+from lb.tls.files.locking import TIMEOUT, locked, shared
 
 _QUEUE = 16  # connections that may wait to be accepted
 _SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
-_PATIENCE = 5.0  # seconds to connect
+_TIMEOUT = 5.0  # seconds to connect
 _OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old|end)")  # what `_name` makes
 _SERVING = ".sock"
 _DRAINING = ".end"  # a service that drains has this ending instead, so that the next one may have the name
@@ -47,7 +47,7 @@ class Meeting:
     def step_back(self) -> Meeting:
         """Be found only where nobody else serves the file: what drains makes room for the next service."""
         behind = tuple(path.with_suffix(_DRAINING) for path in self.paths)
-        with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
+        with suppress(OSError), locked(self.paths[0].parent, timeout=0.0):
             if _identity(self.paths[0]) == self.identity:
                 self.paths[0].rename(behind[0])
                 for path, alias in zip(self.paths[1:], behind[1:], strict=True):
@@ -62,7 +62,7 @@ class Meeting:
         if self.listener.fileno() < 0:
             return  # it has left already: what told its socket from others may be said of a successor's by now
         # The end waits for nobody: names that stay mean nothing, and go with the next start.
-        with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
+        with suppress(OSError), locked(self.paths[0].parent, timeout=0.0):
             if _identity(self.paths[0]) == self.identity:
                 for path in self.paths:
                     path.unlink()
@@ -80,7 +80,7 @@ def open_meeting(
     """
     directory = _own_directory(environ)
     names = _names(file) if instead_of is None else [path.name for path in instead_of.paths]
-    with locked(directory, patience=PATIENCE if instead_of is None else 0.0):  # who serves already waits for nobody
+    with locked(directory, timeout=TIMEOUT if instead_of is None else 0.0):  # who serves already waits for nobody
         paths = tuple(directory / name for name in names)
         if not succeed:
             ours = None if instead_of is None else instead_of.identity
@@ -164,7 +164,7 @@ def user_elsewhere(file: Path) -> int | None:
 def _connected(path: Path) -> socket.socket | None:
     """A connection to whoever listens at `path`. Raises PermissionError and TimeoutError."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(_PATIENCE)
+    sock.settimeout(_TIMEOUT)
     try:
         with shared(path.parent):  # a successor may just be taking over: then there is no such name
             sock.connect(str(path))

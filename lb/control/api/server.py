@@ -28,7 +28,7 @@ Handler = Callable[[str, Reply], None]
 
 _MOST_CLIENTS = 16
 _LONGEST = 4096  # bytes of a request
-_PATIENCE = 10.0  # seconds for a request to come, and for an answer to be read
+_TIMEOUT = 10.0  # seconds for a request to come, and for an answer to be read
 _REST = 1.0  # seconds until the next client is accepted after the system had no descriptor for one
 _CHUNK = 65536
 
@@ -119,7 +119,7 @@ class Commands:
         if len(self._clients) >= _MOST_CLIENTS and not self._make_room():
             connection.close()
             return
-        client = _Client(connection, time.monotonic() + _PATIENCE)
+        client = _Client(connection, time.monotonic() + _TIMEOUT)
         self._clients.append(client)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._readable(client))
 
@@ -168,7 +168,7 @@ class Commands:
     def _answer(self, client: _Client, answer: Answer) -> None:
         if client not in self._clients:
             return  # it did not wait
-        client.deadline = time.monotonic() + _PATIENCE
+        client.deadline = time.monotonic() + _TIMEOUT
         client.unsent = json.dumps(answer).encode() + b"\n"
         self._send(client)
 

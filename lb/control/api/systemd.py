@@ -16,7 +16,7 @@ from collections.abc import Mapping
 log = logging.getLogger("lb.control")
 
 _SOCKET, _INTERVAL, _WATCHED = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"
-_PATIENCE = 0.2  # seconds that a full queue of the manager's may hold us up
+_TIMEOUT = 0.2  # seconds that a full queue of the manager's may hold us up
 _LONGEST = 300  # characters of a status line; `systemctl status` shows one line
 
 
@@ -41,9 +41,9 @@ class Notifier:
         now = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
         self._send("RELOADING=1", f"MONOTONIC_USEC={now}", _status(status))
 
-    def stopping(self, status: str, patience: float) -> None:
-        """The service ends within `patience` seconds; the manager is asked to wait for that long."""
-        self._send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={patience * 1e6:.0f}", _status(status))
+    def stopping(self, status: str, timeout: float) -> None:
+        """The service ends within `timeout` seconds; the manager is asked to wait for that long."""
+        self._send("STOPPING=1", f"EXTEND_TIMEOUT_USEC={timeout * 1e6:.0f}", _status(status))
 
     def status(self, status: str) -> None:
         self._send(_status(status))
@@ -64,7 +64,7 @@ class Notifier:
             return
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-                sock.settimeout(_PATIENCE)
+                sock.settimeout(_TIMEOUT)
                 sock.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
             log.warning("the service manager cannot be told %s: %s", lines[0], error.strerror or error)

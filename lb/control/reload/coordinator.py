@@ -31,11 +31,11 @@ from lb.tls.files.certificate import TlsError
 
 log = logging.getLogger("lb.control")
 
-PATIENCE = 10.0
+TIMEOUT = 10.0
 """Seconds that a child gets to prepare, and to switch: at least; and so many times what making the edition took, since
 a large configuration on a busy machine takes everyone long."""
 _TIMES = 5
-READING_PATIENCE = 60.0
+READING_TIMEOUT = 60.0
 """Seconds that the file, what it names and the resolver may take."""
 
 
@@ -74,10 +74,10 @@ class Reload:
         self._clock = clock
         self._state = _State.IDLE
         self._asked: list[Callable[[ReloadOutcome], None]] = []  # for the next one
-        self._told: list[Callable[[ReloadOutcome], None]] = []  # about the one that is running
+        self._listeners: list[Callable[[ReloadOutcome], None]] = []  # about the one that is running
         self._again = self._ended = False
         self._number = 0
-        self._patience = PATIENCE
+        self._timeout = TIMEOUT
         self._call_off: Callable[[], None] = lambda: None  # the reading
         self._change: NextGeneration | None = None
         self._parcel = -1
@@ -141,9 +141,9 @@ class Reload:
             return
         late = " and ".join(child.role.title for child in self._crew.children if child.pid in self._awaited)
         if self._state is _State.PREPARING:
-            self._give_up(f"{late} did not answer within {self._patience:.0f} s")
+            self._give_up(f"{late} did not answer within {self._timeout:.0f} s")
         else:
-            log.warning("%s did not switch within %.0f s, and will do so when it can", late, self._patience)
+            log.warning("%s did not switch within %.0f s, and will do so when it can", late, self._timeout)
             self._awaited.clear()
             self._advance()
 
@@ -175,17 +175,17 @@ class Reload:
         """Nobody reads what earlier editions had, once nobody retires."""
         everybody = (child for child in self._crew.children if child is not gone)
         if self._state is _State.IDLE and not any(child.retiring for child in everybody):
-            self._plans.settle()
+            self._plans.release_unused()
 
     # Reading
 
     def _begin(self) -> None:
         self._again = False
-        self._told, self._asked = self._asked, []
+        self._listeners, self._asked = self._asked, []
         self._notifier.reloading("reading the configuration anew")
         self._state = _State.READING
         job = partial(read, self._plans)
-        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_PATIENCE))
+        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_TIMEOUT))
 
     def _unread(self, reason: str) -> None:
         self._failed(ReloadOutcome((f"reading the configuration, and what it names, {reason}",)))
@@ -206,8 +206,8 @@ class Reload:
         self._change = change
         self._number += 1
         self._state = _State.PREPARING
-        self._patience = max(PATIENCE, _TIMES * (self._clock() - began + reading.cost))
-        self.due = self._clock() + self._patience
+        self._timeout = max(TIMEOUT, _TIMES * (self._clock() - began + reading.cost))
+        self.due = self._clock() + self._timeout
         try:
             self._parcel = wrap_up(change.plan)
         except OSError as error:
@@ -260,7 +260,7 @@ class Reload:
             return
         change.put_in_place()
         self._state = _State.SWITCHING
-        self.due = self._clock() + self._patience
+        self.due = self._clock() + self._timeout
         new = {role.place: role for role in change.roles}
         for child in self._crew.children:
             if child.retiring:
@@ -305,8 +305,8 @@ class Reload:
             self._parcel = -1
         self._notifier.ready("serving" if outcome.ok else "serving; the last reload changed nothing, see the log")
         self._settle_if_quiet()
-        told, self._told = self._told, []
-        for done in told:
+        listeners, self._listeners = self._listeners, []
+        for done in listeners:
             done(outcome)
         if self._again and self._state is _State.IDLE:
             self._begin()

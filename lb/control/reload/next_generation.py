@@ -20,7 +20,7 @@ from lb.control.reload.generation import (
     try_access_log,
 )
 from lb.control.reload.steps import Reading
-from lb.health.dns import settle
+from lb.health.dns import apply_found
 from lb.process.child_config import present, sources_of
 from lb.process.scoreboard import MOST_SLOTS
 from lb.process.start_error import StartError
@@ -59,7 +59,7 @@ class NextEdition:
             raise
         try:
             snapshot, registry = compile_first(
-                plan, ground.table, self._rebound.bound, workers, partial(settle, found=reading.found)
+                plan, ground.table, self._rebound.bound, workers, partial(apply_found, found=reading.found)
             )
         except StartError:
             self.give_up()

@@ -101,7 +101,7 @@ class Plans(Protocol):
     def worker_gone(self, slot: int) -> None:
         """A worker that retired has ended."""
 
-    def settle(self) -> None:
+    def release_unused(self) -> None:
         """Every child goes by the configuration in effect: what others needed may be taken back."""
 
 
@@ -120,7 +120,7 @@ class NoPlans:
     def worker_gone(self, slot: int) -> None:
         """It leaves nothing behind."""
 
-    def settle(self) -> None:
+    def release_unused(self) -> None:
         """There is nothing to be taken back."""
 
 

@@ -23,7 +23,7 @@ from lb.sockets.inherited import Inherited, from_systemd
 
 log = logging.getLogger("lb.control")
 
-_PATIENCE = 5.0  # seconds for that
+_TIMEOUT = 5.0  # seconds for that
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class BootContext:
     succession: Succession | None
     _said: str = ""  # why the meeting is not made again at present
 
-    def settle(self) -> None:
+    def complete(self) -> None:
         """The service has all that it needs."""
         self.listening.close_unused()
         self.admin.close_unused()
@@ -110,7 +110,7 @@ def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
         connection = meet_draining(file, environ)
         if connection is not None:
             with connection:
-                connection.settimeout(_PATIENCE)
+                connection.settimeout(_TIMEOUT)
                 connection.sendall(json.dumps({"command": Command.RELEASE_ADMIN}).encode() + b"\n")
                 connection.recv(1)
 

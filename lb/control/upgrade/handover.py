@@ -28,9 +28,9 @@ from lb.telemetry.stderr import finish_stderr, reopen_stderr
 VARIABLE = "LB_UPGRADE"
 READY = b"ready\n"
 _NOT_FOR_IT = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")  # they speak of one process
-_PATIENCE = 5.0  # seconds for the predecessor to retire
+_TIMEOUT = 5.0  # seconds for the predecessor to retire
 _STDERR = 2
-_PATIENCE = 10.0  # seconds that a predecessor gets to step back
+_TIMEOUT = 10.0  # seconds that a predecessor gets to step back
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Succession:
     def succeed(self) -> None:
         """We serve: lets the predecessor retire, and returns when it has made us the service's main process."""
         with self._line as line, suppress(OSError):
-            line.settimeout(_PATIENCE)  # one that hangs must not keep us from looking after our children
+            line.settimeout(_TIMEOUT)  # one that hangs must not keep us from looking after our children
             line.sendall(READY)
             line.recv(1)
 
@@ -122,7 +122,7 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
         for descriptor in (said["line"], said["stderr"]):
             os.set_inheritable(descriptor, False)
         line = socket.socket(fileno=said["line"])
-        line.settimeout(_PATIENCE)
+        line.settimeout(_TIMEOUT)
         return Succession(
             said["from"],
             Inherited(source, _open(source, said["listening"])),

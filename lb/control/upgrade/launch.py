@@ -18,7 +18,7 @@ from contextlib import suppress
 from lb.control.upgrade.handover import READY, Legacy
 from lb.process.wording import death_in_words
 
-PATIENCE = 60.0  # seconds for the successor to serve
+TIMEOUT = 60.0  # seconds for the successor to serve
 _CHUNK = 65536
 _MOST_SAID = 16384  # bytes of a failed successor's stderr that are kept for whoever asked
 _STDERR = 2
@@ -78,7 +78,7 @@ class Upgrade:
         ours.setblocking(False)
         os.set_blocking(reading, False)
         self._line, self._stderr = ours, reading
-        self.due = time.monotonic() + PATIENCE
+        self.due = time.monotonic() + TIMEOUT
         self._selector.register(ours, selectors.EVENT_READ, self._hear)
         self._selector.register(reading, selectors.EVENT_READ, self._relay)
 
@@ -94,7 +94,7 @@ class Upgrade:
 
     def meet_deadlines(self, now: float) -> None:
         if self.due is not None and self.due <= now:
-            self.give_up(f"it did not serve within {PATIENCE:.0f} s")
+            self.give_up(f"it did not serve within {TIMEOUT:.0f} s")
 
     def give_up(self, reason: str) -> None:
         """Ends the successor, if it does not serve yet."""

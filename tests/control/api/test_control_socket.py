@@ -311,7 +311,7 @@ def test_a_lock_that_somebody_keeps_holds_up_no_end_and_nobody_for_ever(
     lock = os.open(directory / ".lock", os.O_RDONLY)
     fcntl.flock(lock, fcntl.LOCK_EX)
     for function in (locked, shared):
-        monkeypatch.setattr(function.__wrapped__, "__kwdefaults__", {"patience": 0.1})  # type: ignore[attr-defined]
+        monkeypatch.setattr(function.__wrapped__, "__kwdefaults__", {"timeout": 0.1})  # type: ignore[attr-defined]
     with pytest.raises(TimeoutError, match="another process has kept the lock"):
         meet(file, environ)
     with pytest.raises(TimeoutError):

@@ -1,4 +1,4 @@
-"""What a handler raises, and what is raised while that is told: the poller goes on, and nobody loses his turn."""
+"""What a handler raises, and what is raised while that is reported: the poller goes on, and no turn is lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a CA says, and what is said to the operator's command: printable, bounded, and no option."""
+"""Text from a CA and arguments for the operator's command: printable, bounded, and no option."""
 
 from __future__ import annotations
 

@@ -145,7 +145,7 @@ async def test_halves_of_files_are_swept_away(world: World) -> None:
     half = store.root / "certificates" / ".shop.example.com.pem.77.new"
     half.write_text("half")
     store.sweep()
-    assert half.exists()  # somebody may be at it
+    assert half.exists()  # another process may be writing it
     for path in (half, store.challenges / "left"):
         os.utime(path, (0, 0))
     store.sweep()

@@ -1,4 +1,4 @@
-"""The store, where somebody removes it, looks into it, or leaves halves of files in it."""
+"""The store when it is removed, read by others, or contains partial files."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_store_that_was_removed_is_made_again(
     shutil.rmtree(store.root / removed)
     step(store)
     step(store)
-    assert caplog.text.count("has been removed: it is made again") <= 1
+    assert caplog.text.count("was removed: making it again") <= 1
     assert stat.S_IMODE(store.root.stat().st_mode) == 0o700
 
 
