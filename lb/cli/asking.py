@@ -77,18 +77,18 @@ def _file_of(path: Path) -> Path | None:
     return Path(answer["file"]) if answer.get("file") else None
 
 
-def _asked(connection: socket.socket, whom: str, command: Command, patience: float) -> Answer:
+def _asked(connection: socket.socket, service: str, command: Command, patience: float) -> Answer:
     with connection:
         connection.settimeout(patience)
         try:
             connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             line = _read_line(connection)
         except TimeoutError:
-            fail(f"{whom} has not answered for {patience:.0f} s", FAILED)
+            fail(f"{service} has not answered for {patience:.0f} s", FAILED)
         except OSError as error:
-            fail(f"{whom} cannot be reached: {error.strerror}", FAILED)
+            fail(f"{service} cannot be reached: {error.strerror}", FAILED)
     if not line:
-        fail(f"{whom} ended before it answered", FAILED)
+        fail(f"{service} ended before it answered", FAILED)
     answer: Answer = json.loads(line)
     return answer
 

@@ -85,7 +85,7 @@ def _failing(traffic: dict[str, Any], now: float) -> Iterator[str]:
 def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
     """A line for each instance that gets no requests because of its checks or its name."""
     states = [one["state"] for addresses in health.values() for one in addresses]
-    nobody = not any(state in ("unchecked", "expected", "healthy") for state in states)
+    none_passes = not any(state in ("unchecked", "expected", "healthy") for state in states)
     for text, addresses in health.items():
         for one in addresses:
             if one["state"] == "absent":
@@ -94,7 +94,7 @@ def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
                 where = f"{text} ({one['address']})" if one["address"] else text
                 state = click.style(one["state"], fg="red")
                 asked = f"{duration(now - one['since'])}: {one['error'] or 'not checked yet'}"
-                yield f"    {where} is {state} for {asked}{_LAST_RESORT if nobody and one['answers'] else ''}"
+                yield f"    {where} is {state} for {asked}{_LAST_RESORT if none_passes and one['answers'] else ''}"
 
 
 def _worker(worker: dict[str, Any], now: float, *, ends: bool) -> str:

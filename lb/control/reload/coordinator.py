@@ -173,8 +173,8 @@ class Reload:
 
     def _settle_if_quiet(self, gone: Child | None = None) -> None:
         """When no child retires any more, the data of earlier editions is released."""
-        everybody = (child for child in self._crew.children if child is not gone)
-        if self._state is _State.IDLE and not any(child.retiring for child in everybody):
+        children = (child for child in self._crew.children if child is not gone)
+        if self._state is _State.IDLE and not any(child.retiring for child in children):
             self._plans.settle()
 
     # Reading

@@ -227,5 +227,5 @@ def try_access_log(settings: AccessLogSettings) -> None:
     try:
         AccessLog(settings.path, settings.format).close(0)
     except OSError as error:
-        who = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
-        raise StartError(f"cannot write the access log {settings.path}: {error.strerror}{who}") from error
+        user = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
+        raise StartError(f"cannot write the access log {settings.path}: {error.strerror}{user}") from error
