@@ -1,6 +1,6 @@
-"""The state of the whole service as plain data: what `lb status` and the admin server tell.
+"""The state of the whole service as plain data, for `lb status` and the admin server.
 
-It reads the board and the configuration; how it is shown is for others to decide.
+It reads the board and the configuration; the display is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -52,8 +52,8 @@ def describe(
 
 
 def _traffic(names: Sequence[Name], board: Board, loads: Loads) -> dict[tuple[str, str], Status]:
-    """By app and environment: what the requests of all workers say about each instance; nothing where no worker has
-    told yet.
+    """By app and environment: each instance's state according to the requests of all workers; empty until a worker has
+    reported.
     """
     totals = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
     ahead = time.time() - time.monotonic()

@@ -124,9 +124,7 @@ async def test_import_of_what_cannot_serve(world: World, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("command", ["list", "show", "renew"])
-@pytest.mark.parametrize(
-    ("place", "words"), [("none", "none does not exist"), (".", "has no certificates of lb in it")]
-)
+@pytest.mark.parametrize(("place", "words"), [("none", "none does not exist"), (".", "has no certificates of lb")])
 def test_a_place_that_is_no_store(tmp_path: Path, command: str, place: str, words: str) -> None:
     arguments = [command, *([NAME] if command != "list" else []), "--store", str(tmp_path / place)]
     result = CliRunner().invoke(main, ["certs", *arguments])
@@ -165,18 +163,18 @@ def test_the_local_certificate_is_listed_and_shown(tmp_path: Path) -> None:
     before = certs("list", "-c", config)
     assert before.exit_code == 0, before.output
     assert before.stdout.splitlines()[1].split("  ")[0] == "a.localhost and 2 more"
-    assert "no certificate yet  the local authority  made when lb serves it" in before.stdout
+    assert "no certificate yet  the local authority  created when lb serves it" in before.stdout
     LocalCa(tmp_path / "store").certificate(names)
     for place in (("-c", config), ("--store", tmp_path / "store")):
         line = certs("list", *place).stdout.splitlines()[1]
         assert "in 6 d 23 h" in line or "in 7 d" in line
-        assert "the local authority  made anew in 3 d" in line
+        assert "the local authority  replaced in 3 d" in line
     shown = certs("show", "SHOP.test.", "-c", config)
     assert "names         a.localhost, b.localhost, shop.test" in shown.stdout
     assert "local.pem" in shown.stdout
     renewed = certs("renew", "shop.test", "-c", config)
     assert renewed.exit_code == 1
-    assert "the local authority makes it anew by itself, in time" in renewed.output
+    assert "the local authority renews it by itself, in time" in renewed.output
 
 
 def test_what_was_never_served_is_listed_as_lacking(tmp_path: Path) -> None:
@@ -193,7 +191,7 @@ def test_what_was_never_served_is_listed_as_lacking(tmp_path: Path) -> None:
         sum(" ".join(line.split()).endswith("no certificate yet ACME ordered when lb serves it") for line in lines)
         == 11
     )
-    assert "no front door has worked on this store yet" in result.stderr
+    assert "no front door has used this store yet" in result.stderr
     refused = certs("renew", names[0], "-c", config)
     assert "it is ordered as soon as lb serves the configuration" in refused.output
     refused = certs("renew", names[3], "-c", config)
@@ -226,7 +224,7 @@ def test_by_configuration(tmp_path: Path) -> None:
     )
     result = CliRunner().invoke(main, ["certs", "list", "--config", str(config)])
     assert result.exit_code == 0, result.output
-    assert "a file  read again when it is replaced" in result.output
+    assert "a file  reloaded when the file is replaced" in result.output
 
 
 # spec: E3

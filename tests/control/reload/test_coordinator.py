@@ -319,7 +319,9 @@ def test_a_file_that_cannot_be_read_in_time(stage: Stage) -> None:
     stage.slow = True
     stage.request()
     stage.errand.on_failure("took longer than 60 s")
-    assert stage.outcomes == [ReloadOutcome(("reading the configuration, and what it names, took longer than 60 s",))]
+    assert stage.outcomes == [
+        ReloadOutcome(("reading the configuration and the files it names took longer than 60 s",))
+    ]
     assert not stage.reload.running
     assert stage.made == []
 
