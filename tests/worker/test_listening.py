@@ -21,19 +21,7 @@ from lb.telemetry.counters import Slab
 from lb.tls.handshake.contexts import Contexts
 from lb.worker.listening import ListeningSocket, WorkerListeners
 
-
-@pytest.fixture
-async def engine() -> AsyncIterator[Engine]:
-    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
-    loop = asyncio.get_running_loop()
-    made = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def listeners(engine: Engine) -> WorkerListeners:
-    return WorkerListeners(engine, Contexts())
+Make = Callable[[], socket.socket]
 
 
 @pytest.fixture
@@ -51,6 +39,21 @@ def sock() -> Iterator[Callable[[], socket.socket]]:
         one.close()
 
 
+@pytest.fixture
+async def engine(sock: Make) -> AsyncIterator[Engine]:
+    # It ends before the sockets do.
+    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
+    loop = asyncio.get_running_loop()
+    made = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def listeners(engine: Engine) -> WorkerListeners:
+    return WorkerListeners(engine, Contexts())
+
+
 def again(sock: socket.socket) -> socket.socket:
     """Another descriptor of it."""
     return socket.socket(fileno=os.dup(sock.fileno()))
@@ -58,9 +61,6 @@ def again(sock: socket.socket) -> socket.socket:
 
 def revision(*listening: socket.socket, left: frozenset[int] = frozenset(), scheme: bytes = b"http") -> Revision:
     return Revision("worker", None, 1, tuple((scheme, inode(sock)) for sock in listening), left, ())
-
-
-Make = Callable[[], socket.socket]
 
 
 async def test_a_second_descriptor_of_a_socket_is_closed(
