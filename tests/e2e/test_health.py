@@ -154,7 +154,7 @@ def test_nobody_healthy_by_status_serves_all_the_same_said_once(tmp_path: Path) 
                 )
             ]
             status = run_lb("status", str(door.file)).stdout
-            assert "GET /up answered 404 (Host: shop.example.com); it gets requests all the same" in status
+            assert "GET /up answered 404 (Host: shop.example.com); it gets requests nevertheless" in status
             one.status = 200
             wait_for_only(door, b"one")  # one that passes is better than one that only answers
             one.status = 404
