@@ -95,7 +95,7 @@ class Stderr(io.RawIOBase):
             self._sink = _Sink(self._to)
 
     def finish(self, timeout: float = _LAST) -> None:
-        """Called before the process exits: waiting lines get so many seconds."""
+        """Called before the process exits: waiting lines get `timeout` seconds."""
         until = monotonic() + timeout
         with self._lock:
             if self._begun:

@@ -26,7 +26,7 @@ cdef extern from "sys/epoll.h" nogil:
     int EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL
 
 DEF BATCH = 256
-DEF FEW = 8          # up to so many events are not timed
+DEF FEW = 8          # up to this many events are not timed
 DEF TURNS = 0.002    # seconds of a round that turns may take, or half of what its events took if that is more
 
 cdef class Watched:

@@ -42,11 +42,11 @@ DIRECT = False
 _HIGH = 65536  # bytes of backlog at which the other side is paused
 _LOW = 16384
 _LARGE = 262144  # bytes per read of a large body
-_MODEST = 32768  # bytes per read from a client that should not send much: so much may have to be kept
+_MODEST = 32768  # bytes per read from a client that should not send much: all of it may have to be kept
 _FIRST = 8192  # the first piece from a client while the cost of its bytes is unknown, when that matters
 _LEAST = 2048
-# TLS records without data that data has not made up for: at most so many, or so many for a handshake; no real client
-# needs them. And from how many of them on a connection waits for its turns.
+# The most TLS records without data that data has not made up for, or that a handshake may take: no real client needs
+# as many. And from how many of them on a connection waits for its turns.
 _BARREN = 512
 _BORNE = 32
 _MANY_READY = 8  # ready connections from which on none may take long over its turn

@@ -35,13 +35,13 @@ cdef enum:
 DEF HIGH = 65536     # bytes of backlog at which the other side is paused
 DEF LOW = 16384
 DEF SPARE = 16384    # room that a rest gets beyond its size
-DEF MODEST = 32768   # bytes per read from a client that should not send much: so much may have to be kept; four times that elsewhere
+DEF MODEST = 32768   # bytes per read from a client that should not send much: all of it may have to be kept; four times that elsewhere
 DEF FIRST = 8192     # the first piece from a client while the cost of its bytes is unknown, when that matters
 DEF LEAST = 2048
 DEF MANY_READY = 8   # ready connections from which on none may take long over its turn
 DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is followed by smaller ones
 DEF LONG_IF_MANY = 0.0001
-DEF BARREN = 512     # TLS records without data that data has not made up for, or that a handshake may take; no real client needs so many
+DEF BARREN = 512     # TLS records without data that data has not made up for, or that a handshake may take; no real client needs as many
 DEF BORNE = 32       # from here on a connection waits for its turns
 DEF PROBED_AFTER = 45  # seconds of silence after which the system probes an instance
 DEF PROBED_EVERY = 15  # seconds between two probes
