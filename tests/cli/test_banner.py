@@ -36,8 +36,8 @@ def service(tmp_path: Path) -> Iterator[Make]:
         production = {"instances": ["127.0.0.1:1", "127.0.0.1:2"]}
         apps = {"shop": {"domains": ["a.example", "long.name.example"], "production": production}}
         value = {"listen": {"http": "127.0.0.1:0"}, "workers": 2, "apps": apps, **config}
-        loaded = load_bytes("test", json.dumps(value).encode(), {}).config
-        made.append(prepare(loaded, {**INFO, **(info or {})}, {"XDG_RUNTIME_DIR": str(tmp_path)}))
+        plan = load_bytes("test", json.dumps(value).encode(), {}).plan
+        made.append(prepare(plan, {**INFO, **(info or {})}, {"XDG_RUNTIME_DIR": str(tmp_path)}))
         return made[-1]
 
     yield make

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from lb.control.restart_policy import EARLY, LAST_STRAW, after_death, after_failure, in_words, is_hopeless
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
+from lb.telemetry.process_kind import ProcessKind
 
 NOW = 1000.0
 
 
 def child(slot: int | None = 0) -> Child:
-    return Child(Role("worker", lambda _: 0, (), slot))
+    kind = ProcessKind.HEALTH if slot is None else ProcessKind.WORKER
+    return Child(Role("worker", lambda _: 0, (), slot, RolePlace(kind)))
 
 
 # spec: R1
