@@ -1,10 +1,9 @@
 """The admin server: metrics and health of the whole service, from a process of its own.
 
-It reads shared memory (the counters that workers write, the board that the supervisor writes, the table of instances'
-health) and the store of certificates, so that a scrape costs the workers nothing and is answered while they are busy.
-It changes nothing: every path is read-only, and `admin/hosts` keeps foreign websites from reading them. A reload
-changes it in place, as it does workers: an open connection stays open. aiohttp is imported here and in no process that
-serves apps.
+It reads shared memory (the workers' counters, the supervisor's board, the health table) and the certificate store, so a
+scrape costs the workers nothing and works while they are busy. Every path is read-only, and `admin/hosts` keeps foreign
+websites from reading them. A reload changes it in place, as it does workers: open connections stay open. No process
+that serves apps imports aiohttp.
 """
 
 from __future__ import annotations
@@ -17,16 +16,16 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from lb.admin.bounded_server import BoundedServer
 from lb.admin.hosts import only_for
 from lb.admin.views import describe, state
 from lb.certificates.metrics import CertificateMetrics
 from lb.config.plan import Plan
 from lb.health.deployed_view import deployed_report
-from lb.health.schedule import tell_failure
 from lb.health.view import serving
-from lb.process.channel import Channel
+from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision, inode
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
@@ -38,13 +37,12 @@ from lb.telemetry.prometheus_deployed import render_deployed
 from lb.tls.files.certificate_cache import Shelf
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
-_CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
 
 
 @dataclass(slots=True)
 class AdminAssignment:
-    """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
-    build (version, engine, …) in metrics and status, `shelf` has the certificates that were read before. A reload
+    """Everything that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes
+    the build (version, engine, …) in metrics and status, `shelf` holds certificates that were read before. A reload
     changes `plan` and `listeners`.
     """
 
@@ -62,6 +60,7 @@ class AdminAssignment:
 
 def run_admin(assignment: AdminAssignment, line: socket.socket) -> int:
     """Serves until SIGTERM or the supervisor's death; returns the exit status 0."""
+    prepare_assistant()
     asyncio.run(_serve(assignment, line))
     return 0
 
@@ -70,12 +69,10 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    signal.pthread_sigmask(
-        signal.SIG_UNBLOCK, (signal.SIGTERM,)
-    )  # SIGUSR1 stays blocked: there is no log to reopen here
-    runner = web.AppRunner(make_app(assignment), access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
-    await runner.setup()
-    sites = _Sites(runner)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen
+    server = BoundedServer(make_app(assignment))
+    await server.setup()
+    sites = _Sites(server)
 
     def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
@@ -84,12 +81,12 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
         assignment.plan, assignment.listeners = prepared.plan, prepared.revision.urls
         sites.change(prepared.revision, prepared.sockets)
 
-    changes = Changes(Aside(loop), say, _Prepared, switch)
-    channel = Channel(loop, line, ended.set, changes.heard)
-    await sites.start(assignment.sockets)
+    changes = Changes(BackgroundThread(loop), say, _Prepared, switch)
+    channel = AssistantChannel(loop, line, ended.set, changes.heard)
+    sites.start(assignment.sockets)
     channel.say_ready()
     await ended.wait()
-    await runner.cleanup()
+    await server.close()
     channel.close()
 
 
@@ -106,36 +103,27 @@ class _Prepared:
 
 @dataclass(slots=True)
 class _Sites:
-    """Where it listens, by the sockets' inode numbers."""
+    """The listening sockets, by inode number."""
 
-    runner: web.AppRunner
-    _open: dict[int, web.SockSite] = field(default_factory=dict)
-    _changing: asyncio.Task[None] | None = None
+    server: BoundedServer
+    _open: dict[int, socket.socket] = field(default_factory=dict)
 
-    async def start(self, sockets: Iterable[socket.socket]) -> None:
+    def start(self, sockets: Iterable[socket.socket]) -> None:
         for sock in sockets:
-            self._open[inode(sock)] = site = web.SockSite(self.runner, sock)
-            await site.start()
+            self._open[inode(sock)] = sock
+            self.server.listen(sock)
 
     def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
-        """Listen where the revision says and nowhere else, as soon as may be; connections stay open."""
-        self._changing = asyncio.get_running_loop().create_task(self._change(revision, new, self._changing))
-        self._changing.add_done_callback(tell_failure)
-
-    async def _change(
-        self, revision: Revision, new: Sequence[socket.socket], before: asyncio.Task[None] | None
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before])  # however it ended
+        """Listen only where the revision says; connections stay open."""
         wanted = {number for _, number in revision.listeners}
         gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]
-        await self.start(new)
-        for site in gone:
-            await site.stop()
+        self.start(new)
+        for sock in gone:
+            self.server.leave(sock)
 
 
 def make_app(assignment: AdminAssignment) -> web.Application:
-    """The application by itself."""
+    """The application without its server."""
     board = assignment.board
     certificates = CertificateMetrics(assignment.shelf)
 
@@ -145,14 +133,14 @@ def make_app(assignment: AdminAssignment) -> web.Application:
         body += render_health(serving(assignment.plan.health.watched, assignment.table))
         names = assignment.plan.instance_names
         loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
-        body += render_loads(zip(names, loads, strict=False))  # none where no worker has told yet
+        body += render_loads(zip(names, loads, strict=False))  # empty until a worker has reported
         deployed = deployed_report(assignment.plan.health.deployed, assignment.table, assignment.deployed)
         body += render_deployed((*name, one) for name, one in deployed.items())
         body += await asyncio.to_thread(certificates.render, assignment.plan.tls)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")  # without its supervisor this process ends, so an answer is the proof
+        return web.Response(text="ok\n")  # this process ends with its supervisor, so the response is the proof
 
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(status=200 if board.ready() else 503, text=f"{state(board)}\n")

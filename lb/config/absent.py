@@ -1,32 +1,32 @@
-"""What the files of other programs have and this one does not → what to do instead. Words, nothing else.
+"""Keys of other programs' files that lb does not have → what to do instead. Text only.
 
-Keys that have another name here are in migration_hints.py.
+Keys with another name in lb are in migration_hints.py.
 """
 
 from __future__ import annotations
 
-_FILES = "lb serves no files: let the app serve them (WhiteNoise in Django, StaticFiles in Starlette), or a CDN"
+_FILES = "lb does not serve files: let the app serve them (WhiteNoise in Django, StaticFiles in Starlette), or a CDN"
 _PATHS = "lb routes by domain: an app gets every path of its domains"
 _REWRITES = "lb does not change paths: the app gets them as the client sent them"
 _REQUEST_FIELDS = "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent"
-_FIELDS = "lb sets no fields of responses: set them in the app"
-_PASSWORDS = "lb asks for no passwords: let the app do it, or ask for client certificates with client_ca on the domain"
-_FIREWALL = "lb refuses no addresses: let a firewall do it; limits.client_rate bounds what one client may ask for"
-_CACHE = "lb keeps no responses: let a CDN do it, or the app"
-_PROCESSES = "lb runs apps that are deployed: write deploy: true instead of instances, then lb deploy hands one over"
+_FIELDS = "lb does not set response fields: set them in the app"
+_PASSWORDS = "lb does not check passwords: let the app do it, or require client certificates (client_ca)"
+_FIREWALL = "lb does not block addresses: use a firewall; limits.client_rate limits the requests of one client"
+_CACHE = "lb does not cache: let a CDN or the app do it"
+_PROCESSES = "lb runs only deployed apps: write deploy: true instead of instances, then deploy one with lb deploy"
 _REDIRECTS = "lb redirects HTTP to HTTPS only (force_https: true on the domain): let the app redirect"
-_PAGES = "lb makes its own error pages: for others, let the app answer"
+_PAGES = "lb has its own error pages: for others, let the app respond"
 _PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
 _HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
 _TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
 _SPLIT = "one file is one configuration: write everything into it"
-_HEADINGS = "remove it: its keys stand at the top of the file here"
+_HEADINGS = "remove it: in lb its keys are at the top of the file"
 _KERNEL = "remove it: lb does this by itself"
-_LOGS = "remove it: lb writes what goes wrong to standard error"
-_SECRETS = "remove it: lb sends none"
-_USER = "remove it: lb serves as the user that starts it (User= in its systemd unit)"
+_LOGS = "remove it: lb logs to standard error"
+_SECRETS = "remove it: lb sends no telemetry"
+_USER = "remove it: lb runs as the user that starts it (User= in its systemd unit)"
 _PID = "remove it: lb reload, lb status and lb upgrade find the service by its file"
-_SOURCES = "lb is told by its file alone: change it, and run lb reload"
+_SOURCES = "lb is configured by its file only: change it, and run lb reload"
 
 _GROUPS = {
     _FILES: (
@@ -86,21 +86,21 @@ _GROUPS = {
     _SECRETS: "telemetry anonymous_usage check_new_version sentry_dsn",
     _USER: "user group uid gid chroot",
     _PID: "pid pidfile pid_file",
-    "remove it: lb stays in the foreground, where systemd or a container looks after it": (
+    "remove it: lb stays in the foreground, supervised by systemd or a container runtime": (
         "daemon daemonize background"
     ),
     _SOURCES: "providers provider docker_socket consul etcd kubernetes watch",
-    "remove it: a service needs no version of the file": "version api_version apiversion kind metadata",
+    "remove it: the file has no version": "version api_version apiversion kind metadata",
     "remove it: every instance gets requests, and one that fails is passed over": ("backup standby fallback_instances"),
-    "remove it: what no instance accepted is tried on another one; retry_budget bounds how often": (
+    "remove it: a request that an instance did not accept is tried on another; retry_budget limits how often": (
         "retries retry proxy_next_upstream max_retries lb_try_duration lb_try_interval option_redispatch retry_on"
     ),
     "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
-    "remove it: the system's resolver is asked, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
+    "remove it: lb uses the system's resolver, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
     "bind the names to an app, apps.<name>.domains: a name that is not bound gets 404": (
         "default_server default_backend catch_all default_app server_aliases"
     ),
 }
 
 ABSENT_KEYS = {word: hint for hint, words in _GROUPS.items() for word in words.split()}
-"""A key of another program → the hint for it, a whole sentence."""
+"""A key of another program → its hint, a whole sentence."""

@@ -21,12 +21,12 @@ from lb.config.tree import AliasBombError, Reader
 from lb.config.validate import validate
 
 _LARGEST_FILE = 8 << 20  # bytes; ten thousand domains take less than one
-_ALIKE = 0.75  # of two names for one to be a misspelling of the other: sohp is, of shop; web is not, of lb
+_ALIKE = 0.75  # similarity of a misspelling: sohp and shop have it, web and lb do not
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can be used, what is surprising about it, and where its values are written."""
+    """A valid configuration, its warnings, and where its values are written."""
 
     plan: Plan
     warnings: tuple[Problem, ...]
@@ -38,7 +38,7 @@ class Loaded:
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Reads the file at `path`; variables come from `environ`. Raises ConfigErrors with everything that is wrong."""
+    """Reads the file at `path`; variables come from `environ`. Raises ConfigErrors with all errors."""
     try:
         data = read_soon(path, _LARGEST_FILE + 1)
     except IsADirectoryError:
@@ -48,7 +48,7 @@ def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
         near = _near(path)
         _refuse_file(str(path), "there is no such file", f"did you mean {near}?" if near is not None else "")
     except PermissionError:
-        _refuse_file(str(path), "this file may not be read", "give the user that runs lb the right to read it")
+        _refuse_file(str(path), "this file may not be read", "give the user that runs lb read permission")
     except (OSError, ValueError) as error:
         _refuse_file(str(path), f"this file cannot be read: {error.strerror if isinstance(error, OSError) else error}")
     if len(data) > _LARGEST_FILE:
@@ -64,7 +64,7 @@ def load_bytes(name: str, data: bytes, environ: Mapping[str, str]) -> Loaded:
     try:
         value = reader.read(node)
     except AliasBombError:
-        message = "the aliases (*name) of this file grow beyond all bounds"
+        message = "the aliases (*name) of this file expand too far"
         raise ConfigErrors([source.problem(Span(0, 0, 1), message, "write the values out")]) from None
     return _checked(value, reader.origin, reader.problems)
 
@@ -104,7 +104,7 @@ def _refuse_file(name: str, message: str, hint: str = "") -> NoReturn:
 
 
 def _near(missing: Path) -> Path | None:
-    """The configuration whose name is most probably meant: only a misspelling counts, not whatever else lies there."""
+    """The configuration that was probably meant: one with a similar name, not just any other file."""
     stems = {path.stem: path for path in _configurations(missing.parent)}
     near = difflib.get_close_matches(missing.stem, stems, n=1, cutoff=_ALIKE)
     return stems[near[0]] if near else None

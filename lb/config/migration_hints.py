@@ -1,6 +1,6 @@
-"""What people who know other proxies write → what it is here: keys, values, ways of balancing. Words, nothing else.
+"""Keys, values and balancers of other proxies → their names in lb. Text only.
 
-What is not here under any name is in absent.py.
+What lb does not have under any name is in absent.py.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ FOREIGN_KEYS = {
     "ip_hash": f"balance: {_BY_ADDRESS}",
     "least_conn": "balance: least_connections",
     "limit_req": "limits.client_rate and limits.client_burst",
-    "limit_req_zone": "limits.client_rate: no zone is needed, the figures hold over all workers",
+    "limit_req_zone": "limits.client_rate: no zone is needed, the limit applies to all workers together",
     "limit_conn": "limits.client_connections",
     "limit_conn_zone": "limits.client_connections",
     "limit_rate": "limits.client_rate, in requests; bytes have no limit",
@@ -147,7 +147,7 @@ FOREIGN_KEYS = {
     "rate_limit": "limits.client_rate, such as 100/s",
     "rate_limits": "limits.client_rate, such as 100/s",
     "ratelimit": "limits.client_rate, such as 100/s",
-    "middlewares": "limits, compression and force_https; it has no others",
+    "middlewares": "limits, compression and force_https; there are no others",
     "load_balancer": "apps.<name>.production, with balance",
     "load_balancing": "apps.<name>.production, with balance",
     "server_transport": "timeouts",
@@ -211,8 +211,8 @@ FOREIGN_KEYS = {
     "targets": _INSTANCES,
 }
 
-_RESPONSE_OF_ALL = "lb has no timeout for one app: timeouts.response at the top of the file holds for all of them"
-_LIMITS_OF_ALL = "lb has no limits for one app: limits at the top of the file hold for all of them"
+_RESPONSE_OF_ALL = "lb has no timeouts per app: timeouts.response at the top of the file applies to all apps"
+_LIMITS_OF_ALL = "lb has no limits per app: limits at the top of the file apply to all apps"
 _PORT_OF_APP = "write the port with the address in production: {instances: [127.0.0.1:3000]}"
 _HEALTH_KEYS = "health_uri, such as /health; health_interval, health_timeout and health_status belong to it"
 
@@ -227,19 +227,19 @@ FOREIGN_IN = {
         "url": "write its host and port: instances: [127.0.0.1:8000]",
         "address": "write it in a list: instances: [127.0.0.1:8000]",
         "socket": "write it in a list: instances: ['unix:/run/app.sock']",
-        "tls": "instances are spoken to in plain HTTP: remove it, and have the app listen without TLS",
-        "https": "instances are spoken to in plain HTTP: remove it, and have the app listen without TLS",
-        "ssl": "instances are spoken to in plain HTTP: remove it, and have the app listen without TLS",
-        "health": f"here this is {_HEALTH_KEYS}",
-        "health_check": f"here this is {_HEALTH_KEYS}",
-        "healthcheck": f"here this is {_HEALTH_KEYS}",
-        "health_path": "here this is health_uri",
-        "health_url": "here this is health_uri, a path: /health",
-        "check": "here this is health_checks: on",
-        "inter": "here this is health_interval",
-        "rise": "here this is health_passes",
-        "fall": "here this is health_fails",
-        "max_conns": "here this is limits.instance_connections, at the top of the file",
+        "tls": "lb connects to instances in plain HTTP: remove it, and let the app listen without TLS",
+        "https": "lb connects to instances in plain HTTP: remove it, and let the app listen without TLS",
+        "ssl": "lb connects to instances in plain HTTP: remove it, and let the app listen without TLS",
+        "health": f"in lb this is {_HEALTH_KEYS}",
+        "health_check": f"in lb this is {_HEALTH_KEYS}",
+        "healthcheck": f"in lb this is {_HEALTH_KEYS}",
+        "health_path": "in lb this is health_uri",
+        "health_url": "in lb this is health_uri, a path: /health",
+        "check": "in lb this is health_checks: on",
+        "inter": "in lb this is health_interval",
+        "rise": "in lb this is health_passes",
+        "fall": "in lb this is health_fails",
+        "max_conns": "in lb this is limits.instance_connections, at the top of the file",
     },
     "App": {
         "timeout": _RESPONSE_OF_ALL,
@@ -249,52 +249,52 @@ FOREIGN_IN = {
         "ports": _PORT_OF_APP,
         "url": _PORT_OF_APP,
         "address": _PORT_OF_APP,
-        "domain": "here this is domains, a list",
-        "prod": "here this is production",
-        "live": "here this is production",
-        "stage": "here this is staging",
-        "test": "here this is staging: domains that begin with stg- lead to it",
+        "domain": "in lb this is domains, a list",
+        "prod": "in lb this is production",
+        "live": "in lb this is production",
+        "stage": "in lb this is staging",
+        "test": "in lb this is staging: domains that begin with stg- lead to it",
         "development": "an app has two environments: production and staging",
         "dev": "an app has two environments: production and staging",
         "preview": "an app has two environments: production and staging",
         "environments": "write production: and staging: directly under the app",
-        "tls": "tls at the top of the file holds for all apps: remove it here",
+        "tls": "tls at the top of the file applies to all apps: remove it here",
         "https": 'write listen: {https: ":443"}, and force_https: true on the domain if HTTP is to be redirected',
     },
     "Domain": {
-        "domain": "here this is name",
-        "host": "here this is name",
-        "port": "a domain is served on every port that is listened on: remove it",
+        "domain": "in lb this is name",
+        "host": "in lb this is name",
+        "port": "a domain is served on all ports of listen: remove it",
         "tls": "listen.https serves every domain over TLS: remove it",
         "https": "listen.https serves every domain over TLS; to redirect HTTP to it, write force_https: true",
         "ssl": "listen.https serves every domain over TLS; to redirect HTTP to it, write force_https: true",
-        "force_ssl": "here this is force_https",
-        "certificate": "name it in tls.certificates: the name that a client asks for picks one",
-        "cert": "name it in tls.certificates: the name that a client asks for picks one",
+        "force_ssl": "in lb this is force_https",
+        "certificate": "list it in tls.certificates: lb selects one by the name that a client asks for",
+        "cert": "list it in tls.certificates: lb selects one by the name that a client asks for",
         "aliases": "write each name as an item of its own in domains",
         "alias": "write each name as an item of its own in domains",
-        "app": "write the domain under the app that it leads to",
+        "app": "write the domain under its app",
     },
     "Listen": {
-        "port": 'here this is http, such as {http: ":80"}',
-        "ports": 'here this is http and https, such as {http: ":80", https: ":443"}',
-        "address": "here this is http, such as {http: 127.0.0.1:8080}",
+        "port": 'in lb this is http, such as {http: ":80"}',
+        "ports": 'in lb this is http and https, such as {http: ":80", https: ":443"}',
+        "address": "in lb this is http, such as {http: 127.0.0.1:8080}",
         "host": "write it with the port: {http: 127.0.0.1:8080}",
-        "bind": 'here this is http, such as {http: ":80"}',
-        "ssl": "here this is https",
-        "tls": "here this is https",
-        "https_port": 'here this is https, such as {https: ":443"}',
+        "bind": 'in lb this is http, such as {http: ":80"}',
+        "ssl": "in lb this is https",
+        "tls": "in lb this is https",
+        "https_port": 'in lb this is https, such as {https: ":443"}',
         "unix": "lb listens on TCP ports only, with http and https",
     },
     "CertificateFiles": {
-        "certificate": "here this is cert",
-        "certfile": "here this is cert",
-        "fullchain": "here this is cert: the certificate, followed by its intermediate certificates",
+        "certificate": "in lb this is cert",
+        "certfile": "in lb this is cert",
+        "fullchain": "in lb this is cert: the certificate, followed by its intermediate certificates",
         "chain": "append it to the file of cert: the certificate first, then its intermediate certificates",
         "ca": "append it to the file of cert: the certificate first, then its intermediate certificates",
-        "private_key": "here this is key",
-        "privkey": "here this is key",
-        "keyfile": "here this is key",
+        "private_key": "in lb this is key",
+        "privkey": "in lb this is key",
+        "keyfile": "in lb this is key",
         "domains": "remove it: the names in the certificate say which domains it is for",
         "password": "write the key without a passphrase: openssl pkey -in KEY -out NEW",
         "passphrase": "write the key without a passphrase: openssl pkey -in KEY -out NEW",
@@ -312,20 +312,20 @@ FOREIGN_IN = {
         "gzip": "write algorithms: [gzip]",
         "br": "write algorithms: [br]",
         "zstd": "write algorithms: [zstd]",
-        "min_length": "here this is min_size",
+        "min_length": "in lb this is min_size",
     },
     "AccessLogSettings": {
-        "file": "here this is path",
-        "output": "here this is path",
+        "file": "in lb this is path",
+        "output": "in lb this is path",
         "level": "remove it: every request is logged",
-        "enabled": "write access_log: off to have none",
+        "enabled": "write access_log: off to disable it",
     },
     "LimitSettings": {
-        "requests": "here this is client_rate, such as 100/s",
-        "rate": "here this is client_rate, such as 100/s",
+        "requests": "in lb this is client_rate, such as 100/s",
+        "rate": "in lb this is client_rate, such as 100/s",
     },
 }
-"""By the section in which a key stands: the hint for it, a whole sentence. It goes before all else."""
+"""By the section of a key: its hint, a whole sentence. It takes precedence over all others."""
 
 FOREIGN_WORDS = {
     "brotli": "br",
@@ -359,21 +359,21 @@ FOREIGN_WORDS = {
     "le_staging": "letsencrypt-staging",
     "staging": "letsencrypt-staging",
 }
-"""Values that are one of a few words: others' words → ours."""
+"""Values that are one of a few words: other programs' words → lb's."""
 
 SHAPES = {
     "Listen": 'write {http: ":80", https: ":443"}',
-    "LimitSettings": "write the keys that are to differ, such as {body: 100M}",
-    "Timeouts": "write the keys that are to differ, such as {response: 60s}",
+    "LimitSettings": "write the keys to change, such as {body: 100M}",
+    "Timeouts": "write the keys to change, such as {response: 60s}",
     "CompressionSettings": "write {algorithms: [zstd, br, gzip]}, on or off",
     "AccessLogSettings": "write json, combined, off, or {path: access.log, format: json}",
     "Tls": "write {certificates: [{cert: a.pem, key: a.key}]}, or {acme: {email: a@example.com, agree_to_terms: true}}",
     "Acme": "write {email: ops@example.com, agree_to_terms: true}",
     "CertificateFiles": "write {cert: shop.pem, key: shop.key}",
-    "ExternalAccount": "write {kid: …, hmac_key: …}, which the CA's website shows",
+    "ExternalAccount": "write {kid: …, hmac_key: …}, shown on the CA's website",
     "OnDemand": "write {ask: http://127.0.0.1:5000/may-have-a-certificate}",
     "App": "write {domains: [shop.example.com], production: {instances: [127.0.0.1:3000]}}",
     "EnvironmentSettings": "write {instances: [127.0.0.1:3000]}",
     "Config": "write the keys, each on a line of its own; `lb config example` prints a file to start from",
 }
-"""What a section looks like, by its name: for those who wrote something else in its place."""
+"""What a section looks like, by its name, as a hint for a value of another kind."""

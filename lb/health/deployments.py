@@ -59,7 +59,7 @@ class Deployments:
         self._applied: dict[Name, int] = {}
         self._reported: dict[Name, tuple[float, object]] = {}
         self._verdicts: dict[str, bool] = {}  # of instances, as the engine has them
-        self._looking = every(asyncio.get_running_loop(), _LOOK, self._look, self._lines.settle)
+        self._looking = every(asyncio.get_running_loop(), _LOOK, self._look, self._lines.end_second)
 
     def configure(self, deployed: Sequence[ConfiguredInstance], file: Path | None) -> None:
         """These are deployed from now on, by the engine of `file`. Their rows are there already."""

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Reads a head from bytes in one pass: the compiled twin of `scan.py`, which says the rules.
+"""Reads a head from bytes in one pass: the compiled twin of `scan.py`, which has the rules.
 
-For each line memchr finds the end; runs of lines that go on are copied together. `octets.pxi` has what bytes may be, `fields.pxi`
-what single fields say; here are lines, start lines, and what only all fields together say. What is rare is left to Python functions
-of `head`. Knows no socket.
+memchr finds the end of each line; runs of forwarded lines are copied together. `octets.pxi` has what bytes may be, `fields.pxi`
+what single fields say; here are lines, start lines, and what only all fields together determine. Rare cases are left to Python
+functions of `head`. Knows no socket.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport realloc
@@ -15,6 +15,7 @@ from lb.errors import ProxyError
 from lb.http.etags import MARK
 from lb.http.head import is_disguised, origin_form, strip_request, strip_response
 from lb.http.lenient import mend_head
+from lb.http.lists import keep_alive_timeout, passes
 
 cdef Py_ssize_t TOO_LONG = 1 << 62  # a length beyond every limit
 
@@ -22,8 +23,8 @@ cdef char* scratch = NULL
 cdef Py_ssize_t scratch_size = 0
 
 cdef struct Reader:
-    # A head on its way through the scan. What goes on of it is copied to `scratch` up to `out`, and is due from `run` on; the place
-    # there of `start + x` is x + shift. `name` and `value` are the field that was read last.
+    # A head during the scan. The part to be forwarded is copied to `scratch` up to `out`, and still to be copied from `run` on; the
+    # position there of `start + x` is x + shift. `name` and `value` are the field that was read last.
     char* start
     char* at
     char* end
@@ -58,7 +59,7 @@ cdef int _reserve(Py_ssize_t size) except -1:
 
 
 cdef int _refuse(str code, str detail) except -1:
-    raise ProxyError(code, detail)  # apart, so that what it takes does not keep `next_field` from being inlined
+    raise ProxyError(code, detail)  # apart, so that its code does not keep `next_field` from being inlined
 
 
 cdef object _bad(str detail):
@@ -70,7 +71,7 @@ cdef object _garbled(str detail):
 
 
 cdef Py_ssize_t head_end(char* data, Py_ssize_t size, Py_ssize_t searched) noexcept:
-    # Whether a line end follows a line end in what has come since `searched`: 1 yes, 0 not yet. Bare LF counts: the scan refuses it.
+    # Whether a line end follows a line end in what has arrived since `searched`: 1 yes, 0 not yet. Bare LF counts: the scan refuses it.
     cdef char* p = data + (searched - 3 if searched > 3 else 0)
     cdef char* end = data + size
     while True:
@@ -97,7 +98,7 @@ cdef inline void begin(Reader* r, char* start, char* end, Limits limits) noexcep
 
 
 cdef inline int next_field(Reader* r, str too_large, str malformed) except -1:
-    # Reads one field line, checked: FIELD; END when it was the empty line; UNFINISHED when it has not come whole.
+    # Reads and checks one field line: FIELD; END for the empty line; UNFINISHED if it is incomplete.
     cdef char* p = r.at
     cdef char* nl = <char*>memchr(p, 10, r.end - p)
     cdef char* q
@@ -143,13 +144,13 @@ cdef inline int next_field(Reader* r, str too_large, str malformed) except -1:
 
 
 cdef inline void keep_run(Reader* r, char* end) noexcept:
-    # Copy what goes on before `end`.
+    # Copies what is forwarded before `end`.
     memcpy(r.out, r.run, end - r.run)
     r.out += end - r.run
 
 
 cdef inline void leave_out(Reader* r) noexcept:
-    # The field that was read last does not go on.
+    # The field that was read last is not forwarded.
     keep_run(r, r.name)
     r.shift -= r.at - r.name
     r.run = r.at
@@ -187,7 +188,7 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
     if found == UNFINISHED:
         return None
     keep_run(&r, r.at - 2)
-    version[0] = c'1'  # instances are spoken to in HTTP/1.1 (RFC 9110 2.5)
+    version[0] = c'1'  # instances are addressed in HTTP/1.1 (RFC 9110 2.5)
     head.length = r.at - data
     head.kept = text(scratch, r.out - scratch)
     _conclude_request(head, &seen)
@@ -242,7 +243,7 @@ cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
         if seen.coded:
             raise _bad("Transfer-Encoding in an HTTP/1.0 request")
         if seen.hosts == 0:
-            head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+            head.kept += b"Host:\r\n"  # the forwarded request is HTTP/1.1
     if seen.padded:
         head.kept += b"Content-Length: %d\r\n" % head.body_length
     head.keep_alive = keeps_alive(seen, head.minor)
@@ -288,7 +289,7 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
         except ProxyError as error:
             if mended is not None:
                 raise
-            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits.total, error)
+            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits, error)
             text_of_it = mended.text
             data = PyBytes_AS_STRING(text_of_it)
             size = PyBytes_GET_SIZE(text_of_it)
@@ -358,8 +359,8 @@ cdef ResponseHead _status_line(Reader* r):
     if nl - p < 13 or nl[-1] != 13 or not (p[0] == c'H' and p[1] == c'T' and p[2] == c'T' and p[3] == c'P' and p[4] == c'/'
                                            and p[5] == c'1' and p[6] == c'.' and (p[7] == c'1' or p[7] == c'0') and p[8] == c' '):
         raise _garbled("the status line is not one of HTTP/1.1")
-    if not (c'1' <= p[9] <= c'9' and c'0' <= p[10] <= c'9' and c'0' <= p[11] <= c'9') or (p[12] != c' ' and p[12] != 13):
-        raise _garbled("the status line has no status code")
+    if not (c'1' <= p[9] <= c'5' and c'0' <= p[10] <= c'9' and c'0' <= p[11] <= c'9') or (p[12] != c' ' and p[12] != 13):
+        raise _garbled("the status line has no status code from 100 to 599")
     if not is_value(p + 12, nl - 1):
         raise _garbled("the reason phrase has a control character")
     head = ResponseHead.__new__(ResponseHead)
@@ -370,7 +371,7 @@ cdef ResponseHead _status_line(Reader* r):
     memcpy(r.out, b"HTTP/1.1", 8)
     r.out += 8
     r.run = p + 8
-    if p[12] == 13:  # the reason may be missing, but not the blank before it (section 4)
+    if p[12] == 13:  # the reason may be missing, but the blank before it is required (section 4)
         memcpy(r.out, p + 8, 4)
         r.out[4] = c' '
         r.out += 5

@@ -10,7 +10,7 @@ cdef class Handler:
     cpdef probe_client(self)
     cpdef client_gone(self)
     cpdef bint is_waiting(self)
-    cpdef double patience(self, double usual)
+    cpdef double waiting_time(self, double usual)
     cpdef bint awaits_client(self)
     cpdef upstream_connected(self)
     cpdef upstream_refused(self, int error)

@@ -105,18 +105,18 @@ class DeployedEnvironment:
     """What a worker knows of one deployed environment beside its instances.
 
     `quiet` are paths whose requests neither wake it nor keep it awake, `quiet_requests` how many of those it has
-    served; `patience` is how long a request waits for it to wake. `on_wanted` is told once for each time that it sleeps
-    and is asked for.
+    served; `wake_timeout` is how long a request waits for it to wake. `on_wanted` is told once for each time that it
+    sleeps and is asked for.
     """
 
-    __slots__ = ("_app", "_environment", "_said", "on_wanted", "outlook", "patience", "quiet", "quiet_requests")
+    __slots__ = ("_app", "_environment", "_said", "on_wanted", "outlook", "quiet", "quiet_requests", "wake_timeout")
 
     def __init__(self, app: str, environment: str) -> None:
         self._app = app
         self._environment = environment
         self._said = False
         self.outlook = Outlook()
-        self.patience = _START
+        self.wake_timeout = _START
         self.quiet: frozenset[bytes] = frozenset()
         self.quiet_requests = 0
         self.on_wanted: WakeAsked | None = None

@@ -9,8 +9,8 @@ from lb.routing.environment import Environment
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """When and how responses are compressed (C1): codings in order of preference, bytes of the smallest body, media
-    types.
+    """When and how responses are compressed (C1): codings in order of preference, the size of the smallest body in
+    bytes, media types.
     """
 
     codings: tuple[bytes, ...]
@@ -19,9 +19,9 @@ class Compression:
 
 
 class Route:
-    """What holds for a bound domain, and for every other that is treated alike: with 10,000 domains, one object in the
-    processor's cache instead of 10,000. `body_cap` is in bytes; `compression` is None where it is off; `client_auth` is
-    the domain, as it is bound, that a connection must have been verified for, None where clients need no certificate.
+    """The settings of a bound domain, shared with every other that has the same: with 10,000 domains, one object in the
+    processor's cache instead of 10,000. `body_cap` is in bytes; `compression` is None if it is off; `client_auth` is
+    the domain, as it is bound, that a connection must have been verified for, None if clients need no certificate.
     """
 
     __slots__ = ("body_cap", "cdn", "client_auth", "compression", "environment", "force_https")

@@ -2,17 +2,17 @@ cdef extern from "openssl.h":
     ctypedef struct SSL:
         pass
     ctypedef struct lb_pipe:
-        int cut, dry, hung_up, parting, last_size
+        int cut, dry, hung_up, parting, last_size, idle
         Py_ssize_t allowance, barren
         char* last
 
 cdef enum:
-    DONE = 0      # there was no reason to stop
-    BYTES = 1     # more has to come from the peer
+    DONE = 0      # nothing stopped it
+    BYTES = 1     # the peer has to send more
     ROOM = 2      # the socket has to take more first
-    ENDED = 3     # the peer said that it is done
+    ENDED = 3     # the peer has closed its side
     FAILED = 4
-    HELD = 5      # whoever was told of the client hello wants the handshake to wait
+    HELD = 5      # the client hello callback asked for the handshake to wait
 
 cdef class DirectTls:
     cdef SSL* ssl
@@ -22,6 +22,7 @@ cdef class DirectTls:
 
     cdef int handshake(self, bint hung_up) except -1
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1
+    cdef int _has_read(self, int size, bint whole) noexcept
     cdef int _begin(self, Py_ssize_t allowance, bint hung_up) noexcept
     cdef bint is_cut(self) noexcept
     cdef Py_ssize_t barren(self) noexcept
