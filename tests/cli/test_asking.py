@@ -90,7 +90,7 @@ def test_a_service_that_does_not_answer(file: Path, meeting: Meeting, capsys: py
 def test_no_service_and_no_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert f"`lb serve {file}` starts it" in failed(capsys, lambda: ask(file, Command.STATUS, 1))
     file.unlink()
-    assert "there is no file" in failed(capsys, lambda: ask(file, Command.STATUS, 1))
+    assert f"{file} does not exist" in failed(capsys, lambda: ask(file, Command.STATUS, 1))
 
 
 def test_a_file_that_is_named_is_taken_as_it_is(file: Path) -> None:

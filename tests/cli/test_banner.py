@@ -75,7 +75,7 @@ def test_a_thousand_domains_do_not_push_everything_off_the_screen(service: Make)
     names = [f"d{number}.example" for number in range(1000)]
     found = lines(service(apps={"shop": {"domains": names, "production": production}}))
     assert len(found) < 60
-    assert any(line == "… 961 lines more, see the configuration" for line in found)
+    assert any(line == "… 961 more lines, see the configuration" for line in found)
 
 
 def test_what_could_be_better_is_a_note(service: Make) -> None:

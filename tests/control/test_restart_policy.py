@@ -48,5 +48,5 @@ def test_a_worker_that_cannot_work_ends_the_service_and_an_assistant_does_not() 
         assert not is_hopeless(one)
         after_failure(one, NOW)
     assert is_hopeless(worker)
-    assert in_words(worker, NOW) == "none follows"
+    assert in_words(worker, NOW) == "it is not replaced"
     assert not is_hopeless(assistant)

@@ -89,5 +89,5 @@ def test_workers_that_stay_keep_their_slots_and_those_that_retire_theirs(service
     assert following.edition.slots == (0, 2, 3)
     following.give_up()
     busy = range(2048)
-    with pytest.raises(StartError, match="wait for them to finish"):
+    with pytest.raises(StartError, match="try again when some have ended"):
         service.next_change(Reading(plan(workers=2), {}), busy)

@@ -74,4 +74,4 @@ def test_a_success_has_no_problems() -> None:
 def test_a_service_without_a_file_says_so() -> None:
     found = read(NoPlans()).result
     assert isinstance(found, ReloadOutcome)
-    assert found.problems == ("there is no configuration file to be read anew",)
+    assert found.problems == ("there is no configuration file to reload",)

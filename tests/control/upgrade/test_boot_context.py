@@ -35,7 +35,7 @@ def test_two_services_of_one_file_are_one_too_many(tmp_path: Path, environ: dict
     file = tmp_path / "lb.yaml"
     file.touch()
     origin = find_origin(file, environ)
-    with pytest.raises(StartError, match="already being served"):
+    with pytest.raises(StartError, match="is already served by process"):
         find_origin(file, environ)
     origin.give_up()
 
