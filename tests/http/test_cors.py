@@ -114,8 +114,10 @@ _RESPONSE = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
         (
             _cors(credentials=True, expose=b"ETag"),
             _ORIGIN,
-            b"Access-Control-Allow-Origin: https://app.example.com\r\nAccess-Control-Allow-Credentials: true\r\n"
-            b"Access-Control-Expose-Headers: ETag\r\nVary: Origin\r\n",
+            (
+                b"Access-Control-Allow-Origin: https://app.example.com\r\nAccess-Control-Allow-Credentials: true\r\n"
+                b"Access-Control-Expose-Headers: ETag\r\nVary: Origin\r\n"
+            ),
         ),
     ],
 )
