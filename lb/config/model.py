@@ -45,9 +45,9 @@ from lb.config.fields import (
     or_off,
     seconds,
     size,
-    spelled,
 )
 from lb.config.problems import quoted
+from lb.config.rates import RateValue
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -149,26 +149,6 @@ def _access_log(value: object) -> object:
     return {"format": value} if isinstance(value, str) else value
 
 
-class Rate(Section):
-    """So many requests in so many seconds."""
-
-    requests: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return units.show_rate(self.requests, self.seconds)
-
-
-def _rate(value: object) -> object:
-    if isinstance(value, Rate):
-        return value
-    requests, seconds = units.parse_rate(value)
-    return Rate(requests=requests, seconds=seconds)
-
-
-_Rate = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=spelled(units.RATE_PATTERN))]
-
-
 class LimitSettings(Section):
     """What a client may send and how much is held at once; an app cannot go round them."""
 
@@ -199,7 +179,7 @@ class LimitSettings(Section):
         description="Connections open at once from one client, over all workers; beyond it 429. Without it there is "
         "no bound. A client is an IPv4 address, or the /64 of an IPv6 one; trusted_proxies are exempt.",
     )
-    client_rate: _Rate | None = Field(
+    client_rate: RateValue | None = Field(
         default=None,
         description="Requests of one client, over all workers: 100/s, 600/m, 1000/h; beyond it 429 with Retry-After. "
         "Without it there is no bound. Behind a CDN (cdn: true) the client is who X-Forwarded-For names.",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lb.http.head import RequestHead
+from lb.http.path_pattern import PathPattern, readings
 from lb.routing.condition import Condition
-from lb.routing.path_pattern import PathPattern, readings
 from lb.routing.path_tree import PathTree
 from lb.routing.route import Route
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lb.routing.path_pattern import Ending, PathPattern
+from lb.http.path_pattern import Ending, PathPattern
 
 _NONE: tuple[int, ...] = ()
 

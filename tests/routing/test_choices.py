@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lb.http.head import RequestHead
+from lb.http.path_pattern import parse_pattern
 from lb.routing.choices import Choices
 from lb.routing.condition import Condition
-from lb.routing.path_pattern import parse_pattern
 from lb.routing.route import Route
 
 _POST = Condition(frozenset((b"POST",)), (), ())

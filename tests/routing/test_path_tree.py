@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lb.routing.path_pattern import parse_pattern
+from lb.http.path_pattern import parse_pattern
 from lb.routing.path_tree import PathTree
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lb.routing.path_pattern import Ending, PatternError, parse_pattern, readings
+from lb.http.path_pattern import Ending, PatternError, parse_pattern, readings
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,125 @@
+"""What a route says: which requests it is for, what becomes of them, and what holds for them alone.
+
+Field names are the keys of the YAML file, as in model.py. What several keys mean together is in route_rules.py.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field
+
+from lb.config.problems import quoted
+from lb.config.units import BadValueError, describe
+from lb.http.path_pattern import PatternError, parse_pattern
+
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+_REDIRECTS = (301, 302, 303, 307, 308)
+
+
+def _path(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not a path", "write one such as /static/, /ws or /blog/{rest}")
+    try:
+        parse_pattern(value)
+    except PatternError as error:
+        raise BadValueError(str(error.args[0]), str(error.args[1])) from None
+    return str(value)
+
+
+def _plain_path(value: object) -> str:
+    text = _path(value)
+    if "{" in text:
+        raise BadValueError(f"{quoted(text)} has a parameter", "write a path without any")
+    return text
+
+
+def _method(value: object) -> str:
+    text = value.upper() if isinstance(value, str) else ""
+    if _METHOD.fullmatch(text) is None:
+        raise BadValueError(f"{describe(value)} is not a method", "write one such as GET or POST, or a list of them")
+    return text
+
+
+def _redirect_status(value: object) -> int:
+    text = str(value)
+    if text not in {str(status) for status in _REDIRECTS}:
+        raise BadValueError(f"{describe(value)} is not a status of a redirect", "write 301, 302, 303, 307 or 308")
+    return int(text)
+
+
+PathText = Annotated[str, BeforeValidator(_path, json_schema_input_type=Annotated[str, Field(pattern="^/")])]
+PlainPath = Annotated[str, BeforeValidator(_plain_path, json_schema_input_type=Annotated[str, Field(pattern="^/")])]
+Method = Annotated[str, BeforeValidator(_method, json_schema_input_type=str)]
+RedirectStatus = Annotated[int, BeforeValidator(_redirect_status, json_schema_input_type=Literal[_REDIRECTS])]
+
+_Values = dict[str, Annotated[str, BeforeValidator(str, json_schema_input_type=Written)]]
+
+
+class OwnLimits(Section):
+    """Limits in place of those at the top of the file."""
+
+    body: Annotated[int, size(1 << 50, 0)] | None = Field(
+        default=None, description="Largest request body, in bytes; 0: none at all. Beyond it 413."
+    )
+    client_rate: RateValue | None = Field(
+        default=None, description="Requests of one client, over all workers: 100/s; beyond it 429 with Retry-After."
+    )
+    client_burst: Annotated[int, count(1_000_000)] | None = Field(
+        default=None, description="Requests that one client may make at once; without it the number in client_rate."
+    )
+
+
+class OwnTimeouts(Section):
+    """Time-outs in place of those at the top of the file."""
+
+    connect: Seconds | None = Field(default=None, description="For a connection to an instance; beyond it 504.")
+    response: Seconds | None = Field(default=None, description="For an instance to begin its response; beyond it 504.")
+    read: Seconds | None = Field(
+        default=None, description="Between two reads of a body, the client's or the instance's."
+    )
+
+
+def _deny(value: object) -> object:
+    return () if value is False else ("0.0.0.0/0", "::/0") if value is True else value
+
+
+class RouteSettings(Section):
+    """Requests of an app by path, method, fields or query, and what holds for them. The first that matches is taken."""
+
+    path: PathText = Field(
+        default="/",
+        description="Path: /static/ is it and all below it, /ws is it alone, /users/{id} any one segment, "
+        "/blog/{rest} all that remains.",
+    )
+    method: Annotated[tuple[Method, ...], one_or_more(str)] = Field(
+        default=(), description="Methods: GET, or a list; without it all of them."
+    )
+    header: _Values = Field(default={}, description='Fields that a request must have, with this value; "*": any value.')
+    query: _Values = Field(
+        default={}, description='Parameters that the query must have, with this value; "*": any value.'
+    )
+    app: AppName | None = Field(default=None, description="Another app that answers, in the same environment.")
+    strip: PlainPath | None = Field(default=None, description="What is taken off the path's beginning: /api.")
+    prefix: PlainPath | None = Field(default=None, description="What is put before the path.")
+    rewrite: str | None = Field(
+        default=None, description="The path that the app gets instead, with placeholders: /v2/{rest}. The query stays."
+    )
+    redirect: str | None = Field(
+        default=None,
+        description="Where the client is sent: https://blog.example.com/{rest}. The query stays unless this has one.",
+    )
+    status: RedirectStatus | None = Field(
+        default=None, description="Status of the redirect; without it 301 for GET and HEAD, 308 for other methods."
+    )
+    deny: Annotated[tuple[Network, ...], BeforeValidator(_deny), one_or_more(str)] = Field(
+        default=(), description="true: nobody may; or networks whose clients may not. They get 403."
+    )
+    allow: Annotated[tuple[Network, ...], one_or_more(str)] = Field(
+        default=(), description="Networks whose clients may; others get 403."
+    )
+    limits: OwnLimits = Field(default=OwnLimits(), description="Limits for these requests alone.")
+    timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs for these requests alone.")
+    headers: FieldSettings = Field(default=FieldSettings(), description="Fields, on top of the app's.")
+    cors: CorsSettings | None = Field(default=None, description="CORS for these requests, in place of the app's.")
