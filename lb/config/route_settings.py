@@ -10,7 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from lb.config.base import Section
+from lb.config.field_settings import CorsSettings, FieldSettings
+from lb.config.fields import AppName, Network, Seconds, Written, count, one_or_more, size
 from lb.config.problems import quoted
+from lb.config.rates import RateValue
 from lb.config.units import BadValueError, describe
 from lb.http.path_pattern import PatternError, parse_pattern
 
