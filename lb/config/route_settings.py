@@ -117,9 +117,9 @@ class RouteSettings(Section):
     status: RedirectStatus | None = Field(
         default=None, description="Status of the redirect; without it 301 for GET and HEAD, 308 for other methods."
     )
-    deny: Annotated[tuple[Network, ...], BeforeValidator(_deny), one_or_more(str)] = Field(
-        default=(), description="true: nobody may; or networks whose clients may not. They get 403."
-    )
+    deny: Annotated[
+        tuple[Network, ...], one_or_more(str), BeforeValidator(_deny, json_schema_input_type=bool | str | list[str])
+    ] = Field(default=(), description="true: nobody may; or networks whose clients may not. They get 403.")
     allow: Annotated[tuple[Network, ...], one_or_more(str)] = Field(
         default=(), description="Networks whose clients may; others get 403."
     )

@@ -36,7 +36,7 @@ class Condition:
 
 
 def _has_parameters(query: bytes, wanted: Wanted) -> bool:
-    found = set()
+    found: set[tuple[bytes, bytes | None]] = set()
     for pair in query.split(b"&"):
         name, _, value = pair.partition(b"=")
         plain = _plain(name)
