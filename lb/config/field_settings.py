@@ -95,8 +95,8 @@ class ResponseFields(Section):
 
 
 class FieldSettings(Section):
-    """Header fields that are set or removed. Values may have placeholders: {host} {path} {query} {client} {request_id}
-    {scheme}.
+    """Header fields that are set or removed. Values may have placeholders: {host} {hostport} {path} {query} {client}
+    {request_id} {scheme}.
     """
 
     request: RequestFields = Field(default=RequestFields(), description="Of requests, on their way to the app.")

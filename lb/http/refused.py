@@ -10,6 +10,7 @@ It also has the words for every limit on a request's size: the figure, and the k
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from lb.errors import ProxyError
 from lb.http.head import Limits
@@ -63,14 +64,25 @@ def head_too_large(code: str, data: bytes, limits: Limits) -> str:
     return f"the head is longer than {limits.total} bytes (limits.header_total)"
 
 
-def explained(error: ProxyError, limits: Limits, body: int) -> str:
-    """The error's detail; of one that is about a limit on size, which one that is, and its key. `body` is how long
-    the request's body may be.
+_OWN_KEYS = {
+    "client_rate_limit_reached": "limits.client_rate",
+    "connection_timeout": "timeouts.connect",
+    "http_response_timeout": "timeouts.response",
+    "connection_read_timeout": "timeouts.read",
+    "connection_write_timeout": "timeouts.read",
+}
+
+
+def explained(error: ProxyError, limits: Limits, body: int, keys: Mapping[str, str]) -> str:
+    """The error's detail; of one that is about a limit, which one that is, and its key. `body` is how long the
+    request's body may be; `keys` has those of the route's own limits in place of the file's.
     """
     detail = error.detail
     match error.cause.code:
         case "request_body_too_large":
-            return f"it may have {body} bytes (limits.body)"
+            return f"it may have {body} bytes ({keys.get('limits.body', 'limits.body')})"
+        case code if not detail and _OWN_KEYS.get(code) in keys:
+            return f"the limit is {keys[_OWN_KEYS[code]]}"
         case "request_header_too_large" if "(limits." not in detail:
             return (
                 f"trailers may have {limits.total} bytes (limits.header_total), {limits.fields} fields "

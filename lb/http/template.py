@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 
-PLACEHOLDERS = ("client", "host", "path", "query", "request_id", "scheme")
+PLACEHOLDERS = ("client", "host", "hostport", "path", "query", "request_id", "scheme")
 """What is known of every request; a route's own parameters come on top."""
 
 _TOKEN = re.compile(r"\{\{|\}\}|\{([A-Za-z_][A-Za-z0-9_]*)\}|[{}]")

@@ -65,6 +65,10 @@ class Handler:
         """Whether the next thing to happen is up to the client."""
         return False
 
+    def client_patience(self) -> float:
+        """Seconds that the client, or its request, has for what is to happen next."""
+        return 60.0
+
     # Told by the connection to the instance
 
     def upstream_connected(self) -> None:

@@ -1,10 +1,18 @@
-"""All that is decided about a domain at load time: made anew with each configuration. Knows no connection."""
+"""All that is decided about a domain, or about a path of it, at load time: made anew with each configuration. Knows no
+connection.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from lb.routing.environment import Environment
+
+if TYPE_CHECKING:
+    from lb.routing.choices import Choices
+    from lb.routing.rate_limit import Pace
+    from lb.routing.route_extras import RouteExtras
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +28,29 @@ class Compression:
 
 class Route:
     """What holds for a bound domain, and for every other that is treated alike: with 10,000 domains, one object in the
-    processor's cache instead of 10,000. `body_cap` is in bytes; `compression` is None where it is off; `client_auth` is
-    the domain, as it is bound, that a connection must have been verified for, None where clients need no certificate.
+    processor's cache instead of 10,000; and what holds for some of its paths. `body_cap` is in bytes; `connect`,
+    `response` and `read` are time-outs in seconds; `compression` is None where it is off; `client_auth` is the domain,
+    as it is bound, that a connection must have been verified for, None where clients need no certificate.
+
+    `choices` are the routes of which one is taken in place of this, `extras` what only some routes ask for, `pace` is
+    how often one client may ask, counted apart for `scope`; each is None where there is none.
     """
 
-    __slots__ = ("body_cap", "cdn", "client_auth", "compression", "environment", "force_https")
+    __slots__ = (
+        "body_cap",
+        "cdn",
+        "choices",
+        "client_auth",
+        "compression",
+        "connect",
+        "environment",
+        "extras",
+        "force_https",
+        "pace",
+        "read",
+        "response",
+        "scope",
+    )
 
     def __init__(self, environment: Environment, body_cap: int) -> None:
         self.environment = environment
@@ -33,3 +59,8 @@ class Route:
         self.cdn = False
         self.compression: Compression | None = None
         self.client_auth: bytes | None = None
+        self.connect = self.response = self.read = 60.0
+        self.choices: Choices | None = None
+        self.extras: RouteExtras | None = None
+        self.pace: Pace | None = None
+        self.scope = 0

@@ -14,6 +14,7 @@ from lb.http.head import RequestHead, ResponseHead
 from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
+from lb.proxy.exchange.by_route import own_reply, response_lines
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response_body import ResponseBody
@@ -22,6 +23,7 @@ from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
 from lb.routing.route import Route
+from lb.routing.route_extras import route_keys
 from lb.telemetry.record import Record
 
 if TYPE_CHECKING:
@@ -185,7 +187,8 @@ class ExchangeBase(Handler):
             accept = self.head.accept()
         else:
             accept = self.refused.accept if self.refused is not None else b""
-        detail = explained(error, self.snapshot.limits, self.route.body_cap if self.route is not None else 0)
+        route = self.route
+        detail = explained(error, self.snapshot.limits, route.body_cap if route is not None else 0, route_keys(route))
         self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after))
 
     def refuse(self, error: ProxyError, refused: Refused | None) -> None:
@@ -244,9 +247,14 @@ class ExchangeBase(Handler):
         self.answer = None  # type: ignore[assignment]  # the instance's was waiting for the rest of its body
         self.status = reply.status
         self.head_out = True
+        extras = self.route.extras if self.route is not None else None
+        if extras is not None and head is not None:
+            reply = own_reply(extras, head, reply)
         body = b"" if head_only else reply.body
         self.sent = len(body)
         lines = render_lines(reply, self.engine.date_line[6:-2], self.identity())
+        if extras is not None and head is not None:
+            lines = response_lines(self, lines)
         self.client.head(lines, b"", keep_alive, False)
         self.client.piece(body, b"")
         self.finish(keep_alive)

@@ -13,6 +13,7 @@ import errno
 
 from lb.errors import ProxyError
 from lb.proxy.exchange.admission import admit, find_route, origin
+from lb.proxy.exchange.by_route import answer
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response import Answering
 from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, WAITING
@@ -51,6 +52,11 @@ class Exchange(Answering):
                 return
         if head.passes > 0 or route.client_auth is not None:
             admit(info, head, route)
+        if route.extras is not None or (head.odd_path and route.choices is not None):
+            reply = answer(self)
+            if reply is not None:
+                self.reply(reply)
+                return
         self._frame()
         self._enter(route.environment)
         self.forward()
@@ -100,7 +106,7 @@ class Exchange(Answering):
         if upstream is not None and upstream.paused and not self.client.full:
             upstream.read_much(True)
             upstream.resume()
-            patience = self.snapshot.read if self.phase == RESPONDING else self.snapshot.response
+            patience = self.route.read if self.phase == RESPONDING else self.route.response
             self.engine.deadlines.watch(upstream, self.engine.poller.now + patience)
 
     def client_gone(self) -> None:

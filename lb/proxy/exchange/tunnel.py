@@ -75,7 +75,7 @@ class Tunnel(Handler):
 
     def _watch_upstream(self) -> None:
         """Let it have the time in which something must move (L3)."""
-        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.snapshot.read)
+        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.route.read)
 
     # The client
 

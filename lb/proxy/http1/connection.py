@@ -120,10 +120,8 @@ class Client(ResponseWriter):
             if self._begun:
                 return  # the time for a head runs from its first byte
             deadline = now + (_GRACE if engine.hurried else engine.snapshot.idle)
-        elif handler.is_waiting():
-            deadline = now + engine.snapshot.connect
-        elif handler.awaits_client():
-            deadline = now + engine.snapshot.read
+        elif handler.is_waiting() or handler.awaits_client():
+            deadline = now + handler.client_patience()
         elif self.leaving:
             deadline = now + AGAIN
         else:
