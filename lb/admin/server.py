@@ -20,14 +20,13 @@ from aiohttp import web
 from lb.admin.hosts import only_for
 from lb.admin.views import describe, state
 from lb.certificates.metrics import CertificateMetrics
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.health.schedule import tell_failure
 from lb.health.view import serving
 from lb.process.channel import Channel
 from lb.process.child_config import Revision, inode
 from lb.process.reload_participant import Aside, Changes
 from lb.process.scoreboard import Board
-from lb.routing.health_keys import names_of
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import Slab
 from lb.telemetry.instance_gauges import Loads
@@ -42,10 +41,10 @@ _CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
 class AdminAssignment:
     """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
     build (version, engine, …) in metrics and status, `shelf` has the certificates that were read before. A reload
-    changes `config` and `listeners`.
+    changes `plan` and `listeners`.
     """
 
-    config: Config
+    plan: Plan
     listeners: tuple[str, ...]
     sockets: tuple[socket.socket, ...]
     slab: Slab
@@ -77,7 +76,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
         channel.say(verb, rest)
 
     def switch(prepared: _Prepared) -> None:
-        assignment.config, assignment.listeners = prepared.config, prepared.revision.urls
+        assignment.plan, assignment.listeners = prepared.plan, prepared.revision.urls
         sites.change(prepared.revision, prepared.sockets)
 
     changes = Changes(Aside(loop), say, _Prepared, switch)
@@ -91,7 +90,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    config: Config
+    plan: Plan
     revision: Revision
     sockets: Sequence[socket.socket]
 
@@ -138,11 +137,11 @@ def make_app(assignment: AdminAssignment) -> web.Application:
     async def metrics(_: web.Request) -> web.Response:
         body = render(assignment.slab.total(), assignment.info)
         body += render_start(board.started)
-        body += render_health(serving(assignment.config, assignment.table))
-        names = names_of(assignment.config)
+        body += render_health(serving(assignment.plan.health.watched, assignment.table))
+        names = assignment.plan.instance_names
         loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
         body += render_loads(zip(names, loads, strict=False))  # none where no worker has told yet
-        body += await asyncio.to_thread(certificates.render, assignment.config)
+        body += await asyncio.to_thread(certificates.render, assignment.plan.tls)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
@@ -153,13 +152,11 @@ def make_app(assignment: AdminAssignment) -> web.Application:
 
     async def status(_: web.Request) -> web.Response:
         return web.json_response(
-            describe(
-                assignment.info, board, assignment.listeners, assignment.config, assignment.table, assignment.loads
-            )
+            describe(assignment.info, board, assignment.listeners, assignment.plan, assignment.table, assignment.loads)
         )
 
     def listening() -> str:
-        address = assignment.config.admin
+        address = assignment.plan.config.admin
         return address.host if address is not None else "127.0.0.1"
 
     app = web.Application(middlewares=[only_for(listening)])

@@ -6,16 +6,16 @@ It reads the board and the configuration; how it is shown is for others to decid
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from lb.config.model import App, Config, EnvironmentSettings
+from lb.config.model import App, EnvironmentSettings
+from lb.config.plan import Plan
 from lb.health.view import Report, report
 from lb.process.scoreboard import Board
-from lb.routing.health_keys import names_of
 from lb.routing.health_table import HealthTable
-from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.instance_gauges import Loads, Name
 
 Status = dict[str, Any]
 
@@ -31,15 +31,15 @@ def describe(
     info: Mapping[str, str],
     board: Board,
     listeners: Iterable[str],
-    config: Config,
+    plan: Plan,
     table: HealthTable,
     loads: Loads,
 ) -> Status:
     """`listeners` are URLs, `info` describes the build. Times are in seconds: `uptime` since the start, a worker's
     `since` and an instance's `failed` since the epoch.
     """
-    health = report(config, table)
-    traffic = _traffic(config, board, loads)
+    health = report(plan.health.watched, table)
+    traffic = _traffic(plan.instance_names, board, loads)
     return {
         **info,
         "state": state(board),
@@ -47,15 +47,14 @@ def describe(
         "uptime": int(time.time()) - board.started,
         "listeners": list(listeners),
         "workers": [asdict(worker) for worker in board.workers()],
-        "apps": {name: _app(app, name, health, traffic) for name, app in config.apps.items()},
+        "apps": {name: _app(app, name, health, traffic) for name, app in plan.config.apps.items()},
     }
 
 
-def _traffic(config: Config, board: Board, loads: Loads) -> dict[tuple[str, str], Status]:
+def _traffic(names: Sequence[Name], board: Board, loads: Loads) -> dict[tuple[str, str], Status]:
     """By app and environment: what the requests of all workers say about each instance; nothing where no worker has
     told yet.
     """
-    names = names_of(config)
     told = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
     ahead = time.time() - time.monotonic()
     found: dict[tuple[str, str], Status] = {}

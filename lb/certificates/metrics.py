@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from threading import Lock
 
-from lb.config.model import Config
+from lb.config.plan import TlsPlan
 from lb.telemetry.prometheus import CertificateFigures, render_certificates
 from lb.tls.acme.certificate_info import CertificateInfo
 from lb.tls.acme.store import Store
@@ -25,22 +25,19 @@ class CertificateMetrics:
     def __init__(self, shelf: Shelf) -> None:
         self._lock = Lock()
         self._shelf = shelf
-        self._config: Config | None = None
+        self._plan: TlsPlan | None = None
         self._listing: Listing | None = None
         self._stamp: tuple[object, ...] | None = None
         self._said = b""
 
-    def render(self, config: Config) -> bytes:
+    def render(self, plan: TlsPlan) -> bytes:
         """Nothing where no HTTPS is served, or the store cannot be read."""
-        if not config.listen.https:
+        if not plan.serves_https:
             return b""
         with self._lock:
-            if self._listing is None or config is not self._config:
-                self._config, self._listing, self._stamp = (
-                    config,
-                    Listing(Store(config.tls.store), config, self._read),
-                    None,
-                )
+            if self._listing is None or plan is not self._plan:
+                self._plan, self._stamp = plan, None
+                self._listing = Listing(Store(plan.settings.store), plan, self._read)
             try:
                 stamp = self._listing.stamp()
                 if stamp is None or stamp != self._stamp:

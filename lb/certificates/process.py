@@ -12,7 +12,7 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -20,17 +20,19 @@ import aiohttp
 
 from lb.certificates.watch_process import keep_up
 from lb.config.acme import Acme
-from lb.config.model import Config
+from lb.config.model import CertificateFiles
+from lb.config.plan import TlsPlan
 from lb.process.channel import Channel, Message
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.desired import demand_wildcards, make_plan, possible_types
+from lb.tls.acme.desired import certificate_plan
 from lb.tls.acme.errors import AcmeError
 from lb.tls.acme.manager import Clock, Manager
 from lb.tls.acme.on_demand import Demand
 from lb.tls.acme.preflight import Endpoint, Reach
 from lb.tls.acme.session import open_session
 from lb.tls.acme.store import Store, StoreWatch
-from lb.tls.files.certificate import Certificate, TlsError, load_certificate
+from lb.tls.files.certificate import Certificate, TlsError
+from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.watcher import Upkeep
 
 log = logging.getLogger("lb.certificates")
@@ -45,19 +47,20 @@ _RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
 @dataclass(frozen=True, slots=True)
 class CertificatesAssignment:
     """All that the process inherits: `http` and `https` are where the workers listen, `upkeep` what else is looked
-    after, `demanded` who may know a name that a client misses.
+    after, `demanded` who may know a name that a client misses, `shelf` what was read of certificate files before.
     """
 
-    config: Config
+    plan: TlsPlan
     http: tuple[Endpoint, ...]
     https: tuple[Endpoint, ...]
     upkeep: Upkeep
     demanded: Callable[[str], bool]
+    shelf: Shelf
 
 
 def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
     """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
-    acme = assignment.config.tls.acme
+    acme = assignment.plan.settings.acme
     assert acme is not None  # noqa: S101  else there is no such process
     loop = asyncio.new_event_loop()
     # Not `asyncio.run`: at its end that waits for threads, and a resolver without a network keeps one for long.
@@ -69,10 +72,10 @@ class _Certificates:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, assignment: CertificatesAssignment, acme: Acme, line: socket.socket
     ) -> None:
-        self._config = assignment.config
+        self._plan = assignment.plan
         self._acme = acme
         self._assignment = assignment
-        self._store = Store(assignment.config.tls.store)
+        self._store = Store(assignment.plan.settings.store)
         self._ended = asyncio.Event()
         self._stirred = asyncio.Event()  # there is something to look at
         loop.add_signal_handler(signal.SIGTERM, self._end)
@@ -119,11 +122,11 @@ class _Certificates:
         clients = await self._clients(session)
         reach = Reach(self._assignment.http, self._assignment.https)
         clock = Clock(time.time, asyncio.sleep)
-        types = possible_types(self._config, self._acme)
-        on_demand, wildcards = self._config.tls.on_demand, demand_wildcards(self._config)
+        types = self._plan.challenge_types
+        on_demand, wildcards = self._plan.settings.on_demand, self._plan.demanded_wildcards
         demand = Demand(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
         manager = Manager(self._acme, types, self._store, clients, (reach, clock), demand)
-        plan = make_plan(self._config, _covered_by(self._config))
+        plan = certificate_plan(self._plan, _covered_by(self._plan.settings.certificates, self._assignment.shelf))
         for warning in plan.warnings:
             log.warning(warning)
         watch = StoreWatch(self._store)
@@ -170,12 +173,12 @@ class _Certificates:
             return
 
 
-def _covered_by(config: Config) -> Callable[[str], bool]:
+def _covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
     """Whether a certificate from the configuration's files has a name."""
     certificates: list[Certificate] = []
-    for files in config.tls.certificates:
+    for pair in files:
         try:
-            certificates.append(load_certificate(files))
+            certificates.append(shelf.parse(str(pair.cert), str(pair.key)))
         except TlsError as error:
             log.warning("%s", error)
 

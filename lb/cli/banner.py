@@ -4,14 +4,15 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import click
 
 from lb.cli.descriptors import descriptor_lines
 from lb.cli.fallbacks import warnings
-from lb.config.model import App, Config
-from lb.config.names import CATCH_ALL, is_staging, shared_names
+from lb.config.model import App, Domain
+from lb.config.names import CATCH_ALL, is_staging
+from lb.config.plan import Plan
 from lb.control.service import Service
 
 _MOST_LINES = 40  # about apps and domains; a thousand of them would push everything else off the screen
@@ -19,7 +20,7 @@ _MOST_LINES = 40  # about apps and domains; a thousand of them would push everyt
 
 def banner(service: Service) -> list[str]:
     """The lines of the banner. `listening on URL` stands alone on a line for each address: programs read that, too."""
-    apps = list(_apps(service.config))
+    apps = list(_apps(service.plan))
     if len(apps) > _MOST_LINES:
         apps[_MOST_LINES:] = [f"… {len(apps) - _MOST_LINES} lines more, see the configuration"]
     return [*_build(service.info), *_addresses(service), *apps, *_notes(service.info)]
@@ -34,29 +35,26 @@ def _addresses(service: Service) -> Iterator[str]:
     for one in service.bound:
         yield f"listening on {click.style(one.url, bold=True)}"
     workers = service.board.serving
-    access_log = service.config.access_log
+    access_log = service.plan.config.access_log
     sink = "stdout" if access_log.path == "-" else access_log.path
     log = "no access log" if access_log.format == "off" else f"access log ({access_log.format}) to {sink}"
     yield f"{workers} worker{'s' if workers > 1 else ''}, {log}"
-    yield from descriptor_lines(service.config)
+    yield from descriptor_lines(service.plan.config)
     for one in service.admin:
         yield f"admin at {one.url}: /metrics /healthz /readyz /status"
 
 
-def _apps(config: Config) -> Iterator[str]:
-    for name, app in config.apps.items():
+def _apps(plan: Plan) -> Iterator[str]:
+    for name, app in plan.config.apps.items():
         yield f"app {click.style(name, bold=True)}"
-        rows = list(_domains(name, app, config.shared_domain))
+        rows = list(_domains(app, plan.domains[name]))
         width = max((len(domain) for domain, _ in rows), default=0)
         for domain, environment in rows:
             yield f"  {domain:<{width}}  {environment}"
 
 
-def _domains(name: str, app: App, shared_domain: str | None) -> Iterator[tuple[str, str]]:
-    names = [domain.name for domain in app.domains]
-    if shared_domain is not None:
-        names += shared_names(name, shared_domain)
-    for one in names:
+def _domains(app: App, domains: Iterable[Domain]) -> Iterator[tuple[str, str]]:
+    for one in (domain.name for domain in domains):
         kind, environment = ("staging", app.staging) if is_staging(one) else ("production", app.production)
         if environment is not None:
             instances = ", ".join(instance.text for instance in environment.instances)

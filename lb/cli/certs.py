@@ -21,7 +21,6 @@ from lb.config.model import CertificateFiles
 from lb.config.problems import printable
 from lb.process.wording import duration
 from lb.tls.acme.certificate_info import clean_parts
-from lb.tls.acme.desired import all_bound_names
 from lb.tls.acme.store import ACCOUNT_KEY
 from lb.tls.files.certificate import TlsError, load_certificate
 from lb.tls.files.inventory import CertificateRow, Listing
@@ -128,7 +127,7 @@ def import_certificate(cert: Path, key: Path, config: Path | None, store: Path |
     except OSError as error:
         fail(f"the store {place.store.root} cannot be written: {error.strerror}", FAILED)
     click.echo(f"imported for {', '.join(names)}, until {words.date(certificate.not_after.timestamp())}")
-    if place.config is not None and not any(map(certificate.covers, all_bound_names(place.config))):
+    if place.plan is not None and not any(map(certificate.covers, place.plan.names)):
         click.echo(f"note: no domain in {config} has one of these names, so it will not be presented", err=True)
 
 
@@ -162,12 +161,12 @@ def _rows(place: StoreSelection) -> list[CertificateRow]:
     """Ends the command where there is no store: somebody looks in the wrong place."""
     root = place.store.root
     try:
-        if place.config is None and not any((root / part).is_dir() for part in ("certificates", "local")):
+        if place.plan is None and not any((root / part).is_dir() for part in ("certificates", "local")):
             what = "has no certificates of lb in it" if root.is_dir() else "does not exist"
             fail(
                 f"{printable(str(root))} {what}: name the store with --store, or the configuration with --config",
                 FAILED,
             )
-        return Listing(place.store, place.config).rows()
+        return Listing(place.store, place.plan).rows()
     except OSError as error:
         fail(f"the store {root} cannot be read: {error.strerror}", FAILED)

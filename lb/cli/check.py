@@ -15,7 +15,8 @@ from lb.cli.descriptors import descriptor_warnings
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
 from lb.config.model import Config
-from lb.config.names import is_local
+from lb.config.names import is_local, wildcard_of
+from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def check(context: click.Context, file: Path) -> None:
         click.echo(f"{printable(str(file))}: {_tally(failure.problems, failure.warnings)}", err=True)
         context.exit(BAD_CONFIGURATION)
     _print_problems(warnings)
-    click.echo(f"{printable(str(file))} is fine: {summary(loaded.config)}")
+    click.echo(f"{printable(str(file))} is fine: {summary(loaded.plan)}")
 
 
 def _check_files(loaded: Loaded) -> list[Problem]:
@@ -56,18 +57,15 @@ def _check_files(loaded: Loaded) -> list[Problem]:
     return warnings
 
 
-def summary(config: Config) -> str:
+def summary(plan: Plan) -> str:
     """What a configuration serves, in one line."""
-    environments = [env for app in config.apps.values() for env in (app.production, app.staging) if env is not None]
-    domains = sum(len(app.domains) for app in config.apps.values())
-    if config.shared_domain is not None:
-        domains += len(environments)  # each has a name of its own under it
+    listen = plan.config.listen
     return ", ".join(
         (
-            _count(len(config.listen.http) + len(config.listen.https), "listener"),
-            _count(len(config.apps), "app"),
-            _count(domains, "domain"),
-            _count(sum(len(environment.instances) for environment in environments), "instance"),
+            _count(len(listen.http) + len(listen.https), "listener"),
+            _count(len(plan.domains), "app"),
+            _count(sum(map(len, plan.domains.values())), "domain"),
+            _count(len(plan.instance_names), "instance"),
         )
     )
 
@@ -82,23 +80,23 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
     if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
         return _about_nothing(loaded) or _about_uncovered(loaded, lambda _: False)
     # cryptography takes long to import, and plain HTTP needs none
-    from lb.tls.acme.desired import make_plan  # noqa: PLC0415  cryptography takes long to import
+    from lb.tls.acme.desired import certificate_plan  # noqa: PLC0415  cryptography takes long to import
     from lb.tls.files.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import
     from lb.tls.files.sources import StoredSource, handshake_policy  # noqa: PLC0415  cryptography takes long to import
     from lb.tls.handshake.sni_map import Presented, present  # noqa: PLC0415  cryptography takes long to import
 
     try:
         before = contexts.presented if contexts is not None else Presented()
-        presented = present(config.tls.certificates, before, handshake_policy(config))
+        presented = present(config.tls.certificates, before, handshake_policy(loaded.plan.tls))
     except TlsError as error:
         paths = _places(config)
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path, paths)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
     warnings = [origin.key_problem(("tls", "certificates"), text, level="warning") for text in presented.warnings]
     if config.tls.acme is not None:
-        plan = make_plan(config, lambda name: presented.find(name) is not None)
+        plan = certificate_plan(loaded.plan.tls, lambda name: presented.find(name) is not None)
         return warnings + [origin.key_problem(("tls", "acme"), text, level="warning") for text in plan.warnings]
-    source = StoredSource(config, before.shelf)
+    source = StoredSource(loaded.plan.tls, before.shelf)
     stored = source.certificates() if may_have_stored else []
     said = (f"{problem}; it is not presented" for problem in source.problems[:_MOST_SAID])
     warnings += [origin.key_problem(("tls", "store"), text, _REPLACE, "warning") for text in said]
@@ -111,7 +109,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
 
 
 def _has(names: AbstractSet[str], name: str) -> bool:
-    return not names.isdisjoint(_covering(name))
+    return not names.isdisjoint((name, wildcard_of(name)))
 
 
 def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[Problem]:
@@ -121,7 +119,7 @@ def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[
         return []
     from lb.tls.acme.desired import lacking  # noqa: PLC0415  plain HTTP needs nothing of it
 
-    missing = lacking(config, is_covered)
+    missing = lacking(loaded.plan.tls, is_covered)
     places = {
         domain.name: (("apps", app, "domains", index), domain.force_https)
         for app, settings in config.apps.items()
@@ -140,13 +138,6 @@ def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[
         message = f"no certificate covers {len(missing) - _MOST_SAID} more domains (lb certs list --config names them)"
         warnings.append(origin.key_problem(("tls",), message, _ADD, "warning"))
     return warnings
-
-
-def _covering(name: str) -> tuple[str, str]:
-    """What a certificate may be for that covers a name."""
-    from lb.tls.files.certificate import wildcard_of  # noqa: PLC0415  cryptography takes long to import
-
-    return name, wildcard_of(name)
 
 
 _MOST_SAID = 10  # files of a store that cannot be used: whoever mends them asks again

@@ -18,7 +18,8 @@ import click
 from lb.cli.exits import FAILED, fail
 from lb.cli.running import refuse, serve_config
 from lb.config.load import load_file
-from lb.config.model import Config, Listen, ListenAddress
+from lb.config.model import Config, Listen, ListenAddress, Tls
+from lb.config.plan import make_plan
 from lb.config.problems import ConfigErrors
 from lb.control.service import Service
 from lb.control.supervisor import Stopping
@@ -60,12 +61,12 @@ def demo(http: str | None, https: str | None) -> None:
     asked = {"LB_DEMO_HTTP": http, "LB_DEMO_HTTPS": https}
     environ = os.environ | {name: value for name, value in asked.items() if value}
     config = _load(environ)  # a wrong address is refused before anything is started
-    _make_authority(config)
+    _make_authority(config.tls)
     with suppress(_Stopped), _stopped_by_signals(), _instances() as ports:
         config = _load(environ | ports)
         if not http and not https:
             config = _on_ipv6_too(config)
-        status = serve_config(config, Stopping(_SIGNALS), more=_what_to_try)
+        status = serve_config(make_plan(config), Stopping(_SIGNALS), more=_what_to_try)
         raise click.exceptions.Exit(status)
 
 
@@ -111,11 +112,11 @@ def _load(environ: Mapping[str, str]) -> Config:
         refuse(errors)
 
 
-def _make_authority(config: Config) -> None:
+def _make_authority(tls: Tls) -> None:
     try:
-        LocalCa(config.tls.store).ensure_root()
+        LocalCa(tls.store).ensure_root()
     except OSError as error:
-        directory = config.tls.store.resolve()
+        directory = tls.store.resolve()
         fail(f"no certificate can be made in {directory}: {error.strerror}; start it in a folder of yours", FAILED)
 
 
@@ -165,7 +166,7 @@ def _pipe(stream: IO[str] | None) -> IO[str]:
 def _what_to_try(service: Service) -> list[str]:
     """The part of the banner that a visitor needs."""
     ports = {one.scheme: one.port for one in service.bound}
-    root = LocalCa(service.config.tls.store).root
+    root = LocalCa(service.plan.tls.settings.store).root
     lines = ["", "try in a browser (HTTPS warns until this machine trusts the local authority: lb certs trust):"]
     for host, environment in (("localhost", "production"), ("stg-demo.localhost", "staging")):
         urls = f"http://{host}:{ports['http']}/", f"https://{host}:{ports['https']}/"

@@ -45,7 +45,7 @@ def descriptor_lines(config: Config) -> Iterator[str]:
 
 def _allowed(config: Config) -> tuple[int, int]:
     """How many connections all workers together may have, and how many descriptors each of them may open."""
-    workers = workers_of(config)
+    workers = workers_of(config.workers)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # workers raise theirs to it
     descriptors = hard if hard != resource.RLIM_INFINITY else 1 << 30
     listeners = len(config.listen.http) + len(config.listen.https)
@@ -53,5 +53,5 @@ def _allowed(config: Config) -> tuple[int, int]:
 
 
 def _connections(allowed: int, config: Config) -> str:
-    workers = workers_of(config)
+    workers = workers_of(config.workers)
     return f"{allowed} client connections" + (f" in {workers} workers" if workers > 1 else "")

@@ -19,7 +19,7 @@ from lb.cli.banner import banner
 from lb.cli.build import describe_build
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.cli.fallbacks import fallbacks
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.service import Service, Source, prepare
 from lb.control.supervisor import Stopping
@@ -30,7 +30,7 @@ from lb.tls.handshake.contexts import Contexts
 
 
 def serve_config(
-    config: Config,
+    plan: Plan,
     stopping: Stopping,
     file: Path | None = None,
     more: Callable[[Service], list[str]] = lambda _: [],
@@ -42,7 +42,7 @@ def serve_config(
     certificates already.
     """
     _log_to_stderr()
-    service = _prepare(config, file, contexts)
+    service = _prepare(plan, file, contexts)
     for line in (*banner(service), *more(service)):
         _say(line)
     return service.run(partial(_say, "ready"), stopping, source)
@@ -53,13 +53,13 @@ def _say(line: str) -> None:
         click.echo(line, err=True)
 
 
-def _prepare(config: Config, file: Path | None, contexts: Contexts | None) -> Service:
+def _prepare(plan: Plan, file: Path | None, contexts: Contexts | None) -> Service:
     """Binds and loads; ends the command with the reason when something is not to be had."""
     build = describe_build()
     if os.environ.get("LB_REQUIRE_COMPILED") == "1" and (missing := fallbacks(build)):
         fail(f"LB_REQUIRE_COMPILED=1, but this lb runs without {'; and without '.join(missing)}", FAILED)
     try:
-        return prepare(config, build, os.environ, file, contexts)
+        return prepare(plan, build, os.environ, file, contexts)
     except StartError as error:
         fail(str(error), FAILED)
     except TlsError as error:

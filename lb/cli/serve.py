@@ -14,7 +14,7 @@ from lb.cli.descriptors import descriptor_warnings
 from lb.cli.exits import USAGE
 from lb.cli.running import refuse, serve_config, show_problems
 from lb.config.load import config_for_instances, load_file
-from lb.config.model import Config
+from lb.config.plan import Plan, make_plan
 from lb.config.problems import ConfigErrors
 from lb.control.supervisor import Stopping
 from lb.telemetry.stderr import install_stderr
@@ -50,25 +50,25 @@ def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...
     raise click.exceptions.Exit(status)
 
 
-def _from_file(file: Path, contexts: Contexts) -> Config:
+def _from_file(file: Path, contexts: Contexts) -> Plan:
     try:
         loaded = load_file(file, os.environ)
         show_problems((*loaded.warnings, *check_certificates(loaded, contexts)))
     except ConfigErrors as errors:
         refuse(errors)
-    return loaded.config
+    return loaded.plan
 
 
-def _read_again(file: Path, contexts: Contexts) -> Config:
+def _read_again(file: Path, contexts: Contexts) -> Plan:
     """What the file says by now, for a service that runs. Raises ConfigErrors."""
     loaded = load_file(file, os.environ)
     for problem in (*loaded.warnings, *check_certificates(loaded, contexts), *descriptor_warnings(loaded)):
         log.warning("%s", problem)
-    return loaded.config
+    return loaded.plan
 
 
-def _from_options(instances: tuple[str, ...], domains: tuple[str, ...], http: str) -> Config:
+def _from_options(instances: tuple[str, ...], domains: tuple[str, ...], http: str) -> Plan:
     try:
-        return config_for_instances(instances, domains, http)
+        return make_plan(config_for_instances(instances, domains, http))
     except ConfigErrors as errors:
         refuse(errors, USAGE)

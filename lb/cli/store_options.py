@@ -11,17 +11,17 @@ import click
 
 from lb.cli.running import refuse
 from lb.config.load import load_file
-from lb.config.model import Config
+from lb.config.plan import TlsPlan
 from lb.config.problems import ConfigErrors
 from lb.tls.acme.store import Store
 
 
 @dataclass(frozen=True, slots=True)
 class StoreSelection:
-    """Where to look: the store, and the configuration if one was named."""
+    """Where to look: the store, and what a configuration makes of certificates if one was named."""
 
     store: Store
-    config: Config | None
+    plan: TlsPlan | None
 
 
 def store_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -41,7 +41,7 @@ def open_place(config: Path | None, store: Path | None) -> StoreSelection:
     if store is not None:
         raise click.UsageError("Name either a configuration with --config or a directory with --store.")
     try:
-        loaded = load_file(config, os.environ).config
+        plan = load_file(config, os.environ).plan.tls
     except ConfigErrors as errors:
         refuse(errors)
-    return StoreSelection(Store(loaded.tls.store), loaded)
+    return StoreSelection(Store(plan.settings.store), plan)

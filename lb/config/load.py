@@ -18,6 +18,7 @@ import yaml
 
 from lb.config import names, tree
 from lb.config.model import Config, Domain
+from lb.config.plan import Plan, make_plan
 from lb.config.problems import ConfigErrors, Origin, Place, Problem, Source, Span, printable, quoted
 from lb.config.regular import read_soon
 from lb.config.syntax import Stumble, explain_run_on, explain_stumble, too_deep
@@ -41,9 +42,13 @@ _ALIKE = 0.75  # of two names for one to be a misspelling of the other: sohp is,
 class Loaded:
     """A configuration that can be used, what is surprising about it, and where its values are written."""
 
-    config: Config
+    plan: Plan
     warnings: tuple[Problem, ...]
     origin: Origin
+
+    @property
+    def config(self) -> Config:
+        return self.plan.config
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -105,7 +110,7 @@ def _checked(value: object, origin: Origin, found: list[Problem]) -> Loaded:
     failure = ConfigErrors(errors, warnings)
     if errors or config is None:
         raise failure
-    return Loaded(config, failure.warnings, origin)
+    return Loaded(make_plan(config), failure.warnings, origin)
 
 
 def _decode(name: str, data: bytes) -> str:

@@ -53,6 +53,11 @@ def shared_names(app: str, shared_domain: str) -> tuple[str, str]:
     return name, _STAGING + name
 
 
+def wildcard_of(host: str) -> str:
+    """The wildcard that would cover `host`: its first label replaced by a star."""
+    return "*." + host.partition(".")[2]
+
+
 def is_label(text: str) -> bool:
     """Whether `text` can be one label of a domain name."""
     return _LABEL.fullmatch(text) is not None

@@ -16,7 +16,7 @@ from pathlib import Path
 from setproctitle import setproctitle
 
 from lb.admin.views import Status, describe
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.control.api.operations import Operations
 from lb.control.api.systemd import Notifier
 from lb.control.ending import Ending, EndingTimes, add_ending
@@ -42,7 +42,7 @@ from lb.process.memfd import new_memory, wrap_bytes
 from lb.process.scoreboard import MOST_SLOTS, Board
 from lb.process.start_error import StartError
 from lb.routing.clients import Clients
-from lb.routing.health_keys import names_of, rows_needed, watched
+from lb.routing.health_rows import rows_needed
 from lb.routing.health_table import HealthTable
 from lb.sockets.bind import Bound, bind_all
 from lb.telemetry.counters import Slab
@@ -50,7 +50,7 @@ from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.said import Said
 from lb.tls.handshake.contexts import Contexts
 
-Source = Callable[[Contexts], Config]
+Source = Callable[[Contexts], Plan]
 """Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
 
 # Room for the instances that reloads may bring: rows of the health table, and figures for metrics.
@@ -78,9 +78,9 @@ class Service:
         return self._ground.board
 
     @property
-    def config(self) -> Config:
-        """The configuration in effect."""
-        return self._edition.config
+    def plan(self) -> Plan:
+        """The configuration in effect, and what follows from it."""
+        return self._edition.plan
 
     @property
     def bound(self) -> tuple[Bound, ...]:
@@ -116,11 +116,12 @@ class Service:
         self._ground.slab.count(f"restarts_{role.place.split()[0]}")
 
     def _limits(self) -> EndingTimes:
-        return EndingTimes(self.config.timeouts.drain, self.config.timeouts.retire)
+        timeouts = self.plan.config.timeouts
+        return EndingTimes(timeouts.drain, timeouts.retire)
 
     def _describe(self) -> Status:
         ground = self._ground
-        status = describe(self.info, self.board, self._edition.urls, self.config, ground.table, ground.loads)
+        status = describe(self.info, self.board, self._edition.urls, self.plan, ground.table, ground.loads)
         file = self._origin.file
         named = {} if file is None else {"file": os.path.abspath(file)}  # noqa: PTH100  `absolute` leaves ".." in it
         return {**add_ending(status, self._ending, time.monotonic()), **named}
@@ -138,11 +139,11 @@ class Service:
     def read(self) -> Reading:
         if self._source is None:
             raise StartError("there is no configuration file to be read anew")
-        config = self._source(self._ground.contexts)
-        return Reading(config, look_up_new(self._ground.table, config))
+        plan = self._source(self._ground.contexts)
+        return Reading(plan, look_up_new(self._ground.table, plan.health.watched))
 
     def next_change(self, reading: Reading, busy: Collection[int]) -> NextEdition:
-        workers = workers_of(reading.config)
+        workers = workers_of(reading.plan.config.workers)
         return NextEdition(self._ground, self._edition, reading, workers, busy, self._adopt)
 
     def read_certificates(self) -> None:
@@ -153,14 +154,14 @@ class Service:
         self._ground.slab.row(slot).load()  # what described its present ends with it
 
     def settle(self) -> None:
-        self._ground.table.keep({key for one in watched(self.config) for key in one.keys})
+        self._ground.table.keep({key for one in self.plan.health.watched for key in one.keys})
 
     def _adopt(self, edition: Edition) -> None:
         self._edition = edition
 
 
 def prepare(
-    config: Config,
+    plan: Plan,
     info: Mapping[str, str],
     environ: MutableMapping[str, str],
     file: Path | None = None,
@@ -173,7 +174,7 @@ def prepare(
     """
     origin = find_origin(file, environ)
     try:
-        service = _prepare(config, info, origin, contexts or Contexts())
+        service = _prepare(plan, info, origin, contexts or Contexts())
     except BaseException:
         origin.give_up()
         raise
@@ -181,30 +182,31 @@ def prepare(
     return service
 
 
-def _prepare(config: Config, info: Mapping[str, str], origin: BootContext, contexts: Contexts) -> Service:
-    try_access_log(config)
-    workers = workers_of(config)
+def _prepare(plan: Plan, info: Mapping[str, str], origin: BootContext, contexts: Contexts) -> Service:
+    config = plan.config
+    try_access_log(config.access_log)
+    workers = workers_of(config.workers)
     if origin.succession is not None:
         contexts.tickets.inherit(origin.succession.tickets)
-    sources = sources_of(contexts, config)
-    contexts.switch(present(contexts, config, sources))
-    bound = bind_all(addresses_of(config), workers, origin.listening)
+    sources = sources_of(contexts, plan.tls)
+    contexts.switch(present(contexts, plan.tls, sources))
+    bound = bind_all(addresses_of(config.listen), workers, origin.listening)
     if config.admin is not None and origin.succession is None:
         release_admin(origin.file, os.environ)
-    admin = bind_all(admin_addresses_of(config), 1, origin.admin)
-    table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(config)))
+    admin = bind_all(admin_addresses_of(config.admin), 1, origin.admin)
+    table = HealthTable(max(_FEWEST_ROWS, 2 * rows_needed(plan.health.watched)))
     known = origin.succession.health if origin.succession is not None else {}
     earlier = origin.succession.earlier if origin.succession is not None else None
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
-    loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(names_of(config))), new_memory("lb loads"))
-    snapshot, registry = compile_first(config, table, bound, workers, look_up_first, known)
+    loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(plan.instance_names)), new_memory("lb loads"))
+    snapshot, registry = compile_first(plan, table, bound, workers, look_up_first, known)
     ground = Ground(info, contexts, table, slab, loads, Said(), Clients(), Board(workers))
-    return Service(ground, Edition(config, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
+    return Service(ground, Edition(plan, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 
-def workers_of(config: Config) -> int:
-    """How many processes serve."""
-    return config.workers or available_cores()
+def workers_of(wanted: int | None) -> int:
+    """How many processes serve, where the configuration says so many, or nothing."""
+    return wanted or available_cores()
 
 
 def available_cores() -> int:

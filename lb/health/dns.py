@@ -11,12 +11,12 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
-from lb.config.model import Config
-from lb.routing.health_keys import WatchedInstance, is_proven, watched
+from lb.config.plan import ConfiguredInstance
+from lb.routing.health_rows import is_proven
 from lb.routing.health_table import ABSENT, EXPECTED, STARTING, UNCHECKED, Condition, HealthTable
 
 log = logging.getLogger("lb.control")
@@ -60,7 +60,7 @@ class Moved:
 
 
 def place(
-    table: HealthTable, one: WatchedInstance, siblings: Iterable[WatchedInstance], found: Found, write: Write
+    table: HealthTable, one: ConfiguredInstance, siblings: Iterable[ConfiguredInstance], found: Found, write: Write
 ) -> Moved:
     """Writes a name's addresses to its rows with `write`; `siblings` are the watched of its environment.
 
@@ -90,25 +90,25 @@ def place(
     return Moved(tuple(there), (*staying, *new))
 
 
-def _state_of_new(one: WatchedInstance, others_work: bool) -> int:
+def _state_of_new(one: ConfiguredInstance, others_work: bool) -> int:
     if not one.section.is_checked:
         return UNCHECKED
     return STARTING if others_work else EXPECTED
 
 
-def by_environment(everything: Iterable[WatchedInstance]) -> dict[tuple[str, str], list[WatchedInstance]]:
+def by_environment(everything: Iterable[ConfiguredInstance]) -> dict[tuple[str, str], list[ConfiguredInstance]]:
     """What is watched, by app and environment."""
-    found: dict[tuple[str, str], list[WatchedInstance]] = {}
+    found: dict[tuple[str, str], list[ConfiguredInstance]] = {}
     for one in everything:
         found.setdefault((one.app, one.environment), []).append(one)
     return found
 
 
-def look_up_new(table: HealthTable, config: Config) -> dict[str, Found]:
+def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> dict[str, Found]:
     """What the resolver says about the names that nobody knows yet: of all at once, for no longer than FIRST_PATIENCE.
     The others are the health process's. Threads may stay behind that still wait: it is for a process that ends.
     """
-    names = dict.fromkeys(one.address.host for one in watched(config) if one.address.is_name and _is_new(table, one))
+    names = dict.fromkeys(one.address.host for one in watched if one.address.is_name and _is_new(table, one))
     if not names:
         return {}
     executor = ThreadPoolExecutor(LOOKUPS, "resolver")
@@ -121,25 +121,24 @@ def look_up_new(table: HealthTable, config: Config) -> dict[str, Found]:
     }
 
 
-def settle(table: HealthTable, config: Config, found: Mapping[str, Found]) -> None:
+def settle(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, Found]) -> None:
     """Gives the names that nobody knows yet the addresses that were found."""
-    everything = list(watched(config))
-    siblings = by_environment(everything)
-    for one in everything:
+    siblings = by_environment(watched)
+    for one in watched:
         if one.address.is_name and one.address.host in found and _is_new(table, one):
             place(table, one, siblings[one.app, one.environment], found[one.address.host], table.begin)
 
 
-def look_up_first(table: HealthTable, config: Config) -> None:
+def look_up_first(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> None:
     """Both, before anything is served. A process of its own does it and ends, because threads that wait for a resolver
     must not be in a process that forks.
     """
-    if not any(one.address.is_name and _is_new(table, one) for one in watched(config)):
+    if not any(one.address.is_name and _is_new(table, one) for one in watched):
         return
     pid = os.fork()
     if pid == 0:
         try:
-            settle(table, config, look_up_new(table, config))
+            settle(table, watched, look_up_new(table, watched))
         except BaseException:
             log.exception("the names of instances could not be looked up")
         finally:
@@ -147,21 +146,21 @@ def look_up_first(table: HealthTable, config: Config) -> None:
     os.waitpid(pid, 0)
 
 
-def _is_new(table: HealthTable, one: WatchedInstance) -> bool:
+def _is_new(table: HealthTable, one: ConfiguredInstance) -> bool:
     """Whether it has no rows, or nothing was ever written to them."""
     rows = map(table.find, one.keys)
     return all(row < 0 or table.read(row) == Condition() for row in rows)
 
 
-def _has_address(table: HealthTable, one: WatchedInstance) -> bool:
+def _has_address(table: HealthTable, one: ConfiguredInstance) -> bool:
     conditions = (table.read(table.find(key)) for key in one.keys)
     return any(condition is not None and condition.state != ABSENT for condition in conditions)
 
 
-def unfound(table: HealthTable, config: Config) -> list[str]:
+def unfound(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> list[str]:
     """The names that have no address, each with the reason."""
     lost = []
-    for one in watched(config):
+    for one in watched:
         if not _has_address(table, one):
             conditions = [table.read(table.find(key)) for key in one.keys]
             reason = next((condition.error for condition in conditions if condition is not None), "")

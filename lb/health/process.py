@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lb.config.model import Config
+from lb.config.plan import ConfiguredInstance, HealthPlan, Plan
 from lb.health.check import ask
 from lb.health.dns import LOOKUPS, Found, by_environment, look_up, place
 from lb.health.last_resort import LastResort
@@ -28,7 +28,6 @@ from lb.process.every import RepeatedFailures, every
 from lb.process.limits import raise_descriptor_limit
 from lb.process.loop import new_loop
 from lb.process.reload_participant import Aside, Changes
-from lb.routing.health_keys import WatchedInstance, watched
 from lb.routing.health_table import HealthTable
 from lb.telemetry.paced_lines import Lines
 
@@ -41,7 +40,7 @@ _SOON = 1.0  # seconds until a name without any address is looked up again
 class HealthAssignment:
     """All that the health process inherits."""
 
-    config: Config
+    plan: HealthPlan
     table: HealthTable
 
 
@@ -60,13 +59,13 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     watcher = Watcher(assignment.table)
-    watcher.configure(assignment.config)
+    watcher.configure(assignment.plan)
     loop.add_signal_handler(signal.SIGTERM, ended.set)
 
     def say(verb: str, rest: str) -> None:
         channel.say(verb, rest)
 
-    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.config))
+    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
     channel = Channel(loop, line, ended.set, changes.heard)
     channel.say_ready()
     await ended.wait()
@@ -76,9 +75,9 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What a reload brings: the configuration, and nothing to be listened on."""
+    """What a reload brings: the plan, and nothing to be listened on."""
 
-    config: Config
+    plan: Plan
     revision: Revision
     sockets: Sequence[socket.socket]
 
@@ -97,21 +96,20 @@ class Watcher:
         self._failures = RepeatedFailures()
         self._schedule = Schedule(_AT_ONCE)
         self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
-        self._config = Config()
-        self._names: dict[str, list[WatchedInstance]] = {}
-        self._siblings: dict[tuple[str, str], list[WatchedInstance]] = {}
+        self._plan = HealthPlan((), {}, 0.0)
+        self._names: dict[str, list[ConfiguredInstance]] = {}
+        self._siblings: dict[tuple[str, str], list[ConfiguredInstance]] = {}
         self._lost: set[str] = set()  # names of which the log says that they are not found
         self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
         self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.settle)
 
-    def configure(self, config: Config) -> None:
-        """Watch what this configuration wants from now on; who is asked the same as before is not disturbed."""
-        self._config = config
-        everything = list(watched(config))
-        self._siblings = by_environment(everything)
+    def configure(self, plan: HealthPlan) -> None:
+        """Watch what this plan wants from now on; who is asked the same as before is not disturbed."""
+        self._plan = plan
+        self._siblings = by_environment(plan.watched)
         self._names = {}
-        for one in everything:
+        for one in plan.watched:
             if one.address.is_name:
                 self._names.setdefault(one.address.host, []).append(one)
         for name in self._lookups.keys() - self._names.keys():
@@ -132,7 +130,7 @@ class Watcher:
         self._resolver.shutdown(wait=False, cancel_futures=True)
 
     def _ask_everyone(self) -> None:
-        wanted = dict.fromkeys(subjects(self._config, self._table))
+        wanted = dict.fromkeys(subjects(self._plan, self._table))
         for subject in self._probes.keys() - wanted.keys():
             self._schedule.remove(self._probes.pop(subject))
         new = [subject for subject in wanted if subject not in self._probes]
@@ -161,7 +159,7 @@ class Watcher:
             except Exception as error:  # noqa: BLE001  the name is looked up again all the same
                 self._failures.tell(f"looking up {name}", error)
                 has_any = False
-            pause = self._config.dns_interval if has_any else min(_SOON, self._config.dns_interval)
+            pause = self._plan.dns_interval if has_any else min(_SOON, self._plan.dns_interval)
 
     def _found(self, name: str, found: Found) -> bool:
         """Brings what the resolver says to the table. Returns whether the name has addresses, old or new."""

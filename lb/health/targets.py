@@ -1,4 +1,4 @@
-"""A configuration → whom to ask, what, and by which rules."""
+"""The health plan → whom to ask, what, and by which rules."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lb import __version__
-from lb.config.model import App, Config, EnvironmentSettings
-from lb.config.names import CATCH_ALL, is_staging, shared_names
+from lb.config.model import EnvironmentSettings
+from lb.config.plan import ClientOfChecks, ConfiguredInstance, HealthPlan
 from lb.health.check import Question
 from lb.health.probe import Subject
 from lb.health.state import Rules
-from lb.routing.health_keys import WatchedInstance, watched
 from lb.routing.health_table import ABSENT, HealthTable
 from lb.routing.members import instance_key
 
@@ -25,13 +24,13 @@ _ALIVE = ("2xx", "3xx", "4xx")
 """Any answer that is not a server's failure: `health_checks: on` by itself knows nothing of the app."""
 
 
-def subjects(config: Config, table: HealthTable) -> Iterator[Subject]:
+def subjects(health: HealthPlan, table: HealthTable) -> Iterator[Subject]:
     """Everyone who is to be asked, as far as it has an address."""
     plans: dict[tuple[str, str], _Plan] = {}
-    for one in watched(config):
+    for one in health.watched:
         plan = plans.get((one.app, one.environment))
         if plan is None:
-            plan = plans[one.app, one.environment] = _plan(one, config)
+            plan = plans[one.app, one.environment] = _plan(one.section, health.asked_as[one.app, one.environment])
         if plan.is_checked:
             yield from _subjects_of(one, plan, table)
 
@@ -48,15 +47,13 @@ class _Plan:
     rules: Rules
 
 
-def _plan(one: WatchedInstance, config: Config) -> _Plan:
-    section, app = one.section, config.apps[one.app]
-    through_cdn = any(bound.cdn for bound in app.domains)
+def _plan(section: EnvironmentSettings, client: ClientOfChecks) -> _Plan:
     return _Plan(
         section.is_checked,
-        _domain(one.environment, app, config.shared_domain, one.app),
+        client.domain,
         f"User-Agent: lb-health/{__version__}\r\n"
         "Accept: */*\r\n"
-        f"X-Forwarded-Proto: {'https' if config.listen.https or through_cdn else 'http'}\r\n"
+        f"X-Forwarded-Proto: {client.scheme}\r\n"
         "Connection: close\r\n",
         _uris(section),
         _statuses(section),
@@ -76,7 +73,7 @@ def _statuses(section: EnvironmentSettings) -> tuple[str, ...]:
     return ("2xx",) if section.health_uri is not None else _ALIVE
 
 
-def _subjects_of(one: WatchedInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
+def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
     for key in one.keys:
         row = table.find(key)
         condition = table.read(row)
@@ -88,7 +85,7 @@ def _subjects_of(one: WatchedInstance, plan: _Plan, table: HealthTable) -> Itera
         yield Subject(row, title, host, _question(one, plan, host or one.address.host), plan.rules, group)
 
 
-def _question(one: WatchedInstance, plan: _Plan, host: str) -> Question:
+def _question(one: ConfiguredInstance, plan: _Plan, host: str) -> Question:
     """It says what a client's request would: apps refuse hosts that are not theirs (Django's ALLOWED_HOSTS) and
     redirect what did not come over HTTPS (its SECURE_SSL_REDIRECT).
     """
@@ -103,14 +100,3 @@ def _question(one: WatchedInstance, plan: _Plan, host: str) -> Question:
         section.health_timeout,
         name,
     )
-
-
-def _domain(environment: str, app: App, shared_domain: str | None, name: str) -> str:
-    """A domain that leads to the environment, one without wildcard if there is one; "" if there is none."""
-    staging = environment == "staging"
-    names = [bound.name for bound in app.domains if bound.name != CATCH_ALL]
-    if shared_domain is not None:
-        names += shared_names(name, shared_domain)
-    names = [bound for bound in names if is_staging(bound) == staging]
-    exact = [bound for bound in names if not bound.startswith("*.")]
-    return exact[0] if exact else next((bound.replace("*", "www", 1) for bound in names), "")

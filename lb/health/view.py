@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from lb.config.model import Config
-from lb.routing.health_keys import watched
+from lb.config.plan import ConfiguredInstance
 from lb.routing.health_table import ABSENT, STATES, UNCHECKED, Condition, HealthTable
 from lb.routing.members import instance_key
 
 Report = dict[tuple[str, str], dict[str, list[dict[str, object]]]]
 
 
-def report(config: Config, table: HealthTable) -> Report:
+def report(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Report:
     """By app and environment: for each watched instance how it is, or how each address of its name is."""
     found: Report = {}
-    for one in watched(config):
+    for one in watched:
         rows = [condition for key in one.keys if (condition := table.read(table.find(key))) is not None]
         there = [condition for condition in rows if condition.state != ABSENT] or rows[:1]
         texts = found.setdefault((one.app, one.environment), {})
@@ -23,9 +22,9 @@ def report(config: Config, table: HealthTable) -> Report:
     return found
 
 
-def serving(config: Config, table: HealthTable) -> Iterator[tuple[str, str, str, bool]]:
+def serving(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Iterator[tuple[str, str, str, bool]]:
     """App, environment, instance, and whether it gets requests, for all that are checked."""
-    for one in watched(config):
+    for one in watched:
         for key in one.keys if one.section.is_checked else ():
             condition = table.read(table.find(key))
             if condition is not None and condition.state != ABSENT:

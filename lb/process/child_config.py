@@ -1,6 +1,6 @@
 """What a configuration means to one child that is already running: what it is called from now on, and where it listens.
 
-It travels from the supervisor to the child beside the configuration itself. Sockets cannot be named by descriptors,
+It travels from the supervisor to the child beside the configuration's plan. Sockets cannot be named by descriptors,
 which are different in every process; their inode numbers are the same everywhere, for as long as they are open.
 """
 
@@ -10,7 +10,7 @@ import os
 import socket
 from dataclasses import dataclass
 
-from lb.config.model import Config
+from lb.config.plan import Plan, TlsPlan
 from lb.routing.compile import compile_snapshot
 from lb.routing.registry import Registry, RegistryPlan
 from lb.routing.snapshot import Snapshot
@@ -41,21 +41,21 @@ def inode(sock: socket.socket) -> int:
 
 
 def compile_for_worker(
-    config: Config, registry: Registry, https_port: int | None, workers: int
+    plan: Plan, registry: Registry, https_port: int | None, workers: int
 ) -> tuple[Snapshot, RegistryPlan]:
     """The snapshot of one of `workers` workers, and what is to be committed before it is used."""
-    plan = registry.plan()
-    answer = Challenges(*challenge_directories(config)).answer
-    return compile_snapshot(config, answer, plan, https_port, workers), plan
+    registry_plan = registry.plan()
+    answer = Challenges(*challenge_directories(plan.config.tls)).answer
+    return compile_snapshot(plan, answer, registry_plan, https_port, workers), registry_plan
 
 
-def present(contexts: Contexts, config: Config, sources: Sources) -> Presented:
+def present(contexts: Contexts, plan: TlsPlan, sources: Sources) -> Presented:
     """What is to be presented. Raises TlsError for files of the configuration that cannot be used; those of the store
     are replaced by themselves.
     """
-    return contexts.prepare(sources.files, handshake_policy(config), sources.more())
+    return contexts.prepare(sources.files, handshake_policy(plan), sources.more())
 
 
-def sources_of(contexts: Contexts, config: Config) -> Sources:
+def sources_of(contexts: Contexts, plan: TlsPlan) -> Sources:
     """Which certificates there are for a configuration."""
-    return Sources(config, contexts.presented.shelf)
+    return Sources(plan, contexts.presented.shelf)

@@ -18,7 +18,7 @@ from functools import partial
 from threading import Thread
 from typing import Generic, Protocol, TypeVar, cast
 
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.process.channel import Message, shortened
 from lb.process.child_config import Revision
 from lb.process.every import until_done
@@ -41,7 +41,7 @@ class Droppable(Protocol):
 
 
 P = TypeVar("P", bound=Droppable)
-Prepare = Callable[[Config, Revision, Sequence[socket.socket]], P]
+Prepare = Callable[[Plan, Revision, Sequence[socket.socket]], P]
 
 
 class Aside:
@@ -136,8 +136,8 @@ class Changes(Generic[P]):
         parcels, sockets = descriptors[:2], []
         try:
             sockets += [socket.socket(fileno=one) for one in descriptors[2:]]
-            config, revision = map(unwrap, parcels)
-            prepared = self._prepare(cast("Config", config), cast("Revision", revision), sockets)
+            plan, revision = map(unwrap, parcels)
+            prepared = self._prepare(cast("Plan", plan), cast("Revision", revision), sockets)
         except Exception as error:
             for sock in sockets:
                 sock.close()

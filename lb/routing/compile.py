@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from lb.config.model import App, Config, Domain
+from lb.config.model import CompressionSettings, Domain
 from lb.config.model import LimitSettings as LimitsConfig
-from lb.config.names import is_staging, shared_names
+from lb.config.names import is_staging
+from lb.config.plan import Plan
 from lb.http.head import Limits
 from lb.routing.environment import Environment
 from lb.routing.networks import Networks
@@ -16,25 +17,24 @@ from lb.routing.table import Table
 
 
 def compile_snapshot(
-    config: Config, answer: Answer, plan: RegistryPlan, https_port: int | None, workers: int
+    plan: Plan, answer: Answer, registry_plan: RegistryPlan, https_port: int | None, workers: int
 ) -> Snapshot:
-    """The snapshot of one of `workers` workers; to be used when `plan`, which is still empty, has been committed.
+    """The snapshot of one of `workers` workers; to be used when `registry_plan`, which is still empty, has been
+    committed.
 
     `https_port` is the port of the HTTPS listener, if there is one.
     """
-    compression = _compression(config)
+    config = plan.config
+    compression = _compression(config.compression)
+    limit = config.limits.instance_connections or 0
+    environments = {(one.app, one.name): registry_plan.environment(one, limit) for one in plan.environments}
     routes: dict[str, Route] = {}
     alike: dict[object, Route] = {}
-    for name, app in config.apps.items():
-        environments = {
-            kind: plan.environment(name, kind, section, config.limits.instance_connections or 0)
-            for kind, section in (("production", app.production), ("staging", app.staging))
-            if section is not None
-        }
-        for domain in _domains(config, name, app):
-            environment = environments.get("staging" if is_staging(domain.name) else "production")
+    for app, domains in plan.domains.items():
+        for domain in domains:
+            environment = environments.get((app, "staging" if is_staging(domain.name) else "production"))
             if environment is not None:
-                route = _route(config, domain, environment, compression)
+                route = _route(config.limits.body, domain, environment, compression)
                 routes[domain.name] = alike.setdefault(
                     (route.environment, route.force_https, route.cdn, route.compression, route.client_auth), route
                 )
@@ -65,16 +65,8 @@ def _pace(limits: LimitsConfig) -> Pace | None:
     return Pace(rate.seconds / rate.requests, limits.client_burst or rate.requests) if rate is not None else None
 
 
-def _domains(config: Config, name: str, app: App) -> list[Domain]:
-    """An app's bound domains, those of the shared domain included (D3)."""
-    domains = list(app.domains)
-    if config.shared_domain is not None:
-        domains += [Domain(name=bound) for bound in shared_names(name, config.shared_domain)]
-    return domains
-
-
-def _route(config: Config, domain: Domain, environment: Environment, compression: Compression | None) -> Route:
-    route = Route(environment, config.limits.body)
+def _route(max_body: int, domain: Domain, environment: Environment, compression: Compression | None) -> Route:
+    route = Route(environment, max_body)
     route.force_https = domain.force_https
     route.cdn = domain.cdn
     if domain.client_ca is not None:
@@ -83,11 +75,11 @@ def _route(config: Config, domain: Domain, environment: Environment, compression
     return route
 
 
-def _compression(config: Config) -> Compression | None:
-    if config.compression is None:
+def _compression(settings: CompressionSettings | None) -> Compression | None:
+    if settings is None:
         return None
     return Compression(
-        tuple(name.encode() for name in config.compression.algorithms),
-        config.compression.min_size,
-        frozenset(media_type.encode() for media_type in config.compression.types),
+        tuple(name.encode() for name in settings.algorithms),
+        settings.min_size,
+        frozenset(media_type.encode() for media_type in settings.types),
     )

@@ -16,7 +16,6 @@ import struct
 import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from hashlib import blake2b
 
 ABSENT, UNCHECKED, EXPECTED, STARTING, HEALTHY, UNHEALTHY = range(6)
 """An instance's state: not there (a name has fewer addresses); not asked how it is; new, and trusted until the first
@@ -25,9 +24,6 @@ check says otherwise; new, and not trusted until a check has passed; and what th
 STATES = ("absent", "unchecked", "expected", "starting", "healthy", "unhealthy")
 SERVES = frozenset((UNCHECKED, EXPECTED, HEALTHY))
 """The states in which an instance gets requests."""
-
-NAME_ROWS = 16
-"""Rows of an instance that is configured by name: so many of the name's addresses are used."""
 
 _ROW = 384  # bytes
 _KEY = 16
@@ -209,12 +205,6 @@ class HealthTable:
 def _decisive(condition: Condition) -> tuple[int, str, bool]:
     """What of a condition the readers go by."""
     return condition.state, condition.host, condition.answers
-
-
-def row_key(app: str, environment: str, address: str, number: int = 0) -> bytes:
-    """The key of an instance; `number` tells the addresses of one name apart."""
-    text = "\0".join((app, environment, address, str(number)))
-    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=_KEY).digest()
 
 
 def _clipped(text: str) -> bytes:

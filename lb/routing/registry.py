@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 from lb.config.balancing import statuses
 from lb.config.model import EnvironmentSettings as EnvironmentConfig
+from lb.config.plan import EnvironmentPlan
 from lb.routing.environment import Environment, Observer
-from lb.routing.health_keys import keys_of
 from lb.routing.health_table import HealthTable
 from lb.routing.instance import Instance
 from lb.routing.members import HealthWatch, Member, instances_of
@@ -65,19 +65,20 @@ class RegistryPlan:
         self._generation = registry.table.generation
         self._planned: dict[tuple[str, str], _Planned] = {}
 
-    def environment(self, app: str, name: str, config: EnvironmentConfig, limit: int) -> Environment:
-        """The environment `name` of `app`, which will have the instances of `config`, each serving at most `limit`
-        requests (0: any number). What is watched of them has its rows in the table already.
+    def environment(self, wanted: EnvironmentPlan, limit: int) -> Environment:
+        """The environment, which will have the instances that are `wanted`, each serving at most `limit` requests (0:
+        any number). What is watched of them has its rows in the table already.
         """
         registry = self._registry
+        app, name, config = wanted.app, wanted.name, wanted.settings
         policy = make_policy(app, name, config)
         environment = registry.environments.get((app, name)) or Environment(app, name, [], policy)
         known = {member.text: member for member in registry.members.get(environment, ())}
         is_checked = config.is_checked
         planned = _Planned(environment, policy, [], [], limit, is_checked)
-        for address in config.instances:
-            is_watched = is_checked or address.is_name
-            rows = tuple(map(registry.table.find, keys_of(app, name, address))) if is_watched else ()
+        for instance in wanted.instances:
+            address = instance.address
+            rows = tuple(map(registry.table.find, instance.keys))
             member = known.get(address.text)
             if member is None:
                 member = Member(address.text, "" if address.is_name else address.host, address.port, address.path)

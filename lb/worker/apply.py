@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from setproctitle import setproctitle
 
-from lb.config.model import AccessLogSettings, Config
+from lb.config.model import AccessLogSettings
+from lb.config.plan import Plan
 from lb.process.channel import Message
 from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
 from lb.process.reload_participant import Aside, Changes
@@ -40,7 +41,7 @@ class PreparedGeneration:
 
     revision: Revision
     snapshot: Snapshot
-    plan: RegistryPlan
+    registry_plan: RegistryPlan
     sources: Sources
     presented: Presented
     refreshes: int
@@ -100,12 +101,12 @@ class Changing:
 
     # In the thread
 
-    def _prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> PreparedGeneration:
+    def _prepare(self, plan: Plan, revision: Revision, sockets: Sequence[socket.socket]) -> PreparedGeneration:
         """Raises OSError for a log that cannot be written, TlsError for certificates that cannot be used."""
         refreshes = self._refreshes
-        sources = sources_of(self._live.contexts, config)
-        presented = present(self._live.contexts, config, sources)
-        snapshot, plan = compile_for_worker(config, self._live.registry, revision.https_port, revision.workers)
+        sources = sources_of(self._live.contexts, plan.tls)
+        presented = present(self._live.contexts, plan.tls, sources)
+        snapshot, registry_plan = compile_for_worker(plan, self._live.registry, revision.https_port, revision.workers)
         new = {inode(sock): sock for sock in sockets}
         for sock in sockets:
             if new[inode(sock)] is not sock:  # where a queue is shared, there are several descriptors of one socket
@@ -113,9 +114,9 @@ class Changing:
         known = self._live.listeners
         if any(number not in new and number not in known for _, number in revision.listeners):
             raise OSError("a listening socket did not reach this process")
-        settings = config.access_log
+        settings = plan.config.access_log
         log = None if settings == self._live.logbook.settings else open_log(settings)
-        return PreparedGeneration(revision, snapshot, plan, sources, presented, refreshes, settings, log, new)
+        return PreparedGeneration(revision, snapshot, registry_plan, sources, presented, refreshes, settings, log, new)
 
     def _read_certificates(self) -> Callable[[], None]:
         self._refresh_waits = False  # what is written from here on is read another time
@@ -135,7 +136,7 @@ class Changing:
         revision, live = prepared.revision, self._live
         live.contexts.switch(prepared.presented)
         live.sources = prepared.sources
-        gone = prepared.plan.commit()
+        gone = prepared.registry_plan.commit()
         live.engine.switch(prepared.snapshot)
         live.engine.retire(gone.instances)
         for environment in (*live.registry.environments.values(), *gone.environments):

@@ -12,6 +12,7 @@ from pytest_aiohttp.plugin import AiohttpClient
 
 from lb.admin.server import PATHS, AdminAssignment, make_app
 from lb.config.model import App, Config, Domain, EnvironmentSettings, InstanceAddress, ListenAddress
+from lb.config.plan import make_plan
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import NAMES, Slab
@@ -24,7 +25,7 @@ def assignment() -> AdminAssignment:
     instance = InstanceAddress(host="127.0.0.1", port=3000, path="", text="127.0.0.1:3000")
     app = App(domains=(Domain(name="shop.example.com"),), production=EnvironmentSettings(instances=(instance,)))
     return AdminAssignment(
-        Config(apps={"shop": app}),
+        make_plan(Config(apps={"shop": app})),
         (),
         (),
         Slab(2),
@@ -132,7 +133,8 @@ async def test_status_names_workers_and_apps(aiohttp_client: AiohttpClient, assi
 async def test_which_hosts_are_answered(
     aiohttp_client: AiohttpClient, assignment: AdminAssignment, listening: str, host: str, status: int
 ) -> None:
-    assignment.config = assignment.config.model_copy(update={"admin": ListenAddress(host=listening, port=9090)})
+    admin = ListenAddress(host=listening, port=9090)
+    assignment.plan = make_plan(assignment.plan.config.model_copy(update={"admin": admin}))
     client = await aiohttp_client(make_app(assignment))
     for path in PATHS:
         response = await client.get(path, headers={"Host": host})

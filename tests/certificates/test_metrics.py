@@ -10,7 +10,8 @@ import trustme
 
 from lb.certificates.metrics import CertificateMetrics
 from lb.config.load import load_bytes
-from lb.config.model import CertificateFiles, Config
+from lb.config.model import CertificateFiles
+from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem
 from lb.tls.files.certificate_cache import Shelf
@@ -37,10 +38,10 @@ def install(store: Store, ca: trustme.CA, name: str) -> None:
     store.install(name, leaf.private_key_pem.bytes(), leaf.cert_chain_pems[0].bytes())
 
 
-def configuration(store: Store, more: str = "") -> Config:
+def configuration(store: Store, more: str = "") -> TlsPlan:
     text = f"listen: {{https: 127.0.0.1:0}}\ntls: {{store: {store.root}{more}}}\n"
     text += f"apps: {{shop: {{domains: [{NAME}, {OTHER}], production: {{instances: 127.0.0.1:1}}}}}}\n"
-    return load_bytes("lb.yaml", text.encode(), {}).config
+    return load_bytes("lb.yaml", text.encode(), {}).plan.tls
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from lb.config.model import App, Config, EnvironmentSettings, InstanceAddress
+from lb.config.model import EnvironmentSettings, InstanceAddress
+from lb.config.plan import ConfiguredInstance, configured_instances
 from lb.health.dns import Found, Moved, by_environment, look_up, look_up_first, place, unfound
-from lb.routing.health_keys import WatchedInstance, give_rows, watched
+from lb.routing.health_rows import give_rows
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, Condition, HealthTable
 
 NOT_FOUND = Found((), "Name or service not known")
@@ -59,13 +60,11 @@ class World:
         addresses = tuple(
             InstanceAddress(host=text.partition(":")[0], port=80, path="", text=text) for text in ("web:80", *texts)
         )
-        self.config = Config(
-            apps={"shop": App(production=EnvironmentSettings(instances=addresses, health_checks=checks))}
-        )
+        section = EnvironmentSettings(instances=addresses, health_checks=checks)
+        self.everything = [one for one in configured_instances("shop", "production", section) if one.keys]
         self.table = HealthTable(256)
-        give_rows(self.table, self.config, 1.0)
-        self.everything = list(watched(self.config))
-        self.web: WatchedInstance = self.everything[0]
+        give_rows(self.table, self.everything, 1.0)
+        self.web: ConfiguredInstance = self.everything[0]
 
     def place(self, *hosts: str) -> Moved:
         found = Found(hosts) if hosts else NOT_FOUND
@@ -146,9 +145,9 @@ def test_a_failed_look_up_changes_nothing() -> None:
 def test_why_there_is_no_address_is_kept() -> None:
     world = World(checks=False)
     world.place()
-    assert unfound(world.table, world.config) == ["web:80: Name or service not known"]
+    assert unfound(world.table, world.everything) == ["web:80: Name or service not known"]
     world.place("10.0.0.1")
-    assert unfound(world.table, world.config) == []
+    assert unfound(world.table, world.everything) == []
 
 
 def test_sixteen_addresses_at_most_and_those_in_use_first() -> None:
@@ -164,9 +163,9 @@ def test_sixteen_addresses_at_most_and_those_in_use_first() -> None:
 def test_before_the_first_fork(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", Resolver(web=("10.0.0.1",)))
     world = World("api:80", "10.0.0.9:80", checks=False)
-    look_up_first(world.table, world.config)
+    look_up_first(world.table, world.everything)
     assert world.rows() == {0: ("10.0.0.1", UNCHECKED)}
-    assert unfound(world.table, world.config) == ["api:80: Name or service not known"]
+    assert unfound(world.table, world.everything) == ["api:80: Name or service not known"]
     assert world.table.generation == 0  # who follows these rows reads them first
 
 
@@ -174,5 +173,5 @@ def test_names_that_are_known_are_left_to_who_looks_after_them(monkeypatch: pyte
     monkeypatch.setattr(socket, "getaddrinfo", Resolver(web=("10.0.0.1",), api=("10.0.0.2",)))
     world = World("api:80", checks=False)
     world.place()
-    look_up_first(world.table, world.config)
-    assert unfound(world.table, world.config) == ["web:80: Name or service not known"]
+    look_up_first(world.table, world.everything)
+    assert unfound(world.table, world.everything) == ["web:80: Name or service not known"]

@@ -7,10 +7,11 @@ import socket
 
 import pytest
 
+from lb.config.plan import row_key
 from lb.health.check import Outcome, Question
 from lb.health.probe import Probe, Subject
 from lb.health.state import Rules
-from lb.routing.health_table import EXPECTED, HEALTHY, UNCHECKED, UNHEALTHY, Condition, HealthTable, row_key
+from lb.routing.health_table import EXPECTED, HEALTHY, UNCHECKED, UNHEALTHY, Condition, HealthTable
 from lb.telemetry.paced_lines import Lines
 
 QUESTION = Question(socket.AF_INET, ("127.0.0.1", 3001), ("/",), b"", ("2xx",), 5.0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lb.config.model import Config
+from lb.config.plan import make_plan
 from lb.health.process import HealthAssignment, Watcher, run_health
 from lb.routing.health_table import HealthTable
 from tests.e2e.harness.waiting import wait_for
@@ -27,7 +28,7 @@ def test_it_ends_at_once_even_while_it_still_begins(monkeypatch: pytest.MonkeyPa
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     pid = os.fork()
     if pid == 0:
-        os._exit(run_health(HealthAssignment(Config(), HealthTable(16)), theirs))
+        os._exit(run_health(HealthAssignment(make_plan(Config()).health, HealthTable(16)), theirs))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
     with ours, theirs:
         wait_for(begun.exists, "its beginning")

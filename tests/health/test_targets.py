@@ -9,11 +9,11 @@ import pytest
 
 from lb import __version__
 from lb.config.load import load_bytes
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.health.probe import Subject
 from lb.health.state import Rules
 from lb.health.targets import subjects
-from lb.routing.health_keys import give_rows, watched
+from lb.routing.health_rows import give_rows
 from lb.routing.health_table import UNCHECKED, Condition, HealthTable
 
 TEXT = """
@@ -33,17 +33,17 @@ def asked(
     more: str = "",
 ) -> list[Subject]:
     text = TEXT.replace("DOMAINS", domains).replace("INSTANCES", instances).replace("KEYS", keys) + more
-    return subjects_of(load_bytes("lb.yaml", text.encode(), {}).config)
+    return subjects_of(load_bytes("lb.yaml", text.encode(), {}).plan)
 
 
-def subjects_of(config: Config) -> list[Subject]:
+def subjects_of(plan: Plan) -> list[Subject]:
     table = HealthTable(256)
-    give_rows(table, config, 1.0)
-    for one in watched(config):
+    give_rows(table, plan.health.watched, 1.0)
+    for one in plan.health.watched:
         if one.address.is_name:
             for number, key in enumerate(one.keys[:2]):
                 table.write(table.find(key), Condition(UNCHECKED, f"10.0.0.{number}"))
-    return list(subjects(config, table))
+    return list(subjects(plan.health, table))
 
 
 def fields(subject: Subject) -> dict[str, str]:
@@ -128,7 +128,7 @@ def test_the_host_is_one_of_the_apps(domains: str, more: str, host: str) -> None
 def test_staging_is_asked_under_its_own_name() -> None:
     text = TEXT.replace("DOMAINS", "shop.example.com, stg-shop.example.com").replace("INSTANCES", "127.0.0.1:1")
     text = text.replace(", KEYS", "").replace("4000]", "4000], health_checks: on")
-    [subject] = subjects_of(load_bytes("lb.yaml", text.encode(), {}).config)
+    [subject] = subjects_of(load_bytes("lb.yaml", text.encode(), {}).plan)
     assert fields(subject)["Host"] == "stg-shop.example.com"
 
 
@@ -145,7 +145,7 @@ def test_apps_that_redirect_to_https_are_asked_as_if_over_it(change: dict[str, A
     text = TEXT.replace("DOMAINS", domain).replace("INSTANCES", "127.0.0.1:1").replace("KEYS", "health_checks: on")
     if change.get("https"):
         text = text.replace('{http: ":8080"}', '{https: ":8443"}\ntls: {certificates: {cert: a, key: b}}')
-    [subject] = subjects_of(load_bytes("lb.yaml", text.encode(), {}).config)
+    [subject] = subjects_of(load_bytes("lb.yaml", text.encode(), {}).plan)
     assert fields(subject)["X-Forwarded-Proto"] == scheme
 
 

@@ -13,6 +13,7 @@ from threading import Thread
 import pytest
 
 from lb.config.model import Config
+from lb.config.plan import Plan, make_plan
 from lb.process import reload_participant as changes_module
 from lb.process.channel import Message
 from lb.process.child_config import Revision, inode
@@ -20,12 +21,13 @@ from lb.process.memfd import wrap_up
 from lb.process.reload_participant import Aside, Changes
 from tests.e2e.harness import process
 
+PLAN = make_plan(Config(workers=3))
 REVISION = Revision("worker 1/1", None, 1, (), frozenset(), ())
 
 
 @dataclass
 class Made:
-    config: Config
+    plan: Plan
     revision: Revision
     sockets: Sequence[socket.socket]
     dropped: bool = False
@@ -54,18 +56,18 @@ class Child:
     def say(self, verb: str, rest: str) -> None:
         self.said.put_nowait(f"{verb} {rest}")
 
-    def prepare(self, config: Config, revision: Revision, sockets: Sequence[socket.socket]) -> Made:
+    def prepare(self, plan: Plan, revision: Revision, sockets: Sequence[socket.socket]) -> Made:
         asyncio.run_coroutine_threadsafe(self.may.wait(), self.loop).result(10)
         if self.error is not None:
             raise self.error
-        self.made.append(Made(config, revision, sockets))
+        self.made.append(Made(plan, revision, sockets))
         return self.made[-1]
 
     def hear(self, verb: str, rest: str, *sockets: socket.socket) -> None:
         descriptors: tuple[int, ...] = ()
         if verb == "prepare":
             passed = [os.dup(sock.fileno()) for sock in sockets]
-            descriptors = (wrap_up(Config(workers=3)), wrap_up(REVISION), *passed)
+            descriptors = (wrap_up(PLAN), wrap_up(REVISION), *passed)
         self.changes.heard(Message(verb, rest, descriptors))
 
     async def says(self) -> str:
@@ -79,7 +81,7 @@ async def test_prepare_and_switch() -> None:
         child.hear("prepare", "4", sock)
         assert await child.says() == "prepared 4"
         [made] = child.made
-        assert (made.config, made.revision) == (Config(workers=3), REVISION)
+        assert (made.plan, made.revision) == (PLAN, REVISION)
         assert [inode(one) for one in made.sockets] == [inode(sock)]
     assert child.live == []
     child.hear("switch", "3")
@@ -181,7 +183,7 @@ async def test_a_job_waits_for_a_thread_that_the_system_does_not_give(monkeypatc
 async def test_descriptors_that_are_no_sockets_are_refused_with_the_reason() -> None:
     child = Child()
     before = process.open_files(os.getpid())
-    descriptors = (wrap_up(Config(workers=3)), wrap_up(REVISION), os.memfd_create("no socket"))
+    descriptors = (wrap_up(PLAN), wrap_up(REVISION), os.memfd_create("no socket"))
     child.changes.heard(Message("prepare", "1", descriptors))
     assert (await child.says()).startswith("refused 1 ")
     os.close(descriptors[2])

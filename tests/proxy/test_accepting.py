@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from lb.config.load import config_for_instances
+from lb.config.plan import make_plan
 from lb.process.child_config import compile_for_worker
 from lb.proxy.engine import Engine
 from lb.proxy.http1.accept import ClientListener
@@ -52,7 +53,7 @@ def listening() -> Iterator[socket.socket]:
 async def front(listening: socket.socket) -> AsyncIterator[Front]:
     loop = asyncio.get_running_loop()
     config = config_for_instances(["127.0.0.1:1"], [], "127.0.0.1:0")
-    snapshot, plan = compile_for_worker(config, Registry(), None, 1)
+    snapshot, plan = compile_for_worker(make_plan(config), Registry(), None, 1)
     plan.commit()
     log = AccessLog("-", "off")
     made = Front(Engine(loop, snapshot, log, None, Slab(1).row(0), Clients()))

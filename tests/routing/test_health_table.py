@@ -7,6 +7,7 @@ import random
 
 import pytest
 
+from lb.config.plan import row_key
 from lb.routing.health_table import (
     ABSENT,
     EXPECTED,
@@ -17,7 +18,6 @@ from lb.routing.health_table import (
     Condition,
     HealthTable,
     TableFullError,
-    row_key,
 )
 
 

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from lb.config.model import App, Config, InstanceAddress
 from lb.config.model import EnvironmentSettings as Section
+from lb.config.model import InstanceAddress
+from lb.config.plan import EnvironmentPlan, configured_instances, health_keys
 from lb.routing.environment import Environment
-from lb.routing.health_keys import give_rows, keys_of
+from lb.routing.health_rows import give_rows
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, UNHEALTHY, Condition, HealthTable
 from lb.routing.registry import Registry
 
@@ -27,6 +28,10 @@ def section(*texts: str, checks: bool = True) -> Section:
     return Section(instances=tuple(map(address, texts)), health_checks=checks)
 
 
+def planned(section: Section) -> EnvironmentPlan:
+    return EnvironmentPlan("shop", "production", section, configured_instances("shop", "production", section))
+
+
 class World:
     """A table and the registry of one worker."""
 
@@ -35,14 +40,15 @@ class World:
         self.registry = Registry(self.table)
 
     def configure(self, production: Section) -> Environment:
-        give_rows(self.table, Config(apps={"shop": App(production=production)}), 1.0)
+        wanted = planned(production)
+        give_rows(self.table, [one for one in wanted.instances if one.keys], 1.0)
         plan = self.registry.plan()
-        environment = plan.environment("shop", "production", production, 5)
+        environment = plan.environment(wanted, 5)
         plan.commit()
         return environment
 
     def row(self, text: str, number: int = 0) -> int:
-        return self.table.find(keys_of("shop", "production", address(text))[number])
+        return self.table.find(health_keys("shop", "production", address(text))[number])
 
     def write(self, text: str, state: int, host: str = "", number: int = 0) -> None:
         self.table.write(self.row(text, number), Condition(state, host))
@@ -127,7 +133,7 @@ def test_who_is_configured_while_his_row_is_being_written_is_there() -> None:
     world = World()
     texts = ("unix:/run/shop.sock", "127.0.0.1:1", "web:80")
     for text in texts:
-        give_rows(world.table, Config(apps={"shop": App(production=section(*texts))}), 1.0)
+        give_rows(world.table, planned(section(*texts)).instances, 1.0)
         world.table._cells[world.row(text) * 384 + 100] ^= 1
     shop = world.configure(section(*texts))
     assert states(shop) == {"unix:/run/shop.sock": True, "127.0.0.1:1": True}  # a name's address is in its row
@@ -203,9 +209,9 @@ def test_changes_between_plan_and_commit_are_not_lost() -> None:
     world = World()
     world.configure(section("127.0.0.1:1"))
     wanted = section("127.0.0.1:1", "127.0.0.1:2")
-    give_rows(world.table, Config(apps={"shop": App(production=wanted)}), 1.0)
+    give_rows(world.table, planned(wanted).instances, 1.0)
     plan = world.registry.plan()
-    shop = plan.environment("shop", "production", wanted, 0)
+    shop = plan.environment(planned(wanted), 0)
     world.write("127.0.0.1:2", UNHEALTHY)
     world.look()  # it does not follow that row yet
     plan.commit()

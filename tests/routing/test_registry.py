@@ -8,6 +8,7 @@ import pytest
 
 from lb.config.model import EnvironmentSettings as Section
 from lb.config.model import InstanceAddress
+from lb.config.plan import EnvironmentPlan, configured_instances
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.outlier import Unhealthy
@@ -26,9 +27,15 @@ def section(*ports: int, **settings: Any) -> Section:
     )
 
 
+def environment(app: str, name: str, section: Section) -> EnvironmentPlan:
+    return EnvironmentPlan(app, name, section, configured_instances(app, name, section))
+
+
 def planned(registry: Registry, *, limit: int = 0, **apps: tuple[int, ...]) -> tuple[RegistryPlan, list[Environment]]:
     plan = registry.plan()
-    return plan, [plan.environment(app, "production", section(*ports), limit) for app, ports in apps.items()]
+    return plan, [
+        plan.environment(environment(app, "production", section(*ports)), limit) for app, ports in apps.items()
+    ]
 
 
 def committed(registry: Registry, *, limit: int = 0, **apps: tuple[int, ...]) -> tuple[Gone, list[Environment]]:
@@ -131,5 +138,5 @@ def test_what_a_section_says_is_the_policy(settings: dict[str, Any], policy: Pol
 
 def test_an_environment_knows_its_names() -> None:
     plan = Registry().plan()
-    shop = plan.environment("shop", "staging", section(1, balance="sticky", sticky_secret="a" * 32), 0)
+    shop = plan.environment(environment("shop", "staging", section(1, balance="sticky", sticky_secret="a" * 32)), 0)
     assert (shop.app, shop.name, shop.cookie) == (b"shop", b"staging", STICKY)

@@ -14,8 +14,9 @@ pytestmark = pytest.mark.long
 _TOLD_TOO_EARLY = """
 import os, signal, socket, sys
 from lb.config.load import config_for_instances
+from lb.config.plan import make_plan
 from lb.control.service import prepare
-service = prepare(config_for_instances(["127.0.0.1:1"], [], "127.0.0.1:0"), {}, {})
+service = prepare(make_plan(config_for_instances(["127.0.0.1:1"], [], "127.0.0.1:0")), {}, {})
 worker = service._edition.roles(service._ground)[0]
 signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 os.kill(os.getpid(), signal.SIGTERM)

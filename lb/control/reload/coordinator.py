@@ -208,7 +208,7 @@ class Reload:
         self._patience = max(PATIENCE, _TIMES * (self._clock() - began + reading.cost))
         self.due = self._clock() + self._patience
         try:
-            self._parcel = wrap_up(change.config)
+            self._parcel = wrap_up(change.plan)
         except OSError as error:
             self._give_up(f"the configuration cannot be passed on: {error.strerror}")
             return

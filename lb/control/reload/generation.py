@@ -15,8 +15,9 @@ from functools import partial
 from types import MappingProxyType
 
 from lb.certificates.watch_process import run_upkeep
-from lb.config.model import CertificateFiles, Config, ListenAddress
+from lb.config.model import AccessLogSettings, CertificateFiles, Listen, ListenAddress
 from lb.config.names import is_local
+from lb.config.plan import ConfiguredInstance, Plan
 from lb.health.dns import unfound
 from lb.health.process import HealthAssignment, run_health
 from lb.process.child import Role
@@ -24,7 +25,7 @@ from lb.process.child_config import Revision, compile_for_worker, inode
 from lb.process.scoreboard import Board
 from lb.process.start_error import StartError
 from lb.routing.clients import Clients
-from lb.routing.health_keys import give_rows, watched
+from lb.routing.health_rows import give_rows
 from lb.routing.health_table import Condition, HealthTable, TableFullError
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
@@ -34,7 +35,6 @@ from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.telemetry.instance_gauges import Loads
 from lb.telemetry.said import Said
-from lb.tls.acme.desired import all_bound_names
 from lb.tls.acme.preflight import Endpoint
 from lb.tls.acme.store import Store, StoreWatch
 from lb.tls.files.sources import LocalSource, Sources
@@ -64,7 +64,7 @@ class Edition:
     sockets that the edition before has and this one has not; `urls` are where apps are served.
     """
 
-    config: Config
+    plan: Plan
     bound: tuple[Bound, ...]
     admin: tuple[Bound, ...]
     slots: tuple[int, ...]
@@ -79,17 +79,17 @@ class Edition:
         object.__setattr__(self, "urls", tuple(one.url for one in self.bound))
         for one in self.bound:
             for sock in one.sockets:
-                look_after_clients(sock, self.config.timeouts.read)
+                look_after_clients(sock, self.plan.config.timeouts.read)
 
     def roles(self, ground: Ground) -> list[Role]:
         """The places of this edition."""
         roles = [self._worker(ground, number) for number in range(len(self.slots))]
         if self.admin:
             roles.append(self._admin(ground))
-        if self.config.listen.https:
+        if self.plan.tls.serves_https:
             roles.append(self._certificates(ground))
-        if any(watched(self.config)):
-            run = partial(run_health, HealthAssignment(self.config, ground.table))
+        if self.plan.health.watched:
+            run = partial(run_health, HealthAssignment(self.plan.health, ground.table))
             roles.append(Role("health", run, (), None, "health", self._revision("health", ())))
         return roles
 
@@ -105,7 +105,7 @@ class Edition:
             listeners=listeners,
             contexts=ground.contexts,
             sources=self.sources,
-            access_log=self.config.access_log,
+            access_log=self.plan.config.access_log,
             row=ground.slab.row(slot),
             page=ground.loads.page(slot),
             said=ground.said,
@@ -125,7 +125,7 @@ class Edition:
             from lb.admin.server import AdminAssignment, run_admin  # noqa: PLC0415  no other process has aiohttp
 
             seen = ground.slab, ground.loads, ground.board, ground.table, ground.info, ground.contexts.presented.shelf
-            return run_admin(AdminAssignment(self.config, self.urls, sockets, *seen), line)
+            return run_admin(AdminAssignment(self.plan, self.urls, sockets, *seen), line)
 
         revision = self._revision("admin", [(b"http", sock) for sock in sockets])
         return Role("admin", run, sockets, None, "admin", revision)
@@ -134,31 +134,31 @@ class Edition:
         """The process that looks after certificates, and obtains them if that is wanted. It is replaced when what it
         goes by changes.
         """
-        config = self.config
+        plan, tls = self.plan.tls, self.plan.tls.settings
+        shelf = ground.contexts.presented.shelf
         http, https = (
             tuple(Endpoint(*one.sockets[0].getsockname()[:2]) for one in self.bound if one.scheme == scheme)
             for scheme in ("http", "https")
         )
 
         def run(line: socket.socket) -> int:
-            local = LocalSource(config)
+            local = LocalSource(plan, shelf)
 
             def files() -> tuple[CertificateFiles, ...]:
-                return *config.tls.certificates, *local.files()
+                return *tls.certificates, *local.files()
 
-            if config.tls.acme is None:
+            if tls.acme is None:
                 return run_upkeep(
-                    Upkeep(ground.contexts, files, StoreWatch(Store(config.tls.store)).changed), line, local.demanded
+                    Upkeep(ground.contexts, files, StoreWatch(Store(tls.store)).changed), line, local.demanded
                 )
             from lb.certificates.process import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 
             upkeep = Upkeep(ground.contexts, files)
-            return run_certificates(CertificatesAssignment(config, http, https, upkeep, local.demanded), line)
+            assignment = CertificatesAssignment(plan, http, https, upkeep, local.demanded, shelf)
+            return run_certificates(assignment, line)
 
-        names = all_bound_names(config)
-        if config.tls.acme is None:
-            names = frozenset(filter(is_local, names))
-        return Role("certificates", run, (), None, "certificates", None, (config.tls, http, https, names))
+        names = plan.names if tls.acme is not None else frozenset(filter(is_local, plan.names))
+        return Role("certificates", run, (), None, "certificates", None, (tls, http, https, names))
 
     def _revision(self, title: str, listeners: Sequence[tuple[bytes, socket.socket]]) -> Revision:
         served = tuple((scheme, inode(sock)) for scheme, sock in listeners)
@@ -166,11 +166,11 @@ class Edition:
         return Revision(title, https_port(self.bound), len(self.slots), served, left, self.urls)
 
 
-GiveAddresses = Callable[[HealthTable, Config], None]
+GiveAddresses = Callable[[HealthTable, Sequence[ConfiguredInstance]], None]
 
 
 def compile_first(
-    config: Config,
+    plan: Plan,
     table: HealthTable,
     bound: Sequence[Bound],
     workers: int,
@@ -182,32 +182,27 @@ def compile_first(
 
     Raises StartError when no instance has an address, or there are too many.
     """
-    _find_instances(config, table, give_addresses, known)
+    _find_instances(plan, table, give_addresses, known)
     registry = Registry(table)
-    snapshot, plan = compile_for_worker(config, registry, https_port(bound), workers)
-    plan.commit()
+    snapshot, registry_plan = compile_for_worker(plan, registry, https_port(bound), workers)
+    registry_plan.commit()
     return snapshot, registry
 
 
 def _find_instances(
-    config: Config, table: HealthTable, give_addresses: GiveAddresses, known: Mapping[bytes, Condition]
+    plan: Plan, table: HealthTable, give_addresses: GiveAddresses, known: Mapping[bytes, Condition]
 ) -> None:
     """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
     does not keep the others from serving; nothing but such names is a mistake that is better said at once.
     """
+    watched = plan.health.watched
     try:
-        give_rows(table, config, time.time(), known)
+        give_rows(table, watched, time.time(), known)
     except TableFullError as error:
         raise StartError(f"more instances are to be watched than a reload can add ({error}): restart lb") from error
-    give_addresses(table, config)
-    lost = unfound(table, config)
-    instances = sum(
-        len(environment.instances)
-        for app in config.apps.values()
-        for environment in (app.production, app.staging)
-        if environment is not None
-    )
-    if lost and len(lost) == instances:
+    give_addresses(table, watched)
+    lost = unfound(table, watched)
+    if lost and len(lost) == len(plan.instance_names):
         raise StartError(f"no instance has an address: {'; '.join(lost)}")
 
 
@@ -216,20 +211,19 @@ def https_port(bound: Sequence[Bound]) -> int | None:
     return next((one.port for one in bound if one.scheme == "https"), None)
 
 
-def addresses_of(config: Config) -> list[tuple[str, ListenAddress]]:
+def addresses_of(listen: Listen) -> list[tuple[str, ListenAddress]]:
     """(scheme, address) of everything that apps are served at."""
-    listen = config.listen
     return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
 
 
-def admin_addresses_of(config: Config) -> list[tuple[str, ListenAddress]]:
-    return [("http", config.admin)] if config.admin else []
+def admin_addresses_of(admin: ListenAddress | None) -> list[tuple[str, ListenAddress]]:
+    return [("http", admin)] if admin else []
 
 
-def try_access_log(config: Config) -> None:
+def try_access_log(settings: AccessLogSettings) -> None:
     """Every worker opens the log for itself; one that cannot be opened is better said once, here. Raises StartError."""
     try:
-        AccessLog(config.access_log.path, config.access_log.format).close(0)
+        AccessLog(settings.path, settings.format).close(0)
     except OSError as error:
         who = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
-        raise StartError(f"cannot write the access log {config.access_log.path}: {error.strerror}{who}") from error
+        raise StartError(f"cannot write the access log {settings.path}: {error.strerror}{who}") from error

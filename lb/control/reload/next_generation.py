@@ -42,29 +42,30 @@ class NextEdition:
         busy: Collection[int],
         adopt: Callable[[Edition], None],
     ) -> None:
-        self.config = config = reading.config
-        self.unchanged = config == before.config
+        self.plan = plan = reading.plan
+        config = plan.config
+        self.unchanged = config == before.plan.config
         self._ground = ground
         self._adopt = adopt
-        try_access_log(config)
-        sources = sources_of(ground.contexts, config)
-        self._presented = present(ground.contexts, config, sources)
+        try_access_log(config.access_log)
+        sources = sources_of(ground.contexts, plan.tls)
+        self._presented = present(ground.contexts, plan.tls, sources)
         slots = _slots(before.slots, busy, workers)
-        self._rebound = rebind(before.bound, addresses_of(config), workers)
+        self._rebound = rebind(before.bound, addresses_of(config.listen), workers)
         try:
-            self._admin = rebind(before.admin, admin_addresses_of(config), 1)
+            self._admin = rebind(before.admin, admin_addresses_of(config.admin), 1)
         except StartError:
             self._rebound.give_up()
             raise
         try:
             snapshot, registry = compile_first(
-                config, ground.table, self._rebound.bound, workers, partial(settle, found=reading.found)
+                plan, ground.table, self._rebound.bound, workers, partial(settle, found=reading.found)
             )
         except StartError:
             self.give_up()
             raise
         left = self._rebound.left + self._admin.left
-        self.edition = Edition(config, self._rebound.bound, self._admin.bound, slots, snapshot, registry, sources, left)
+        self.edition = Edition(plan, self._rebound.bound, self._admin.bound, slots, snapshot, registry, sources, left)
         self.roles = self.edition.roles(ground)
 
     @property

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, in_order
 from lb.health.dns import Found
 from lb.process.child import Role
@@ -38,9 +38,9 @@ class ReloadOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A configuration, and what names of instances in it that are new were found to be."""
+    """What a configuration comes to, and what names of instances in it that are new were found to be."""
 
-    config: Config
+    plan: Plan
     found: Mapping[str, Found]
 
 
@@ -56,7 +56,7 @@ class NextGeneration(Protocol):
     """The next edition, not in use yet. `roles` are all places that there will be."""
 
     @property
-    def config(self) -> Config: ...
+    def plan(self) -> Plan: ...
     @property
     def unchanged(self) -> bool:
         """The configuration says the same as the one in effect. What it leads to, files and names, may have changed."""

@@ -11,10 +11,9 @@ from urllib.parse import quote
 
 import aiohttp
 
-from lb.config.names import is_label, is_possible
+from lb.config.names import is_label, is_possible, wildcard_of
 from lb.tls.acme.client import host_of, reason_of
 from lb.tls.acme.errors import AcmeError, Kind
-from lb.tls.files.certificate import wildcard_of
 from lb.tls.handshake.name_limiter import Gate
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)

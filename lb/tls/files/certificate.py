@@ -20,6 +20,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from lb.config.model import CertificateFiles
+from lb.config.names import wildcard_of
 from lb.config.regular import read_regular
 
 
@@ -76,11 +77,6 @@ class Certificate:
         if now < self.not_before:
             return (f"{self.path}: not valid before {self.not_before:%Y-%m-%d %H:%M} UTC",)
         return ()
-
-
-def wildcard_of(host: str) -> str:
-    """The wildcard that would cover `host`: its first label replaced by a star."""
-    return "*." + host.partition(".")[2]
 
 
 def load_certificate(files: CertificateFiles, known: Certificate | None = None) -> Certificate:

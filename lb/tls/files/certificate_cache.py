@@ -35,6 +35,14 @@ class Shelf:
         """What these files hold now: the same object as before if it is the same. Raises TlsError if they cannot
         serve.
         """
+        found = self.parse(cert, key)
+        problem = self._refused.get(found.digest)
+        if problem is not None:
+            raise TlsError([problem])
+        return found
+
+    def parse(self, cert: str, key: str) -> Certificate:
+        """The same for who asks only what the files say, whether or not OpenSSL has refused it."""
         place = cert, key
         known = self._read.get(place)
         stamps = (stamp_of(cert),) if cert == key else (stamp_of(cert), stamp_of(key))
@@ -43,9 +51,6 @@ class Shelf:
             settled = all(stamps) and is_settled(*stamps)
             found = load_certificate(CertificateFiles(cert=Path(cert), key=Path(key)), before)
             known = self._read[place] = _Read(stamps, settled, found)
-        problem = self._refused.get(known.certificate.digest)
-        if problem is not None:
-            raise TlsError([problem])
         return known.certificate
 
     def refuse(self, certificate: Certificate, problem: TlsProblem) -> bool:

@@ -6,19 +6,18 @@ This file reads; it needs no running service, and it knows no words for people.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lb.config.model import Config
+from lb.config.names import wildcard_of
+from lb.config.plan import TlsPlan
 from lb.tls.acme.certificate_info import CertificateInfo, HeldFiles
-from lb.tls.acme.desired import lacking, make_plan
+from lb.tls.acme.desired import certificate_plan, lacking
 from lb.tls.acme.store import Store, unstem
-from lb.tls.files.certificate import wildcard_of
 from lb.tls.files.file_stamp import is_settled, stamp_of
 from lb.tls.files.local_ca import LocalCa
-from lb.tls.files.sources import LocalSource
 
 Kind = Literal["acme", "store", "file", "local", "none"]
 
@@ -45,20 +44,19 @@ class CertificateRow:
 
 
 class Listing:
-    """`config` is None where a store is looked at by itself; `read` is for who knows the files already."""
+    """`plan` is None where a store is looked at by itself; `read` is for who knows the files already."""
 
-    def __init__(self, store: Store, config: Config | None, read: Read | None = None) -> None:
+    def __init__(self, store: Store, plan: TlsPlan | None, read: Read | None = None) -> None:
         self._store = store
-        self._config = config
+        self._plan = plan
         self._read = read or HeldFiles().read
-        serves = config is not None and bool(config.listen.https)
-        self._local_names = LocalSource(config).names if config is not None and serves else ()
+        self._local_names = self._uncovered(plan.local_names) if plan is not None and plan.serves_https else ()
 
     def stamp(self) -> tuple[object, ...] | None:
         """Another one whenever `rows` may be others; None where something was written just now, and may be once more
         without being seen. A file of the store is replaced, never written to. Raises OSError.
         """
-        pairs = () if self._config is None else self._config.tls.certificates
+        pairs = () if self._plan is None else self._plan.settings.certificates
         paths = [*(path for pair in pairs for path in (pair.cert, pair.key)), LocalCa(self._store.root).served]
         stamps = [stamp_of(f"{self._store.root}/certificates"), *(stamp_of(str(path)) for path in paths)]
         return (self._store.status_text(), *stamps) if is_settled(*stamps) else None
@@ -73,7 +71,7 @@ class Listing:
     def _stored(self) -> Iterator[CertificateRow]:
         status = self._store.status() or {}
         plans: dict[str, dict[str, Any]] = {plan["name"]: plan for plan in status.get("certificates", ())}
-        if self._config is not None and self._config.tls.acme is None:
+        if self._plan is not None and self._plan.settings.acme is None:
             plans = {}  # of a service that ran with it before
         files = {unstem(path.rpartition("/")[2].removesuffix(".pem")): path for path in self._store.certificate_files()}
         for name in plans.keys() | files.keys():
@@ -86,10 +84,15 @@ class Listing:
             )
 
     def _of_files(self) -> Iterator[CertificateRow]:
-        for files in () if self._config is None else self._config.tls.certificates:
+        for files in () if self._plan is None else self._plan.settings.certificates:
             held = self._read(str(files.cert), str(files.key))
             name = min(held.names) if held is not None and held.names else str(files.cert)
             yield CertificateRow(name, _names(held), "file", files.cert, held)
+
+    def _uncovered(self, names: Collection[str]) -> tuple[str, ...]:
+        """Those that no file of the configuration has, without a look at the files where there are no names at all."""
+        covered = {name for row in (self._of_files() if names else ()) if row.held is not None for name in row.names}
+        return tuple(name for name in names if covered.isdisjoint((name, wildcard_of(name))))
 
     def _local(self) -> Iterator[CertificateRow]:
         """That of the local authority; not yet made where a configuration needs one and was never served."""
@@ -103,15 +106,15 @@ class Listing:
 
     def _lacking(self, known: set[str]) -> Iterator[CertificateRow]:
         """What ACME will be asked for as soon as the configuration is served, and what nobody will."""
-        if self._config is None:
+        if self._plan is None:
             return
 
         def is_known(name: str) -> bool:
             return name in known or wildcard_of(name) in known
 
-        for wanted in make_plan(self._config, is_known).wanted:
+        for wanted in certificate_plan(self._plan, is_known).wanted:
             yield CertificateRow(wanted.name, wanted.names, "acme", None, None)
-        for name in lacking(self._config, is_known):
+        for name in lacking(self._plan, is_known):
             yield CertificateRow(name, (name,), "none", None, None)
 
 

@@ -28,10 +28,10 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from lb.config.model import CertificateFiles
-from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS
+from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS, wildcard_of
 from lb.config.regular import read_regular
 from lb.tls.files.atomic_write import remove_halves, write_file
-from lb.tls.files.certificate import TlsError, load_certificate, utc_now, wildcard_of
+from lb.tls.files.certificate import TlsError, load_certificate, utc_now
 from lb.tls.files.locking import locked
 
 SPARE = 3 * 86400.0

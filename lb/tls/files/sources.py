@@ -7,15 +7,15 @@ This file knows where certificates are. It does not know how they got there, or 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from lb.config.model import CertificateFiles, Config
-from lb.config.names import is_label, is_local
-from lb.tls.acme.desired import all_bound_names, demand_wildcards, local_wildcards, possible_types
+from lb.config.model import CertificateFiles, Domain, Tls
+from lb.config.names import is_label, wildcard_of
+from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
-from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, load_certificate, wildcard_of
+from lb.tls.files.certificate import Certificate, TlsError, TlsProblem
 from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.client_ca import ClientAuth
 from lb.tls.files.local_ca import LocalCa
@@ -29,11 +29,11 @@ class Sources:
     anew each time; what cannot be read in the store is left out, and what was read there stays on the `shelf`.
     """
 
-    def __init__(self, config: Config, shelf: Shelf) -> None:
-        serves = bool(config.listen.https)
-        self.files = config.tls.certificates if serves else ()
-        self._stored = StoredSource(config, shelf) if serves else None
-        self._local = LocalSource(config) if serves else None
+    def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
+        serves = plan.serves_https
+        self.files = plan.settings.certificates if serves else ()
+        self._stored = StoredSource(plan, shelf) if serves else None
+        self._local = LocalSource(plan, shelf) if serves else None
 
     def __call__(self) -> tuple[CertificateFiles | Certificate, ...]:
         return (*self.files, *self.more())
@@ -45,13 +45,14 @@ class Sources:
 
 
 class LocalSource:
-    """The certificate for a configuration's local names, as far as its own files have none for them."""
+    """The certificate for a configuration's local names, as far as its own files have none for them. Files that are on
+    the `shelf` are not parsed again.
+    """
 
-    def __init__(self, config: Config) -> None:
-        self._wildcards = local_wildcards(config)
-        local = set(filter(is_local, all_bound_names(config))) - self._wildcards
-        self.names = _uncovered(config, sorted(local))
-        self._authority = LocalCa(config.tls.store)
+    def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
+        self._wildcards = plan.local_wildcards
+        self.names = _uncovered(plan.local_names, plan.settings.certificates, shelf)
+        self._authority = LocalCa(plan.settings.store)
         self._failed = False
 
     def files(self) -> tuple[CertificateFiles, ...]:
@@ -75,12 +76,12 @@ class LocalSource:
             return ()
 
 
-def _uncovered(config: Config, names: Sequence[str]) -> tuple[str, ...]:
-    """Those that no file of the configuration covers, without a look at the files where there are no names at all."""
+def _uncovered(names: Sequence[str], files: Iterable[CertificateFiles], shelf: Shelf) -> tuple[str, ...]:
+    """Those that no file covers, without a look at the files where there are no names at all."""
     covering: list[Certificate] = []
-    for files in config.tls.certificates if names else ():
+    for pair in files if names else ():
         with suppress(TlsError):  # said by who presents it
-            covering.append(load_certificate(files))
+            covering.append(shelf.parse(str(pair.cert), str(pair.key)))
     return tuple(name for name in names if not any(name in one.names or one.covers(name) for one in covering))
 
 
@@ -89,9 +90,9 @@ class StoredSource:
     about files that could not be used when it was asked last.
     """
 
-    def __init__(self, config: Config, shelf: Shelf) -> None:
-        self._bound = all_bound_names(config)
-        self._store = Store(config.tls.store)
+    def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
+        self._bound = plan.names
+        self._store = Store(plan.settings.store)
         self._shelf = shelf
         self.problems: list[TlsProblem] = []
 
@@ -110,23 +111,20 @@ class StoredSource:
         return sorted(found, key=lambda one: one.not_after, reverse=True)
 
 
-def handshake_policy(config: Config) -> HandshakePolicy:
+def handshake_policy(plan: TlsPlan) -> HandshakePolicy:
     """What the configuration says of handshakes besides certificates."""
-    auths = {
-        domain.name: ClientAuth(domain.name, domain.client_ca, domain.client_auth == "required")
-        for app in config.apps.values()
-        for domain in app.domains
-        if domain.client_ca is not None
-    }
-    # A domain without one keeps out of what a wildcard says.
-    clients = {name: auths.get(name) for name in all_bound_names(config) if name in auths or wildcard_of(name) in auths}
-    acme = config.tls.acme
-    asked = acme is not None and "tls-alpn-01" in possible_types(config, acme)
-    demanded = demand_wildcards(config) | local_wildcards(config)
-    return HandshakePolicy(clients, Store(config.tls.store).challenges if asked else None, demanded)
+    clients = {name: None if domain is None else _client_auth(domain) for name, domain in plan.clients.items()}
+    challenges = Store(plan.settings.store).challenges if "tls-alpn-01" in plan.challenge_types else None
+    return HandshakePolicy(clients, challenges, plan.demanded_wildcards | plan.local_wildcards)
 
 
-def challenge_directories(config: Config) -> tuple[Path, ...]:
+def _client_auth(domain: Domain) -> ClientAuth | None:
+    if domain.client_ca is None:
+        return None
+    return ClientAuth(domain.name, domain.client_ca, domain.client_auth == "required")
+
+
+def challenge_directories(tls: Tls) -> tuple[Path, ...]:
     """Where answers to HTTP-01 may be: those of the store, and those of another ACME client."""
-    own = () if config.tls.acme is None else (Store(config.tls.store).challenges,)
-    return (*own, *(() if config.tls.challenges is None else (config.tls.challenges,)))
+    own = () if tls.acme is None else (Store(tls.store).challenges,)
+    return (*own, *(() if tls.challenges is None else (tls.challenges,)))

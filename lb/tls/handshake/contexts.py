@@ -18,7 +18,8 @@ from typing import Any
 from weakref import ref
 
 from lb.config.model import CertificateFiles
-from lb.tls.files.certificate import Certificate, TlsError, wildcard_of
+from lb.config.names import wildcard_of
+from lb.tls.files.certificate import Certificate, TlsError
 from lb.tls.handshake.client_hello import ACME_ONLY, Hellos
 from lb.tls.handshake.context_options import ServerConnection, new_context
 from lb.tls.handshake.lazy_context import LateContext

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from lb.config.model import CertificateFiles
-from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, utc_now, wildcard_of
+from lb.config.names import wildcard_of
+from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, utc_now
 from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.client_ca import Authority, ClientAuth, ClientAuths, load_authority
 from lb.tls.handshake.context_options import certificate_context

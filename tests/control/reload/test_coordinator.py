@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from lb.config.model import Config
+from lb.config.plan import Plan, make_plan
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.api.systemd import Notifier
 from lb.control.reload.coordinator import PATIENCE, Reload
@@ -34,7 +35,7 @@ def role(place: str, *sockets: socket.socket, slot: int | None = None, settings:
 @dataclass
 class FakeChange:
     roles: Sequence[Role]
-    config: Config = field(default_factory=Config)
+    plan: Plan = field(default_factory=lambda: make_plan(Config()))
     sockets: Sequence[socket.socket] = ()
     unchanged: bool = False
     deaf: bool = False
@@ -80,10 +81,10 @@ class Stage:
     def read(self) -> Reading:
         if self.unreadable is not None:
             raise self.unreadable
-        return Reading(Config(), {})
+        return Reading(make_plan(Config()), {})
 
     def next_change(self, reading: Reading, busy: Collection[int]) -> FakeChange:
-        assert reading == Reading(Config(), {})
+        assert reading == Reading(make_plan(Config()), {})
         self.made.append(sorted(busy))
         if isinstance(self.next, Exception):
             raise self.next
@@ -205,11 +206,11 @@ def test_what_a_child_gets(open_stage: Callable[..., Stage]) -> None:
         stage = open_stage(role("worker 1", old, slot=0))
         [child] = stage.children
         stage.change.roles = [role("worker 1", old, new, slot=0)]
-        stage.change.config = Config(workers=7)
+        stage.change.plan = make_plan(Config(workers=7))
         stage.request()
         [message] = stage.ends[child.pid].receive()
-        config, revision, passed = message.descriptors
-        assert unwrap(config) == Config(workers=7)
+        plan, revision, passed = message.descriptors
+        assert unwrap(plan) == make_plan(Config(workers=7))
         assert unwrap(revision) == stage.change.roles[0].revision
         assert os.fstat(passed).st_ino == os.fstat(new.fileno()).st_ino
         message.drop()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.config.model import AccessLogSettings, Config
+from lb.config.model import AccessLogSettings
 from lb.control.reload import generation
 from lb.control.reload.generation import try_access_log
 from lb.process.start_error import StartError
@@ -27,4 +27,4 @@ def test_a_log_that_is_not_for_this_user(
 
     monkeypatch.setattr(generation, "AccessLog", refuse)
     with pytest.raises(StartError, match=words):
-        try_access_log(Config(access_log=AccessLogSettings(path=str(tmp_path / "a.log"))))
+        try_access_log(AccessLogSettings(path=str(tmp_path / "a.log")))

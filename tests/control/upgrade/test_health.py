@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from lb.config.model import App, Config
+from lb.config.plan import row_key
 from lb.control.upgrade.health import read_back, write_down
-from lb.routing.health_keys import give_rows
+from lb.routing.health_rows import give_rows
 from lb.routing.health_table import (
     ABSENT,
     EXPECTED,
@@ -18,9 +18,8 @@ from lb.routing.health_table import (
     UNHEALTHY,
     Condition,
     HealthTable,
-    row_key,
 )
-from tests.routing.test_members import section
+from tests.routing.test_members import planned, section
 
 KEY = row_key("shop", "production", "127.0.0.1:1")
 ILL = Condition(UNHEALTHY, "", 10.0, 20.5, "GET / answered 500", 20.5, "GET / answered 500")
@@ -29,7 +28,8 @@ ILL = Condition(UNHEALTHY, "", 10.0, 20.5, "GET / answered 500", 20.5, "GET / an
 def given(known: dict[bytes, Condition], *texts: str, checks: bool = True) -> list[Condition | None]:
     """The first rows that a successor's table has for these instances."""
     table = HealthTable(256)
-    give_rows(table, Config(apps={"shop": App(production=section(*texts, checks=checks))}), 99.0, known)
+    watched = [one for one in planned(section(*texts, checks=checks)).instances if one.keys]
+    give_rows(table, watched, 99.0, known)
     return [table.read(table.find(row_key("shop", "production", text))) for text in texts]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lb.config.load import config_for_instances
+from lb.config.plan import make_plan
 from lb.errors import ProxyError
 from lb.http.head import Limits
 from lb.http.scan import scan_request
@@ -122,7 +123,7 @@ class Stage:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         config = config_for_instances(["127.0.0.1:1", "127.0.0.1:2"], [], "127.0.0.1:0")
-        snapshot, plan = compile_for_worker(config, Registry(), None, 1)
+        snapshot, plan = compile_for_worker(make_plan(config), Registry(), None, 1)
         plan.commit()
         self.engine = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
         environment = snapshot.table.find(b"app.example")

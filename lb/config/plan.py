@@ -1,0 +1,323 @@
+"""What follows from a configuration, worked out once: bound names, certificates, instances and their health keys.
+
+Pure: no files, no clock, no network. One function a derived thing, each from as little of the configuration as it
+needs; `make_plan` puts them together. A generation carries its plan, and every process takes from it what it needs.
+This file does not know who uses what: what depends on more than the configuration (which files cover a name, which
+addresses a name has) is worked out there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from lb.config.acme import DIRECTORIES, Acme, ChallengeType
+from lb.config.model import App, Config, Domain, EnvironmentSettings, InstanceAddress, Listen, Tls
+from lb.config.names import CATCH_ALL, LOCAL_TOPS, is_local, is_staging, shared_names, wildcard_of
+
+NAME_ROWS = 16
+"""Rows of the health table for an instance that is configured by name: so many of the name's addresses are used."""
+
+_KEY = 16  # bytes of a row's key in the health table
+# Names under these are nobody's on the internet: no public CA can know whose they are.
+_PRIVATE_TOPS = frozenset(
+    {"localhost", "test", "local", "internal", "lan", "home", "intranet", "private", "corp", "invalid", "onion", "alt"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfiguredInstance:
+    """One instance of an environment; `keys` are those of its rows in the health table: none if it is not watched, one,
+    or one for each address that a name may have.
+
+    Watched are instances whose environment asks for checks, and those that are configured by name: their addresses may
+    change.
+    """
+
+    app: str
+    environment: str
+    section: EnvironmentSettings
+    address: InstanceAddress
+    keys: tuple[bytes, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """What the log calls it."""
+        return f"app {self.app} {self.environment} {self.address.text}"
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What metrics call it: app, environment and address."""
+        return self.app, self.environment, self.address.text
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentPlan:
+    """One environment of an app, with its instances in the order of the file."""
+
+    app: str
+    name: str
+    settings: EnvironmentSettings
+    instances: tuple[ConfiguredInstance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOfChecks:
+    """As what client a check asks the instances of an environment: for which of its domains ("" if it has none that
+    could be asked for), and over which scheme.
+    """
+
+    domain: str
+    scheme: str
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPlan:
+    """What the health process works on: the watched instances, and by app and environment how they are asked."""
+
+    watched: tuple[ConfiguredInstance, ...]
+    asked_as: Mapping[tuple[str, str], ClientOfChecks]
+    dns_interval: float
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateNeeds:
+    """The names of one app that are to get a certificate by ACME where no file covers them. `impossible` are those for
+    which no CA can give one, each with the reason, "" if another way is open to it.
+    """
+
+    names: tuple[str, ...]
+    impossible: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPlan:
+    """What certificates and handshakes go by. `names` are all bound names.
+
+    `local_names` and `local_wildcards` are for the local authority. Under `demanded_wildcards` a name gets a
+    certificate when it is first asked for. `challenge_types` can be met here, the preferred one first. `clients` are
+    the domains that ask clients for a certificate, by name; None for a name that would be covered by a wildcard that
+    does.
+    """
+
+    serves_https: bool
+    settings: Tls
+    names: frozenset[str]
+    local_names: tuple[str, ...]
+    local_wildcards: frozenset[str]
+    demanded_wildcards: frozenset[str]
+    challenge_types: tuple[ChallengeType, ...]
+    needs: tuple[CertificateNeeds, ...]
+    clients: Mapping[str, Domain | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A configuration and all that follows from it. `domains` are those of each app, the shared domain's included;
+    `instance_names` is what metrics call every instance, watched or not, environment by environment.
+    """
+
+    config: Config
+    domains: Mapping[str, tuple[Domain, ...]]
+    environments: tuple[EnvironmentPlan, ...]
+    instance_names: tuple[tuple[str, str, str], ...]
+    health: HealthPlan
+    tls: TlsPlan
+
+
+def make_plan(config: Config) -> Plan:
+    """What follows from a configuration."""
+    domains = domains_by_app(config.apps, config.shared_domain)
+    planned = tuple(environments(config.apps))
+    instances = tuple(one for environment in planned for one in environment.instances)
+    serves_https = bool(config.listen.https)
+    return Plan(
+        config=config,
+        domains=domains,
+        environments=planned,
+        instance_names=tuple(one.name for one in instances),
+        health=health_plan(instances, domains, serves_https=serves_https, dns_interval=config.dns_interval),
+        tls=tls_plan(config.tls, config.listen, domains),
+    )
+
+
+# Apps
+
+
+def domains_by_app(apps: Mapping[str, App], shared_domain: str | None) -> dict[str, tuple[Domain, ...]]:
+    """Each app's domains, those of the shared domain included as far as they lead to an environment (D3)."""
+    return {name: (*app.domains, *_shared_domains(name, app, shared_domain)) for name, app in apps.items()}
+
+
+def _shared_domains(name: str, app: App, shared_domain: str | None) -> Iterator[Domain]:
+    for bound in () if shared_domain is None else shared_names(name, shared_domain):
+        if (app.staging if is_staging(bound) else app.production) is not None:
+            yield Domain(name=bound)
+
+
+def environments(apps: Mapping[str, App]) -> Iterator[EnvironmentPlan]:
+    """Every environment, app by app, production first."""
+    for app, settings in apps.items():
+        for name, section in (("production", settings.production), ("staging", settings.staging)):
+            if section is not None:
+                yield EnvironmentPlan(app, name, section, configured_instances(app, name, section))
+
+
+def configured_instances(app: str, environment: str, section: EnvironmentSettings) -> tuple[ConfiguredInstance, ...]:
+    """The instances of an environment."""
+    is_checked = section.is_checked
+    return tuple(
+        ConfiguredInstance(
+            app,
+            environment,
+            section,
+            address,
+            health_keys(app, environment, address) if is_checked or address.is_name else (),
+        )
+        for address in section.instances
+    )
+
+
+# Health
+
+
+def health_keys(app: str, environment: str, address: InstanceAddress) -> tuple[bytes, ...]:
+    """The keys of a watched instance's rows in the health table."""
+    rows = NAME_ROWS if address.is_name else 1
+    return tuple(row_key(app, environment, address.text, number) for number in range(rows))
+
+
+def row_key(app: str, environment: str, address: str, number: int = 0) -> bytes:
+    """The key of one row; `number` tells the addresses of one name apart."""
+    text = "\0".join((app, environment, address, str(number)))
+    return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=_KEY).digest()
+
+
+def health_plan(
+    instances: Iterable[ConfiguredInstance],
+    domains: Mapping[str, tuple[Domain, ...]],
+    *,
+    serves_https: bool,
+    dns_interval: float,
+) -> HealthPlan:
+    """Who is watched, and how."""
+    watched = tuple(one for one in instances if one.keys)
+    asked = dict.fromkeys((one.app, one.environment) for one in watched)
+    asked_as = {
+        (app, environment): client_of_checks(domains[app], environment, serves_https=serves_https)
+        for app, environment in asked
+    }
+    return HealthPlan(watched, asked_as, dns_interval)
+
+
+def client_of_checks(domains: Sequence[Domain], environment: str, *, serves_https: bool) -> ClientOfChecks:
+    """A domain that leads to the environment, one without wildcard if there is one, and how clients reach the app."""
+    staging = environment == "staging"
+    names = [bound.name for bound in domains if bound.name != CATCH_ALL and is_staging(bound.name) == staging]
+    exact = [name for name in names if not name.startswith("*.")]
+    domain = exact[0] if exact else next((name.replace("*", "www", 1) for name in names), "")
+    is_https = serves_https or any(bound.cdn for bound in domains)
+    return ClientOfChecks(domain, "https" if is_https else "http")
+
+
+# Certificates
+
+
+def tls_plan(tls: Tls, listen: Listen, domains: Mapping[str, tuple[Domain, ...]]) -> TlsPlan:
+    """Which names get certificates, and from whom."""
+    names = frozenset(name for of_app in domains.values() for name in bound_names(of_app))
+    types = challenge_types(tls.acme, listen)
+    local = local_wildcards(names)
+    return TlsPlan(
+        serves_https=bool(listen.https),
+        settings=tls,
+        names=names,
+        local_names=tuple(sorted(set(filter(is_local, names)) - local)),
+        local_wildcards=local,
+        demanded_wildcards=demanded_wildcards(tls, names, types),
+        challenge_types=types,
+        needs=tuple(certificate_needs(tls, listen, domains.values(), types)),
+        clients=client_domains(domains, names),
+    )
+
+
+def bound_names(domains: Iterable[Domain]) -> Iterator[str]:
+    """The names that lead to an app."""
+    return (domain.name for domain in domains if domain.name != CATCH_ALL)
+
+
+def local_wildcards(names: frozenset[str]) -> frozenset[str]:
+    """Bound wildcards right under `localhost` or `test`. Clients take them for as bad as `*.com` and believe no
+    certificate that has them, so that names under them need to be in one themselves.
+    """
+    return names & {f"*.{top}" for top in LOCAL_TOPS}
+
+
+def challenge_types(acme: Acme | None, listen: Listen) -> tuple[ChallengeType, ...]:
+    """The challenges of a CA that can be met here, the preferred one first."""
+    if acme is None:
+        return ()
+    if acme.challenges is not None:
+        return acme.challenges
+    types: list[ChallengeType] = []
+    if listen.http:
+        types.append("http-01")
+    if listen.https:
+        types.append("tls-alpn-01")
+    if acme.dns_hook:
+        types.append("dns-01")
+    return tuple(types)
+
+
+def demanded_wildcards(tls: Tls, names: frozenset[str], types: Sequence[ChallengeType]) -> frozenset[str]:
+    """Bound wildcards under which a name gets a certificate of its own when it is first asked for."""
+    if tls.acme is None or tls.on_demand is None or "dns-01" in types:
+        return frozenset()
+    return frozenset(name for name in names if name.startswith("*.") and not is_local(name))
+
+
+def certificate_needs(
+    tls: Tls, listen: Listen, domains: Iterable[Iterable[Domain]], types: Sequence[ChallengeType]
+) -> Iterator[CertificateNeeds]:
+    """App by app; nothing without ACME, or where no HTTPS is served. Local names are the local authority's."""
+    if tls.acme is None or not listen.https:
+        return
+    wildcards_possible, on_demand = "dns-01" in types, tls.on_demand is not None
+    public = all(server.directory in DIRECTORIES.values() for server in tls.acme.servers)
+    for of_app in domains:
+        names: list[str] = []
+        impossible: dict[str, str] = {}
+        for name in bound_names(of_app):
+            if is_local(name.removeprefix("*.")):
+                continue
+            reason = why_impossible(name, public=public, wildcards=wildcards_possible)
+            if reason is None:
+                names.append(name)
+            else:
+                impossible[name] = "" if reason is _NO_WILDCARD and on_demand else reason
+        yield CertificateNeeds(tuple(names), impossible)
+
+
+_NO_WILDCARD = "a wildcard needs dns-01, and so tls.acme.dns_hook"
+
+
+def why_impossible(name: str, *, public: bool, wildcards: bool) -> str | None:
+    """Why no CA can give a certificate for a name that is not local; None if one can. `public` says that all CAs are,
+    `wildcards` that they can give some.
+    """
+    plain = name.removeprefix("*.")
+    top = plain.rpartition(".")[2]
+    if top.isdecimal() or ":" in plain:
+        return "it is an address, and CAs are asked for names only"
+    if "_" in plain:
+        return "CAs give none for names with an underscore"
+    if public and ("." not in plain or top in _PRIVATE_TOPS):
+        return "it is no name of the internet, and the CA is a public one"
+    return _NO_WILDCARD if name.startswith("*.") and not wildcards else None
+
+
+def client_domains(domains: Mapping[str, tuple[Domain, ...]], names: frozenset[str]) -> dict[str, Domain | None]:
+    """The domains that ask their clients for a certificate, by name; one without keeps out of what a wildcard says."""
+    asking = {domain.name: domain for of_app in domains.values() for domain in of_app if domain.client_ca is not None}
+    return {name: asking.get(name) for name in names if name in asking or wildcard_of(name) in asking}
