@@ -67,6 +67,12 @@ _TABLE = (
         "This domain requires a client certificate, which plain HTTP cannot carry.",
         "The client has to connect over HTTPS, with a certificate that the operator's authority has signed.",
     ),
+    Cause(
+        "http_request_denied",
+        403,
+        "This client may not make this request.",
+        "The operator can change the networks that the route allows or denies.",
+    ),
     Cause("challenge_not_found", 404, "No ACME challenge with this token is pending.", _NOTHING),
     Cause(
         "connection_limit_reached",

@@ -168,6 +168,10 @@ def _secret(value: object) -> str:
     return str(value)
 
 
+def _domain_or_any(value: object) -> str:
+    return names.CATCH_ALL if value == names.CATCH_ALL else names.parse_domain(value)
+
+
 def _shared_domain(value: object) -> object:
     if isinstance(value, str) and value.startswith("*."):
         raise BadValueError(f"{quoted(value)} is a wildcard", f"write {value[2:]}: the apps' names are put before it")
@@ -220,6 +224,7 @@ LogPath = Annotated[str, BeforeValidator(_log_path, json_schema_input_type=Writt
 MediaType = Annotated[str, BeforeValidator(_media_type, json_schema_input_type=str)]
 Network = Annotated[_Network, BeforeValidator(addresses.parse_network, json_schema_input_type=str)]
 DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_input_type=Written)]
+DomainOrAny = Annotated[str, BeforeValidator(_domain_or_any, json_schema_input_type=Written)]
 SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=Written)]
 _Status = Annotated[int, Field(ge=100, le=599)] | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|[xX]{2})$")]
 HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=str)]

@@ -14,12 +14,14 @@ from pydantic import BeforeValidator, Field
 from lb.config import addresses, units
 from lb.config.acme import Acme, OnDemand
 from lb.config.base import Section
+from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
 from lb.config.fields import (
     Algorithm,
     AppName,
     Balance,
     CookieName,
     DomainName,
+    DomainOrAny,
     File,
     HashOn,
     HealthUri,
@@ -46,8 +48,10 @@ from lb.config.fields import (
     seconds,
     size,
 )
+from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.rates import RateValue
+from lb.config.route_settings import RouteSettings
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -236,9 +240,12 @@ def _compression(value: object) -> object:
 class Domain(Section):
     """A name that is bound to an app."""
 
-    name: DomainName = Field(
-        description='Exact name, or a wildcard for one label ("*.example.com"). '
-        'One that begins with "stg-" selects the staging environment.'
+    name: DomainOrAny = Field(
+        description='Exact name, or a wildcard for one label ("*.example.com"), or "*" for every name that nobody '
+        'bound. One that begins with "stg-" selects the staging environment.'
+    )
+    redirect: DomainName | None = Field(
+        default=None, description="Another name that clients are sent to: scheme, port, path and query stay."
     )
     force_https: Switch = Field(default=False, description="Redirect HTTP requests to HTTPS.")
     cdn: Switch = Field(
@@ -359,6 +366,15 @@ class EnvironmentSettings(Section):
         default=30.0, description="An instance that starts is checked every second for so long; 15s to 120s."
     )
 
+    noindex: Switch | None = Field(
+        default=None,
+        description="Whether X-Robots-Tag: noindex keeps responses out of search engines; on for staging alone.",
+    )
+    limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this environment, in place of the app's.")
+    timeouts: OwnTimeouts = Field(
+        default=OwnTimeouts(), description="Time-outs of this environment, in place of the app's."
+    )
+
     @property
     def is_checked(self) -> bool:
         """Whether its instances are asked how they are."""
@@ -377,6 +393,17 @@ class App(Section):
         default=None, description='Serves every domain that does not begin with "stg-".'
     )
     staging: EnvironmentSettings | None = Field(default=None, description='Serves the domains that begin with "stg-".')
+    limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this app, in place of the file's.")
+    timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs of this app, in place of the file's.")
+    headers: FieldSettings = Field(default=FieldSettings(), description="Header fields that are set or removed.")
+    errors: ErrorPages = Field(
+        default={},
+        description="HTML files in place of error pages, by status (404) or class (5xx), for clients that take HTML.",
+    )
+    cors: CorsSettings | None = Field(default=None, description="Which other origins' scripts may use the app.")
+    routes: Annotated[tuple[RouteSettings, ...], one_or_more(RouteSettings)] = Field(
+        default=(), description="Requests by path, method, fields or query; the first route that matches is taken."
+    )
 
 
 class Config(Section):
@@ -402,6 +429,9 @@ class Config(Section):
     shared_domain: SharedDomain | None = Field(
         default=None,
         description="Domain under which every app is served as <app>.<this> and, its staging, as stg-<app>.<this>.",
+    )
+    domains_default: AppName | None = Field(
+        default=None, description="App whose production gets the requests for names that nobody bound; else 404."
     )
     dns_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
         default=10.0, description="Between two look-ups of an instance's name; its addresses are followed."

@@ -11,10 +11,10 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, Field
 
 from lb.config.base import Section
-from lb.config.field_settings import CorsSettings, FieldSettings
-from lb.config.fields import AppName, Network, Seconds, Written, count, one_or_more, size
+from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
+from lb.config.fields import AppName, Network, Written, one_or_more
+from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
-from lb.config.rates import RateValue
 from lb.config.units import BadValueError, describe
 from lb.http.path_pattern import PatternError, parse_pattern
 
@@ -61,30 +61,6 @@ RedirectStatus = Annotated[int, BeforeValidator(_redirect_status, json_schema_in
 _Values = dict[str, Annotated[str, BeforeValidator(str, json_schema_input_type=Written)]]
 
 
-class OwnLimits(Section):
-    """Limits in place of those at the top of the file."""
-
-    body: Annotated[int, size(1 << 50, 0)] | None = Field(
-        default=None, description="Largest request body, in bytes; 0: none at all. Beyond it 413."
-    )
-    client_rate: RateValue | None = Field(
-        default=None, description="Requests of one client, over all workers: 100/s; beyond it 429 with Retry-After."
-    )
-    client_burst: Annotated[int, count(1_000_000)] | None = Field(
-        default=None, description="Requests that one client may make at once; without it the number in client_rate."
-    )
-
-
-class OwnTimeouts(Section):
-    """Time-outs in place of those at the top of the file."""
-
-    connect: Seconds | None = Field(default=None, description="For a connection to an instance; beyond it 504.")
-    response: Seconds | None = Field(default=None, description="For an instance to begin its response; beyond it 504.")
-    read: Seconds | None = Field(
-        default=None, description="Between two reads of a body, the client's or the instance's."
-    )
-
-
 def _deny(value: object) -> object:
     return () if value is False else ("0.0.0.0/0", "::/0") if value is True else value
 
@@ -125,5 +101,6 @@ class RouteSettings(Section):
     )
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits for these requests alone.")
     timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs for these requests alone.")
+    errors: ErrorPages = Field(default={}, description="Error pages, on top of the app's.")
     headers: FieldSettings = Field(default=FieldSettings(), description="Fields, on top of the app's.")
     cors: CorsSettings | None = Field(default=None, description="CORS for these requests, in place of the app's.")

@@ -31,6 +31,8 @@ class RequestValues:
                 return b"[%b]" % host if b":" in host else host
             case "hostport":
                 return head.host
+            case "port":  # with its colon, as a redirect to another name wants it
+                return b"".join(head.host.rpartition(b"]")[2].partition(b":")[1:])
             case "path":
                 return path
             case "query":
