@@ -60,7 +60,12 @@ ONLY_IN = {
 BARE = ("http", "routing", "proxy")
 CODECS = {"isal", "brotli", "backports", "compression", "cython"}
 # The places where routes and instances are made from a configuration.
-FROM_CONFIGURATION = ("routing/compile.py", "routing/compile_routes.py", "routing/registry.py", "routing/health_rows.py")
+FROM_CONFIGURATION = (
+    "routing/compile.py",
+    "routing/compile_routes.py",
+    "routing/registry.py",
+    "routing/health_rows.py",
+)
 
 # Circles that are known, each by its members and with its reason. There is none.
 CIRCLES: dict[frozenset[str], str] = {}

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from lb.config import units
 from lb.config.base import Section
 from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
 from lb.config.fields import AppName, Network, Written, one_or_more
@@ -62,7 +63,9 @@ _Values = dict[str, Annotated[str, BeforeValidator(str, json_schema_input_type=W
 
 
 def _deny(value: object) -> object:
-    return () if value is False else ("0.0.0.0/0", "::/0") if value is True else value
+    if units.is_off(value):
+        return ()
+    return ("0.0.0.0/0", "::/0") if units.is_on(value) else value
 
 
 class RouteSettings(Section):

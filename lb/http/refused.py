@@ -65,7 +65,6 @@ def head_too_large(code: str, data: bytes, limits: Limits) -> str:
 
 
 _OWN_KEYS = {
-    "client_rate_limit_reached": "limits.client_rate",
     "connection_timeout": "timeouts.connect",
     "http_response_timeout": "timeouts.response",
     "connection_read_timeout": "timeouts.read",

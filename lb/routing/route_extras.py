@@ -6,7 +6,7 @@ Made at load time; a request of a route without any of it looks at one `None`. N
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -55,7 +55,7 @@ class RouteExtras:
     response_fields: FieldRules | None = None
     cors: Cors | None = None
     error_pages: Mapping[int, bytes] | None = None
-    keys: Mapping[str, str] = _NO_KEYS
+    keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_guarded(self) -> bool:
