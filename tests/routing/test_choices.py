@@ -15,7 +15,7 @@ from lb.routing.route import Route
 _POST = Condition(frozenset((b"POST",)), (), ())
 
 
-def _choices(*rules: tuple[str, Condition | None]) -> tuple[Choices, list[Route]]:
+def _choices(*rules: tuple[str, Condition | None]) -> tuple[Choices[Route], list[Route]]:
     routes = [Route(None, 0) for _ in rules]  # type: ignore[arg-type]  # where they lead is nobody's business here
     return Choices([parse_pattern(path) for path, _ in rules], [condition for _, condition in rules], routes), routes
 

@@ -127,7 +127,7 @@ class Attempt(ExchangeBase):
         if cookie is not None:
             kept = cookie.taken_from(kept)
         if self.route.extras is not None:
-            kept = request_lines(self, kept)
+            kept = request_lines(kept, self.asking())
         fields = self.info.forwarded(self.route, head)
         if self.route.client_auth is not None:
             fields += self.info.client_certificate
