@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from lb.http.head import RequestHead
 from lb.http.path_pattern import PathPattern, readings
-from lb.routing.condition import Condition
+from lb.routing.condition import RequestCondition
 from lb.routing.path_tree import PathTree
 
 _Route = TypeVar("_Route")
@@ -23,7 +23,7 @@ class Choices(Generic[_Route]):
     __slots__ = ("_conditions", "_routes", "_tree")
 
     def __init__(
-        self, patterns: Sequence[PathPattern], conditions: Sequence[Condition | None], routes: Sequence[_Route]
+        self, patterns: Sequence[PathPattern], conditions: Sequence[RequestCondition | None], routes: Sequence[_Route]
     ) -> None:
         self._tree = PathTree(patterns)
         self._conditions = tuple(conditions)

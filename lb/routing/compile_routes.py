@@ -20,7 +20,7 @@ from lb.http.field_rules import FieldRules
 from lb.http.path_pattern import parse_pattern
 from lb.http.template import PLACEHOLDERS, Template, parse_template
 from lb.routing.choices import Choices
-from lb.routing.condition import Condition
+from lb.routing.condition import RequestCondition
 from lb.routing.environment import Environment
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import Pace
@@ -153,10 +153,10 @@ def _set_pace(route: Route, layers: Sequence[_Own], keys: dict[str, str]) -> Non
             route.scope = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def _condition(settings: RouteSettings) -> Condition | None:
+def _condition(settings: RouteSettings) -> RequestCondition | None:
     if not settings.method and not settings.header and not settings.query:
         return None
-    return Condition(
+    return RequestCondition(
         frozenset(method.encode() for method in settings.method),
         tuple((name.lower().encode(), _wanted(value)) for name, value in settings.header.items()),
         tuple((name.encode(), _wanted(value)) for name, value in settings.query.items()),
