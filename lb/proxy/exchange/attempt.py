@@ -59,7 +59,7 @@ class Attempt(ExchangeBase):
             self._pass_over(instance)
             self.crowded = True
             return False
-        upstream = Upstream(engine, instance)
+        upstream = Upstream(engine, instance) if engine.connector is None else engine.connector(engine, instance)
         engine.connecting()
         error = upstream.reach()
         if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure

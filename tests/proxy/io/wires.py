@@ -66,6 +66,9 @@ class Noting(Wire):
     def drained(self) -> None:
         self._note("drained")
 
+    def flooded(self) -> None:
+        self._note("flooded")
+
     def lost(self) -> None:
         self._note("lost")
 
