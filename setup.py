@@ -40,6 +40,8 @@ SOURCES = (
     "lb/routing/balancers/sticky.py",
     "lb/routing/environment.py",
     "lb/routing/route.py",
+    "lb/routing/path_tree.py",
+    "lb/routing/choices.py",
     "lb/routing/table.py",
     "lb/routing/snapshot.py",
     "lb/routing/rate_limit.py",

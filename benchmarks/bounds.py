@@ -43,6 +43,8 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("idle-tls", ABSOLUTE, 26.0),
     Bound("domains-10k", ITSELF, 1.05),
     Bound("instances-100", ITSELF, 1.05),
+    Bound("routes-10", ITSELF, 1.03),
+    Bound("routes-1000", ITSELF, 1.06),
     *_pair("small-uncompiled", 3.0, 2.5),
 )
 

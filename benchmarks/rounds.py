@@ -56,14 +56,14 @@ class Ground:
     def setup(self, scenario: Scenario) -> Setup:
         """The job that a peer gets for `scenario`."""
         names = (HOST, *map(spread_domain, range(scenario.domains)))
-        return Setup(self.certificate, self.instances[: scenario.instances], names)
+        return Setup(self.certificate, self.instances[: scenario.instances], names, scenario.routes)
 
 
 def entrants_of(scenario: Scenario, peers: Sequence[Peer]) -> tuple[Entrant, ...]:
     """Who is measured in `scenario`, in the order of their turns."""
     chosen = [Entrant(peer.name, peer, scenario) for peer in peers if peer.name in scenario.peers]
     if scenario.against_itself:
-        plain = replace(scenario, domains=1, instances=2)
+        plain = replace(scenario, domains=1, instances=2, routes=0)
         chosen += [Entrant(PLAIN, entrant.peer, plain) for entrant in chosen]
     return tuple(chosen)
 

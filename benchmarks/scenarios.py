@@ -37,6 +37,7 @@ class Scenario:
     tls: str = ""
     domains: int = 1
     instances: int = 2
+    routes: int = 0
     peers: tuple[str, ...] = _ALL
     against_itself: bool = False
     fallback: bool = False
@@ -67,6 +68,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         "domains-10k", "10,000 domains against 1", Kind.SPREAD, domains=10_000, peers=("lb",), against_itself=True
     ),
     Scenario("instances-100", "100 instances against 2", instances=100, peers=("lb",), against_itself=True),
+    Scenario("routes-10", "a matching route among 10", routes=10, peers=("lb",), against_itself=True),
+    Scenario("routes-1000", "a matching route among 1,000", routes=1000, peers=("lb",), against_itself=True),
     Scenario("small-uncompiled", "small response, uncompiled engine", peers=("lb", "nginx", "haproxy"), fallback=True),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

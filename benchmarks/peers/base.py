@@ -33,11 +33,14 @@ class PeerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The job of one run: instances by their ports, the names bound, the certificate."""
+    """The job of one run: instances by their ports, the names bound, the certificate; and how many routes there are, of
+    which the last one matches (lb alone).
+    """
 
     certificate: Certificate
     instances: tuple[int, ...]
     domains: tuple[str, ...] = (HOST,)
+    routes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

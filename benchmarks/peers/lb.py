@@ -28,6 +28,7 @@ apps:
     production:
       instances:
 {instances}
+{routes}
 """
 _ENGINE = re.compile(r"\bengine:?\s+(\w+)", re.IGNORECASE)
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -99,6 +100,15 @@ class Lb(Peer):
                 directory=directory,
                 domains="\n".join(f"      - {name}" for name in setup.domains),
                 instances="\n".join(f"        - 127.0.0.1:{port}" for port in setup.instances),
+                routes=_routes(setup.routes),
             )
         )
         return Launch((self.python, "-P", "-m", "lb", "serve", path), self.env)
+
+
+def _routes(number: int) -> str:
+    """So many routes, the last of which is the one that requests take."""
+    if not number:
+        return ""
+    others = [f"      - {{path: /part-{index}/}}" for index in range(number - 1)]
+    return "\n".join(["    routes:", *others, "      - {path: /small}"])

@@ -26,7 +26,7 @@ def find_route(client: ClientInfo, head: RequestHead, snapshot: Snapshot) -> Rou
     """
     route = snapshot.table.find(head.host)
     if route is not None and route.choices is not None:
-        route = route.choices.pick(head) or route
+        route = route.branch(head)
     if snapshot.client_pace is not None or (route is not None and route.pace is not None):
         early = client.early(route, head)
         if early > 0.0:
