@@ -1,6 +1,4 @@
-"""The bounds that the product promises, as data: lb's cost as a ratio to a peer's in the same run, or as a figure of
-its own.
-"""
+"""The promised bounds, as data: lb's cost as a ratio to a peer's in the same run, or as an absolute figure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The scenarios, as data: what is asked of every proxy. How it is measured is measure.py's business."""
+"""The scenarios, as data: what every proxy has to do. measure.py measures it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _ALL = ("lb", "nginx", "haproxy", "caddy")
 
 
 class Kind(Enum):
-    """How the load is made."""
+    """How the load is generated."""
 
     KEEPALIVE = "64 keep-alive connections, as fast as answers come"
     SPREAD = "the same, every request for another of the bound domains"

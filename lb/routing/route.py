@@ -22,8 +22,8 @@ _NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Compression:
-    """When and how responses are compressed (C1): codings in order of preference, bytes of the smallest body, media
-    types.
+    """When and how responses are compressed (C1): codings in order of preference, the size of the smallest body in
+    bytes, media types.
     """
 
     codings: tuple[bytes, ...]
@@ -32,10 +32,10 @@ class Compression:
 
 
 class Route:
-    """What holds for a bound domain, and for every other that is treated alike: with 10,000 domains, one object in the
-    processor's cache instead of 10,000; and what holds for some of its paths. `body_cap` is in bytes; `connect`,
-    `response` and `read` are time-outs in seconds; `compression` is None where it is off; `client_auth` is the domain,
-    as it is bound, that a connection must have been verified for, None where clients need no certificate.
+    """The settings of a bound domain, shared with every other that has the same: with 10,000 domains, one object in the
+    processor's cache instead of 10,000; or those of some of its paths. `body_cap` is in bytes; `connect`,
+    `response` and `read` are time-outs in seconds; `compression` is None if it is off; `client_auth` is the domain, as
+    it is bound, that a connection must have been verified for, None if clients need no certificate.
 
     Of `branches` one is taken in place of this, as `choices` say; `extras` is what only some routes ask for, `pace` is
     how often one client may ask, counted apart for `scope`; each is None where there is none.
