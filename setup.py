@@ -52,6 +52,7 @@ SOURCES = (
     "lb/proxy/downstream.py",
     "lb/proxy/io/direct_tls.pyx",
     "lb/proxy/io/wire.pyx",
+    "lb/proxy/io/file_sender.pyx",
     "lb/proxy/io/listener.pyx",
     "lb/proxy/io/deadlines.py",
     "lb/proxy/request_ids.py",

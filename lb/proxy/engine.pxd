@@ -18,7 +18,7 @@ cdef class Engine:
     cdef public bytes date_line
     cdef public Paces paces
     cdef public Presence presence
-    cdef public object clients, flushes, held, listeners, queue, redirect_loops, room
+    cdef public object clients, files, flushes, held, listeners, queue, redirect_loops, room
     cdef public bint draining, hurried
     cdef public Py_ssize_t open_connections, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated

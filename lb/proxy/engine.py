@@ -19,6 +19,7 @@ from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors
 from lb.proxy.eviction import Room, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
+from lb.proxy.files.file_cache import FileCache
 from lb.proxy.io import deadlines as wheel
 from lb.proxy.io.deadlines import Deadlines
 from lb.proxy.io.listener import Listener
@@ -71,6 +72,7 @@ class Engine:
         "date_line",
         "deadlines",
         "draining",
+        "files",
         "flushes",
         "handshakes",
         "held",
@@ -129,6 +131,7 @@ class Engine:
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
         self.queue = WaitingQueue(loop, self.broken)
+        self.files = FileCache()
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
@@ -223,7 +226,8 @@ class Engine:
         """
         self._shortage.say(error, self.poller.now)
         environments = self.snapshot.table.environments()
-        freed = close_idle([instance for one in environments for instance in one.instances], _SHED)
+        freed = self.files.clear()
+        freed += close_idle([instance for one in environments for instance in one.instances], _SHED)
         while freed < _SHED and self.room.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
             freed += 1
         return freed > 0
@@ -370,6 +374,7 @@ class Engine:
         if seconds != self._second:
             self._tell_time(seconds)
         self.deadlines.advance(now)
+        self.files.sweep(now)
 
     def _look_at_instances(self) -> None:
         """Done with those that have gone; who waits gets what has begun to serve."""

@@ -14,6 +14,7 @@ from lb.http.cors import Cors
 from lb.http.field_rules import FieldRules
 from lb.http.path_pattern import PathPattern
 from lb.http.template import Template
+from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
 
 if TYPE_CHECKING:
@@ -50,12 +51,18 @@ class RouteExtras:
     allow: Networks | None = None
     deny: Networks | None = None
     redirect: RedirectRule | None = None
+    files: FileRule | None = None
     path: PathChange | None = None
     request_fields: FieldRules | None = None
     response_fields: FieldRules | None = None
     cors: Cors | None = None
     error_pages: Mapping[int, bytes] | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def answers_otherwise(self) -> bool:
+        """Whether a response has other fields than it comes with."""
+        return self.response_fields is not None or self.cors is not None
 
     @property
     def is_guarded(self) -> bool:

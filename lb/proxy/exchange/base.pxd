@@ -13,7 +13,7 @@ from lb.proxy.handler cimport Handler
 from lb.proxy.upstream.connection cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
-cdef int DECIDING, DONE, WAITING
+cdef int DECIDING, DONE, SERVING, WAITING
 cdef bint _PLAIN
 
 cdef class ExchangeBase(Handler):
@@ -38,7 +38,7 @@ cdef class ExchangeBase(Handler):
     cdef bytes request_id, last_instance
     cdef str cause, detail
     cdef int status, attempts
-    cdef object interims
+    cdef object file, interims
     cdef Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, crowded, expecting, continued, flush_due
     cpdef begin(self, Engine engine, Downstream client, ClientInfo info, RequestHead head)

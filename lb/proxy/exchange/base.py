@@ -15,10 +15,11 @@ from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
 from lb.proxy.exchange.by_route import own_reply, response_lines
+from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response_body import ResponseBody
-from lb.proxy.exchange.states import DECIDING, DONE, WAITING
+from lb.proxy.exchange.states import DECIDING, DONE, SERVING, WAITING
 from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
@@ -67,6 +68,7 @@ class ExchangeBase(Handler):
         "idempotent",
         "info",
         "instance",
+        "file",
         "interims",
         "keep_alive",
         "key",
@@ -117,6 +119,7 @@ class ExchangeBase(Handler):
         self.request_id: bytes | None = None
         self.cause: str | None = None
         self.phase = DECIDING
+        self.file: FileBody | None = None
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
@@ -146,6 +149,8 @@ class ExchangeBase(Handler):
             return REQUEST, b"", b""
         if self.request is not None and not self.request.done:
             kind = UPLOAD
+        elif self.phase == SERVING:
+            kind = DOWNLOAD
         elif self.response is None:
             kind = REQUEST
         elif self.response.content_type().partition(b";")[0].strip().lower() == b"text/event-stream":
@@ -189,7 +194,7 @@ class ExchangeBase(Handler):
             accept = self.refused.accept if self.refused is not None else b""
         route = self.route
         detail = explained(error, self.snapshot.limits, route.body_cap if route is not None else 0, route_keys(route))
-        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after))
+        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after, error.fields))
 
     def refuse(self, error: ProxyError, refused: Refused | None) -> None:
         """End what could not be read, with this error; `refused` is what can be told of it all the same."""

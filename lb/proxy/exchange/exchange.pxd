@@ -1,3 +1,6 @@
+cimport cython
+
+from lb.http.head cimport RequestHead
 from lb.routing.environment cimport Environment
 
 from lb.proxy.exchange.admission cimport admit, find_route, origin
@@ -5,10 +8,13 @@ from lb.proxy.exchange.request_body cimport RequestBody
 from lb.proxy.exchange.response cimport Answering
 
 # Constants of these types; those of other modules are imported into them.
-cdef int DONE, FORWARDING, RESPONDING, WAITING
+cdef int DONE, FORWARDING, RESPONDING, SERVING, WAITING
 
 cdef class Exchange(Answering):
     cdef _decide(self)
     cdef _enter(self, Environment environment)
     cdef _frame(self)
+    @cython.locals(lines=bytes, head=RequestHead)
+    cdef _serve(self)
+    cdef _serve_on(self)
     cdef bint _is_event_stream(self)

@@ -12,11 +12,15 @@ from __future__ import annotations
 import errno
 
 from lb.errors import ProxyError
+from lb.http.reply import Reply
 from lb.proxy.exchange.admission import admit, find_route, origin
-from lb.proxy.exchange.by_route import answer
+from lb.proxy.exchange.by_route import answer, response_lines
+from lb.proxy.exchange.file_body import FileBody
+from lb.proxy.exchange.file_reply import file_reply
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response import Answering
-from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, WAITING
+from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, SERVING, WAITING
+from lb.proxy.filters.compress import new_encoder
 from lb.routing.checks import answer_challenge, https_redirect
 from lb.routing.environment import Environment
 
@@ -57,9 +61,53 @@ class Exchange(Answering):
             if reply is not None:
                 self.reply(reply)
                 return
+            if route.extras is not None and route.extras.files is not None:
+                self._serve()
+                return
         self._frame()
         self._enter(route.environment)
         self.forward()
+
+    def _serve(self) -> None:
+        """Answer with a file, or with what is said in place of one. Raises ProxyError."""
+        reply = file_reply(self)
+        if isinstance(reply, Reply):
+            self.reply(reply)
+            return
+        head = self.head
+        form = reply.form
+        self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
+        self.status = reply.status
+        self.head_out = True
+        lines = reply.lines
+        if self.route.extras.answers_otherwise:
+            lines = response_lines(self, lines)
+        self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and head.method != b"HEAD")
+        if head.method == b"HEAD" or reply.parts == ():
+            self.client.piece(b"", b"")
+        elif reply.parts is None and form.file.data is not None:
+            self.sent = form.size
+            self.client.piece(form.file.data, b"")
+        else:
+            self.phase = SERVING
+            encoder = new_encoder(form.coding) if form.streamed else None
+            self.file = FileBody(form.file, ((0, form.size),) if reply.parts is None else reply.parts, encoder)
+            self._serve_on()
+            return
+        self.finish(self.keep_alive)
+
+    def _serve_on(self) -> None:
+        """Send what the client takes of the file."""
+        try:
+            self.file.send(self.client)
+        except ProxyError as error:
+            self.fail(error)
+            return
+        self.sent = self.file.sent
+        if self.file.done:
+            self.finish(self.keep_alive)
+        else:
+            self.client.arm()
 
     def _frame(self) -> None:
         """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for an upgrade."""
@@ -103,7 +151,9 @@ class Exchange(Answering):
     def client_drained(self) -> None:
         """The client has taken what was queued for it."""
         upstream = self.upstream
-        if upstream is not None and upstream.paused and not self.client.full:
+        if self.phase == SERVING:
+            self._serve_on()
+        elif upstream is not None and upstream.paused and not self.client.full:
             upstream.read_much(True)
             upstream.resume()
             patience = self.route.read if self.phase == RESPONDING else self.route.response
