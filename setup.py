@@ -56,6 +56,9 @@ SOURCES = (
     "lb/proxy/io/listener.pyx",
     "lb/proxy/io/deadlines.py",
     "lb/proxy/request_ids.py",
+    "lb/proxy/files/open_file.py",
+    "lb/proxy/files/found_file.py",
+    "lb/proxy/files/file_cache.py",
     "lb/proxy/engine.py",
     "lb/proxy/client_info.py",
     "lb/proxy/http1/message_writer.py",
@@ -70,6 +73,8 @@ SOURCES = (
     "lb/proxy/exchange/base.py",
     "lb/proxy/exchange/attempt.py",
     "lb/proxy/exchange/response.py",
+    "lb/proxy/exchange/file_body.py",
+    "lb/proxy/exchange/file_reply.py",
     "lb/proxy/exchange/exchange.py",
     "lb/proxy/exchange/tunnel.py",
 )

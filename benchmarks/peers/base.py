@@ -33,11 +33,14 @@ class PeerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The job of one run: instances by their ports, the names bound, the certificate."""
+    """The job of one run: instances by their ports, the names bound, the certificate, and the directory that is to be
+    served at PREFIX, if one is.
+    """
 
     certificate: Certificate
     instances: tuple[int, ...]
     domains: tuple[str, ...] = (HOST,)
+    files: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
 from lb.proxy.io.deadlines cimport Deadlines
+from lb.proxy.files.file_cache cimport FileCache
 from lb.proxy.request_ids cimport RequestIds
 from lb.proxy.io.poller cimport Poller
 from lb.proxy.io.wire cimport Wire
@@ -18,7 +19,8 @@ cdef class Engine:
     cdef public bytes date_line
     cdef public Paces paces
     cdef public Presence presence
-    cdef public object clients, files, flushes, held, listeners, queue, redirect_loops, room
+    cdef public FileCache files
+    cdef public object clients, flushes, held, listeners, queue, redirect_loops, room
     cdef public bint draining, hurried
     cdef public Py_ssize_t open_connections, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated

@@ -60,11 +60,6 @@ class RouteExtras:
     keys: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def answers_otherwise(self) -> bool:
-        """Whether a response has other fields than it comes with."""
-        return self.response_fields is not None or self.cors is not None
-
-    @property
     def is_guarded(self) -> bool:
         """Whether anybody is kept out."""
         return self.allow is not None or self.deny is not None

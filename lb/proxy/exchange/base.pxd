@@ -7,6 +7,7 @@ from lb.telemetry.record cimport Record
 from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.downstream cimport Downstream
 from lb.proxy.engine cimport Engine
+from lb.proxy.exchange.file_body cimport FileBody
 from lb.proxy.exchange.request_body cimport RequestBody
 from lb.proxy.exchange.response_body cimport ResponseBody
 from lb.proxy.handler cimport Handler
@@ -38,7 +39,8 @@ cdef class ExchangeBase(Handler):
     cdef bytes request_id, last_instance
     cdef str cause, detail
     cdef int status, attempts
-    cdef object file, interims
+    cdef FileBody file
+    cdef object interims
     cdef Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, crowded, expecting, continued, flush_due
     cpdef begin(self, Engine engine, Downstream client, ClientInfo info, RequestHead head)

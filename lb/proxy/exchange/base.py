@@ -119,7 +119,7 @@ class ExchangeBase(Handler):
         self.request_id: bytes | None = None
         self.cause: str | None = None
         self.phase = DECIDING
-        self.file: FileBody | None = None
+        self.file: FileBody = None  # type: ignore[assignment]  # stays None where no file goes out by pieces
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0

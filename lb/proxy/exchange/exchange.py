@@ -12,14 +12,14 @@ from __future__ import annotations
 import errno
 
 from lb.errors import ProxyError
-from lb.http.reply import Reply
 from lb.proxy.exchange.admission import admit, find_route, origin
 from lb.proxy.exchange.by_route import answer, response_lines
-from lb.proxy.exchange.file_body import FileBody
-from lb.proxy.exchange.file_reply import file_reply
+from lb.proxy.exchange.file_body import FileBody, Part
+from lb.proxy.exchange.file_reply import FileReply, file_reply
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response import Answering
 from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, SERVING, WAITING
+from lb.proxy.files.found_file import Representation
 from lb.proxy.filters.compress import new_encoder
 from lb.routing.checks import answer_challenge, https_redirect
 from lb.routing.environment import Environment
@@ -71,27 +71,36 @@ class Exchange(Answering):
     def _serve(self) -> None:
         """Answer with a file, or with what is said in place of one. Raises ProxyError."""
         reply = file_reply(self)
-        if isinstance(reply, Reply):
+        parts: tuple[Part, ...] | None = None
+        if isinstance(reply, Representation):
+            form = reply
+            lines = form.lines
+            self.status = 200
+        elif isinstance(reply, FileReply):
+            said = reply
+            form = said.form
+            lines = said.lines
+            parts = said.parts
+            self.status = said.status
+        else:
             self.reply(reply)
             return
         head = self.head
-        form = reply.form
         self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
-        self.status = reply.status
         self.head_out = True
-        lines = reply.lines
-        if self.route.extras.answers_otherwise:
+        extras = self.route.extras
+        if extras.response_fields is not None or extras.cors is not None:
             lines = response_lines(self, lines)
         self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and head.method != b"HEAD")
-        if head.method == b"HEAD" or reply.parts == ():
+        if head.method == b"HEAD" or parts == ():
             self.client.piece(b"", b"")
-        elif reply.parts is None and form.file.data is not None:
+        elif parts is None and form.file.data is not None:
             self.sent = form.size
             self.client.piece(form.file.data, b"")
         else:
             self.phase = SERVING
             encoder = new_encoder(form.coding) if form.streamed else None
-            self.file = FileBody(form.file, ((0, form.size),) if reply.parts is None else reply.parts, encoder)
+            self.file = FileBody(form.file, parts or ((0, form.size),), encoder)
             self._serve_on()
             return
         self.finish(self.keep_alive)

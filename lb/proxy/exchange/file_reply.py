@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
@@ -27,37 +26,42 @@ _NOT_MODIFIED = b"HTTP/1.1 304 Not Modified\r\n"
 _PARTIAL = b"HTTP/1.1 206 Partial Content\r\n"
 
 
-@dataclass(frozen=True, slots=True)
 class FileReply:
-    """A head, and the parts of the body behind it; None for all of it, as `form` has it."""
+    """A head, and the parts of the body behind it, of the file that `form` has; None for all of it."""
 
-    status: int
-    lines: bytes
-    form: Representation
-    parts: tuple[Part, ...] | None
+    __slots__ = ("form", "lines", "parts", "status")
+
+    def __init__(self, status: int, lines: bytes, form: Representation, parts: tuple[Part, ...] | None) -> None:
+        self.status = status
+        self.lines = lines
+        self.form = form
+        self.parts = parts
 
 
-def file_reply(exchange: ExchangeBase) -> FileReply | Reply:
-    """The answer of a route that serves files. Raises ProxyError: method_not_allowed, file_not_found and what else
+def file_reply(exchange: ExchangeBase) -> Representation | FileReply | Reply:
+    """The answer of a route that serves files: a form of one as a whole, what else may come of it, or a redirect. Raises ProxyError: method_not_allowed, file_not_found and what else
     the files' cache raises, precondition_failed, range_not_satisfiable.
     """
     head = exchange.head
     if head.method != b"GET" and head.method != b"HEAD":  # noqa: PLR1714  no tuple
         raise ProxyError("method_not_allowed", fields=_ALLOW)
     engine = exchange.engine
-    found = engine.files.find(exchange.route.extras.files, head.target.partition(b"?")[0], engine.poller.now)
+    path = head.target
+    if b"?" in path:
+        path = path.partition(b"?")[0]
+    found = engine.files.find(exchange.route.extras.files, path, engine.poller.now)
     if found.location is not None:
         query = head.target.partition(b"?")[2]
         return redirect(found.location + b"?" + query if query else found.location, 301)
     try:
-        form = found.choose(head, can_stream=exchange.client.can_stream)
+        form = found.choose(head, exchange.client.can_stream)
     except OSError as error:
         raise ProxyError("file_not_readable", os.strerror(error.errno or 0).lower()) from None
     if head.ranged or b"\r\nif-" in head.kept.lower():
         reply = _conditional(head, form)
         if reply is not None:
             return reply
-    return FileReply(200, form.lines, form, None)
+    return form
 
 
 def _conditional(head: RequestHead, form: Representation) -> FileReply | None:

@@ -55,7 +55,9 @@ class FileCache:
         found = self._found.get(key)
         if found is not None and now - found.looked < LIFE:
             return found
-        before = self._forget(key)
+        return self._look(rule, path, key, self._forget(key), now)
+
+    def _look(self, rule: FileRule, path: bytes, key: _Key, before: FoundFile | None, now: float) -> FoundFile:
         try:
             found = _look(rule, path, before)
         except OSError as error:

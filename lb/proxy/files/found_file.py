@@ -128,7 +128,7 @@ class FoundFile:
         self.weight = sum(len(file.data or b"") for file in files)
         self.descriptors = sum(file.fd >= 0 for file in files)
 
-    def choose(self, head: RequestHead, *, can_stream: bool) -> Representation:
+    def choose(self, head: RequestHead, can_stream: bool) -> Representation:
         """The form that this client gets; `can_stream` says whether it can be sent a body without a length. Raises
         OSError.
         """
