@@ -60,7 +60,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("upload-100m", "upload of 100 MB", Kind.TRANSFER, upload=100 * MB, transfers=40),
     Scenario("file-1k", "file of 1 KiB", path="/files/1k.bin", peers=_FILE_SERVERS),
     Scenario("file-100k", "file of 100 KiB", path="/files/100k.bin", peers=_FILE_SERVERS),
-    Scenario("file-gzip", "compressed sibling of 100 KB of HTML", path="/files/page.html", gzip=True, peers=_FILE_SERVERS),
+    Scenario(
+        "file-gzip", "compressed sibling of 100 KB of HTML", path="/files/page.html", gzip=True, peers=_FILE_SERVERS
+    ),
     Scenario("file-10m", "file of 10 MiB", path="/files/10m.bin", peers=_FILE_SERVERS),
     Scenario("file-1k-tls", "file of 1 KiB, TLS", path="/files/1k.bin", scheme="https", peers=_FILE_SERVERS),
     Scenario("file-100k-tls", "file of 100 KiB, TLS", path="/files/100k.bin", scheme="https", peers=_FILE_SERVERS),

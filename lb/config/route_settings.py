@@ -6,6 +6,7 @@ Field names are the keys of the YAML file, as in model.py. What several keys mea
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
 from urllib.parse import quote
 
@@ -23,6 +24,7 @@ from lb.http.path_pattern import PatternError, parse_pattern
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
 _DIRECTIVES = re.compile(r"[!-~]+(?:[ \t]+[!-~]+)*", re.ASCII)
+_EVERY_PATH = ("/", "/{rest}")
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -88,6 +90,16 @@ def _deny(value: object) -> object:
     if units.is_off(value):
         return ()
     return ("0.0.0.0/0", "::/0") if units.is_on(value) else value
+
+
+def serves_itself(routes: Sequence[RouteSettings]) -> bool:
+    """Whether every path is answered without an instance of the app: by files, a redirect or another app."""
+    return any(
+        route.path in _EVERY_PATH
+        and not (route.method or route.header or route.query)
+        and not (route.files is None and route.redirect is None and route.app is None)
+        for route in routes
+    )
 
 
 class RouteSettings(Section):

@@ -63,7 +63,8 @@ def content_range(part: Range, size: int) -> bytes:
 def part_heads(parts: Sequence[Range], size: int, content_type: bytes, boundary: bytes) -> list[bytes]:
     """What stands before each part of a `multipart/byteranges` body, and behind the last one."""
     heads = [
-        b"\r\n--%b\r\nContent-Type: %b\r\nContent-Range: %b\r\n\r\n" % (boundary, content_type, content_range(part, size))
+        b"\r\n--%b\r\nContent-Type: %b\r\nContent-Range: %b\r\n\r\n"
+        % (boundary, content_type, content_range(part, size))
         for part in parts
     ]
     return [*heads, b"\r\n--%b--\r\n" % boundary]

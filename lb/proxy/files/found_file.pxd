@@ -25,3 +25,4 @@ cdef class FoundFile:
     @cython.locals(accepted=bytes)
     cpdef Representation choose(self, RequestHead head, bint can_stream)
     cpdef Representation _make(self, bytes coding)
+    cpdef keep_from(self, FoundFile before)

@@ -164,7 +164,9 @@ class FoundFile:
         """Take over what was compressed of the same file before."""
         if self.plain.file.is_same(before.plain.file) and self._shared == before._shared:  # noqa: SLF001  same class
             self._made = before._made  # noqa: SLF001
-            self.weight += sum(form.size for form in self._made.values() if not form.streamed)
+            for form in self._made.values():
+                if not form.streamed:
+                    self.weight += form.size
 
 
 def _nobody(_size: int) -> None:

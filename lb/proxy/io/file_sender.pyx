@@ -22,7 +22,7 @@ cdef extern from "sys/socket.h" nogil:
     int MSG_MORE
 
 DEF OPEN = 2            # as in wire.pyx
-DEF TURN = 1048576      # bytes that one call sends, before others have their turn
+DEF TURN = 2097152
 DEF PIECE = 65536       # bytes that are read at once, where they have to be
 DEF COPIED = 262144     # bytes of them that one call sends
 DEF ROOM = 1            # what is waited for: that the socket takes more
