@@ -161,9 +161,7 @@ async def test_one_that_is_closed_in_the_middle_ends_after_what_has_gone(on: Ben
     peer.close()
 
 
-async def test_over_tls_it_arrives_whole_and_waits_in_modest_pieces(
-    on: Bench, much: Sent, contexts: Contexts
-) -> None:
+async def test_over_tls_it_arrives_whole_and_waits_in_modest_pieces(on: Bench, much: Sent, contexts: Contexts) -> None:
     # spec: F3
     wire, peer = await _secured(on, contexts)
     wire.on["drained"] = much.go_on
