@@ -91,8 +91,9 @@ class Exchange(Answering):
         extras = self.route.extras
         if extras.response_fields is not None or extras.cors is not None:
             lines = response_lines(self, lines)
-        self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and head.method != b"HEAD")
-        if head.method == b"HEAD" or parts == ():
+        bodiless = parts == () or head.method == b"HEAD"
+        self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and not bodiless)
+        if bodiless:
             self.client.piece(b"", b"")
         elif parts is None and form.file.data is not None:
             self.sent = form.size
