@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -170,9 +171,11 @@ def test_a_slow_client_that_still_reads_is_not_closed(tmp_path: Path, files: Pat
     with FrontDoor(config, tmp_path) as door, Client(("127.0.0.1", door.http), receive_buffer=4096) as client:
         client.send(get("/10m.bin", host=HOST))
         assert client.head().status == 200
-        got = 0
-        while got < 10 << 20:
-            got += len(client.stream.exactly(min(1 << 16, (10 << 20) - got)))
+        for _ in range(6):  # for three times as long as nothing at all may be read
+            began = time.monotonic()
+            wait_for(lambda began=began: time.monotonic() > began + 0.5, "half a second to pass")
+            client.stream.exactly(1 << 18)
+        client.stream.exactly((10 << 20) - 6 * (1 << 18))
         entry = door.wait_log(target="/10m.bin")
         assert (entry["cause"], entry["bytes_sent"]) == (None, 10 << 20)
 
