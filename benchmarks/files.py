@@ -21,7 +21,7 @@ def make_files(directory: Path) -> Path:
         if path.exists():
             continue
         if name.endswith(".bin"):
-            path.write_bytes(random.Random(size).randbytes(size))  # noqa: S311  to be the same in every run
+            path.write_bytes(random.Random(size).randbytes(size))
         else:
             page = make_page(size)
             path.write_bytes(page)

@@ -59,13 +59,25 @@ ONLY_IN = {
 # The data path stands on the standard library, itself and the codecs.
 BARE = ("http", "routing", "proxy")
 CODECS = {"isal", "brotli", "backports", "compression", "cython"}
-# The places where routes and instances are made from a configuration.
+# The places where routes, instances and rows of the health table are made from a configuration's plan.
 FROM_CONFIGURATION = (
     "routing/compile.py",
     "routing/compile_routes.py",
     "routing/registry.py",
     "routing/health_rows.py",
 )
+
+# Who gets the whole configuration, each with its reason; all others take the settings, or the part of the plan, that
+# they need.
+WHOLE_CONFIGURATION = {
+    "config/rule_context.py": "rules say what keys mean together, wherever they stand",
+    "config/plan.py": "works out what follows from it",
+    "config/load.py": "makes it",
+    "config/validate.py": "makes it",
+    "config/schema.py": "describes its keys",
+    "config/explain.py": "explains its keys",
+    "cli/demo.py": "changes the one that it has loaded",
+}
 
 # Circles that are known, each by its members and with its reason. There is none.
 CIRCLES: dict[frozenset[str], str] = {}
@@ -157,6 +169,11 @@ def test_the_data_path_stands_on_little(path: Path) -> None:
         assert library in sys.stdlib_module_names or library == "lb" or library in CODECS, f"{place(path)}: {name}"
         if name.startswith("lb.config"):
             assert place(path) in FROM_CONFIGURATION, f"{place(path)} imports {name}"
+
+
+def test_who_gets_the_whole_configuration() -> None:
+    names = re.compile(r"^from lb\.config\.model import [^\n]*\bConfig\b", re.MULTILINE)
+    assert {place(path) for path in MODULES if names.search(path.read_text())} == set(WHOLE_CONFIGURATION)
 
 
 def test_every_layer_is_known() -> None:

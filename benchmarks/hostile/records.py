@@ -13,12 +13,13 @@ import hmac
 import socket
 import ssl
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-_HANDSHAKE = 22
+_HANDSHAKE, _DATA = 22, 23
 _HELLO = b"\x01\x00\x00\x00"  # a client hello without anything in it: nobody looks
 _BUFFER = 65536
 
@@ -26,9 +27,19 @@ _BUFFER = 65536
 class Conversation:
     """A client's side of TLS after its handshake, with what it would send in our hands."""
 
-    def __init__(self, port: int, host: str, version: ssl.TLSVersion) -> None:
-        """Connects to 127.0.0.1 and shakes hands. Raises OSError."""
-        self.sock = socket.create_connection(("127.0.0.1", port), 10)
+    def __init__(self, port: int, host: str, version: ssl.TLSVersion, *, receive_buffer: int = 0) -> None:
+        """Connects to 127.0.0.1 and shakes hands; with a small `receive_buffer`, in bytes, each answer waits for the
+        one before. Raises OSError.
+        """
+        self.sock = socket.socket()
+        self.sock.settimeout(10)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            self.sock.connect(("127.0.0.1", port))
+        except BaseException:
+            self.sock.close()
+            raise
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -75,21 +86,22 @@ class Conversation:
             return self.tls.read(_BUFFER)
         return b""
 
-    def key_updates(self, count: int) -> bytes:
-        """So many of them; what is sent behind them has the last key."""
-        library = ctypes.CDLL(_ssl.__file__)
-        library.SSL_key_update.argtypes = ctypes.c_void_p, ctypes.c_int
-        library.SSL_do_handshake.argtypes = (ctypes.c_void_p,)
-        raw = self.tls._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - PySSLSocket: head, Socket, SSL
-        place = id(raw) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
-        connection = ctypes.c_void_p.from_address(place).value
-        for _ in range(count):
-            library.SSL_key_update(connection, 0)
-            library.SSL_do_handshake(connection)
+    def key_updates(self, count: int, *, asking: bool = False) -> bytes:
+        """So many of them; what is sent behind them has the last key. `asking`: each asks for one in return."""
+        update_keys(self.tls, count, asking=asking)
         return self._out.read()
 
     def hellos(self, count: int) -> bytes:
         """So many client hellos, of TLS 1.2 and before anything else was sent."""
+        return self.sealed([(_HANDSHAKE, _HELLO)] * count)
+
+    def hellos_with_data(self, first: bytes, groups: int, count: int) -> bytes:
+        """Data, and so many groups of hellos with a byte of data behind each group; otherwise as `hellos`."""
+        group = [(_HANDSHAKE, _HELLO)] * count + [(_DATA, b"x")]
+        return self.sealed([(_DATA, first), *group * groups])
+
+    def sealed(self, records: Sequence[tuple[int, bytes]]) -> bytes:
+        """These records, type and content, encrypted for TLS 1.2 as the first behind the handshake."""
         cipher = self.tls.cipher()
         assert cipher is not None, "the handshake is not done"
         is_long = "256" in cipher[0].partition("GCM")[0]
@@ -99,12 +111,25 @@ class Conversation:
         keys = _expand(digest, master, b"key expansion" + theirs + ours, 2 * size + 8)
         aead, salt = AESGCM(keys[:size]), keys[2 * size : 2 * size + 4]
         made = []
-        for number in range(1, count + 1):  # 0 was Finished
+        for number, (kind, content) in enumerate(records, 1):  # 0 was Finished
             sequence = number.to_bytes(8, "big")
-            about = sequence + bytes((_HANDSHAKE, 3, 3)) + len(_HELLO).to_bytes(2, "big")
-            body = sequence + aead.encrypt(salt + sequence, _HELLO, about)
-            made.append(bytes((_HANDSHAKE, 3, 3)) + len(body).to_bytes(2, "big") + body)
+            about = sequence + bytes((kind, 3, 3)) + len(content).to_bytes(2, "big")
+            body = sequence + aead.encrypt(salt + sequence, content, about)
+            made.append(bytes((kind, 3, 3)) + len(body).to_bytes(2, "big") + body)
         return b"".join(made)
+
+
+def update_keys(tls: ssl.SSLObject, count: int, *, asking: bool) -> None:
+    """Lets this side of TLS 1.3 write so many key updates; `asking`: each asks for one in return."""
+    library = ctypes.CDLL(_ssl.__file__)
+    library.SSL_key_update.argtypes = ctypes.c_void_p, ctypes.c_int
+    library.SSL_do_handshake.argtypes = (ctypes.c_void_p,)
+    raw = tls._sslobj  # type: ignore[attr-defined]  # noqa: SLF001 - PySSLSocket: head, Socket, SSL
+    place = id(raw) + object.__basicsize__ + ctypes.sizeof(ctypes.c_void_p)
+    connection = ctypes.c_void_p.from_address(place).value
+    for _ in range(count):
+        library.SSL_key_update(connection, asking)
+        library.SSL_do_handshake(connection)
 
 
 def _expand(digest: str, secret: bytes, seed: bytes, size: int) -> bytes:

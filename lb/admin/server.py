@@ -17,16 +17,17 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from lb.admin.bounded_server import BoundedServer
 from lb.admin.hosts import only_for
 from lb.admin.views import describe, state
 from lb.certificates.metrics import CertificateMetrics
 from lb.config.plan import Plan
-from lb.health.schedule import tell_failure
 from lb.health.view import serving
-from lb.process.channel import Channel
+from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision, inode
 from lb.process.reload_participant import Aside, Changes
 from lb.process.scoreboard import Board
+from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import Slab
 from lb.telemetry.instance_gauges import Loads
@@ -34,7 +35,6 @@ from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_
 from lb.tls.files.certificate_cache import Shelf
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
-_CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
 
 
 @dataclass(slots=True)
@@ -57,6 +57,7 @@ class AdminAssignment:
 
 def run_admin(assignment: AdminAssignment, line: socket.socket) -> int:
     """Serves until SIGTERM or the supervisor's death; returns the exit status 0."""
+    prepare_assistant()
     asyncio.run(_serve(assignment, line))
     return 0
 
@@ -68,11 +69,11 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
     signal.pthread_sigmask(
         signal.SIG_UNBLOCK, (signal.SIGTERM,)
     )  # SIGUSR1 stays blocked: there is no log to reopen here
-    runner = web.AppRunner(make_app(assignment), access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
-    await runner.setup()
-    sites = _Sites(runner)
+    server = BoundedServer(make_app(assignment))
+    await server.setup()
+    sites = _Sites(server)
 
-    def say(verb: str, rest: str) -> None:
+    def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
     def switch(prepared: _Prepared) -> None:
@@ -80,11 +81,11 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
         sites.change(prepared.revision, prepared.sockets)
 
     changes = Changes(Aside(loop), say, _Prepared, switch)
-    channel = Channel(loop, line, ended.set, changes.heard)
-    await sites.start(assignment.sockets)
+    channel = AssistantChannel(loop, line, ended.set, changes.heard)
+    sites.start(assignment.sockets)
     channel.say_ready()
     await ended.wait()
-    await runner.cleanup()
+    await server.close()
     channel.close()
 
 
@@ -103,30 +104,21 @@ class _Prepared:
 class _Sites:
     """Where it listens, by the sockets' inode numbers."""
 
-    runner: web.AppRunner
-    _open: dict[int, web.SockSite] = field(default_factory=dict)
-    _changing: asyncio.Task[None] | None = None
+    server: BoundedServer
+    _open: dict[int, socket.socket] = field(default_factory=dict)
 
-    async def start(self, sockets: Iterable[socket.socket]) -> None:
+    def start(self, sockets: Iterable[socket.socket]) -> None:
         for sock in sockets:
-            self._open[inode(sock)] = site = web.SockSite(self.runner, sock)
-            await site.start()
+            self._open[inode(sock)] = sock
+            self.server.listen(sock)
 
     def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
-        """Listen where the revision says and nowhere else, as soon as may be; connections stay open."""
-        self._changing = asyncio.get_running_loop().create_task(self._change(revision, new, self._changing))
-        self._changing.add_done_callback(tell_failure)
-
-    async def _change(
-        self, revision: Revision, new: Sequence[socket.socket], before: asyncio.Task[None] | None
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before])  # however it ended
+        """Listen where the revision says and nowhere else; connections stay open."""
         wanted = {number for _, number in revision.listeners}
         gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]
-        await self.start(new)
-        for site in gone:
-            await site.stop()
+        self.start(new)
+        for sock in gone:
+            self.server.leave(sock)
 
 
 def make_app(assignment: AdminAssignment) -> web.Application:

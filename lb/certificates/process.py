@@ -22,7 +22,9 @@ from lb.certificates.watch_process import keep_up
 from lb.config.acme import Acme
 from lb.config.model import CertificateFiles
 from lb.config.plan import TlsPlan
-from lb.process.channel import Channel, Message
+from lb.process.assistant import AssistantChannel, prepare_assistant
+from lb.process.channel import Message
+from lb.process.verbs import Verb
 from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.desired import certificate_plan
 from lb.tls.acme.errors import AcmeError
@@ -60,6 +62,7 @@ class CertificatesAssignment:
 
 def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
     """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
+    prepare_assistant()
     acme = assignment.plan.settings.acme
     assert acme is not None  # noqa: S101  else there is no such process
     loop = asyncio.new_event_loop()
@@ -81,7 +84,7 @@ class _Certificates:
         loop.add_signal_handler(signal.SIGTERM, self._end)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
         self._missing: list[str] = []  # names that clients have asked for, since the last look
-        self._channel = Channel(loop, line, self._end, self._heard)
+        self._channel = AssistantChannel(loop, line, self._end, self._heard)
         keep_up(loop, assignment.upkeep, self._channel)
 
     async def live(self) -> None:
@@ -98,9 +101,9 @@ class _Certificates:
         self._stirred.set()
 
     def _heard(self, message: Message) -> None:
-        if message.verb == "missing" and message.rest and self._assignment.demanded(message.rest):
-            self._channel.say("certificates")
-        elif message.verb == "missing" and len(self._missing) < _MOST_MISSING:
+        if message.verb is Verb.MISSING and message.rest and self._assignment.demanded(message.rest):
+            self._channel.say(Verb.CERTIFICATES)
+        elif message.verb is Verb.MISSING and len(self._missing) < _MOST_MISSING:
             self._missing.append(message.rest)
             self._stirred.set()
         message.drop()
@@ -126,11 +129,11 @@ class _Certificates:
         on_demand, wildcards = self._plan.settings.on_demand, self._plan.demanded_wildcards
         demand = Demand(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
         manager = Manager(self._acme, types, self._store, clients, (reach, clock), demand)
-        plan = certificate_plan(self._plan, _covered_by(self._plan.settings.certificates, self._assignment.shelf))
+        plan = certificate_plan(self._plan, covered_by(self._plan.settings.certificates, self._assignment.shelf))
         for warning in plan.warnings:
             log.warning(warning)
         watch = StoreWatch(self._store)
-        manager.on_denied = partial(self._channel.say, "denied")
+        manager.on_denied = partial(self._channel.say, Verb.DENIED)
         manager.on_outcome = self._stirred.set
         manager.adopt(plan)
         due = again = 0.0
@@ -139,7 +142,7 @@ class _Certificates:
             self._stirred.clear()
             if watch.changed():
                 manager.reread()
-                self._channel.say("certificates")
+                self._channel.say(Verb.CERTIFICATES)
                 due = 0.0
             missing, self._missing = self._missing, []
             for name in missing:
@@ -173,7 +176,7 @@ class _Certificates:
             return
 
 
-def _covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
+def covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
     """Whether a certificate from the configuration's files has a name."""
     certificates: list[Certificate] = []
     for pair in files:

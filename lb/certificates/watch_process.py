@@ -12,8 +12,10 @@ import signal
 import socket
 from collections.abc import Callable
 
+from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.channel import Channel, Message
 from lb.process.every import every
+from lb.process.verbs import Verb
 from lb.tls.files.watcher import Upkeep
 
 _INTERVAL = 2.0  # seconds between two looks
@@ -24,16 +26,17 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
     """Looks until SIGTERM or the supervisor's death; returns the exit status 0. `demanded` is told of names that
     clients miss, and says whether there is something new now.
     """
+    prepare_assistant()
     loop = asyncio.new_event_loop()
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
 
     def heard(message: Message) -> None:
-        if message.verb == "missing" and message.rest:
-            channel.say(*(("certificates",) if demanded(message.rest) else ("denied", message.rest)))
+        if message.verb is Verb.MISSING and message.rest:
+            channel.say(*((Verb.CERTIFICATES,) if demanded(message.rest) else (Verb.DENIED, message.rest)))
         message.drop()
 
-    channel = Channel(loop, line, loop.stop, heard)
+    channel = AssistantChannel(loop, line, loop.stop, heard)
     keep_up(loop, upkeep, channel)
     channel.say_ready()
     loop.run_forever()
@@ -46,6 +49,6 @@ def keep_up(loop: asyncio.AbstractEventLoop, upkeep: Upkeep, channel: Channel) -
 
     def look() -> None:
         if upkeep.look():
-            channel.say("certificates")
+            channel.say(Verb.CERTIFICATES)
 
     every(loop, _INTERVAL, look, share=_SHARE)

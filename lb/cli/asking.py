@@ -12,6 +12,7 @@ import click
 
 from lb.cli.exits import FAILED, USAGE, fail
 from lb.config.problems import printable
+from lb.control.api.command import Command
 from lb.control.api.control_socket import connected, meet, services, user_elsewhere, users_elsewhere
 from lb.control.api.server import Answer
 
@@ -22,7 +23,7 @@ _QUICK = 5.0  # seconds for a service to say which file it serves
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
-def ask(file: Path, command: str, patience: float) -> Answer:
+def ask(file: Path, command: Command, patience: float) -> Answer:
     """The answer of the service that serves `file`; ends the command with the reason when there is none within
     `patience` seconds.
     """
@@ -72,11 +73,11 @@ def _file_of(path: Path) -> Path | None:
         return None
     if connection is None:
         return None
-    answer = _asked(connection, f"the service at {path}", "status", _QUICK)
+    answer = _asked(connection, f"the service at {path}", Command.STATUS, _QUICK)
     return Path(answer["file"]) if answer.get("file") else None
 
 
-def _asked(connection: socket.socket, whom: str, command: str, patience: float) -> Answer:
+def _asked(connection: socket.socket, whom: str, command: Command, patience: float) -> Answer:
     with connection:
         connection.settimeout(patience)
         try:

@@ -34,12 +34,12 @@ def _build(info: Mapping[str, str]) -> Iterator[str]:
 def _addresses(service: Service) -> Iterator[str]:
     for one in service.bound:
         yield f"listening on {click.style(one.url, bold=True)}"
-    workers = service.board.serving
-    access_log = service.plan.config.access_log
+    workers, config = service.board.serving, service.plan.config
+    access_log = config.access_log
     sink = "stdout" if access_log.path == "-" else access_log.path
     log = "no access log" if access_log.format == "off" else f"access log ({access_log.format}) to {sink}"
     yield f"{workers} worker{'s' if workers > 1 else ''}, {log}"
-    yield from descriptor_lines(service.plan.config)
+    yield from descriptor_lines(config.listen, workers, config.limits.connections)
     for one in service.admin:
         yield f"admin at {one.url}: /metrics /healthz /readyz /status"
 

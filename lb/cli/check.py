@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from lb.cli.check_log import check_access_log
 from lb.cli.descriptors import descriptor_warnings
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
-from lb.config.model import Config
+from lb.config.model import App, Tls
 from lb.config.names import is_local, wildcard_of
 from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
@@ -89,7 +89,7 @@ def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list
         before = contexts.presented if contexts is not None else Presented()
         presented = present(config.tls.certificates, before, handshake_policy(loaded.plan.tls))
     except TlsError as error:
-        paths = _places(config)
+        paths = _places(config.tls, config.apps)
         bad = [origin.problem(paths[file.path], str(file), _about_missing(file.path, paths)) for file in error.problems]
         raise ConfigErrors(bad, loaded.warnings) from None
     warnings = [origin.key_problem(("tls", "certificates"), text, level="warning") for text in presented.warnings]
@@ -167,13 +167,13 @@ def _about_nothing(loaded: Loaded) -> list[Problem]:
     return [loaded.origin.problem(("tls", "store"), message, hint, "warning")]
 
 
-def _places(config: Config) -> dict[Path, KeyPath]:
+def _places(tls: Tls, apps: Mapping[str, App]) -> dict[Path, KeyPath]:
     """Where each file is named."""
     paths: dict[Path, KeyPath] = {}
-    for index, pair in enumerate(config.tls.certificates):
+    for index, pair in enumerate(tls.certificates):
         paths.setdefault(pair.cert, ("tls", "certificates", index, "cert"))
         paths.setdefault(pair.key, ("tls", "certificates", index, "key"))
-    for app, settings in config.apps.items():
+    for app, settings in apps.items():
         for index, domain in enumerate(settings.domains):
             if domain.client_ca is not None:
                 paths.setdefault(domain.client_ca, ("apps", app, "domains", index, "client_ca"))

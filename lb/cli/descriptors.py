@@ -8,7 +8,7 @@ import resource
 from collections.abc import Iterator
 
 from lb.config.load import Loaded
-from lb.config.model import Config
+from lb.config.model import Listen
 from lb.config.problems import Problem
 from lb.control.service import workers_of
 from lb.proxy.descriptors import connections_within
@@ -19,39 +19,37 @@ _HINT = "raise the limit of open files (LimitNOFILE= in the systemd unit, ulimit
 
 def descriptor_warnings(loaded: Loaded) -> list[Problem]:
     """A warning, where fewer connections can be served than the file says."""
-    config = loaded.config
-    allowed, descriptors = _allowed(config)
-    wanted = config.limits.connections
+    limits, workers = loaded.config.limits, workers_of(loaded.config.workers)
+    allowed, descriptors = _allowed(loaded.config.listen, workers)
+    wanted = limits.connections
     if allowed >= wanted:
         return []
     place = ("limits", "connections")
-    text = f"a process may open {descriptors} descriptors here, enough for {_connections(allowed, config)}"
-    if "connections" in config.limits.model_fields_set:
+    text = f"a process may open {descriptors} descriptors here, enough for {_connections(allowed, workers)}"
+    if "connections" in limits.model_fields_set:
         return [loaded.origin.problem(place, f"{text}, not {wanted}", _HINT, "warning")]
     if allowed < _FEW:
         return [loaded.origin.key_problem(place, f"{text} (limits.connections is {wanted})", _HINT, "warning")]
     return []
 
 
-def descriptor_lines(config: Config) -> Iterator[str]:
-    """A line, where fewer connections are served than the configuration says."""
-    allowed, descriptors = _allowed(config)
-    if allowed < config.limits.connections:
+def descriptor_lines(listen: Listen, workers: int, wanted: int) -> Iterator[str]:
+    """A line, where fewer connections are served than are `wanted`."""
+    allowed, descriptors = _allowed(listen, workers)
+    if allowed < wanted:
         yield (
-            f"{_connections(allowed, config)} at most, not {config.limits.connections} (limits.connections): a process "
+            f"{_connections(allowed, workers)} at most, not {wanted} (limits.connections): a process "
             f"may open {descriptors} descriptors (LimitNOFILE=, ulimit -n)"
         )
 
 
-def _allowed(config: Config) -> tuple[int, int]:
+def _allowed(listen: Listen, workers: int) -> tuple[int, int]:
     """How many connections all workers together may have, and how many descriptors each of them may open."""
-    workers = workers_of(config.workers)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)  # workers raise theirs to it
     descriptors = hard if hard != resource.RLIM_INFINITY else 1 << 30
-    listeners = len(config.listen.http) + len(config.listen.https)
+    listeners = len(listen.http) + len(listen.https)
     return workers * connections_within(descriptors, listeners), descriptors
 
 
-def _connections(allowed: int, config: Config) -> str:
-    workers = workers_of(config.workers)
+def _connections(allowed: int, workers: int) -> str:
     return f"{allowed} client connections" + (f" in {workers} workers" if workers > 1 else "")

@@ -8,6 +8,7 @@ import click
 
 from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import FAILED, fail
+from lb.control.api.command import Command
 
 _PATIENCE = 4.0  # seconds: those who ask give up themselves after five or more
 
@@ -20,7 +21,7 @@ def healthcheck(file: Path | None) -> None:
     For a container's HEALTHCHECK, and others that ask regularly. FILE may be left out where one service runs.
     """
     file = the_file(file, "healthcheck")
-    answer = ask(file, "status", _PATIENCE)
+    answer = ask(file, Command.STATUS, _PATIENCE)
     if not answer["ok"]:
         fail(answer["error"], FAILED)
     if answer["state"] != "ready":

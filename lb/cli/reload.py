@@ -9,6 +9,7 @@ import click
 from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.config.problems import printable
+from lb.control.api.command import Command
 
 _PATIENCE = 150.0  # seconds: a reload may wait for the one before it
 
@@ -24,7 +25,7 @@ def reload(file: Path | None) -> None:
     for is not to be had, or nothing serves FILE.
     """
     file = the_file(file, "reload")
-    answer = ask(file, "reload", _PATIENCE)
+    answer = ask(file, Command.RELOAD, _PATIENCE)
     shown = printable(str(file))
     if answer["ok"]:
         click.echo(f"nothing changed in {shown}" if answer.get("unchanged") else f"{shown} is in effect")

@@ -13,6 +13,7 @@ import click
 from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import FAILED, fail
 from lb.cli.fallbacks import warnings
+from lb.control.api.command import Command
 from lb.process.remaining import Share, in_words, total
 from lb.process.wording import duration
 
@@ -31,7 +32,7 @@ def status(file: Path | None, *, as_json: bool) -> None:
     none is named.
     """
     file = the_file(file, "status")
-    answer = ask(file, "status", _PATIENCE)
+    answer = ask(file, Command.STATUS, _PATIENCE)
     if not answer.pop("ok"):
         fail(answer["error"], FAILED)
     if as_json:

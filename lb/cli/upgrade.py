@@ -8,6 +8,7 @@ import click
 
 from lb.cli.asking import ask, file_argument, the_file
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
+from lb.control.api.command import Command
 from lb.control.upgrade.launch import PATIENCE
 
 
@@ -21,7 +22,7 @@ def upgrade(file: Path | None) -> None:
     the configuration, else 1.
     """
     file = the_file(file, "upgrade")
-    answer = ask(file, "upgrade", PATIENCE + 10)
+    answer = ask(file, Command.UPGRADE, PATIENCE + 10)
     if answer["ok"]:
         click.echo(f"process {answer['successor']} serves now; process {answer['predecessor']} ends what it has begun")
         return

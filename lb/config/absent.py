@@ -6,16 +6,25 @@ Keys that have another name here are in migration_hints.py.
 from __future__ import annotations
 
 _FILES = "lb serves no files: let the app serve them (WhiteNoise in Django, StaticFiles in Starlette), or a CDN"
-_PATHS = "lb routes by domain: an app gets every path of its domains"
-_REWRITES = "lb does not change paths: the app gets them as the client sent them"
-_REQUEST_FIELDS = "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent"
-_FIELDS = "lb sets no fields of responses: set them in the app"
+_PATHS = "a path has a route of its own under its app: routes: [{path: /api/, app: api}]"
+_REWRITES = "a route changes the path: routes: [{path: /api/, app: api, strip: /api}]; or prefix, or rewrite"
+_REQUEST_FIELDS = (
+    "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent; other fields are "
+    "set by headers: {request: {set: {NAME: value}}} in the app"
+)
+_FIELDS = "fields are set in the app by headers: {response: {set: {NAME: value}}}, cross-origin requests by cors"
 _PASSWORDS = "lb asks for no passwords: let the app do it, or ask for client certificates with client_ca on the domain"
-_FIREWALL = "lb refuses no addresses: let a firewall do it; limits.client_rate bounds what one client may ask for"
+_FIREWALL = (
+    "a route refuses addresses: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate bounds what one "
+    "client may ask for"
+)
 _CACHE = "lb keeps no responses: let a CDN do it, or the app"
 _PROCESSES = "lb starts no apps: start yours with systemd or in a container, and name its address in instances"
-_REDIRECTS = "lb redirects HTTP to HTTPS only (force_https: true on the domain): let the app redirect"
-_PAGES = "lb makes its own error pages: for others, let the app answer"
+_REDIRECTS = (
+    "a domain redirects by {name: www.shop.example.com, redirect: shop.example.com}, a path by a route: "
+    "{path: /old, redirect: /new}, HTTP to HTTPS by force_https: true on the domain"
+)
+_PAGES = "error pages are files, named in the app: errors: {404: missing.html, 5xx: sorry.html}"
 _PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
 _HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
 _TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
@@ -35,16 +44,16 @@ _GROUPS = {
         "templates php_fastcgi fastcgi_pass uwsgi_pass"
     ),
     _PATHS: (
-        "location locations route routes path paths path_prefix path_rules pathprefix handle handle_path rule "
-        "rules matcher matchers url_map use_backend acl prefix base_path context_path"
+        "location locations route path paths path_prefix path_rules pathprefix handle handle_path rule "
+        "rules matcher matchers url_map use_backend acl base_path context_path"
     ),
-    _REWRITES: ("rewrite rewrites uri strip_prefix strip_path stripprefix replace_path add_prefix http_request"),
+    _REWRITES: ("rewrites uri strip_prefix strip_path stripprefix replace_path add_prefix http_request"),
     _REQUEST_FIELDS: (
         "proxy_set_header proxy_pass_request_headers header_up request_headers forwarded preserve_host "
         "pass_host_header x_forwarded_for forwardfor"
     ),
     _FIELDS: (
-        "add_header header headers header_down response_headers custom_headers more_set_headers cors hsts "
+        "add_header header_down response_headers custom_headers more_set_headers hsts "
         "access_control security_headers expires charset http_response csp"
     ),
     _PASSWORDS: (
@@ -52,7 +61,7 @@ _GROUPS = {
         "user_list userlist oauth oidc password passwords jwt"
     ),
     _FIREWALL: (
-        "allow deny whitelist blacklist allowlist denylist ip_allow_list ip_white_list ipallowlist "
+        "whitelist blacklist allowlist denylist ip_allow_list ip_white_list ipallowlist "
         "ipwhitelist remote_ip block waf geoip fail2ban"
     ),
     _CACHE: "cache caching proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_key",
@@ -63,7 +72,7 @@ _GROUPS = {
         "module working_dir workdir virtualenv venv deploy container docker autoscale memory cpu"
     ),
     _REDIRECTS: "return redir redirects redirect_to www www_redirect redirect_www redirect_regex",
-    _PAGES: ("error_page error_pages errors errorfile errorfiles custom_errors handle_errors maintenance respond"),
+    _PAGES: ("error_page error_pages errorfile errorfiles custom_errors handle_errors maintenance respond"),
     _PROTOCOL: (
         "http2 http_2 h2 http3 h3 quic proxy_http_version http_version protocol protocols alpn grpc grpc_pass "
         "websocket websockets ws"
@@ -97,7 +106,7 @@ _GROUPS = {
     ),
     "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
     "remove it: the system's resolver is asked, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
-    "bind the names to an app, apps.<name>.domains: a name that is not bound gets 404": (
+    "domains_default: shop, at the top of the file, names the app of names that nobody bound": (
         "default_server default_backend catch_all default_app server_aliases"
     ),
 }

@@ -41,7 +41,7 @@ def _response_field(value: object) -> str:
 
 
 def _field_value(value: object) -> str:
-    if isinstance(value, (dict, list, tuple)) or value is None:
+    if not isinstance(value, (str, int, float)):
         raise BadValueError(f"{describe(value)} is not a field's value", 'write text, such as "max-age=3600"')
     text = str(value)
     if re.search(r"[\x00-\x08\x0a-\x1f\x7f]", text):
@@ -65,10 +65,10 @@ def _error_status(value: object) -> str:
     return text
 
 
-RequestField = Annotated[str, BeforeValidator(_request_field, json_schema_input_type=str)]
-ResponseField = Annotated[str, BeforeValidator(_response_field, json_schema_input_type=str)]
+RequestField = Annotated[str, BeforeValidator(_request_field, json_schema_input_type=Written)]
+ResponseField = Annotated[str, BeforeValidator(_response_field, json_schema_input_type=Written)]
 FieldText = Annotated[str, BeforeValidator(_field_value, json_schema_input_type=Written)]
-Origin = Annotated[str, BeforeValidator(_origin, json_schema_input_type=str)]
+Origin = Annotated[str, BeforeValidator(_origin, json_schema_input_type=Written)]
 ErrorStatus = Annotated[str, BeforeValidator(_error_status, json_schema_input_type=Written)]
 
 
@@ -78,7 +78,7 @@ class RequestFields(Section):
     set: dict[RequestField, FieldText] = Field(default={}, description="Fields that get this value, whatever came.")
     add: dict[RequestField, FieldText] = Field(default={}, description="Fields that are added to those that came.")
     default: dict[RequestField, FieldText] = Field(default={}, description="Fields for requests that have none.")
-    remove: Annotated[tuple[RequestField, ...], one_or_more(str)] = Field(
+    remove: Annotated[tuple[RequestField, ...], one_or_more(Written)] = Field(
         default=(), description="Fields that do not go on."
     )
 
@@ -89,7 +89,7 @@ class ResponseFields(Section):
     set: dict[ResponseField, FieldText] = Field(default={}, description="Fields that get this value, whatever came.")
     add: dict[ResponseField, FieldText] = Field(default={}, description="Fields that are added to those that came.")
     default: dict[ResponseField, FieldText] = Field(default={}, description="Fields for responses that have none.")
-    remove: Annotated[tuple[ResponseField, ...], one_or_more(str)] = Field(
+    remove: Annotated[tuple[ResponseField, ...], one_or_more(Written)] = Field(
         default=(), description="Fields that do not go on."
     )
 
@@ -112,16 +112,16 @@ def _max_age(value: object) -> float:
 class CorsSettings(Section):
     """Which other origins' scripts may use the app (CORS). What the app itself says about that is replaced."""
 
-    origins: Annotated[tuple[Origin, ...], one_or_more(str, empty=False)] = Field(
+    origins: Annotated[tuple[Origin, ...], one_or_more(Written, empty=False)] = Field(
         description='Origins that may: https://app.example.com, "https://*.example.com", or "*" for any.'
     )
-    methods: Annotated[tuple[str, ...], one_or_more(str, empty=False)] = Field(
+    methods: Annotated[tuple[str, ...], one_or_more(Written, empty=False)] = Field(
         default=("GET", "HEAD", "POST"), description="Methods that they may use."
     )
-    headers: Annotated[tuple[str, ...], one_or_more(str)] | None = Field(
+    headers: Annotated[tuple[str, ...], one_or_more(Written)] | None = Field(
         default=None, description="Request fields that they may send; without it whatever they ask for."
     )
-    expose: Annotated[tuple[str, ...], one_or_more(str)] = Field(
+    expose: Annotated[tuple[str, ...], one_or_more(Written)] = Field(
         default=(), description="Response fields that they may read."
     )
     credentials: Switch = Field(default=False, description="Whether cookies and credentials go along.")

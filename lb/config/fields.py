@@ -139,7 +139,15 @@ def _media_type(value: object) -> str:
     return value.lower()
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise BadValueError(f"{describe(value)} is not text", "write one line of text")
+    return str(value)
+
+
 def _app_name(value: object) -> str:
+    if not isinstance(value, (str, int)):
+        raise BadValueError(f"{describe(value)} cannot name an app", "write a name: my-shop")
     text = str(value)
     if not names.is_label(text.lower().replace(".", "-")):
         hint = "use letters, digits, hyphens and underscores: my-shop"
@@ -229,7 +237,8 @@ SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema
 _Status = Annotated[int, Field(ge=100, le=599)] | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|[xX]{2})$")]
 HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=str)]
 Status = Annotated[str, BeforeValidator(_one_status, json_schema_input_type=_Status)]
-AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
+AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=Written)]
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=Written)]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
 LogFormat = Annotated[
     Literal["json", "combined", "off"],

@@ -74,8 +74,12 @@ def _is_below(file: Path, root: Path) -> bool:
 def _instances_are_named(scene: Scene) -> Iterator[Problem]:
     for path, environment in scene.environments():
         app: App = scene.config.apps[str(path[1])]
-        if not environment.instances and not serves_itself(app.routes) and scene.is_certain(*map(str, path), "instances"):
-            message = f'{dotted(path)} lacks the key {quoted("instances")}'
+        if (
+            not environment.instances
+            and not serves_itself(app.routes)
+            and scene.is_certain(*map(str, path), "instances")
+        ):
+            message = f"{dotted(path)} lacks the key {quoted('instances')}"
             hint = "add instances: [127.0.0.1:3000]; only an app whose last route answers every path needs none"
             yield scene.origin.problem(path, message, hint)
 

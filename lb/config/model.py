@@ -299,7 +299,8 @@ class EnvironmentSettings(Section):
     """The instances of one environment of an app."""
 
     instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
-        default=(), description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock."
+        default=(),
+        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock.",
     )
     balance: Balance = Field(default="round_robin", description="How an instance is picked for a request.")
     hash_on: HashOn = Field(

@@ -35,6 +35,8 @@ LOCAL_NETWORKS = tuple(
 
 def is_local(name: str) -> bool:
     """Whether a bound name is local: localhost, under it or under .test (wildcards, too), or a private address."""
+    if ":" not in name and not name[-1:].isdigit():  # no address, and to be told so by an exception takes 5 µs
+        return name.rpartition(".")[2] in LOCAL_TOPS
     try:
         address = ip_address(name)
     except ValueError:
@@ -101,8 +103,12 @@ def _refuse_lookalikes(text: str) -> None:
     shown = quoted(text)
     hints = (
         (not text, "the domain is empty", "write a name such as shop.example.com"),
-        (text == CATCH_ALL, '"*" is no domain', "an app is reached only through the names bound to it: list them"),
-        (text == "_", '"_" is no domain', "there is no default app: a name that is not bound gets 404"),
+        (text == CATCH_ALL, '"*" is no domain name', "name a domain, such as shop.example.com"),
+        (
+            text == "_",
+            '"_" is no domain',
+            "for every name that nobody bound write domains_default: shop at the top of the file",
+        ),
         (
             text.startswith("~"),
             f"{shown} is a pattern",

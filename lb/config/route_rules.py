@@ -17,7 +17,7 @@ from lb.config.route_settings import RouteSettings
 from lb.config.rule_context import Scene
 from lb.config.suggest import nearest
 from lb.config.units import show_size
-from lb.http.path_pattern import Ending, PathPattern, parse_pattern
+from lb.http.path_pattern import PathPattern, PatternEnding, parse_pattern
 from lb.http.template import PLACEHOLDERS, TemplateError, parse_template
 
 _LARGEST_PAGE = 1 << 20
@@ -124,12 +124,12 @@ def _covers(earlier: PathPattern, later: PathPattern) -> bool:
         return False
     same = len(earlier.segments) == len(later.segments)
     match earlier.ending:
-        case Ending.EXACT:
-            return same and later.ending is Ending.EXACT
-        case Ending.PREFIX:
+        case PatternEnding.EXACT:
+            return same and later.ending is PatternEnding.EXACT
+        case PatternEnding.PREFIX:
             return True
-        case Ending.REST:
-            return not same or later.ending is Ending.REST
+        case PatternEnding.REST:
+            return not same or later.ending is PatternEnding.REST
     return False
 
 
@@ -138,7 +138,7 @@ def _placeholders_are_known(scene: Scene) -> Iterator[Problem]:
         yield from _templates(scene, ("apps", name), PLACEHOLDERS, _field_texts(app.headers))
     for _, _, path, route in _routes(scene):
         pattern = parse_pattern(route.path)
-        own = () if pattern.ending is Ending.EXACT else ("rest",)
+        own = () if pattern.ending is PatternEnding.EXACT else ("rest",)
         texts = dict(_field_texts(route.headers))
         for key in ("redirect", "rewrite"):
             text = getattr(route, key)

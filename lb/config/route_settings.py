@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, Field
 from lb.config import units
 from lb.config.base import Section
 from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
-from lb.config.fields import AppName, File, Network, Written, one_or_more, or_off
+from lb.config.fields import AppName, File, Network, Text, Written, one_or_more, or_off
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
@@ -76,14 +76,21 @@ def _cache_control(value: object) -> str:
 
 PathText = Annotated[str, BeforeValidator(_path, json_schema_input_type=Annotated[str, Field(pattern="^/")])]
 PlainPath = Annotated[str, BeforeValidator(_plain_path, json_schema_input_type=Annotated[str, Field(pattern="^/")])]
-Method = Annotated[str, BeforeValidator(_method, json_schema_input_type=str)]
+Method = Annotated[str, BeforeValidator(_method, json_schema_input_type=Written)]
 RedirectStatus = Annotated[int, BeforeValidator(_redirect_status, json_schema_input_type=Literal[_REDIRECTS])]
 
 FileName = Annotated[str, BeforeValidator(_file_name, json_schema_input_type=Written)]
 IndexFile = Annotated[str | None, or_off(_file_name, Written)]
 CacheControl = Annotated[str, BeforeValidator(_cache_control, json_schema_input_type=str)]
 
-_Values = dict[str, Annotated[str, BeforeValidator(str, json_schema_input_type=Written)]]
+
+def _value(value: object) -> str:
+    if not isinstance(value, str):
+        raise BadValueError(f"{describe(value)} is not a value", 'write text, or "*" for any value')
+    return str(value)
+
+
+_Values = dict[str, Annotated[str, BeforeValidator(_value, json_schema_input_type=Written)]]
 
 
 def _deny(value: object) -> object:
@@ -110,7 +117,7 @@ class RouteSettings(Section):
         description="Path: /static/ is it and all below it, /ws is it alone, /users/{id} any one segment, "
         "/blog/{rest} all that remains.",
     )
-    method: Annotated[tuple[Method, ...], one_or_more(str)] = Field(
+    method: Annotated[tuple[Method, ...], one_or_more(Written)] = Field(
         default=(), description="Methods: GET, or a list; without it all of them."
     )
     header: _Values = Field(default={}, description='Fields that a request must have, with this value; "*": any value.')
@@ -120,10 +127,10 @@ class RouteSettings(Section):
     app: AppName | None = Field(default=None, description="Another app that answers, in the same environment.")
     strip: PlainPath | None = Field(default=None, description="What is taken off the path's beginning: /api.")
     prefix: PlainPath | None = Field(default=None, description="What is put before the path.")
-    rewrite: str | None = Field(
+    rewrite: Text | None = Field(
         default=None, description="The path that the app gets instead, with placeholders: /v2/{rest}. The query stays."
     )
-    redirect: str | None = Field(
+    redirect: Text | None = Field(
         default=None,
         description="Where the client is sent: https://blog.example.com/{rest}. The query stays unless this has one.",
     )
@@ -143,9 +150,11 @@ class RouteSettings(Section):
         default=None, description="Cache-Control of these files: public, max-age=31536000, immutable."
     )
     deny: Annotated[
-        tuple[Network, ...], one_or_more(str), BeforeValidator(_deny, json_schema_input_type=bool | str | list[str])
+        tuple[Network, ...],
+        one_or_more(Written),
+        BeforeValidator(_deny, json_schema_input_type=Written | list[Written]),
     ] = Field(default=(), description="true: nobody may; or networks whose clients may not. They get 403.")
-    allow: Annotated[tuple[Network, ...], one_or_more(str)] = Field(
+    allow: Annotated[tuple[Network, ...], one_or_more(Written)] = Field(
         default=(), description="Networks whose clients may; others get 403."
     )
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits for these requests alone.")

@@ -1,7 +1,8 @@
 """How workers end: how long they may take, what they still wait for, and what is said about that meanwhile.
 
 A stop (`timeouts.drain`) hurries all of them; a worker that a reload has retired, and those of an upgrade's
-predecessor, have `timeouts.retire`, which may be for ever. When the time is over they are told to close what is open.
+predecessor, have `timeouts.retire`, which may be for ever. Shortly before the time is over they are told to close what
+is open. One that is left after that, because it hangs or is stopped, is killed: a bound must hold for those, too.
 This file knows workers by their process ids, words and a clock; that a place is not filled again is the supervisor's
 business.
 """
@@ -9,6 +10,7 @@ business.
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -17,10 +19,14 @@ from lb.admin.views import Status
 from lb.process import remaining
 from lb.process.child import Child
 from lb.process.remaining import Share
+from lb.process.verbs import Verb
 from lb.process.wording import duration
 from lb.worker.main import ENDING
 
 log = logging.getLogger("lb.control")
+
+LAST_WORDS = 0.25
+"""Seconds that a process gets at least from the word to stop until it is killed."""
 
 _OFTEN = 10.0  # seconds between two lines about a drain
 _RARELY = 3600.0  # and about workers that retire, which may take days
@@ -35,10 +41,11 @@ class EndingTimes(NamedTuple):
 
 @dataclass(slots=True)
 class _Leaving:
-    """`told`: it was told to close what is open."""
+    """`told`: it was told to close what is open; `killed`: it has not heard that."""
 
     since: float
     told: bool = False
+    killed: bool = False
     open: list[Share] = field(default_factory=list)
 
 
@@ -85,38 +92,63 @@ class Ending:
     @property
     def due(self) -> float | None:
         """When `look` has something to do."""
-        dates = [self._closes_at(one) for one in self._leaving.values() if not one.told]
+        dates = [self._acts_at(one) for one in self._leaving.values()]
         if self._leaving:
             dates.append(self._next_line)
         if self._drains_since is not None and not self._is_over:
-            dates.append(self._drains_since + self.drain_limit)
+            dates.append(self._stops_at(self._drains_since))
         return min((at for at in dates if at is not None), default=None)
 
     def look(self, children: Iterable[Child], now: float) -> bool:
-        """Says and closes what is due. True, once, when a drain has taken longer than it may."""
+        """Says and closes what is due. True, once, when a drain is over: whoever is left must be told to stop."""
         for child in children:
             one = self._leaving.get(child.pid)
-            if one is not None and not one.told and (at := self._closes_at(one)) is not None and at <= now:
-                one.told = True
-                self._close(child, one)
+            while one is not None and (at := self._acts_at(one)) is not None and at <= now:
+                self._act(child, one)
         if self._leaving and self._next_line <= now:
             self._next_line = now + (_RARELY if self._drains_since is None else _OFTEN)
             self._say(now)
-        if self._drains_since is None or self._is_over or now < self._drains_since + self.drain_limit:
+        if self._drains_since is None or self._is_over or now < self._stops_at(self._drains_since):
             return False
         self._is_over = True
         return True
 
-    def _closes_at(self, one: _Leaving) -> float | None:
-        """When this worker is told to close what is open: so early that it has closed it in time."""
+    def kill_at(self, now: float, grace: float) -> float:
+        """When to kill what is told to stop now: after `grace` seconds, or when a drain is over, if that is sooner."""
+        if self._drains_since is None:
+            return now + grace
+        return max(min(now + grace, self._drains_since + self.drain_limit), now + LAST_WORDS)
+
+    def _stops_at(self, since: float) -> float:
+        """When what a drain has left is told to stop: so early that its end comes in time."""
+        return since + self.drain_limit - _margin(self.drain_limit) / 3
+
+    def _acts_at(self, one: _Leaving) -> float | None:
+        """When this worker is told to close what is open: so early that it has closed it in time. Once it was told:
+        when it is killed. In a drain that is the supervisor's business, for all processes at once.
+        """
         limit = self._limits().retire if self._drains_since is None else self.drain_limit
-        return None if limit is None else one.since + limit - min(ENDING, limit / 4)
+        if limit is None or one.killed or (one.told and self._drains_since is not None):
+            return None
+        closes = one.since + limit - _margin(limit)
+        return closes + ENDING + LAST_WORDS if one.told else closes
+
+    def _act(self, child: Child, one: _Leaving) -> None:
+        if not one.told:
+            one.told = True
+            self._close(child, one)
+            return
+        one.killed = True
+        log.warning(
+            "%s (pid %d) does not end although timeouts.retire is over: it is killed", child.role.title, child.pid
+        )
+        child.send_signal(signal.SIGKILL)
 
     def _close(self, child: Child, one: _Leaving) -> None:
         key = "retire" if self._drains_since is None else "drain"
         if what := remaining.in_words(one.open):
             log.warning("%s (pid %d): timeouts.%s is over: closing %s", child.role.title, child.pid, key, what)
-        child.say("finish")
+        child.say(Verb.FINISH)
 
     def _say(self, now: float) -> None:
         what = self.in_words() or "workers to end"
@@ -140,6 +172,11 @@ class Ending:
     def seconds_left(self, now: float) -> float | None:
         """Of a drain; None while there is none."""
         return None if self._drains_since is None else max(0.0, self._drains_since + self.drain_limit - now)
+
+
+def _margin(limit: float) -> float:
+    """Seconds before the end of so long a time at which what is open is closed."""
+    return min(ENDING, limit / 4)
 
 
 def add_ending(status: Status, ending: Ending, now: float) -> Status:

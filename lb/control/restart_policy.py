@@ -28,7 +28,7 @@ def after_failure(child: Child, now: float) -> None:
 
 def is_hopeless(child: Child) -> bool:
     """Whether this is a worker that cannot work. The service does without an assistant."""
-    return child.role.slot is not None and child.early_deaths >= LAST_STRAW
+    return not child.role.is_assistant and child.early_deaths >= LAST_STRAW
 
 
 def in_words(child: Child, now: float) -> str:

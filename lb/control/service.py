@@ -47,6 +47,7 @@ from lb.routing.health_table import HealthTable
 from lb.sockets.bind import Bound, bind_all
 from lb.telemetry.counters import Slab
 from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.metrics import restart_cell
 from lb.telemetry.said import Said
 from lb.tls.handshake.contexts import Contexts
 
@@ -113,7 +114,7 @@ class Service:
         ).run()
 
     def _count_restart(self, role: Role) -> None:
-        self._ground.slab.count(f"restarts_{role.place.split()[0]}")
+        self._ground.slab.count(restart_cell(role.place.kind))
 
     def _limits(self) -> EndingTimes:
         timeouts = self.plan.config.timeouts

@@ -57,7 +57,7 @@ class Strays:
 
     def take(self, child: Child, now: float) -> None:
         """The process in this place belongs to it no more; the place itself is the caller's to vacate."""
-        patience = self._drain if child.role.slot is not None else 0.0  # an assistant has nothing to finish
+        patience = 0.0 if child.role.is_assistant else self._drain  # an assistant has nothing to finish
         self._strays.append(_Stray(child.role.title, child.pid, now + patience))
 
     def send_signal(self, number: int) -> None:

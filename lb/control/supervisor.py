@@ -38,7 +38,9 @@ from lb.process.child import Child, Role
 from lb.process.every import RepeatedFailures
 from lb.process.orphans import adopts_orphans, reap_orphans
 from lb.process.scoreboard import Board
+from lb.process.verbs import Verb
 from lb.process.wording import death_in_words, lifetime
+from lb.telemetry.process_kind import ProcessKind
 from lb.telemetry.stderr import flush_stderr
 
 log = logging.getLogger("lb.control")
@@ -215,17 +217,17 @@ class Supervisor:
         if self._operations is not None:
             self._operations.end()
         for child in self.children:
-            if child.role.slot is None or not (child.retiring or child.say("retire")):
+            if child.role.is_assistant or not (child.retiring or child.say(Verb.RETIRE)):
                 child.send_signal(signal.SIGTERM)
             elif not child.retiring:
                 self._ending.retire(child, time.monotonic())
 
-    def release(self, place: str, done: Callable[[], None]) -> None:
-        """End the assistant in this place, and give up what it listens on, for the service that comes next; only while
+    def release(self, kind: ProcessKind, done: Callable[[], None]) -> None:
+        """End the assistant of this kind, and give up what it listens on, for the service that comes next; only while
         draining. `done` is called when it has gone.
         """
-        assistant = next((child for child in self.children if child.pid and child.role.place == place), None)
-        if assistant is None or assistant.role.slot is not None:
+        assistant = next((child for child in self.children if child.pid and child.role.place.kind is kind), None)
+        if assistant is None or not assistant.role.is_assistant:
             done()
             return
         self._released.append((assistant, done))
@@ -321,28 +323,28 @@ class Supervisor:
             self._end_if_hopeless(child)
 
     def _heard(self, child: Child, message: Message) -> None:
-        if message.verb == "ready":
+        if message.verb is Verb.READY:
             self._became_ready(child)
-        elif message.verb == "pong":
+        elif message.verb is Verb.PONG:
             child.asked = 0
-        elif message.verb == "certificates":
+        elif message.verb is Verb.CERTIFICATES:
             self._try(self._plans.read_certificates)  # the others read them for themselves
             for other in self.children:
                 if other is not child:
-                    other.say("certificates")
-        elif message.verb == "missing":
-            self._tell("certificates", "missing", message.rest)
-        elif message.verb == "denied":
-            self._tell("worker", "denied", message.rest)
-        elif message.verb == "open":
+                    other.say(Verb.CERTIFICATES)
+        elif message.verb is Verb.MISSING:
+            self._tell(ProcessKind.CERTIFICATES, Verb.MISSING, message.rest)
+        elif message.verb is Verb.DENIED:
+            self._tell(ProcessKind.WORKER, Verb.DENIED, message.rest)
+        elif message.verb is Verb.OPEN:
             self._ending.heard(child, message.rest)
         else:
             self.reload.heard(child, message)
 
-    def _tell(self, places: str, verb: str, rest: str = "") -> None:
-        """Say this to whoever is in the places that are called so."""
+    def _tell(self, kind: ProcessKind, verb: Verb, rest: str = "") -> None:
+        """Say this to every process of a kind."""
         for child in self.children:
-            if child.role.place.startswith(places):
+            if child.role.place.kind is kind:
                 child.say(verb, rest)
 
     def _became_ready(self, child: Child) -> None:
@@ -351,8 +353,8 @@ class Supervisor:
             self._board.set_ready(child.role.slot)
         if (child.early_deaths or self._announced) and not child.retiring:
             log.info("%s (pid %d) serves", child.role.title, child.pid)
-        if child.role.place == "certificates":
-            self._tell("worker", "missing")  # the one before may have been asked for some
+        if child.role.place.kind is ProcessKind.CERTIFICATES:
+            self._tell(ProcessKind.WORKER, Verb.MISSING)  # the one before may have been asked for some
         if not self._announced and not self._board.draining and self._all_ready():
             self._announced = True
             if self._operations is not None:
@@ -370,7 +372,7 @@ class Supervisor:
     def dismiss(self, child: Child) -> None:
         """Let it finish what it does and go; its place is no more."""
         child.retiring, child.due = True, None
-        if child.role.slot is None or not child.say("retire", "accepting"):
+        if child.role.is_assistant or not child.say(Verb.RETIRE, "accepting"):
             child.send_signal(signal.SIGTERM)
         elif child.pid:
             self._ending.retire(child, time.monotonic())
@@ -404,14 +406,14 @@ class Supervisor:
         if self._board.draining:
             if status:
                 log.warning("%s (pid %d) %s while stopping", child.role.title, pid, death_in_words(status))
-                if child.role.slot is not None:
+                if not child.role.is_assistant:
                     self._status = 1  # an assistant has nothing that a client could miss
             for waiting in [one for one in self._released if one[0] is child]:
                 self._released.remove(waiting)
                 waiting[1]()
             return
         if child.retiring:
-            if child.role.slot is not None or status:
+            if status or not child.role.is_assistant:
                 how = death_in_words(status) if status else "has finished what had begun in it, and ended"
                 log.info("%s (pid %d), which had retired, %s", child.role.title, pid, how)
             return
@@ -447,7 +449,7 @@ class Supervisor:
         self._begin_end()
         if self._operations is not None:
             self._operations.drain()
-        workers = [child for child in self.children if child.role.slot is not None and child.pid]
+        workers = [child for child in self.children if child.pid and not child.role.is_assistant]
         for child in workers:
             child.send_signal(signal.SIGTERM)
         self._ending.drain(workers, self._drains_since)
@@ -458,22 +460,22 @@ class Supervisor:
         self.reload.end()
         for child in self.children:
             child.due = None
-            if child.role.slot is not None:
+            if not child.role.is_assistant:
                 for sock in child.role.sockets:
                     sock.close()  # with the worker's copy the port closes: who comes now is refused, not left waiting
 
     def _stop(self) -> None:
         """A word of ours stops a worker at once, since SIGTERM may reach it from others, too; SIGKILL follows."""
-        self._kill_at = time.monotonic() + _GRACE
+        self._kill_at = self._ending.kill_at(time.monotonic(), _GRACE)
         for child in self.children:
-            if child.role.slot is None or not child.say("stop"):
+            if child.role.is_assistant or not child.say(Verb.STOP):
                 child.send_signal(signal.SIGTERM)
         self._strays.send_signal(signal.SIGTERM)
 
     def _drained(self) -> bool:
         """Everybody is gone; the assistants are told to go when the last worker is."""
         left = [child for child in self.children if child.pid]
-        if left and not self._strays and self._kill_at is None and all(child.role.slot is None for child in left):
+        if left and not self._strays and self._kill_at is None and all(child.role.is_assistant for child in left):
             self._stop()
         return not left and not self._strays
 

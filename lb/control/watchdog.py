@@ -15,6 +15,7 @@ import signal
 from collections.abc import Iterable
 
 from lb.process.child import Child
+from lb.process.verbs import Verb
 
 log = logging.getLogger("lb.control")
 
@@ -54,11 +55,11 @@ class Watchdog:
 
     def _ask(self, child: Child, now: float, *, busy: bool) -> None:
         if not child.asked:
-            child.say("ping")
+            child.say(Verb.PING)
         elif busy:
             return
         child.asked += 1
-        often = 1 if child.role.slot is not None else _OFTEN
+        often = _OFTEN if child.role.is_assistant else 1
         if child.asked <= _QUESTIONS * often or child.pid in self._kill:
             return
         log.error(

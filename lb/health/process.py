@@ -22,12 +22,12 @@ from lb.health.last_resort import LastResort
 from lb.health.probe import Probe, Subject
 from lb.health.schedule import Schedule, jittered, tell_failure
 from lb.health.targets import subjects
-from lb.process.channel import Channel
+from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision
 from lb.process.every import RepeatedFailures, every
-from lb.process.limits import raise_descriptor_limit
 from lb.process.loop import new_loop
 from lb.process.reload_participant import Aside, Changes
+from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.paced_lines import Lines
 
@@ -46,7 +46,7 @@ class HealthAssignment:
 
 def run_health(assignment: HealthAssignment, line: socket.socket) -> int:
     """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
-    raise_descriptor_limit()
+    prepare_assistant()
     # Ten thousand instances take seconds to begin with, in which no loop runs; there is nothing to be lost.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
@@ -62,11 +62,11 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     watcher.configure(assignment.plan)
     loop.add_signal_handler(signal.SIGTERM, ended.set)
 
-    def say(verb: str, rest: str) -> None:
+    def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
     changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
-    channel = Channel(loop, line, ended.set, changes.heard)
+    channel = AssistantChannel(loop, line, ended.set, changes.heard)
     channel.say_ready()
     await ended.wait()
     await watcher.close()

@@ -12,7 +12,7 @@ cdef class Body:
     cdef public object limits
     cdef readonly Py_ssize_t at, used
     cdef readonly bint lenient
-    cdef int state, digits, extension
+    cdef int state, digits, extension, lines
     cdef Py_ssize_t extensions
     cdef object section
     cdef Py_ssize_t read(self, char* data, Py_ssize_t size) except -1

@@ -42,6 +42,7 @@ class Body:
         "_digits",
         "_extension",
         "_extensions",
+        "_lines",
         "_section",
         "_state",
         "cap",
@@ -69,6 +70,7 @@ class Body:
             self._extensions = 0
             self._extension = 0  # where in its grammar
             self._section: bytearray | None = None
+            self._lines = 0  # of it
 
     def feed(self, data: bytes | bytearray, at: int = 0) -> tuple[bytes, int]:
         """Take what belongs to the body from `data` behind `at`: the payload, and how many bytes were used for it.
@@ -187,6 +189,10 @@ class Body:
                 raise _bad("a line does not end with CR LF")
             elif len(self._section) > self.limits.total + 2:
                 raise ProxyError("request_header_too_large")
+            elif data[end - 1] == 0x0A:
+                self._lines += 1
+                if self._lines > self.limits.fields:
+                    raise ProxyError("request_header_too_large", "too many fields")
         return at - start
 
 

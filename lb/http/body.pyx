@@ -200,8 +200,11 @@ cdef class Body:
                     break
                 if not self.section.endswith(b"\r\n"):
                     raise _bad("a line does not end with CR LF")
+                self.lines += 1
             if len(self.section) > self.limits.total + 2:
                 raise ProxyError("request_header_too_large")
+            if self.lines > self.limits.fields:
+                raise ProxyError("request_header_too_large", "too many fields")
         return p - start
 
     def feed(self, bytearray data):

@@ -11,12 +11,17 @@ while it is gzipped here. A client that comes back with that tag means "v1" to t
 
 An answer that names the tag again (304, 412) names it as the client knows it; to a cache a 304 with another strong tag
 would be about another response (RFC 9111 4.3.4). Weak tags stay as they are: they say that the bytes may differ.
+
+Nobody names hundreds of tags in one request: where there are more, none is looked at, and the app gets what was sent.
+None of ours is one of its own then, which is safe: it answers as to a client that has nothing of it yet.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import partial
+from itertools import islice
 
 from lb.http.head import RequestHead, field_name
 from lb.http.negotiate import choose_encoding
@@ -26,7 +31,10 @@ MARK = b"-lb-"
 
 _tag = re.compile(rb'(?:W/)?"[^"]*"|[^\s,"]+')
 _ours = re.compile(rb'(.*)-lb-(gzip|br|zstd)("?)', re.DOTALL).fullmatch
-_etag = re.compile(rb'(\r\netag:[ \t]*+)(?!W/)([^\r]+?)("?)([ \t]*\r\n)', re.IGNORECASE)
+# A tag in quotes, or a word that an app forgot to quote; what is neither means nothing to anybody. No part of it gives
+# back what it has taken: in a line of blanks that would cost the square of its length.
+_etag = re.compile(rb'(\r\netag:[ \t]*+)(?!W/)("[^"\r]*+(?=")|[^\s"]++)("?+)([ \t]*+)(?=\r\n)', re.IGNORECASE)
+_MOST_TAGS = 256  # in a request's conditions
 _READ_ONLY = (b"GET", b"HEAD")
 _CONDITIONS = (b"if-match", b"if-none-match", b"if")  # the last is WebDAV's (RFC 4918 10.4)
 _OF_RANGES = (b"range", b"if-range")
@@ -41,18 +49,34 @@ def apps_conditions(head: RequestHead) -> bytes:
     """A request's fields with the conditions as the app knows its tags."""
     readable = head.accept_encoding() if head.method in _READ_ONLY else None
     lines = head.kept.split(b"\r\n")
+    few = len(_condition_tags(lines)) <= _MOST_TAGS
     of_range = False
     for place, line in enumerate(lines[1:], 1):
+        if MARK not in line:
+            continue
         name = field_name(line)
-        if name in _CONDITIONS:
+        if few and name in _CONDITIONS:
             start = len(name) + 1
             wanted = readable if name == b"if-none-match" else None
             lines[place] = line[:start] + _tag.sub(partial(_apps, wanted), line[start:])
-        elif name == b"if-range" and MARK in line:
+        elif name == b"if-range":
             of_range = True
     if of_range:
         lines = [line for line in lines if field_name(line) not in _OF_RANGES]
     return b"\r\n".join(lines)
+
+
+def _condition_tags(lines: list[bytes]) -> list[bytes]:
+    """The tags in the conditions among the lines of a head: all, or one more than are looked at."""
+    return list(islice(_all_condition_tags(lines), _MOST_TAGS + 1))
+
+
+def _all_condition_tags(lines: list[bytes]) -> Iterator[bytes]:
+    for line in lines[1:]:
+        name = field_name(line)
+        if name in _CONDITIONS:
+            for tag in _tag.finditer(line, len(name) + 1):
+                yield tag[0]
 
 
 def _apps(readable: bytes | None, tag: re.Match[bytes]) -> bytes:
@@ -71,15 +95,16 @@ def clients_tag(kept: bytes, head: RequestHead, codings: tuple[bytes, ...]) -> b
     found = _etag.search(kept)
     if found is None:
         return kept
+    tags = _condition_tags(head.kept.split(b"\r\n"))
+    if len(tags) > _MOST_TAGS:
+        return kept  # the app has seen what the client sent
     own = found[2] + found[3]
     known = set()  # codings that it is named with; nothing stands for the app's form
-    for line in head.kept.split(b"\r\n"):
-        if field_name(line) in _CONDITIONS:
-            for tag in _tag.findall(line.partition(b":")[2]):
-                match = _ours(tag)
-                plain, coding = (tag, b"") if match is None else (match[1] + match[3], match[2])
-                if plain.removeprefix(b"W/") == own:
-                    known.add(coding)
+    for tag in tags:
+        match = _ours(tag) if MARK in tag else None
+        plain, coding = (tag, b"") if match is None else (match[1] + match[3], match[2])
+        if plain.removeprefix(b"W/") == own:
+            known.add(coding)
     chosen = choose_encoding(head.accept_encoding(), codings) or b""
     coding = next((one for one in (chosen, b"", *sorted(known)) if one in known), b"")
     return with_suffix(kept, coding) if coding else kept

@@ -162,7 +162,7 @@ cdef inline int read_request_field(Reader* r, RequestHead head, Seen* seen) exce
         read_condition(p, n, v, m, head)
     elif n == 3:
         if same(p, b"via", 3):
-            head.passes += _passes(text(v, m))
+            head.passes += passes(text(v, m))
     elif n == 5:
         if same(p, b"range", 5):
             head.ranged = True
@@ -222,7 +222,7 @@ cdef inline int read_response_field(Reader* r, ResponseHead head, Seen* seen) ex
             return False
         if same(p, b"keep-alive", 10):
             if head.keep_alive_for < 0:
-                head.keep_alive_for = _keep_alive_timeout(text(v, m))
+                head.keep_alive_for = keep_alive_timeout(text(v, m))
             return False
     elif n == 4:
         if same(p, b"date", 4):
@@ -247,20 +247,3 @@ cdef inline int read_response_field(Reader* r, ResponseHead head, Seen* seen) ex
     elif n == 18:
         return not same(p, b"proxy-authenticate", 18)
     return True
-
-
-cdef Py_ssize_t _passes(bytes via):
-    cdef Py_ssize_t count = 0
-    for entry in via.split(b","):
-        words = entry.split()
-        if len(words) >= 2 and words[1].lower() == b"lb":
-            count += 1
-    return count
-
-
-cdef Py_ssize_t _keep_alive_timeout(bytes value):
-    for part in value.split(b","):
-        name, _, seconds = part.partition(b"=")
-        if name.strip().lower() == b"timeout" and seconds.strip().isdigit() and len(seconds.strip()) < 6:
-            return int(seconds.strip())
-    return -1

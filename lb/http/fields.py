@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 from lb.errors import ProxyError
 from lb.http.etags import MARK
 from lb.http.head import RequestHead, ResponseHead, is_authority, is_disguised
+from lb.http.lists import keep_alive_timeout, passes
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
@@ -21,7 +22,6 @@ _is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
 _OPTIONS = frozenset((b"keep-alive", b"close", b"upgrade", b"te", b""))  # of Connection: they name no fields
 _DIGITS = 18  # of a length: what has more does not fit in 64 bits
 _TOO_LONG = 1 << 62  # a length beyond every limit
-_TIMEOUT_DIGITS = 6
 _SPELLINGS = 1000  # names as they were written that are known again at once
 _LONGEST_SPELLING = 64
 
@@ -148,10 +148,7 @@ def _transfer_encoding(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
 
 
 def _via(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
-    for entry in value.split(b","):
-        words = entry.split()
-        if len(words) >= 2 and words[1].lower() == b"lb":
-            seen.head.passes += 1
+    seen.head.passes += passes(value)
     return True
 
 
@@ -228,14 +225,8 @@ def _content_type(seen: Seen[ResponseHead], value: bytes, at: int) -> bool:
 
 
 def _keep_alive(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
-    if seen.head.keep_alive_for >= 0:
-        return False
-    for part in value.split(b","):
-        name, _, seconds = part.partition(b"=")
-        seconds = seconds.strip()
-        if name.strip().lower() == b"timeout" and seconds.isdigit() and len(seconds) < _TIMEOUT_DIGITS:
-            seen.head.keep_alive_for = int(seconds)
-            break
+    if seen.head.keep_alive_for < 0:
+        seen.head.keep_alive_for = keep_alive_timeout(value)
     return False
 
 

@@ -13,9 +13,11 @@ import re
 from lb.errors import ProxyError
 
 _authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]{0,18}))?").fullmatch
+_is_field_line = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+").fullmatch
 _LAST_PORT = 65535
 _DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}  # RFC 9110 4.2: with it, without it and with none is the same
 _LONGEST_LIST = 8192  # bytes of a list on several lines: what is longer says nothing
+_MOST_NOMINATED = 256  # options of Connection where some of them name fields
 
 # Fields that Connection may not remove (H4): framing, authority, credentials, and what we say about the client.
 _PROTECTED = frozenset(
@@ -239,15 +241,19 @@ def without_fields(kept: bytes, names: frozenset[bytes]) -> bytes:
     return b"\r\n".join(lines[:1] + [line for line in lines[1:] if not line or field_name(line) not in names])
 
 
-def strip_nominated(kept: bytes, nominated: bytes) -> bytes:
-    """`kept` without the fields that Connection named (RFC 9110 7.6.1), the protected ones excepted."""
+def strip_nominated(kept: bytes, nominated: bytes, malformed: str) -> bytes:
+    """`kept` without the fields that Connection named (RFC 9110 7.6.1), the protected ones excepted. `malformed` is the
+    cause for a list that is far too long: a message has a few such fields.
+    """
+    if nominated.count(b",") >= _MOST_NOMINATED:
+        raise ProxyError(malformed, "Connection names too many fields")
     names = {name.strip(b" \t") for name in set(nominated.lower().split(b","))}
     return without_fields(kept, frozenset(name for name in names - _PROTECTED if not name.startswith(b"x-forwarded")))
 
 
 def strip_request(head: RequestHead, nominated: bytes) -> None:
     """Take the fields that Connection named out of a request, and find again what the head knows the place of."""
-    head.kept = strip_nominated(head.kept, nominated)
+    head.kept = strip_nominated(head.kept, nominated, "http_request_error")
     _find_places(head)
 
 
@@ -260,7 +266,7 @@ def _find_places(head: RequestHead) -> None:
 
 def strip_response(head: ResponseHead, nominated: bytes) -> None:
     """Take the fields that Connection named out of a response."""
-    head.kept = strip_nominated(head.kept, nominated)
+    head.kept = strip_nominated(head.kept, nominated, "http_protocol_error")
     head.type_at, head.type_size = _place(head.kept, b"content-type")
 
 
@@ -333,21 +339,9 @@ def trailer_fields(section: bytes, limits: Limits) -> bytes:
     for line in lines:
         if len(line) > limits.line:
             raise ProxyError("request_header_too_large")
-        name, colon, value = line.partition(b":")
-        if not colon or not name or not _is_token(name) or not _is_value(value):
+        if _is_field_line(line) is None:
             raise ProxyError("http_request_error", "the trailer section is not made of field lines")
-        plain = name.lower().replace(b"_", b"-")
+        plain = field_name(line).replace(b"_", b"-")
         if plain not in _NOT_IN_TRAILERS and not plain.startswith(b"x-forwarded"):
             kept.append(line + b"\r\n")
     return b"".join(kept)
-
-
-_TOKEN = frozenset(b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
-
-
-def _is_token(text: bytes) -> bool:
-    return all(byte in _TOKEN for byte in text)
-
-
-def _is_value(text: bytes) -> bool:
-    return all((byte >= 0x20 and byte != 0x7F) or byte == 0x09 for byte in text)

@@ -5,7 +5,7 @@ Rewritten are
 
 - blanks between a name and its colon: removed (5.1: a proxy MUST);
 - a folded line: its fold becomes one space (5.2), except a fold of blanks alone, which some take for the empty line;
-- Content-Length several times, or with leading zeros, if all say the same: one number (6.3);
+- Content-Length several times (64 at most), or with leading zeros, if all say the same: one number (6.3);
 - lines that end with LF (2.2), if all lines of the head do: among lines that end with CR LF it is more likely that an
   app was made to write a field of a stranger's.
 
@@ -18,9 +18,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lb.errors import ProxyError
+from lb.http.head import Limits
 
 _BLANKS = b" \t"
 _DIGITS = 18
+_MOST_LENGTHS = 64  # elements of all Content-Length: what says it more often is no number
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +33,17 @@ class Mended:
     length: int
 
 
-def mend_head(data: bytes, most: int, error: ProxyError) -> Mended:
-    """The head that `data` begins with, of `most` bytes at most.
+def mend_head(data: bytes, limits: Limits, error: ProxyError) -> Mended:
+    """The head that `data` begins with, within `limits`; here, every line counts as a field, those of a fold too.
 
     What has come of an unfinished one is given without its last field, which may go on in the next line.
 
     Raises `error` where nothing can be rewritten, and http_response_header_section_size.
     """
-    lines, length = _lines(data, error)
     if error.cause.code != "http_protocol_error":
         raise error
-    if length > most or (not length and len(data) > most):
+    lines, length = _lines(data, limits.fields, error)
+    if length > limits.total or (not length and len(data) > limits.total):
         raise ProxyError("http_response_header_section_size")
     mended = unfolded(lines[1:])
     if mended is None:
@@ -56,8 +58,10 @@ def mend_head(data: bytes, most: int, error: ProxyError) -> Mended:
     return Mended(text, length)
 
 
-def _lines(data: bytes, error: ProxyError) -> tuple[list[bytes], int]:
-    """The lines of a head without their ends, and where it ends (0: not yet). Raises `error` for mixed line ends."""
+def _lines(data: bytes, most: int, error: ProxyError) -> tuple[list[bytes], int]:
+    """The lines of a head without their ends, and where it ends (0: not yet). Raises `error` for mixed line ends, and
+    http_response_header_section_size for more than `most` behind the first: before anything is done with so many.
+    """
     first = data.find(b"\n")
     if first < 0:
         raise error
@@ -70,6 +74,8 @@ def _lines(data: bytes, error: ProxyError) -> tuple[list[bytes], int]:
             raise error
         if not line and lines:
             return lines, after
+        if len(lines) > most:
+            raise ProxyError("http_response_header_section_size", "too many fields")
         lines.append(line)
         at = after
     return lines, 0
@@ -97,14 +103,19 @@ def unfolded_section(section: bytes) -> bytes:
 
 def _with_one_length(fields: list[bytes]) -> list[bytes]:
     """Fields with one Content-Length in place of several that say the same."""
-    lengths = [line for line in fields if line.partition(b":")[0].lower() == b"content-length"]
-    values = [value.strip(_BLANKS) for line in lengths for value in line.partition(b":")[2].split(b",")]
+    places = [at for at, line in enumerate(fields) if line.partition(b":")[0].lower() == b"content-length"]
+    said = b",".join(fields[at].partition(b":")[2] for at in places)
+    if said.count(b",") >= _MOST_LENGTHS:
+        return fields
+    values = [value.strip(_BLANKS) for value in said.split(b",")]
     numbers = {value.lstrip(b"0") or b"0" for value in values if value.isdigit()}
     if len(numbers) != 1 or not all(value.isdigit() for value in values):
         return fields
     (number,) = numbers
     if len(number) > _DIGITS or (len(values) == 1 and values[0] == number):
         return fields
-    at = fields.index(lengths[0])
-    others = [line for line in fields[at + 1 :] if line not in lengths]
-    return [*fields[:at], b"Content-Length: " + number, *others]
+    first, *others = places
+    without = set(others)
+    one = [line for at, line in enumerate(fields) if at not in without]
+    one[first] = b"Content-Length: " + number
+    return one

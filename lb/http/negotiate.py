@@ -14,6 +14,8 @@ from functools import lru_cache
 
 _WEIGHT = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _FULL_WEIGHT = 1000
+_MOST_ELEMENTS = 64  # of a list: what has more cannot be understood
+_MOST_PARAMETERS = 16  # of an element
 
 # The media type of each form of an error reply; the first is for clients that do not care.
 _FORMS = (("text", b"text/plain"), ("html", b"text/html"), ("json", b"application/json"))
@@ -67,8 +69,12 @@ def is_compressible(content_type: bytes, types: frozenset[bytes]) -> bool:
 
 def _weighted(value: bytes) -> list[tuple[bytes, int]]:
     """Names of a list in lower case with their weights in thousandths, except those with an unreadable weight."""
-    items = []
+    items: list[tuple[bytes, int]] = []
+    if value.count(b",") >= _MOST_ELEMENTS:
+        return items
     for element in value.lower().split(b","):
+        if element.count(b";") > _MOST_PARAMETERS:
+            continue
         name, *parameters = element.split(b";")
         weight: int | None = _FULL_WEIGHT
         for parameter in parameters:

@@ -26,7 +26,7 @@ class PatternError(ValueError):
     """A pattern that no path could match, or that says two things. The second argument says what to write."""
 
 
-class Ending(Enum):
+class PatternEnding(Enum):
     """What a pattern says of the rest of a path."""
 
     EXACT = "exact"
@@ -43,14 +43,14 @@ class PathPattern:
     text: str
     segments: tuple[bytes | None, ...]
     names: tuple[str, ...]
-    ending: Ending
+    ending: PatternEnding
 
     def captures(self, path: bytes) -> dict[str, bytes]:
         """The values of the parameters in a path that matches. A prefix's rest is captured as `rest`, too."""
         parts = path.split(b"/")[1:]
         values = [part for part, segment in zip(parts, self.segments, strict=False) if segment is None]
         captured = dict(zip(self.names, values, strict=True))
-        if self.ending is not Ending.EXACT:
+        if self.ending is not PatternEnding.EXACT:
             captured[REST] = b"/".join(parts[len(self.segments) :])
         return captured
 
@@ -65,11 +65,11 @@ def parse_pattern(text: str) -> PathPattern:
     if "?" in text or "#" in text:
         raise PatternError(f"{text!r} has more than a path", "write the path alone; `query` matches parameters")
     *before, last = text[1:].split("/")
-    ending = Ending.EXACT
+    ending = PatternEnding.EXACT
     if last == _THE_REST:
-        ending = Ending.REST
+        ending = PatternEnding.REST
     elif not last:
-        ending = Ending.PREFIX
+        ending = PatternEnding.PREFIX
     else:
         before.append(last)
     segments: list[bytes | None] = []

@@ -13,9 +13,11 @@ import re
 from collections.abc import Mapping
 
 from lb.errors import ProxyError
-from lb.http.head import Limits
+from lb.http.head import Limits, field_name
 
 _LONGEST = 1024  # bytes of a value that are kept: a log line is no place for eight thousand
+_MOST_LINES = 1000  # in which something is looked for
+_WANTED = frozenset((b"host", b"accept", b"user-agent", b"referer"))
 
 _method = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}").fullmatch
 _name = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}").fullmatch
@@ -29,17 +31,18 @@ class Refused:
 
     def __init__(self, data: bytes) -> None:
         """`data` is what has come of its head."""
-        first, *lines = _lines(data)
-        if lines and b"\r\n\r\n" not in data:
-            lines.pop()  # it may not have come whole
+        first, *lines = _lines(data, _MOST_LINES + 1)
+        if lines and (len(lines) > _MOST_LINES or b"\r\n\r\n" not in data):
+            lines.pop()  # it may not have come whole, or is all the others
         method, _, rest = first.partition(b" ")
         known = _method(method) is not None
         self.method = method if known else b""
         self.target = rest.partition(b" ")[0][:_LONGEST] if known else b""
         found: dict[bytes, list[bytes]] = {}
         for line in lines:
-            name, _, value = line.partition(b":")
-            found.setdefault(name.lower(), []).append(value.strip(b" \t")[:_LONGEST])
+            name = field_name(line)
+            if name in _WANTED:
+                found.setdefault(name, []).append(line[len(name) + 1 :].strip(b" \t")[:_LONGEST])
         hosts = found.get(b"host", [])
         self.host = hosts[0] if len(hosts) == 1 and _host(hosts[0]) else b""
         self.accept, self.user_agent, self.referer = (
@@ -53,7 +56,7 @@ def head_too_large(code: str, data: bytes, limits: Limits) -> str:
         return f"it may have {limits.line} bytes (limits.header_line)"
     if code != "request_header_too_large":
         return ""
-    lines = _lines(data)[1:]
+    lines = _lines(data, limits.fields + 1)[1:]
     for line in lines[: limits.fields]:
         if len(line) > limits.line:
             name, colon, _ = line.partition(b":")
@@ -95,6 +98,8 @@ def explained(error: ProxyError, limits: Limits, body: int, keys: Mapping[str, s
     return detail
 
 
-def _lines(data: bytes) -> list[bytes]:
-    """The lines of a head as far as it came, the empty ones before it and what follows it left out."""
-    return data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].split(b"\r\n")
+def _lines(data: bytes, most: int) -> list[bytes]:
+    """The lines of a head as far as it came, the empty ones before it and what follows it left out; those behind the
+    start line and `most - 1` others are one.
+    """
+    return data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].split(b"\r\n", most)

@@ -24,7 +24,8 @@ _Fields = tuple[tuple[bytes, bytes], ...]
 
 _DETAIL_LIMIT = 200
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
-_NOT_IN_A_URI = re.compile(rb"[^\x21-\x7e]")
+_is_uri = re.compile(rb"[\x21-\x7e]*+").fullmatch
+_IN_A_URI = tuple(b"%c" % byte if 0x21 <= byte <= 0x7E else b"%%%02X" % byte for byte in range(256))
 _NO_BODY = frozenset({204, 304})
 
 # Inline style and nothing else: the page loads nothing, runs nothing and cannot be framed.
@@ -111,7 +112,8 @@ def error_reply(
 
 def redirect(location: bytes, status: int) -> Reply:
     """A redirect to `location`; bytes that no URI may hold are percent-encoded, so that none can end the field."""
-    location = _NOT_IN_A_URI.sub(lambda match: b"%%%02X" % match[0][0], location)
+    if _is_uri(location) is None:
+        location = b"".join(map(_IN_A_URI.__getitem__, location))
     return Reply(status, ((b"Location", location), *_TEXT_FIELDS), b"%d %s: %s\n" % (status, REASONS[status], location))
 
 

@@ -15,6 +15,7 @@ mended: mending it here does not mend it there. Refused are (sections of RFC 911
 - a target with blanks, control characters or `#` (3.2), or in absolute form with another authority than Host (3.2.2);
 - CONNECT: its answer has no body whatever its fields say (RFC 9110 9.3.6);
 - an expectation other than 100-continue, or two (RFC 9110 10.1.1); versions other than 1.0 and 1.1;
+- a Connection that names fields among more than 256 options, on all its lines;
 - what is longer than `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
 
 An instance's head that is refused is rewritten, where RFC 9112 lets a recipient do that and nothing is in doubt, and
@@ -47,7 +48,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _VALUE = rb"[\t\x20-\x7e\x80-\xff]*+"
 _TARGET = rb"[\x21\x22\x24-\x7e\x80-\xff]++"
 _FIELDS = rb"(?:\r\n" + _TOKEN + rb":" + _VALUE + rb")*+"
-_STATUS_LINE = rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-9][0-9]{2})(?: " + _VALUE + rb")?+"
+_STATUS_LINE = rb"HTTP/1\.(?P<minor>[01]) (?P<status>[1-5][0-9]{2})(?: " + _VALUE + rb")?+"
 
 _whole_request = re.compile(
     rb"(?P<method>(?!CONNECT )" + _TOKEN + rb") (?P<target>" + _TARGET + rb") HTTP/1\.(?P<minor>[01])" + _FIELDS
@@ -58,7 +59,7 @@ _request_line = re.compile(
 ).fullmatch
 _status_line = re.compile(_STATUS_LINE).fullmatch
 _http_1 = re.compile(rb"HTTP/1\.[01] .{3}.*\r", re.DOTALL).fullmatch
-_status = re.compile(rb"[1-9][0-9]{2}[ \r]").match
+_status = re.compile(rb"[1-5][0-9]{2}[ \r]").match
 _method = re.compile(_TOKEN + rb" ").match
 _name = re.compile(_TOKEN + rb":").match
 _is_value = re.compile(_VALUE).fullmatch
@@ -104,7 +105,7 @@ def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits
 
 def _mend(data: bytes, limits: Limits, error: ProxyError) -> ResponseHead | None:
     """The head that `data` begins with, read leniently; `error` is what is wrong with it."""
-    mended = mend_head(data, limits.total, error)
+    mended = mend_head(data, limits, error)
     head = _read_strictly(mended.text, 0, mended.text.find(b"\r\n\r\n"), limits)
     if head is not None:
         head.length = mended.length
@@ -205,7 +206,7 @@ def _response_by_lines(data: bytes, limits: Limits) -> ResponseHead | None:
     if not _http_1(data, 0, end):
         raise _garbled("the status line is not one of HTTP/1.1")
     if not _status(data, 9, end):
-        raise _garbled("the status line has no status code")
+        raise _garbled("the status line has no status code from 100 to 599")
     line = data[: end - 1]
     match = _status_line(line)
     if match is None:

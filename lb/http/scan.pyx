@@ -15,6 +15,7 @@ from lb.errors import ProxyError
 from lb.http.etags import MARK
 from lb.http.head import is_disguised, origin_form, strip_request, strip_response
 from lb.http.lenient import mend_head
+from lb.http.lists import keep_alive_timeout, passes
 
 cdef Py_ssize_t TOO_LONG = 1 << 62  # a length beyond every limit
 
@@ -288,7 +289,7 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
         except ProxyError as error:
             if mended is not None:
                 raise
-            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits.total, error)
+            mended = mend_head(text(data, size if size <= limits.total else limits.total + 1), limits, error)
             text_of_it = mended.text
             data = PyBytes_AS_STRING(text_of_it)
             size = PyBytes_GET_SIZE(text_of_it)
@@ -358,8 +359,8 @@ cdef ResponseHead _status_line(Reader* r):
     if nl - p < 13 or nl[-1] != 13 or not (p[0] == c'H' and p[1] == c'T' and p[2] == c'T' and p[3] == c'P' and p[4] == c'/'
                                            and p[5] == c'1' and p[6] == c'.' and (p[7] == c'1' or p[7] == c'0') and p[8] == c' '):
         raise _garbled("the status line is not one of HTTP/1.1")
-    if not (c'1' <= p[9] <= c'9' and c'0' <= p[10] <= c'9' and c'0' <= p[11] <= c'9') or (p[12] != c' ' and p[12] != 13):
-        raise _garbled("the status line has no status code")
+    if not (c'1' <= p[9] <= c'5' and c'0' <= p[10] <= c'9' and c'0' <= p[11] <= c'9') or (p[12] != c' ' and p[12] != 13):
+        raise _garbled("the status line has no status code from 100 to 599")
     if not is_value(p + 12, nl - 1):
         raise _garbled("the reason phrase has a control character")
     head = ResponseHead.__new__(ResponseHead)

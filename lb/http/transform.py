@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from lb.http.etags import with_suffix
+from lb.http.lists import varies_by_coding
 
 # Of the body as it was: its length and coding, ranges of it, and digests of its bytes (RFC 9530, RFC 1864, and those of
 # object stores and repositories). What names the bytes before any coding (Unencoded-Digest) is true still.
@@ -28,8 +29,7 @@ def varied(kept: bytes) -> bytes:
     at = lower.find(b"\r\nvary:")
     while at >= 0:
         end = lower.index(b"\r\n", at + 7)
-        names = {name.strip() for name in lower[at + 7 : end].split(b",")}
-        if b"accept-encoding" in names or b"*" in names:
+        if varies_by_coding(lower[at + 7 : end]):
             return kept
         at = lower.find(b"\r\nvary:", end)
     return kept + b"Vary: Accept-Encoding\r\n"

@@ -18,9 +18,11 @@ from math import ceil
 from typing import Generic, TypeVar
 
 from lb.process.channel import Line
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
 from lb.process.memfd import unwrap, wrap_up
+from lb.process.verbs import Verb
 from lb.process.wording import death_in_words
+from lb.telemetry.process_kind import ProcessKind
 
 T = TypeVar("T")
 
@@ -59,7 +61,8 @@ class Errands:
 
     def send(self, errand: Errand[T]) -> Callable[[], None]:
         """Begins it; what is returned calls it off."""
-        child = Child(Role(errand.title, partial(_do, errand.job, errand.patience + _GRACE), (), None))
+        job = partial(_do, errand.job, errand.patience + _GRACE)
+        child = Child(Role(errand.title, job, (), None, RolePlace(ProcessKind.JOB)))
         now = time.monotonic()
         try:
             child.start(now, self._forget)
@@ -137,5 +140,5 @@ def _do(job: Callable[[], object], longest: float, line: socket.socket) -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     parcel = wrap_up(job())
     # What is sent must not wait for room; a line with one descriptor never has to.
-    Line(line).send("done", "", (parcel,))
+    Line(line).send(Verb.DONE, "", (parcel,))
     return 0

@@ -3,13 +3,7 @@
 A line may carry descriptors (SCM_RIGHTS); how many is said behind a tab at its end, because the system hands them over
 beside the bytes and not at a place in them. `Line` is either end; it never waits: what the socket does not take is
 kept, up to a bound, until whoever has the line calls `flush`. Nothing that is said can end the line: one that is too
-long, or one too many, is refused whole. `Channel` is the child's end, on its event loop. What is said:
-
-    child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
-                          denied NAME · open SHARES
-    supervisor → child    ping · prepare N (with parcels and listening sockets) · switch N · abandon N · certificates ·
-                          missing NAME · missing · denied NAME · retire · retire accepting · finish ·
-                          stop
+long, or one too many, is refused whole. `Channel` is the child's end, on its event loop. What is said is in verbs.py.
 
 What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
 asking anybody in intervals whether its parent still lives.
@@ -26,6 +20,8 @@ from array import array
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+from lb.process.verbs import Verb
 
 log = logging.getLogger("lb.worker")
 
@@ -49,7 +45,7 @@ class Message(NamedTuple):
     It has either all that it was sent with or, when this process may open no more files, none.
     """
 
-    verb: str
+    verb: Verb
     rest: str
     descriptors: tuple[int, ...] = ()
 
@@ -85,7 +81,7 @@ class Line:
         """Whether something is kept that the socket has not taken: `flush` when there is room."""
         return bool(self._unsent)
 
-    def send(self, verb: str, rest: str = "", descriptors: Sequence[int] = ()) -> None:
+    def send(self, verb: Verb, rest: str = "", descriptors: Sequence[int] = ()) -> None:
         """Say a line, now or when the socket has room; one with descriptors now or not at all.
 
         Raises OSError where the line is not said: the other side is gone (BrokenPipeError), has read nothing for long
@@ -190,7 +186,8 @@ class Line:
 
     def _message(self, line: str) -> Message:
         text, _, count = line.partition("\t")
-        verb, _, rest = text.partition(" ")
+        word, _, rest = text.partition(" ")
+        verb = Verb.read(word)
         if count and (self._truncated or len(self._descriptors) < int(count)):
             self._drop_descriptors()
             return Message(verb, rest)
@@ -220,9 +217,9 @@ class Channel:
         loop.add_reader(self._line.fileno(), self._readable)
 
     def say_ready(self) -> None:
-        self.say("ready")
+        self.say(Verb.READY)
 
-    def say(self, verb: str, rest: str = "") -> None:
+    def say(self, verb: Verb, rest: str = "") -> None:
         """Say a line; one that the line refuses is not said. Never raises for that, and never waits."""
         try:
             self._line.send(verb, rest)
@@ -266,7 +263,7 @@ class Channel:
                 log.exception("the supervisor's %r was not understood", message.verb)
 
     def _take(self, message: Message) -> None:
-        if message.verb == "ping":
-            self.say("pong")
+        if message.verb is Verb.PING:
+            self.say(Verb.PONG)
         else:
             self._on_message(message)

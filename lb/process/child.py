@@ -13,12 +13,14 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from setproctitle import setproctitle
 
 from lb.process.channel import Line
 from lb.process.child_config import Revision
+from lb.process.verbs import Verb
+from lb.telemetry.process_kind import ProcessKind
 from lb.telemetry.stderr import finish_stderr
 
 log = logging.getLogger("lb.control")
@@ -28,6 +30,13 @@ HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR
 _SUPERVISORS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR2})  # nothing to do with a child
 
 
+class RolePlace(NamedTuple):
+    """What a child is among the others: of which kind, and which of them where there are several."""
+
+    kind: ProcessKind
+    number: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class Role:
     """What a child is for.
@@ -35,8 +44,7 @@ class Role:
     `run` gets the child's end of the channel and returns the exit status. It starts with SIGTERM and SIGUSR1 blocked
     and unblocks them when its handlers are there; SIGINT, SIGHUP and SIGUSR2 are ignored, since a terminal or a person
     sends them to every process and the supervisor decides. `sockets` are the listening sockets that it serves. `slot`
-    is the worker's place on the board; a child without one assists: it outlives the workers when draining, and its
-    crashes do not end the service. `place` is what the child is among the others, however many they are; `revision`
+    is the worker's place on the board. `place` is what the child is among the others, however many they are; `revision`
     tells one that is running already to become this; where there is none, a new process takes its place if `settings`
     are no longer the same.
     """
@@ -45,9 +53,14 @@ class Role:
     run: Callable[[socket.socket], int]
     sockets: tuple[socket.socket, ...]
     slot: int | None
-    place: str = ""
+    place: RolePlace
     revision: Revision | None = None
     settings: object = None
+
+    @property
+    def is_assistant(self) -> bool:
+        """Whether it is no worker: it outlives those when draining, and its crashes do not end the service."""
+        return self.place.kind is not ProcessKind.WORKER
 
 
 @dataclass(slots=True)
@@ -90,7 +103,7 @@ class Child:
         self.pid, self.line, self.started, self.ready, self.due, self.asked = pid, Line(ours), now, False, None, 0
         self.lost_at, self.waits_for_room = None, False
 
-    def say(self, verb: str, rest: str = "", descriptors: Sequence[int] = ()) -> bool:
+    def say(self, verb: Verb, rest: str = "", descriptors: Sequence[int] = ()) -> bool:
         """Say a line to whoever is in the place; whether it went out."""
         try:
             if self.line is None:

@@ -1,6 +1,6 @@
 """A child's part in a reload: prepare aside what the supervisor says, then change over at its word, or forget it.
 
-It knows the words (channel.py) and that preparing may take long: a thread does it, while the loop goes on serving. What
+It knows the words (verbs.py) and that preparing may take long: a thread does it, while the loop goes on serving. What
 is prepared, and what changing over means, is for the child to say. Nothing live may change before `switch`.
 """
 
@@ -23,6 +23,7 @@ from lb.process.channel import Message, shortened
 from lb.process.child_config import Revision
 from lb.process.every import until_done
 from lb.process.memfd import unwrap
+from lb.process.verbs import ReloadAnswer, Verb
 from lb.tls.files.certificate import TlsError
 
 log = logging.getLogger("lb.worker")
@@ -97,7 +98,7 @@ class Changes(Generic[P]):
     """
 
     def __init__(
-        self, aside: Aside, say: Callable[[str, str], None], prepare: Prepare[P], switch: Callable[[P], None]
+        self, aside: Aside, say: Callable[[Verb, str], None], prepare: Prepare[P], switch: Callable[[P], None]
     ) -> None:
         self._aside = aside
         self._say = say
@@ -109,18 +110,18 @@ class Changes(Generic[P]):
     def heard(self, message: Message) -> None:
         """Something that the supervisor has said; what is not about a change is dropped."""
         number = message.rest
-        if message.verb == "prepare":
+        if message.verb is Verb.PREPARE:
             self._forget()
             self._wanted = number
             self._aside.run(partial(self._work, number, message.descriptors))
             return
         message.drop()
-        if message.verb == "abandon" and number == self._wanted:
+        if message.verb is Verb.ABANDON and number == self._wanted:
             self._forget()
-        elif message.verb == "switch" and number == self._wanted and self._prepared is not None:
+        elif message.verb is Verb.SWITCH and number == self._wanted and self._prepared is not None:
             prepared, self._prepared = self._prepared, None
             self._switch(prepared)
-            self._say("switched", number)
+            self._say(Verb.SWITCHED, number)
 
     def _forget(self) -> None:
         self._wanted = ""
@@ -156,8 +157,8 @@ class Changes(Generic[P]):
             prepared.drop()
             return
         self._prepared = prepared
-        self._say("prepared", number)
+        self._say(Verb.PREPARED, number)
 
     def _refused(self, number: str, reason: str) -> None:
         if number == self._wanted:
-            self._say("refused", f"{number} {shortened(reason)}")
+            self._say(Verb.REFUSED, str(ReloadAnswer(number, shortened(reason))))

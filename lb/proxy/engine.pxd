@@ -20,12 +20,13 @@ cdef class Engine:
     cdef public Paces paces
     cdef public Presence presence
     cdef public FileCache files
-    cdef public object clients, flushes, held, listeners, queue, redirect_loops, room
+    cdef public object clients, connector, floods, flushes, held, listeners, queue, redirect_loops, room
     cdef public bint draining, hurried
     cdef public Py_ssize_t open_connections, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated
     cdef object _loop, _log, _row, _append, _format, _ticking, _errors, _clients, _on_error, _watch, _shortage
     cdef bytes _log_time
+    cdef str _time_format
     cdef readonly RequestIds ids
     cdef Py_ssize_t _second, _bytes_in, _bytes_out
     cdef list _base

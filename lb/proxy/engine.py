@@ -10,8 +10,9 @@ import asyncio
 import errno
 import socket
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
@@ -26,27 +27,29 @@ from lb.proxy.io.listener import Listener
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.wire import Wire
 from lb.proxy.listeners import Listeners
+from lb.proxy.record_floods import RecordFloods
 from lb.proxy.request_ids import RequestIds
 from lb.proxy.waiting_queue import WaitingQueue
 from lb.routing.clients import Clients
-from lb.routing.connection_count import Presence
 from lb.routing.instance import Instance
 from lb.routing.members import HealthWatch
-from lb.routing.rate_limit import Paces
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.access_log import AccessLog
-from lb.telemetry.counters import NAMES, CounterRow
-from lb.telemetry.record import LineFormat, Record
+from lb.telemetry.counters import INDEX, NAMES, CounterRow
+from lb.telemetry.line_format import LineFormat
+from lb.telemetry.metrics import error_cell, response_cell
+from lb.telemetry.record import Record
 from lb.tls.handshake.pending import PendingHandshakes
 
 _SHED = 32  # connections closed at once for want of descriptors
 _REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
 _MADE = 256  # connections closed at once so that there are no more than there may be
-_PLACE = {name: at for at, name in enumerate(NAMES)}
 
 
 class Engine:
-    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second."""
+    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second.
+    `connector` makes what connections to instances are, if that is anything else than usual.
+    """
 
     __slots__ = (
         "_append",
@@ -65,14 +68,17 @@ class Engine:
         "_second",
         "_shortage",
         "_ticking",
+        "_time_format",
         "_watch",
         "clients",
         "connections_total",
+        "connector",
         "connects",
         "date_line",
         "deadlines",
         "draining",
         "files",
+        "floods",
         "flushes",
         "handshakes",
         "held",
@@ -107,23 +113,21 @@ class Engine:
         self.snapshot = snapshot
         self._log = access_log
         self._append = access_log.append
-        self._format = line
+        self._set_format(line)
         self._row = row
         self._base = row.load()
-        self._base[_PLACE["connections_open"]] = 0
+        self._base[INDEX["connections_open"]] = 0
         self._clients: set[Wire] = set()
         self.clients = clients
-        self.paces: Paces = clients.paces
-        self.presence: Presence = clients.presence
-        self.room = Room()
-        self.redirect_loops = RedirectLoops()
+        self.paces, self.presence = clients.paces, clients.presence
+        self.room, self.redirect_loops, self.floods = Room(), RedirectLoops(), RecordFloods()
+        self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
         self._shortage = Shortage()
-        self.max_connections = 0
+        self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.hurried = False
-        self.open_connections = 0
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
         self.ids = RequestIds()
@@ -269,15 +273,19 @@ class Engine:
     def log_to(self, access_log: AccessLog, line: LineFormat | None) -> None:
         """Write to this log, in this form, from now on; the caller closes the one before."""
         self._log.flush()
-        self._base[_PLACE["log_lines_dropped_total"]] += self._log.dropped
+        self._base[INDEX["log_lines_dropped_total"]] += self._log.dropped
         self._log = access_log
         self._append = access_log.append
-        self._format = line
+        self._set_format(line)
         self._tell_time(int(time.time()))
+
+    def _set_format(self, line: LineFormat | None) -> None:
+        self._format = None if line is None else line.write
+        self._time_format = "" if line is None else line.time
 
     def lines_lost(self, count: int) -> None:
         """Lines that the log before could not write any more."""
-        self._base[_PLACE["log_lines_dropped_total"]] += count
+        self._base[INDEX["log_lines_dropped_total"]] += count
 
     def step_aside(self) -> None:
         """Accept no more, and leave what waits to whoever else has the sockets; close every connection after the
@@ -306,10 +314,7 @@ class Engine:
     def cut(self) -> None:
         """End all that is open, in an orderly way: what was sent to a client so far still arrives."""
         for client in list(self._clients):
-            if client.handler is not None:
-                client.handler.cut()
-            else:
-                client.close()
+            client.cut()  # type: ignore[attr-defined]
 
     def _hold_nobody(self) -> None:
         """Who waits for a certificate comes again, and finds whoever is here then."""
@@ -335,11 +340,10 @@ class Engine:
     def flush(self) -> None:
         """Hand log lines and counters on."""
         self._log.flush()
-        base = self._base
-        values = list(base)
+        values = list(self._base)
         for status_class in range(1, 6):
-            values[_PLACE[f"responses_{status_class}xx"]] += self._responses[status_class]
-            values[_PLACE["requests_total"]] += self._responses[status_class]
+            values[INDEX[response_cell(status_class)]] += self._responses[status_class]
+            values[INDEX["requests_total"]] += self._responses[status_class]
         for name, count in (
             ("bytes_in", self._bytes_in),
             ("bytes_out", self._bytes_out),
@@ -351,13 +355,14 @@ class Engine:
             ("upstream_reused_total", self.reused),
             ("retries_total", self.retries),
             ("retries_refused_total", self.unrepeated),
+            ("tls_record_floods_total", self.floods.total),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
             *(() if self.held is None else self.held.figures()),
         ):
-            values[_PLACE[name]] += count
+            values[INDEX[name]] += count
         for cause, count in self._errors.items():
-            values[_PLACE["error_" + cause]] += count
+            values[INDEX[error_cell(cause)]] += count
         self._row.store(values)
 
     def shed(self, listener: Listener, error: int) -> None:
@@ -378,9 +383,7 @@ class Engine:
 
     def _look_at_instances(self) -> None:
         """Done with those that have gone; who waits gets what has begun to serve."""
-        if self._watch is None:
-            return
-        for change in self._watch.look(self.poller.now):
+        for change in self._watch.look(self.poller.now) if self._watch is not None else ():
             self.retire(change.gone)
             self.queue.rouse(change.environment)
 
@@ -388,9 +391,7 @@ class Engine:
         """Write down the second that has begun, as responses and log lines want it."""
         self._second = seconds
         self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
-        if self._format is not None:
-            pattern = "%d/%b/%Y:%H:%M:%S +0000" if self._format.__name__ == "combined_line" else "%Y-%m-%dT%H:%M:%SZ"
-            self._log_time = time.strftime(pattern, time.gmtime(seconds)).encode()
+        self._log_time = time.strftime(self._time_format, time.gmtime(seconds)).encode()
 
     def broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is told."""

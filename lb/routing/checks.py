@@ -5,7 +5,8 @@ Pure and synchronous; each returns a Reply that ends the request, or None to let
 
 from __future__ import annotations
 
-from urllib.parse import unquote_to_bytes
+import re
+from string import hexdigits
 
 from lb.errors import CAUSES
 from lb.http.head import RequestHead
@@ -16,6 +17,8 @@ from lb.routing.table import host_name
 
 RESERVED = b"/.well-known/acme-challenge/"
 _DECODINGS = 4  # times that a path is decoded: nobody means more, and each may unveil the next
+_escapes = re.compile(rb"%([0-9A-Fa-f]{2})")  # urllib takes an exception for each "%" that is none
+_DECODED = {(one + two).encode(): bytes.fromhex(one + two) for one in hexdigits for two in hexdigits}
 
 
 def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: Answer) -> Reply | None:
@@ -36,10 +39,11 @@ def plain_path(path: bytes) -> bytes:
     and doubled slashes resolved. One that is encoded too often to be looked through is taken for the reserved one.
     """
     for _ in range(_DECODINGS):
-        decoded = unquote_to_bytes(path)
-        if decoded == path:
+        parts = _escapes.split(path)
+        if len(parts) == 1:
             break
-        path = decoded
+        parts[1::2] = map(_DECODED.__getitem__, parts[1::2])
+        path = b"".join(parts)
     else:
         return RESERVED
     kept: list[bytes] = []

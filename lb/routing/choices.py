@@ -7,31 +7,33 @@ taken then: what guards those holds for it all the same, so that no spelling get
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Generic, TypeVar
 
 from lb.http.head import RequestHead
 from lb.http.path_pattern import PathPattern, readings
-from lb.routing.condition import Condition
+from lb.routing.condition import RequestCondition
 from lb.routing.path_tree import PathTree
-from lb.routing.route import Route
+
+_Route = TypeVar("_Route")
 
 
-class Choices:
+class Choices(Generic[_Route]):
     """Patterns, conditions (None: any request) and routes, side by side and in order."""
 
     __slots__ = ("_conditions", "_routes", "_tree")
 
     def __init__(
-        self, patterns: Sequence[PathPattern], conditions: Sequence[Condition | None], routes: Sequence[Route]
+        self, patterns: Sequence[PathPattern], conditions: Sequence[RequestCondition | None], routes: Sequence[_Route]
     ) -> None:
         self._tree = PathTree(patterns)
         self._conditions = tuple(conditions)
         self._routes = tuple(routes)
 
-    def pick(self, head: RequestHead) -> Route | None:
+    def pick(self, head: RequestHead) -> _Route | None:
         """The first route that matches; None: the domain's own."""
         return self._at(head.target.partition(b"?")[0], head)
 
-    def guarding(self, head: RequestHead) -> tuple[Route, ...]:
+    def guarding(self, head: RequestHead) -> tuple[_Route, ...]:
         """Every route that the request would take if its path were read in another way; all of them where the path
         cannot be looked through.
         """
@@ -41,7 +43,7 @@ class Choices:
         found = (self._at(path, head) for path in others)
         return tuple(dict.fromkeys(route for route in found if route is not None))
 
-    def _at(self, path: bytes, head: RequestHead) -> Route | None:
+    def _at(self, path: bytes, head: RequestHead) -> _Route | None:
         for number in self._tree.find(path):
             condition = self._conditions[number]
             if condition is None or condition.holds(head):

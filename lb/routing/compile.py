@@ -27,7 +27,9 @@ def compile_snapshot(
     config = plan.config
     limit = config.limits.instance_connections or 0
     environments = {(one.app, one.name): registry_plan.environment(one, limit) for one in plan.environments}
-    compiler = RouteCompiler(config, environments, _compression(config.compression))
+    compiler = RouteCompiler(
+        config.apps, config.limits, config.timeouts, environments, _compression(config.compression)
+    )
     routes: dict[str, Route] = {}
     alike: dict[object, Route] = {}  # with 10,000 domains, one route that stays in the processor's cache
     for app, domains in plan.domains.items():

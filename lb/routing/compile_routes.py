@@ -13,7 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from lb.config.field_settings import CorsSettings, FieldSettings, RequestFields, ResponseFields
-from lb.config.model import Config, Domain
+from lb.config.model import App, Domain, LimitSettings, Timeouts
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.route_settings import RouteSettings
 from lb.http.cors import Cors
@@ -21,7 +21,7 @@ from lb.http.field_rules import FieldRules
 from lb.http.path_pattern import PathPattern, parse_pattern
 from lb.http.template import PLACEHOLDERS, Template, parse_template
 from lb.routing.choices import Choices
-from lb.routing.condition import Condition
+from lb.routing.condition import RequestCondition
 from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
@@ -46,7 +46,9 @@ class _Own:
 class RouteCompiler:
     """Makes the routes of one configuration. `environments` are by app and name."""
 
-    config: Config
+    apps: Mapping[str, App]
+    limits: LimitSettings
+    timeouts: Timeouts
     environments: Mapping[tuple[str, str], Environment]
     compression: Compression | None
 
@@ -55,7 +57,7 @@ class RouteCompiler:
 
         Raises OSError for an error page that cannot be read.
         """
-        settings = self.config.apps[app]
+        settings = self.apps[app]
         fields = _joined(settings.headers, FieldSettings(), hidden=self._is_hidden(app, kind))
         extras = RouteExtras(
             request_fields=_rules(fields.request, ()),
@@ -70,7 +72,7 @@ class RouteCompiler:
         return route
 
     def _add_choices(self, route: Route, app: str, domain: Domain, kind: str, extras: RouteExtras) -> None:
-        settings = self.config.apps[app].routes
+        settings = self.apps[app].routes
         routes = [
             self._path_route(app, domain, kind, extras, one, f"apps.{app}.routes[{index}]")
             for index, one in enumerate(settings)
@@ -85,7 +87,7 @@ class RouteCompiler:
     ) -> Route:
         pattern = parse_pattern(settings.path)
         names = (*pattern.names, "rest")
-        fields = _joined(self.config.apps[app].headers, settings.headers, hidden=self._is_hidden(app, kind))
+        fields = _joined(self.apps[app].headers, settings.headers, hidden=self._is_hidden(app, kind))
         extras = RouteExtras(
             pattern=pattern,
             allow=Networks(settings.allow) if settings.allow else None,
@@ -112,7 +114,7 @@ class RouteCompiler:
 
     def _route(self, domain: Domain, app: str, kind: str, extras: RouteExtras, own: _Own | None) -> Route:
         """The route to an environment, with the limits that hold for it."""
-        settings = self.config.apps[app]
+        settings = self.apps[app]
         environment = settings.staging if kind == "staging" else settings.production
         layers = [_Own(f"apps.{app}", settings.limits, settings.timeouts)]
         if environment is not None:
@@ -132,7 +134,7 @@ class RouteCompiler:
         return route
 
     def _body_cap(self, layers: Sequence[_Own], keys: dict[str, str]) -> int:
-        cap = self.config.limits.body
+        cap = self.limits.body
         for layer in layers:
             if layer.limits.body is not None:
                 cap = layer.limits.body
@@ -141,7 +143,7 @@ class RouteCompiler:
 
     def _set_timeouts(self, route: Route, layers: Sequence[_Own], keys: dict[str, str]) -> None:
         for name in ("connect", "response", "read"):
-            seconds = getattr(self.config.timeouts, name)
+            seconds = getattr(self.timeouts, name)
             for layer in layers:
                 own = getattr(layer.timeouts, name)
                 if own is not None:
@@ -151,7 +153,7 @@ class RouteCompiler:
 
     def _is_hidden(self, app: str, kind: str) -> bool:
         """Whether search engines are to leave it alone."""
-        settings = self.config.apps[app]
+        settings = self.apps[app]
         environment = settings.staging if kind == "staging" else settings.production
         wanted = environment.noindex if environment is not None else None
         return wanted if wanted is not None else kind == "staging"
@@ -166,10 +168,10 @@ def _set_pace(route: Route, layers: Sequence[_Own], keys: dict[str, str]) -> Non
             route.scope = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def _condition(settings: RouteSettings) -> Condition | None:
+def _condition(settings: RouteSettings) -> RequestCondition | None:
     if not settings.method and not settings.header and not settings.query:
         return None
-    return Condition(
+    return RequestCondition(
         frozenset(method.encode() for method in settings.method),
         tuple((name.lower().encode(), _wanted(value)) for name, value in settings.header.items()),
         tuple((name.encode(), _wanted(value)) for name, value in settings.query.items()),

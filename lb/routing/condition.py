@@ -17,7 +17,7 @@ Wanted = tuple[tuple[bytes, bytes | None], ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class RequestCondition:
     """All of it must hold. `methods` is empty where any will do; names of fields are in lower case."""
 
     methods: frozenset[bytes]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lb.http.path_pattern import Ending, PathPattern
+from lb.http.path_pattern import PathPattern, PatternEnding
 
 _NONE: tuple[int, ...] = ()
 
@@ -32,13 +32,13 @@ class _Node:
             self.any = _Node()
         return self.any
 
-    def add(self, number: int, ending: Ending) -> None:
+    def add(self, number: int, ending: PatternEnding) -> None:
         match ending:
-            case Ending.EXACT:
+            case PatternEnding.EXACT:
                 self.exact += (number,)
-            case Ending.PREFIX:
+            case PatternEnding.PREFIX:
                 self.prefix += (number,)
-            case Ending.REST:
+            case PatternEnding.REST:
                 self.rest += (number,)
 
 

@@ -4,7 +4,9 @@ connection.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from lb.routing.environment import Environment
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from lb.routing.choices import Choices
     from lb.routing.rate_limit import Pace
     from lb.routing.route_extras import RouteExtras
+
+_NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,11 @@ class Route:
         self.compression: Compression | None = None
         self.client_auth: bytes | None = None
         self.connect = self.response = self.read = 60.0
-        self.choices: Choices | None = None
+        self.choices: Choices[Route] | None = None
         self.extras: RouteExtras | None = None
         self.pace: Pace | None = None
         self.scope = 0
+
+    def keys(self) -> Mapping[str, str]:
+        """The keys of the configuration that set limits of its own: `limits.body` → the path of the one that holds."""
+        return self.extras.keys if self.extras is not None else _NO_KEYS

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from lb.http.cors import Cors
 from lb.http.field_rules import FieldRules
@@ -16,11 +14,6 @@ from lb.http.path_pattern import PathPattern
 from lb.http.template import Template
 from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
-
-if TYPE_CHECKING:
-    from lb.routing.route import Route
-
-_NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +56,3 @@ class RouteExtras:
     def is_guarded(self) -> bool:
         """Whether anybody is kept out."""
         return self.allow is not None or self.deny is not None
-
-
-def route_keys(route: Route | None) -> Mapping[str, str]:
-    """The keys that set this route's own limits."""
-    return route.extras.keys if route is not None and route.extras is not None else _NO_KEYS

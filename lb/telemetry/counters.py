@@ -3,10 +3,11 @@
 There are rows for more workers than there are: their number changes while the memory stays what it is. The first row is
 the parent's own, for what no worker could count.
 
-This file knows names, rows and cells. It does not know when a counter moves: a worker counts in a list of its own and
-stores the whole row now and then. The memory is mapped by the parent before it forks, so a row outlives the worker that
-wrote it, and the next worker in the slot counts on from there. A cell is written in one step and has one writer; a row
-that is read while it is being written may mix two moments, which sums of counters bear.
+This file knows rows and cells; which counters there are is declared in `metrics`. It does not know when a counter
+moves: a worker counts in a list of its own and stores the whole row now and then. The memory is mapped by the parent
+before it forks, so a row outlives the worker that wrote it, and the next worker in the slot counts on from there. A
+cell is written in one step and has one writer; a row that is read while it is being written may mix two moments, which
+sums of counters bear.
 """
 
 from __future__ import annotations
@@ -16,43 +17,16 @@ import os
 from array import array
 from collections.abc import Sequence
 
-from lb.errors import CAUSES
 from lb.telemetry.inherited_counters import Earlier, column_sums
+from lb.telemetry.metrics import COUNTER_METRICS
 
-PROCESSES = ("worker", "health", "certificates", "admin")
-"""Kinds of processes that a service consists of, beside the one that looks after them."""
-
-NAMES: tuple[str, ...] = (
-    "requests_total",
-    "responses_1xx",
-    "responses_2xx",
-    "responses_3xx",
-    "responses_4xx",
-    "responses_5xx",
-    "bytes_in",
-    "bytes_out",
-    "connections_total",
-    "connections_open",
-    "tls_handshakes_total",
-    "tls_resumed_total",
-    "tls_waiting",
-    "tls_held_total",
-    "tls_refused_total",
-    "tls_unknown_total",
-    "tls_timed_out_total",
-    "upstream_connects_total",
-    "upstream_reused_total",
-    "retries_total",
-    "retries_refused_total",
-    "redirects_to_self_total",
-    "log_lines_dropped_total",
-    *(f"restarts_{process}" for process in PROCESSES),
-    *(f"error_{code}" for code in CAUSES),
-)
+NAMES: tuple[str, ...] = tuple(cell for metric in COUNTER_METRICS for cell in metric.cells.values())
 INDEX: dict[str, int] = {name: place for place, name in enumerate(NAMES)}
 
-# What describes the present, and so ends with the worker.
-GAUGES: frozenset[str] = frozenset({"connections_open", "tls_waiting"})
+GAUGES: frozenset[str] = frozenset(
+    cell for metric in COUNTER_METRICS if metric.kind == "gauge" for cell in metric.cells.values()
+)
+"""What describes the present, and so ends with the worker."""
 
 _CELL = 8
 

@@ -16,14 +16,15 @@ from lb.telemetry.record import Record
 _Values = TypeVar("_Values", bound=tuple[bytes | int, ...])
 
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*").fullmatch
-_JSON = {byte: b"\\u%04x" % byte for byte in [*range(0x20), *range(0x7F, 0x100)]} | {0x22: b'\\"', 0x5C: b"\\\\"}
+_JSON = [b"%c" % byte if 0x20 <= byte < 0x7F else b"\\u%04x" % byte for byte in range(256)]
+_JSON[0x22], _JSON[0x5C] = b'\\"', b"\\\\"
 _MOST = 1024  # parts of lines that are remembered, of at most so many bytes: 1 MB
 _LONGEST = 512
 _LINE = (
     b'{"time":"%b",%b,%b,"status":%d,"bytes_sent":%d,"bytes_received":%d,"duration":%.6f,'
     b'%b,"cause":%b,"request_id":%b,%b}\n'
 )
-_COMBINED = {byte: b"\\x%02x" % byte for byte in [*range(0x20), *range(0x7F, 0x100), 0x22, 0x5C]}
+_COMBINED = [b"%c" % byte if _PLAIN(b"%c" % byte) else b"\\x%02x" % byte for byte in range(256)]
 
 
 def json_line(record: Record, time: bytes) -> bytes:
@@ -71,7 +72,7 @@ def _as_json(value: bytes) -> bytes:
         return b"null"
     if _PLAIN(value):
         return b'"%b"' % value
-    return b'"%b"' % b"".join(_JSON.get(byte) or bytes((byte,)) for byte in value)
+    return b'"%b"' % b"".join(map(_JSON.__getitem__, value))
 
 
 class _Remembered(dict[_Values, bytes]):
@@ -117,4 +118,4 @@ _described = _Remembered(_write_described)
 def _combined(value: bytes) -> bytes:
     if _PLAIN(value):
         return value
-    return b"".join(_COMBINED.get(byte) or bytes((byte,)) for byte in value)
+    return b"".join(map(_COMBINED.__getitem__, value))

@@ -1,6 +1,7 @@
 """Counters as Prometheus text (exposition format 0.0.4).
 
-This file knows metric names and the format's syntax; where the numbers come from is its caller's business.
+This file knows the format's syntax and the gauges that are no counters; counters are declared in `metrics`. Where the
+numbers come from is its caller's business.
 """
 
 from __future__ import annotations
@@ -9,69 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lb.errors import CAUSES
-from lb.telemetry.counters import PROCESSES
 from lb.telemetry.instance_gauges import Load, Name
+from lb.telemetry.metrics import COUNTER_METRICS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-# Counter name → metric, kind, help. Response classes and causes are labels of one metric each and come below.
-_SINGLE = (
-    ("requests_total", "lb_requests_total", "counter", "Requests received."),
-    ("bytes_in", "lb_received_bytes_total", "counter", "Bytes received from clients."),
-    ("bytes_out", "lb_sent_bytes_total", "counter", "Bytes sent to clients."),
-    ("connections_total", "lb_connections_total", "counter", "Connections accepted."),
-    ("connections_open", "lb_connections_open", "gauge", "Client connections that are open now."),
-    ("tls_handshakes_total", "lb_tls_handshakes_total", "counter", "TLS handshakes completed."),
-    ("tls_resumed_total", "lb_tls_resumed_total", "counter", "TLS handshakes that resumed a session."),
-    ("tls_waiting", "lb_tls_handshakes_waiting", "gauge", "TLS handshakes that wait for a certificate on demand now."),
-    ("tls_held_total", "lb_tls_handshakes_held_total", "counter", "TLS handshakes that waited for a certificate."),
-    (
-        "tls_refused_total",
-        "lb_tls_handshakes_refused_total",
-        "counter",
-        "TLS handshakes refused because their name gets no certificate on demand, or too many waited.",
-    ),
-    (
-        "tls_unknown_total",
-        "lb_tls_handshakes_unknown_name_total",
-        "counter",
-        "TLS handshakes refused because no certificate covers their server name.",
-    ),
-    (
-        "tls_timed_out_total",
-        "lb_tls_handshakes_timed_out_total",
-        "counter",
-        "TLS handshakes that waited for a certificate which did not come in time.",
-    ),
-    ("upstream_connects_total", "lb_upstream_connects_total", "counter", "Connections made to instances."),
-    (
-        "upstream_reused_total",
-        "lb_upstream_reused_total",
-        "counter",
-        "Requests sent on a connection that was already open.",
-    ),
-    ("retries_total", "lb_retries_total", "counter", "Requests tried again on another instance or connection."),
-    (
-        "retries_refused_total",
-        "lb_retries_refused_total",
-        "counter",
-        "Requests that were not tried again because the retry budget was spent.",
-    ),
-    (
-        "redirects_to_self_total",
-        "lb_redirects_to_self_total",
-        "counter",
-        "Responses of apps that redirect a URL to itself: many of them are a loop.",
-    ),
-    (
-        "log_lines_dropped_total",
-        "lb_log_lines_dropped_total",
-        "counter",
-        "Access-log lines lost to a sink that was stuck.",
-    ),
-)
-_CLASSES = ("1xx", "2xx", "3xx", "4xx", "5xx")
 
 
 def render(totals: Mapping[str, int], info: Mapping[str, str]) -> bytes:
@@ -180,18 +122,11 @@ def _gauges(metric: str, text: str, values: Iterable[tuple[CertificateFigures, f
 def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:
     yield _header("lb_info", "gauge", "What runs here.")
     yield "lb_info{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in info.items()) + "} 1\n"
-    for name, metric, kind, text in _SINGLE:
-        yield _header(metric, kind, text)
-        yield f"{metric} {totals[name]}\n"
-    yield _header("lb_responses_total", "counter", "Responses sent, by class of status.")
-    for status_class in _CLASSES:
-        yield f'lb_responses_total{{class="{status_class}"}} {totals["responses_" + status_class]}\n'
-    yield _header("lb_errors_total", "counter", "Requests that failed, by cause.")
-    for code in CAUSES:
-        yield f'lb_errors_total{{cause="{code}"}} {totals["error_" + code]}\n'
-    yield _header("lb_process_restarts_total", "counter", "Processes that ended unasked and were replaced, by kind.")
-    for process in PROCESSES:
-        yield f'lb_process_restarts_total{{process="{process}"}} {totals["restarts_" + process]}\n'
+    for metric in COUNTER_METRICS:
+        yield _header(metric.name, metric.kind, metric.help)
+        for value, cell in metric.cells.items():
+            label = f'{{{metric.label}="{value}"}}' if metric.label else ""
+            yield f"{metric.name}{label} {totals[cell]}\n"
 
 
 def _header(metric: str, kind: str, text: str) -> str:

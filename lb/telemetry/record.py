@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from lb.http.head import RequestHead
 from lb.http.refused import Refused
 
@@ -70,7 +68,3 @@ class Record:
         self.minor = 1
         self.user_agent = refused.user_agent
         self.referer = refused.referer
-
-
-LineFormat = Callable[[Record, bytes], bytes]
-"""Makes a log line of a record and the time as that format has it."""

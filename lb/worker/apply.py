@@ -20,6 +20,7 @@ from lb.config.plan import Plan
 from lb.process.channel import Message
 from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
 from lb.process.reload_participant import Aside, Changes
+from lb.process.verbs import Verb
 from lb.proxy.engine import Engine
 from lb.routing.registry import Registry, RegistryPlan
 from lb.routing.snapshot import Snapshot
@@ -71,7 +72,7 @@ class Live:
 class Changing:
     """One worker's changes: of its configuration, and of certificates that were replaced on disk."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[str, str], None], live: Live) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Verb, str], None], live: Live) -> None:
         self._loop = loop
         self._live = live
         self._refreshes = 0
@@ -81,7 +82,7 @@ class Changing:
 
     def heard(self, message: Message) -> None:
         """Something that the supervisor has said."""
-        if message.verb == "certificates":
+        if message.verb is Verb.CERTIFICATES:
             self.refresh_certificates()
         else:
             self._changes.heard(message)

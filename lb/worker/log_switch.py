@@ -13,10 +13,8 @@ from time import monotonic
 
 from lb.config.model import AccessLogSettings as Settings
 from lb.telemetry.access_log import AccessLog
-from lb.telemetry.lines import combined_line, json_line
-from lb.telemetry.record import LineFormat
+from lb.telemetry.line_format import LINE_FORMATS, LineFormat
 
-_LINES: dict[str, LineFormat | None] = {"json": json_line, "combined": combined_line, "off": None}
 _PATIENCE = 2.0  # seconds that the last lines get to be written
 
 
@@ -65,7 +63,7 @@ class Logbook:
 
 def line_of(settings: Settings) -> LineFormat | None:
     """How a line is made, None where none is."""
-    return _LINES[settings.format]
+    return LINE_FORMATS[settings.format]
 
 
 def open_log(settings: Settings) -> AccessLog:

@@ -26,6 +26,7 @@ from lb.process.every import every
 from lb.process.limits import calm_garbage_collector, raise_descriptor_limit
 from lb.process.loop import new_loop
 from lb.process.remaining import dump
+from lb.process.verbs import Verb
 from lb.proxy.engine import Engine
 from lb.routing.clients import Clients
 from lb.routing.registry import Registry
@@ -105,7 +106,7 @@ class _Worker:
         self._listeners = WorkerListeners(self._engine, assignment.contexts)
         self._channel = Channel(loop, line, self._orphaned, self._heard)
         self._held = self._engine.held = assignment.contexts.held
-        self._held.on_miss = partial(self._channel.say, "missing")
+        self._held.on_miss = partial(self._channel.say, Verb.MISSING)
         live = Live(
             engine=self._engine,
             registry=assignment.registry,
@@ -141,17 +142,17 @@ class _Worker:
             self._failures.look()
 
     def _heard(self, message: Message) -> None:
-        if message.verb == "stop":
+        if message.verb is Verb.STOP:
             self._loop.stop()
-        elif message.verb == "finish":
+        elif message.verb is Verb.FINISH:
             self._finish()
         elif self._draining:
             message.drop()  # nothing begins here any more
-        elif message.verb == "retire":
+        elif message.verb is Verb.RETIRE:
             self._retire(accepting=bool(message.rest))
-        elif message.verb == "denied":
+        elif message.verb is Verb.DENIED:
             self._held.deny(message.rest, time.monotonic())
-        elif message.verb == "missing":
+        elif message.verb is Verb.MISSING:
             self._held.ask_again()
         else:
             self._changing.heard(message)
@@ -212,7 +213,7 @@ class _Worker:
         text = dump(self._engine.remaining())
         if text != self._told:
             self._told = text
-            self._channel.say("open", text)
+            self._channel.say(Verb.OPEN, text)
 
     def _look_if_drained(self) -> None:
         if not self._engine.open_connections:

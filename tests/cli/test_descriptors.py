@@ -26,6 +26,10 @@ def descriptors(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest)
     monkeypatch.setattr(resource, "getrlimit", lambda _: (64, request.param))
 
 
+def _lines(loaded: Loaded) -> list[str]:
+    return list(descriptor_lines(loaded.config.listen, 2, loaded.config.limits.connections))
+
+
 @pytest.mark.parametrize("descriptors", [1024], indirect=True)
 @pytest.mark.usefixtures("descriptors")
 def test_too_few_for_what_the_file_says() -> None:
@@ -35,7 +39,7 @@ def test_too_few_for_what_the_file_says() -> None:
     assert "1024 descriptors" in problem.message
     assert "868 client connections in 2 workers, not 5000" in problem.message
     assert "LimitNOFILE" in problem.hint
-    [line] = descriptor_lines(loaded.config)
+    [line] = _lines(loaded)
     assert line.startswith("868 client connections in 2 workers at most, not 5000 (limits.connections)")
 
 
@@ -51,7 +55,7 @@ def test_very_few_for_the_default() -> None:
 def test_a_default_that_is_lowered_a_little_is_told_at_the_start_only() -> None:
     loaded = _loaded()
     assert descriptor_warnings(loaded) == []
-    assert len(list(descriptor_lines(loaded.config))) == 1
+    assert len(_lines(loaded)) == 1
 
 
 @pytest.mark.parametrize("descriptors", [1 << 20, resource.RLIM_INFINITY], indirect=True)
@@ -59,7 +63,7 @@ def test_a_default_that_is_lowered_a_little_is_told_at_the_start_only() -> None:
 def test_enough() -> None:
     for loaded in (_loaded(), _loaded(limits={"connections": 100_000})):
         assert descriptor_warnings(loaded) == []
-        assert list(descriptor_lines(loaded.config)) == []
+        assert _lines(loaded) == []
 
 
 @pytest.mark.parametrize("descriptors", [64], indirect=True)

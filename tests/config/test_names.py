@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lb.config.names import is_staging, parse_domain, shared_names
+from lb.config.names import is_local, is_staging, parse_domain, shared_names
 from lb.config.units import BadValueError
 
 
@@ -91,3 +91,24 @@ def test_the_first_label_selects_the_environment() -> None:
 def test_shared_names() -> None:
     # spec: D3
     assert shared_names("Shop", "apps.example.net") == ("shop.apps.example.net", "stg-shop.apps.example.net")
+
+
+@pytest.mark.parametrize(
+    ("name", "local"),
+    [
+        ("localhost", True),
+        ("*.localhost", True),
+        ("shop.test", True),
+        ("10.0.0.1", True),
+        ("8.8.8.8", False),
+        ("::1", True),
+        ("fe80::", True),
+        ("2001:db8::1", False),
+        ("shop.example.com", False),
+        ("shop1", False),
+        ("*", False),
+        ("", False),
+    ],
+)
+def test_local_names(name: str, local: bool) -> None:
+    assert is_local(name) is local

@@ -9,6 +9,7 @@ import yaml
 from pydantic import BaseModel
 
 from lb.config.acme import Acme, ExternalAccount, OnDemand
+from lb.config.field_settings import CorsSettings, ResponseFields
 from lb.config.load import load_bytes
 from lb.config.model import (
     AccessLogSettings,
@@ -23,6 +24,8 @@ from lb.config.model import (
     Timeouts,
     Tls,
 )
+from lb.config.own_settings import OwnLimits, OwnTimeouts
+from lb.config.route_settings import RouteSettings
 from lb.config.units import parse_duration, parse_size
 
 HERE = Path(__file__).parents[2]
@@ -40,6 +43,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "timeouts.": Timeouts,
     "compression.": CompressionSettings,
     "apps.<name>.": App,
+    "routes[].": RouteSettings,
+    "headers.response.": ResponseFields,
+    "cors.": CorsSettings,
+    "own limits.": OwnLimits,
+    "own timeouts.": OwnTimeouts,
     "": Domain,
 }
 

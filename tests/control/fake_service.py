@@ -24,8 +24,10 @@ from lb.control.reload.steps import NoPlans
 from lb.control.supervisor import Supervisor
 from lb.control.watchdog import Watchdog
 from lb.process.channel import Channel
-from lb.process.child import Role
+from lb.process.child import Role, RolePlace
 from lb.process.scoreboard import Board
+from lb.process.verbs import Verb
+from lb.telemetry.process_kind import ProcessKind
 
 
 class FakeWorker:
@@ -43,7 +45,7 @@ class FakeWorker:
             if line == b"hang":
                 time.sleep(1000)  # noqa: ASYNC251  that is the point
             if line == b"certificates":
-                self.channel.say("certificates")
+                self.channel.say(Verb.CERTIFICATES)
             if line == b"hang up":
                 self.line.shutdown(socket.SHUT_RDWR)
             if line == b"hold":
@@ -116,9 +118,18 @@ def main() -> None:
     def assist(line: socket.socket) -> int:
         return 1 if kind == "bad assistant" else assistant(line, board, deaf=kind == "deaf assistant")
 
-    roles = [Role(f"worker {slot + 1}/{slots}", partial(work, slot), (sockets[slot],), slot) for slot in range(slots)]
+    roles = [
+        Role(
+            f"worker {slot + 1}/{slots}",
+            partial(work, slot),
+            (sockets[slot],),
+            slot,
+            RolePlace(ProcessKind.WORKER, slot),
+        )
+        for slot in range(slots)
+    ]
     if "assistant" in kind:
-        roles.append(Role("assistant", assist, (), None))
+        roles.append(Role("assistant", assist, (), None, RolePlace(ProcessKind.HEALTH)))
     ending = Ending(lambda: EndingTimes(drain=0.1)) if kind == "limited" else None
     print(f"port {sockets[0].getsockname()[1]}", file=sys.stderr, flush=True)
     announce = partial(print, "ready", file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ import pytest
 
 from lb.process.channel import LONGEST, Channel, Line, Message
 from lb.process.reload_participant import Aside, Changes
+from lb.process.verbs import Verb
 from tests.e2e.harness import process
 from tests.process.test_channel import inodes, receive
 
@@ -31,7 +32,7 @@ def fill(line: Line) -> int:
     """Says lines until the socket takes no more and one of them is kept; returns how many were said."""
     said = 0
     while not line.is_full:
-        line.send("certificates", "x" * 3000)
+        line.send(Verb.CERTIFICATES, "x" * 3000)
         said += 1
     return said
 
@@ -48,8 +49,8 @@ def receive_all(line: Line, other: Line) -> list[Message]:
     return messages
 
 
-@pytest.mark.parametrize("verb", ["missing", "denied", "refused", "certificates"])
-def test_a_line_that_is_too_long_is_refused_whole_and_the_line_lives(ends: tuple[Line, Line], verb: str) -> None:
+@pytest.mark.parametrize("verb", [Verb.MISSING, Verb.DENIED, Verb.REFUSED, Verb.CERTIFICATES])
+def test_a_line_that_is_too_long_is_refused_whole_and_the_line_lives(ends: tuple[Line, Line], verb: Verb) -> None:
     for one, other in (ends, ends[::-1]):
         for size in (LONGEST, 62_000, 10_000_000):
             with pytest.raises(OSError, match=os.strerror(errno.EMSGSIZE)):
@@ -61,7 +62,7 @@ def test_a_line_that_is_too_long_is_refused_whole_and_the_line_lives(ends: tuple
 def test_what_the_socket_does_not_take_is_kept_and_comes_whole(ends: tuple[Line, Line]) -> None:
     for one, other in (ends, ends[::-1]):
         said = fill(one)
-        one.send("switch", "1")
+        one.send(Verb.SWITCH, "1")
         assert [message.verb for message in receive_all(one, other)] == ["certificates"] * said + ["switch"]
 
 
@@ -73,7 +74,7 @@ def test_what_is_kept_is_bounded_and_lines_beyond_it_are_refused_whole(ends: tup
     def say_on() -> None:
         nonlocal kept
         while True:
-            one.send("missing", "x" * 1000)
+            one.send(Verb.MISSING, "x" * 1000)
             kept += 1
 
     with pytest.raises(BlockingIOError):
@@ -81,8 +82,8 @@ def test_what_is_kept_is_bounded_and_lines_beyond_it_are_refused_whole(ends: tup
     assert 50 < kept < 70
     messages = receive_all(one, other)
     assert [message.rest for message in messages if message.verb == "missing"] == ["x" * 1000] * kept
-    one.send("switch", "1")
-    assert receive(other, 1) == [Message("switch", "1")]
+    one.send(Verb.SWITCH, "1")
+    assert receive(other, 1) == [Message(Verb.SWITCH, "1")]
 
 
 def test_a_line_with_descriptors_goes_at_once_or_not_at_all(ends: tuple[Line, Line]) -> None:
@@ -90,9 +91,9 @@ def test_a_line_with_descriptors_goes_at_once_or_not_at_all(ends: tuple[Line, Li
     before = process.open_files(os.getpid())
     said = fill(one)
     with pytest.raises(BlockingIOError):
-        one.send("prepare", "1", [0])
+        one.send(Verb.PREPARE, "1", [0])
     assert len(receive_all(one, other)) == said
-    one.send("prepare", "2", [0])
+    one.send(Verb.PREPARE, "2", [0])
     [message] = receive(other, 1)
     assert (message.verb, message.rest, len(message.descriptors)) == ("prepare", "2", 1)
     message.drop()
@@ -122,8 +123,8 @@ def test_a_line_whose_descriptors_have_gone_out_in_part_is_made_whole(
     sent = [os.memfd_create("x") for _ in range(600)]
     with monkeypatch.context() as patch:
         refuse_from(patch, 1)
-        one.send("prepare", "1", sent)
-        one.send("abandon", "1")
+        one.send(Verb.PREPARE, "1", sent)
+        one.send(Verb.ABANDON, "1")
     assert one.is_full
     messages = receive_all(one, other)
     assert [(message.verb, message.rest) for message in messages] == [("prepare", "1"), ("abandon", "1")]
@@ -147,8 +148,8 @@ def test_where_descriptors_cannot_be_copied_the_line_ends_with_those_that_went_o
     with monkeypatch.context() as patch:
         refuse_from(patch, 1)
         patch.setattr(os, "dup", full)
-        one.send("prepare", "1", sent)
-    one.send("abandon", "1")
+        one.send(Verb.PREPARE, "1", sent)
+    one.send(Verb.ABANDON, "1")
     messages = receive_all(one, other)
     assert [(message.verb, message.rest) for message in messages] == [("prepare", "1"), ("abandon", "1")]
     assert inodes(messages[0].descriptors) == inodes(sent[:253])
@@ -163,7 +164,7 @@ def test_what_is_kept_goes_with_the_line(monkeypatch: pytest.MonkeyPatch) -> Non
     one, other = map(Line, socket.socketpair())
     with monkeypatch.context() as patch:
         refuse_from(patch, 1)
-        one.send("prepare", "1", [0] * 600)
+        one.send(Verb.PREPARE, "1", [0] * 600)
     one.close()
     other.receive()
     other.close()
@@ -177,8 +178,8 @@ async def test_a_childs_channel_sends_what_was_kept_when_there_is_room() -> None
     channel = Channel(asyncio.get_running_loop(), theirs, ended.set)
     said = 0
     while not channel._line.is_full or said % 10:
-        channel.say("certificates", "x" * 1000)
-        channel.say("missing", "x" * 62_000)  # refused, whatever it does to others
+        channel.say(Verb.CERTIFICATES, "x" * 1000)
+        channel.say(Verb.MISSING, "x" * 62_000)  # refused, whatever it does to others
         said += 1
     messages: list[Message] = []
     async with asyncio.timeout(PATIENCE):
@@ -186,7 +187,7 @@ async def test_a_childs_channel_sends_what_was_kept_when_there_is_room() -> None
             messages += line.receive()
             await asyncio.sleep(0)
     assert {message.verb for message in messages} == {"certificates"}
-    line.send("ping")
+    line.send(Verb.PING)
     async with asyncio.timeout(PATIENCE):
         while messages[-1].verb != "pong":
             messages += line.receive()
@@ -207,8 +208,8 @@ async def test_what_one_message_meets_does_not_keep_the_next_from_being_heard() 
         heard.put_nowait(message.verb)
 
     channel = Channel(asyncio.get_running_loop(), theirs, partial(heard.put_nowait, "end"), hear)
-    line.send("denied", "a")
-    line.send("missing")
+    line.send(Verb.DENIED, "a")
+    line.send(Verb.MISSING)
     assert await asyncio.wait_for(heard.get(), PATIENCE) == "missing"
     line.close()
     assert await asyncio.wait_for(heard.get(), PATIENCE) == "end"
@@ -217,8 +218,8 @@ async def test_what_one_message_meets_does_not_keep_the_next_from_being_heard() 
 
 def test_text_that_is_none_is_said_all_the_same(ends: tuple[Line, Line]) -> None:
     one, other = ends
-    one.send("refused", "1 no file \udcff")
-    assert receive(other, 1) == [Message("refused", r"1 no file \udcff")]
+    one.send(Verb.REFUSED, "1 no file \udcff")
+    assert receive(other, 1) == [Message(Verb.REFUSED, r"1 no file \udcff")]
 
 
 @pytest.mark.parametrize("reason", ["no such file\n" * 10_000, "ä" * 5000, "\udcff" * 3000])

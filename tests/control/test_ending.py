@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import logging
+import signal
 from dataclasses import dataclass, field
 
 import pytest
 
 from lb.control.ending import Ending, EndingTimes
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
 from lb.process.remaining import Share, dump
+from lb.telemetry.process_kind import ProcessKind
 
 _OPEN = [Share("WebSocket", "api", "production", 1), Share("download", "api", "production", 2)]
 
 
 @dataclass(slots=True)
 class Worker(Child):
-    """Hears what it is told."""
+    """Hears what it is told, and notes its signals."""
 
     told: list[str] = field(default_factory=list)
+    sent: list[int] = field(default_factory=list)
+
+    def send_signal(self, number: int) -> None:
+        self.sent.append(number)
 
     def say(self, verb: str, rest: str = "", descriptors: object = ()) -> bool:  # noqa: ARG002  as a child is told
         self.told.append(verb)
@@ -26,7 +32,7 @@ class Worker(Child):
 
 
 def worker(pid: int) -> Worker:
-    return Worker(Role(f"worker {pid}/2", lambda _: 0, (), pid), pid=pid)
+    return Worker(Role(f"worker {pid}/2", lambda _: 0, (), pid, RolePlace(ProcessKind.WORKER, pid)), pid=pid)
 
 
 @pytest.fixture
@@ -54,7 +60,9 @@ def test_a_drain_is_said_finished_and_over(workers: list[Worker], caplog: pytest
     assert not ending.look(workers, 129.0)
     assert (workers[0].told, workers[1].told) == (["finish"], [])
     assert "worker 1/2 (pid 1): timeouts.drain is over: closing 1 WebSocket, 2 downloads (api)" in caplog.messages
-    assert ending.look(workers, 130.0)
+    assert ending.due == pytest.approx(130.0 - 1 / 3)
+    assert not ending.look(workers, 129.5)
+    assert ending.look(workers, 129.7)  # so early that what is left has stopped at 130.0
     assert not ending.look(workers, 131.0)  # it is told once
     assert workers[0].told == ["finish"]
 
@@ -81,6 +89,33 @@ def test_a_bound_that_changes_holds_for_who_retires_already(workers: list[Worker
     ending.look(workers, 159.0)
     assert workers[0].told == ["finish"]
     assert workers[1].told == []
+
+
+def test_who_retires_and_does_not_hear_is_killed_when_its_time_is_over(workers: list[Worker]) -> None:
+    # spec: L6
+    ending = Ending(lambda: EndingTimes(retire=60.0))
+    ending.retire(workers[0], 100.0)
+    ending.look(workers, 159.0)
+    assert (workers[0].told, workers[0].sent) == (["finish"], [])
+    assert ending.due == 160.25  # it needs as long as that where clients do not take what is queued for them
+    ending.look(workers, 160.2)
+    assert workers[0].sent == []
+    ending.look(workers, 160.3)
+    ending.look(workers, 161.0)
+    assert (workers[0].told, workers[0].sent) == (["finish"], [signal.SIGKILL])
+    assert ending.due is not None
+    assert ending.due > 161.0
+
+
+@pytest.mark.parametrize(("now", "killed"), [(101.0, 103.0), (129.0, 130.0), (129.9, 130.15), (140.0, 140.25)])
+def test_what_is_told_to_stop_is_killed_before_a_drain_has_taken_too_long(
+    workers: list[Worker], now: float, killed: float
+) -> None:
+    # spec: L6
+    ending = Ending(lambda: EndingTimes(drain=30.0))
+    assert ending.kill_at(50.0, 2.0) == 52.0  # no drain
+    ending.drain(workers, 100.0)
+    assert ending.kill_at(now, 2.0) == pytest.approx(killed)
 
 
 def test_a_stop_takes_over_who_retires(workers: list[Worker]) -> None:

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from lb.control.strays import Strays
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
+from lb.telemetry.process_kind import ProcessKind
 from tests.control.test_supervisor import ask, connect, say, service
 from tests.e2e.harness import process
 from tests.e2e.harness.waiting import wait_for
@@ -64,7 +65,7 @@ def test_one_that_does_not_end_is_told_to_and_then_killed() -> None:
         assert stray.stdout is not None
         stray.stdout.readline()
         strays = Strays(drain=30)
-        strays.take(Child(Role("worker 1/1", lambda _: 0, (), 0), pid=stray.pid), 100.0)
+        strays.take(Child(Role("worker 1/1", lambda _: 0, (), 0, RolePlace(ProcessKind.WORKER)), pid=stray.pid), 100.0)
         assert strays.due == 130.0
         strays.expire(129.0)
         strays.expire(131.0)

@@ -13,7 +13,8 @@ import pytest
 
 from lb.control.watchdog import PATIENCE, Watchdog
 from lb.process.channel import Line
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
+from lb.telemetry.process_kind import ProcessKind
 from tests.control.test_supervisor import ask, connect, service
 from tests.e2e.harness import process
 from tests.e2e.harness.client import get
@@ -47,7 +48,9 @@ class FakeChild(Child):
 @pytest.fixture
 def one(request: pytest.FixtureRequest) -> Iterator[FakeChild]:
     """A worker, or whatever else the test asks for."""
-    fake = FakeChild(Role("somebody", lambda _: 0, (), getattr(request, "param", 0)))
+    slot = getattr(request, "param", 0)
+    kind = ProcessKind.HEALTH if slot is None else ProcessKind.WORKER
+    fake = FakeChild(Role("somebody", lambda _: 0, (), slot, RolePlace(kind)))
     yield fake
     fake.theirs.close()
     fake.pid = 0

@@ -81,6 +81,11 @@ def _answers(request: Request) -> bytes:
         "/error": ok(TEXT, text, status="500 Internal Server Error"),
         "/events": ok(b"data: x\n\n" * 100, "Content-Type: text/event-stream"),
         "/304": b'HTTP/1.1 304 Not Modified\r\nETag: "abc"\r\nVary: Cookie\r\n\r\n',
+        "/304-plain": b'HTTP/1.1 304 Not Modified\r\nETag: "abc"\r\n\r\n',
+        "/304-text": f"HTTP/1.1 304 Not Modified\r\n{text}\r\nContent-Length: 5000\r\n\r\n".encode(),
+        "/304-png": b"HTTP/1.1 304 Not Modified\r\nContent-Type: image/png\r\n\r\n",
+        "/304-tiny": f"HTTP/1.1 304 Not Modified\r\n{text}\r\nContent-Length: 4\r\n\r\n".encode(),
+        "/304-no-transform": b"HTTP/1.1 304 Not Modified\r\nCache-Control: no-transform\r\n\r\n",
         "/204": b"HTTP/1.1 204 No Content\r\n\r\n",
         "/chunked": (
             f"HTTP/1.1 200 OK\r\n{text}\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
@@ -190,6 +195,30 @@ def test_responses_without_body_stay_as_they_are(door: FrontDoor, path: str) -> 
     assert not response.has("content-encoding")
     assert not response.has("transfer-encoding")
     assert response.all("etag") in ([], [b'"abc"'], [b'W/"abc"'])
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("accepted", [ALL, "identity"])
+@pytest.mark.parametrize(
+    ("path", "vary"),
+    [
+        ("/304-plain", b"Accept-Encoding"),
+        ("/304-text", b"Accept-Encoding"),
+        ("/304", b"Cookie, Accept-Encoding"),
+        ("/304-png", b""),
+        ("/304-tiny", b""),
+        ("/304-no-transform", b""),
+        ("/204", b""),
+    ],
+)
+def test_a_304_varies_as_the_200_that_it_stands_for(
+    door: FrontDoor, path: str, vary: bytes, accepted: str, method: str
+) -> None:
+    # spec: C2; RFC 9110 section 15.4.5: else a cache takes what it has for the form that every client is to get
+    response = door.ask(message(f"{method} {path}", f"Accept-Encoding: {accepted}", 'If-None-Match: "abc"'))
+    assert b", ".join(response.all("vary")) == vary
+    plain = door.ask(message(f"{method} {path}", 'If-None-Match: "abc"', host="plain.example.com"))
+    assert b"Accept-Encoding" not in plain.all("vary"), "it is compressed for nobody there"
 
 
 @pytest.mark.parametrize("accepted", [ALL, "br", "identity", "gzip;q=0"])

@@ -18,7 +18,9 @@ import pytest
 from tests.e2e.harness import process
 from tests.e2e.harness.client import Client, chunk, get, message, post
 from tests.e2e.harness.door import FrontDoor, configure, run_lb
+from tests.e2e.harness.expect import assert_error, assert_logged
 from tests.e2e.harness.instance import Instance, Peer
+from tests.e2e.harness.metrics import metric
 from tests.e2e.harness.scripts import echo
 from tests.e2e.harness.waiting import wait_for
 from tests.e2e.harness.wire import Truncated, read_chunk
@@ -114,6 +116,31 @@ def test_a_stop_ends_within_the_drain_whatever_is_open(tmp_path: Path) -> None:
         door.check()
 
 
+def test_a_head_that_is_half_sent_is_told_that_the_service_stops(tmp_path: Path) -> None:
+    # spec: L6, E3
+    with Instance(echo()) as instance, FrontDoor(configure(instance.address, admin="127.0.0.1:0"), tmp_path) as door:
+        with begin(door, get("/half")[:-2] + b"X: ", head=False) as client:
+            wait_for(lambda: metric(door, "lb_connections_open") == 1, "it to be accepted")
+            door.signal(signal.SIGTERM)
+            assert_error(client.response(), 503, "proxy_stopped")
+            assert client.rest() == b""
+        assert door.wait_end() == 0
+        assert_logged(door, 503, "proxy_stopped", target="/half", app="shop")
+
+
+def test_a_head_that_is_half_sent_when_the_time_to_retire_is_over(tmp_path: Path) -> None:
+    # spec: L6, E3
+    with Instance(echo()) as instance:
+        config = configure(instance.address, workers=3, timeouts={"head": "1h"})
+        with FrontDoor(config, tmp_path) as door, ExitStack() as stack:
+            half = [stack.enter_context(begin(door, get("/half")[:-2], head=False)) for _ in range(24)]
+            assert door.reload({**config, "workers": 1, "timeouts": {"head": "1h", "retire": "1s"}})
+            wait_for(lambda: len(status(door)["workers"]) == 1, "the retired workers to end")
+            told = [client for client in half if _has_ended(client, b"H")]
+            assert {(entry["status"], entry["cause"]) for entry in door.log()} == {(503, "proxy_stopped")}
+            assert len(door.log()) == len(told) > 0
+
+
 def test_what_can_finish_finishes_and_nobody_waits_for_the_limit(tmp_path: Path) -> None:
     # spec: L6
     with Instance(echo()) as instance, FrontDoor(configure(instance.address), tmp_path) as door:
@@ -185,10 +212,10 @@ def test_a_retired_worker_keeps_what_is_open_unless_retire_says_otherwise(tmp_pa
                 client.close()
 
 
-def _has_ended(client: Client) -> bool:
+def _has_ended(client: Client, with_byte: bytes = b"") -> bool:
     client.sock.settimeout(0.2)
     try:
-        return client.sock.recv(1) == b""
+        return client.sock.recv(1) == with_byte
     except TimeoutError:
         return False
 

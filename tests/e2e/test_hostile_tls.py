@@ -169,8 +169,8 @@ def _is_ended(sock: socket.socket) -> bool:
 def test_a_few_records_without_data_are_borne(door: FrontDoor) -> None:
     client = Conversation(door.https, HOST, ssl.TLSVersion.TLSv1_3)
     with client.sock:
-        for _ in range(3):
-            client.sock.sendall(client.key_updates(1000) + client.records(get()))
+        for _ in range(4):
+            client.sock.sendall(client.key_updates(100) + client.records(get()))
             assert wait_for(client.read, "the answer behind them").startswith(b"HTTP/1.1 200 ")
 
 
@@ -203,6 +203,22 @@ def test_plain_http_on_the_port_of_https_is_told_so(door: FrontDoor, instance: I
     metrics = admin(door, "/metrics").decode()
     found = re.search(r'lb_errors_total\{cause="plain_http_on_https_port"\} ([0-9]+)', metrics)
     assert found is not None
+
+
+# spec: E1 E3 L4
+def test_plain_http_whose_head_is_never_finished_is_told_so_too(tmp_path: Path, authority: Authority) -> None:
+    listen = {"http": "127.0.0.1:0", "https": "127.0.0.1:0"}
+    with Instance(echo()) as instance:
+        config = configure(
+            instance.address, listen=listen, tls=tls_config(authority.issue(HOST)), timeouts={"head": "1s"}
+        )
+        with FrontDoor(config, tmp_path) as door:
+            for said in (get("/typed")[:-2], b"G"):
+                with Client(("127.0.0.1", door.https)) as client:
+                    client.send(said)
+                    assert_error(client.response(), 400, "plain_http_on_https_port")
+                    assert client.rest() == b""
+            assert_logged(door, 400, "plain_http_on_https_port", target="/typed", host=HOST, scheme="http")
 
 
 def test_that_takes_nothing_from_those_who_speak_tls(door: FrontDoor) -> None:

@@ -136,7 +136,10 @@ _LOOSE_FIELDS = st.tuples(_FIELDS, _LOOSE, _FIELDS).map(b"".join)
 
 _RESPONSE = st.tuples(
     st.sampled_from(_VERSIONS),
-    st.sampled_from((b" 200",) * 10 + (b" 101", b" 204", b" 304", b" 999", b" 099", b" 20", b" 2000", b" abc", b"")),
+    st.sampled_from(
+        (b" 200",) * 10
+        + (b" 101", b" 204", b" 304", b" 599", b" 600", b" 999", b" 099", b" 20", b" 2000", b" abc", b"")
+    ),
     st.sampled_from(_REASONS),
     st.sampled_from(_ENDS),
     st.one_of(_FIELDS, _LOOSE_FIELDS),

@@ -132,15 +132,11 @@ COSTS: dict[str, Callable[[int], object]] = {
     ),
     "chain": _scan(b"X-Forwarded-For: 1.1.1.1"),
     "protocols": _scan(b"Upgrade: websocket"),
-    "nominated": _scan(b"Connection: x-hop"),
     "accepted": lambda count: _request(*[b"Accept: a"] * count, limits=_UNBOUNDED).accept(),
     "tags": _tagged,
     "vary": lambda count: varied(b"HTTP/1.1 200 OK\r\n" + b"Vary: Cookie\r\n" * count),
     "digests": lambda count: encoded(b"HTTP/1.1 200 OK\r\n" + b"Digest: md5=x\r\n" * count, b"gzip"),
     "digests in trailers": lambda count: without_digests(b"Digest: md5=x\r\n" * count),
-    "lengths": lambda count: scan_response(
-        b"HTTP/1.1 200 OK\r\n" + b"Content-Length: 5\r\n" * count + b"\r\n", _UNBOUNDED
-    ),
     "folds": lambda count: scan_response(b"HTTP/1.1 200 OK\r\nA: b\r\n" + b" c\r\n" * count + b"\r\n", _UNBOUNDED),
 }
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import pytest
 
-from lb.http.path_pattern import Ending, PatternError, parse_pattern, readings
+from lb.http.path_pattern import PatternEnding, PatternError, parse_pattern, readings
 
 
 @pytest.mark.parametrize(
     ("text", "segments", "names", "ending"),
     [
-        ("/", (), (), Ending.PREFIX),
-        ("/static/", (b"static",), (), Ending.PREFIX),
-        ("/ws", (b"ws",), (), Ending.EXACT),
-        ("/users/{id}", (b"users", None), ("id",), Ending.EXACT),
-        ("/users/{id}/photos/", (b"users", None, b"photos"), ("id",), Ending.PREFIX),
-        ("/blog/{rest}", (b"blog",), (), Ending.REST),
-        ("/{rest}", (), (), Ending.REST),
-        ("/a b/ü", (b"a%20b", b"%C3%BC"), (), Ending.EXACT),
-        ("/a%20b/", (b"a%20b",), (), Ending.PREFIX),
-        ("/a//b/", (b"a", b"", b"b"), (), Ending.PREFIX),
+        ("/", (), (), PatternEnding.PREFIX),
+        ("/static/", (b"static",), (), PatternEnding.PREFIX),
+        ("/ws", (b"ws",), (), PatternEnding.EXACT),
+        ("/users/{id}", (b"users", None), ("id",), PatternEnding.EXACT),
+        ("/users/{id}/photos/", (b"users", None, b"photos"), ("id",), PatternEnding.PREFIX),
+        ("/blog/{rest}", (b"blog",), (), PatternEnding.REST),
+        ("/{rest}", (), (), PatternEnding.REST),
+        ("/a b/ü", (b"a%20b", b"%C3%BC"), (), PatternEnding.EXACT),
+        ("/a%20b/", (b"a%20b",), (), PatternEnding.PREFIX),
+        ("/a//b/", (b"a", b"", b"b"), (), PatternEnding.PREFIX),
     ],
 )
 def test_a_pattern_is_segments_and_an_ending(
-    text: str, segments: tuple[bytes | None, ...], names: tuple[str, ...], ending: Ending
+    text: str, segments: tuple[bytes | None, ...], names: tuple[str, ...], ending: PatternEnding
 ) -> None:
     pattern = parse_pattern(text)
     assert (pattern.segments, pattern.names, pattern.ending) == (segments, names, ending)

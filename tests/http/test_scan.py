@@ -421,6 +421,8 @@ REFUSED_RESPONSES: dict[str, tuple[bytes, str]] = {
     "two digits": (b"HTTP/1.1 20 OK\r\n\r\n", GARBLED),
     "four digits": (b"HTTP/1.1 2000 OK\r\n\r\n", GARBLED),
     "status 0xx": (b"HTTP/1.1 099 OK\r\n\r\n", GARBLED),
+    "status 6xx": (b"HTTP/1.1 600 OK\r\n\r\n", GARBLED),
+    "status 9xx": (b"HTTP/1.1 999 OK\r\nServer: app\r\n\r\n", GARBLED),
     "a tab for a blank": (b"HTTP/1.1\t200 OK\r\n\r\n", GARBLED),
     "control in the reason": (b"HTTP/1.1 200 O\x01K\r\n\r\n", GARBLED),
     "bare LF behind the status line": (b"HTTP/1.1 200 OK\nA: b\r\n\r\n", GARBLED),

@@ -12,6 +12,7 @@ import pytest
 
 from lb.process.channel import Channel, Line, Message
 from lb.process.memfd import unwrap, wrap_up
+from lb.process.verbs import Verb
 from tests.e2e.harness import process
 
 
@@ -39,11 +40,11 @@ def inodes(descriptors: tuple[int, ...] | list[int]) -> list[int]:
 def test_lines_come_whole_and_in_order(ends: tuple[Line, Line]) -> None:
     one, other = ends
     assert other.receive() == []
-    one.send("ready")
-    one.send("refused", "7 no such\n  file")
-    assert receive(other, 2) == [Message("ready", ""), Message("refused", "7 no such file")]
-    other.send("switch", "7")
-    assert receive(one, 1) == [Message("switch", "7")]
+    one.send(Verb.READY)
+    one.send(Verb.REFUSED, "7 no such\n  file")
+    assert receive(other, 2) == [Message(Verb.READY, ""), Message(Verb.REFUSED, "7 no such file")]
+    other.send(Verb.SWITCH, "7")
+    assert receive(one, 1) == [Message(Verb.SWITCH, "7")]
 
 
 def test_a_line_may_come_in_pieces() -> None:
@@ -52,9 +53,9 @@ def test_a_line_may_come_in_pieces() -> None:
     for byte in b"prepared 1\nswi":
         ours.send(bytes([byte]))
         if messages := line.receive():
-            assert messages == [Message("prepared", "1")]
+            assert messages == [Message(Verb.PREPARED, "1")]
     ours.send(b"tched 1\n")
-    assert line.receive() == [Message("switched", "1")]
+    assert line.receive() == [Message(Verb.SWITCHED, "1")]
     ours.close()
     with pytest.raises(EOFError):
         line.receive()
@@ -65,10 +66,10 @@ def test_a_line_may_come_in_pieces() -> None:
 def test_descriptors_stay_with_their_line(ends: tuple[Line, Line], count: int) -> None:
     one, other = ends
     sent = [os.memfd_create("x") for _ in range(count)]
-    one.send("certificates")
-    one.send("prepare", "1", sent)
-    one.send("abandon", "1")
-    one.send("prepare", "2", sent[:1])
+    one.send(Verb.CERTIFICATES)
+    one.send(Verb.PREPARE, "1", sent)
+    one.send(Verb.ABANDON, "1")
+    one.send(Verb.PREPARE, "2", sent[:1])
     messages = receive(other, 4)
     assert [(message.verb, message.rest, len(message.descriptors)) for message in messages] == [
         ("certificates", "", 0),
@@ -88,7 +89,7 @@ def test_descriptors_stay_with_their_line(ends: tuple[Line, Line], count: int) -
 def test_a_process_that_may_open_no_more_files_gets_the_line_without_them(ends: tuple[Line, Line]) -> None:
     one, other = ends
     sent = [os.memfd_create("x") for _ in range(20)]
-    one.send("prepare", "1", sent)
+    one.send(Verb.PREPARE, "1", sent)
     for descriptor in sent[10:]:
         os.close(descriptor)
     limits = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -96,11 +97,11 @@ def test_a_process_that_may_open_no_more_files_gets_the_line_without_them(ends: 
     resource.setrlimit(resource.RLIMIT_NOFILE, (sent[12] + 1, limits[1]))  # room for three of them
     try:
         [message] = receive(other, 1)
-        assert message == Message("prepare", "1")
+        assert message == Message(Verb.PREPARE, "1")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, limits)
     assert process.open_files(os.getpid()) == before
-    one.send("prepare", "2", sent[:3])
+    one.send(Verb.PREPARE, "2", sent[:3])
     [message] = receive(other, 1)
     assert inodes(message.descriptors) == inodes(sent[:3])
     message.drop()
@@ -115,7 +116,7 @@ def test_whoever_does_not_read_costs_the_speaker_an_error_and_no_half_line(ends:
     def say_on() -> None:
         nonlocal said
         while True:
-            one.send("certificates", "x" * 1000)
+            one.send(Verb.CERTIFICATES, "x" * 1000)
             said += 1
 
     with pytest.raises(BlockingIOError):
@@ -125,8 +126,8 @@ def test_whoever_does_not_read_costs_the_speaker_an_error_and_no_half_line(ends:
         messages += more
         one.flush()
     assert [message.rest for message in messages] == ["x" * 1000] * said
-    one.send("switch", "1")
-    assert receive(other, 1) == [Message("switch", "1")]
+    one.send(Verb.SWITCH, "1")
+    assert receive(other, 1) == [Message(Verb.SWITCH, "1")]
 
 
 def test_descriptors_that_nobody_took_are_closed_with_the_line() -> None:
@@ -149,12 +150,12 @@ async def test_a_child_hears_lines_and_the_end() -> None:
     heard: asyncio.Queue[Message] = asyncio.Queue()
     channel = Channel(asyncio.get_running_loop(), theirs, ended.set, heard.put_nowait)
     channel.say_ready()
-    assert line.receive() == [Message("ready", "")]
-    line.send("prepare", "1")
-    assert await heard.get() == Message("prepare", "1")
+    assert line.receive() == [Message(Verb.READY, "")]
+    line.send(Verb.PREPARE, "1")
+    assert await heard.get() == Message(Verb.PREPARE, "1")
     line.close()
     await ended.wait()
-    channel.say("prepared", "1")  # nobody is there any more
+    channel.say(Verb.PREPARED, "1")  # nobody is there any more
     channel.close()
 
 

@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 
 from lb.process.channel import Message
+from lb.process.verbs import Verb
 from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
 from lb.worker import apply as change_module
@@ -38,7 +39,7 @@ def live_with(sources: Callable[[], tuple[()]]) -> Live:
 
 # spec: T5
 def test_many_changes_while_certificates_are_read_are_read_at_once(loop: asyncio.AbstractEventLoop) -> None:
-    read, go_on, told = Semaphore(0), Event(), Message("certificates", "")
+    read, go_on, told = Semaphore(0), Event(), Message(Verb.CERTIFICATES, "")
     reads: list[int] = []
 
     def slow() -> tuple[()]:
@@ -76,6 +77,6 @@ def test_certificates_that_cannot_be_read_are_read_again(
         loop.call_soon_threadsafe(done.set)
         return ()
 
-    Changing(loop, lambda *_: None, live_with(failing)).heard(Message("certificates", ""))
+    Changing(loop, lambda *_: None, live_with(failing)).heard(Message(Verb.CERTIFICATES, ""))
     loop.run_until_complete(asyncio.wait_for(done.wait(), PATIENCE))
     assert reads == [0, 1, 2, 3]

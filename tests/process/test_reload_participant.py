@@ -19,6 +19,7 @@ from lb.process.channel import Message
 from lb.process.child_config import Revision, inode
 from lb.process.memfd import wrap_up
 from lb.process.reload_participant import Aside, Changes
+from lb.process.verbs import Verb
 from tests.e2e.harness import process
 
 PLAN = make_plan(Config(workers=3))
@@ -63,9 +64,9 @@ class Child:
         self.made.append(Made(plan, revision, sockets))
         return self.made[-1]
 
-    def hear(self, verb: str, rest: str, *sockets: socket.socket) -> None:
+    def hear(self, verb: Verb, rest: str, *sockets: socket.socket) -> None:
         descriptors: tuple[int, ...] = ()
-        if verb == "prepare":
+        if verb is Verb.PREPARE:
             passed = [os.dup(sock.fileno()) for sock in sockets]
             descriptors = (wrap_up(PLAN), wrap_up(REVISION), *passed)
         self.changes.heard(Message(verb, rest, descriptors))
@@ -78,18 +79,18 @@ async def test_prepare_and_switch() -> None:
     child = Child()
     before = process.open_files(os.getpid())
     with socket.socket() as sock:
-        child.hear("prepare", "4", sock)
+        child.hear(Verb.PREPARE, "4", sock)
         assert await child.says() == "prepared 4"
         [made] = child.made
         assert (made.plan, made.revision) == (PLAN, REVISION)
         assert [inode(one) for one in made.sockets] == [inode(sock)]
     assert child.live == []
-    child.hear("switch", "3")
+    child.hear(Verb.SWITCH, "3")
     assert child.live == []
-    child.hear("switch", "4")
+    child.hear(Verb.SWITCH, "4")
     assert child.live == [made]
     assert await child.says() == "switched 4"
-    child.hear("switch", "4")
+    child.hear(Verb.SWITCH, "4")
     assert child.said.empty()
     made.drop()
     assert process.open_files(os.getpid()) == before
@@ -102,15 +103,15 @@ async def test_abandon_leaves_nothing(late: bool) -> None:
     with socket.socket() as sock:
         if late:
             child.may.clear()
-        child.hear("prepare", "1", sock)
+        child.hear(Verb.PREPARE, "1", sock)
         if not late:
             assert await child.says() == "prepared 1"
-        child.hear("abandon", "1")
+        child.hear(Verb.ABANDON, "1")
         child.may.set()
-        child.hear("prepare", "2")
+        child.hear(Verb.PREPARE, "2")
         assert await child.says() == "prepared 2"
     assert [made.dropped for made in child.made] == [True, False]
-    child.hear("switch", "1")
+    child.hear(Verb.SWITCH, "1")
     assert child.live == []
     assert process.open_files(os.getpid()) == before
 
@@ -118,11 +119,11 @@ async def test_abandon_leaves_nothing(late: bool) -> None:
 async def test_the_latest_change_is_the_one_that_counts() -> None:
     child = Child()
     child.may.clear()
-    child.hear("prepare", "1")
-    child.hear("prepare", "2")
+    child.hear(Verb.PREPARE, "1")
+    child.hear(Verb.PREPARE, "2")
     child.may.set()
     assert await child.says() == "prepared 2"
-    child.hear("switch", "2")
+    child.hear(Verb.SWITCH, "2")
     assert child.live == child.made[1:]
     assert child.made[0].dropped
 
@@ -135,16 +136,16 @@ async def test_a_failure_is_told_and_leaves_nothing(error: Exception, reason: st
     child = Child(error)
     before = process.open_files(os.getpid())
     with socket.socket() as sock:
-        child.hear("prepare", "1", sock)
+        child.hear(Verb.PREPARE, "1", sock)
         assert await child.says() == f"refused 1 {reason}"
     assert process.open_files(os.getpid()) == before
-    child.hear("switch", "1")
+    child.hear(Verb.SWITCH, "1")
     assert child.live == []
 
 
 async def test_a_line_that_came_without_its_descriptors_is_refused() -> None:
     child = Child()
-    child.changes.heard(Message("prepare", "1"))
+    child.changes.heard(Message(Verb.PREPARE, "1"))
     assert (await child.says()).startswith("refused 1 this process may open no more files")
 
 
@@ -184,7 +185,7 @@ async def test_descriptors_that_are_no_sockets_are_refused_with_the_reason() -> 
     child = Child()
     before = process.open_files(os.getpid())
     descriptors = (wrap_up(PLAN), wrap_up(REVISION), os.memfd_create("no socket"))
-    child.changes.heard(Message("prepare", "1", descriptors))
+    child.changes.heard(Message(Verb.PREPARE, "1", descriptors))
     assert (await child.says()).startswith("refused 1 ")
     os.close(descriptors[2])
     assert process.open_files(os.getpid()) == before

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from lb.http.head import RequestHead
 from lb.http.path_pattern import parse_pattern
 from lb.routing.choices import Choices
-from lb.routing.condition import Condition
+from lb.routing.condition import RequestCondition
 from lb.routing.route import Route
 
-_POST = Condition(frozenset((b"POST",)), (), ())
+_POST = RequestCondition(frozenset((b"POST",)), (), ())
 
 
-def _choices(*rules: tuple[str, Condition | None]) -> tuple[Choices, list[Route]]:
+def _choices(*rules: tuple[str, RequestCondition | None]) -> tuple[Choices[Route], list[Route]]:
     routes = [Route(None, 0) for _ in rules]  # type: ignore[arg-type]  # where they lead is nobody's business here
     return Choices([parse_pattern(path) for path, _ in rules], [condition for _, condition in rules], routes), routes
 

@@ -6,7 +6,7 @@ import pytest
 
 from lb.http.head import Limits
 from lb.http.scan import scan_request
-from lb.routing.condition import Condition, Wanted
+from lb.routing.condition import RequestCondition, Wanted
 
 
 def _holds(
@@ -19,7 +19,7 @@ def _holds(
 ) -> bool:
     head = scan_request(method + b" " + target + b" HTTP/1.1\r\nHost: a\r\nX-Version: 2\r\n\r\n", Limits())
     assert head is not None
-    return Condition(frozenset(methods), fields, query).holds(head)
+    return RequestCondition(frozenset(methods), fields, query).holds(head)
 
 
 def test_nothing_asked_is_any_request() -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 import pytest
 
 from lb.errors import CAUSES
-from lb.telemetry.counters import GAUGES, INDEX, NAMES, PROCESSES, Slab
+from lb.telemetry.counters import GAUGES, INDEX, NAMES, Slab
+from lb.telemetry.process_kind import PARTS
 
 OPEN = INDEX["connections_open"]
 
@@ -52,7 +53,7 @@ def test_totals_are_sums_over_slots() -> None:
 # spec: R3, O2
 def test_what_the_parent_counts_is_part_of_the_totals() -> None:
     slab = Slab(2)
-    for process in PROCESSES:
+    for process in PARTS:
         slab.count(f"restarts_{process}")
     slab.count("restarts_worker")
     slab.row(0).store(numbered(0))

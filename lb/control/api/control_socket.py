@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lb.process.start_error import StartError
-from lb.tls.files.locking import locked, shared
+from lb.tls.files.locking import PATIENCE, locked, shared
 
 _QUEUE = 16  # connections that may wait to be accepted
 _SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
@@ -38,6 +38,11 @@ class Meeting:
     listener: socket.socket
     paths: tuple[Path, ...]
     identity: tuple[int, int]
+
+    @property
+    def is_found(self) -> bool:
+        """Whether every name still leads here: somebody may have removed one, or the directory."""
+        return all(_leads_to(path, self.identity) for path in self.paths)
 
     def step_back(self) -> Meeting:
         """Be found only where nobody else serves the file: what drains makes room for the next service."""
@@ -64,19 +69,23 @@ class Meeting:
         self.listener.close()
 
 
-def open_meeting(file: Path, environ: Mapping[str, str], *, succeed: bool = False) -> Meeting:
-    """Listens for commands about the configuration `file`; `succeed` takes over from a supervisor that does.
+def open_meeting(
+    file: Path, environ: Mapping[str, str], *, succeed: bool = False, instead_of: Meeting | None = None
+) -> Meeting:
+    """Listens for commands about the configuration `file`; `succeed` takes over from a supervisor that does, and
+    `instead_of` is what this one has listened on before.
 
     Names left by processes that are gone are taken over in any case. Raises StartError when another supervisor serves
     this file, and OSError when there can be no such socket.
     """
     directory = _own_directory(environ)
-    names = _names(file)
-    with locked(directory):
+    names = _names(file) if instead_of is None else [path.name for path in instead_of.paths]
+    with locked(directory, patience=PATIENCE if instead_of is None else 0.0):  # who serves already waits for nobody
         paths = tuple(directory / name for name in names)
         if not succeed:
+            ours = None if instead_of is None else instead_of.identity
             for path in paths:
-                if holder := _holder(path):
+                if not _leads_to(path, ours) and (holder := _holder(path)):
                     raise StartError(
                         f"{file} is already being served by {holder}; `lb reload {file}` applies changes to it"
                     )
@@ -279,6 +288,13 @@ def _holder(path: Path) -> str:
         except OSError:
             return ""
         return f"process {peer(sock)}"
+
+
+def _leads_to(path: Path, identity: tuple[int, int] | None) -> bool:
+    try:
+        return _identity(path) == identity
+    except OSError:
+        return False
 
 
 def _identity(path: Path) -> tuple[int, int]:

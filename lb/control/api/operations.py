@@ -14,13 +14,18 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
+from lb.control.api.command import Command
 from lb.control.api.server import Answer, Commands, Reply
 from lb.control.reload.steps import ReloadOutcome
-from lb.control.upgrade.boot_context import RELEASE, BootContext
+from lb.control.upgrade.boot_context import BootContext
 from lb.control.upgrade.handover import Legacy
 from lb.control.upgrade.launch import Upgrade
+from lb.telemetry.process_kind import ProcessKind
 
 log = logging.getLogger("lb.control")
+
+_LOOK = 5.0  # seconds between two looks at the control socket: as often as the watchdog asks
+_COMMANDS = {command.value: command for command in Command}
 
 
 class Supervised(Protocol):
@@ -35,8 +40,8 @@ class Supervised(Protocol):
     def retire(self, successor: int) -> None:
         """Process `successor` serves the same sockets: finish what has begun, and end."""
 
-    def release(self, place: str, done: Callable[[], None]) -> None:
-        """End the assistant in this place; `done` is called when it has gone. Only for a service that drains."""
+    def release(self, kind: ProcessKind, done: Callable[[], None]) -> None:
+        """End the assistant of this kind; `done` is called when it has gone. Only for a service that drains."""
 
 
 class Operations:
@@ -51,6 +56,7 @@ class Operations:
         self._commands: Commands | None = None
         self._upgrade: Upgrade | None = None
         self._drains = False
+        self._next_look = 0.0  # at the control socket
 
     def begin(self, selector: selectors.BaseSelector, service: Supervised) -> None:
         """From now on it acts for `service`, in its `selector`; everything else here comes after that."""
@@ -106,13 +112,24 @@ class Operations:
         """When `meet_deadlines` has something to do, in seconds of the monotonic clock."""
         commands = self._commands.due if self._commands is not None else None
         upgrade = self._upgrade.due if self._upgrade is not None else None
-        return min((at for at in (commands, upgrade) if at is not None), default=None)
+        look = None if self._commands is None else self._next_look
+        return min((at for at in (commands, upgrade, look) if at is not None), default=None)
 
     def meet_deadlines(self, now: float) -> None:
         if self._commands is not None:
             self._commands.expire(now)
+            self._look(now)
         if self._upgrade is not None:
             self._upgrade.meet_deadlines(now)
+
+    def _look(self, now: float) -> None:
+        """Somebody may have removed the control socket. Who drains, or is being succeeded, gives up its names."""
+        assert self._commands is not None  # noqa: S101  its caller looked
+        if now < self._next_look:
+            return
+        self._next_look = now + _LOOK
+        if not self._drains and self._upgrade is None and (listener := self._origin.keep_meeting()) is not None:
+            self._commands.move(listener)
 
     def child_ended(self) -> None:
         """It may have been the successor."""
@@ -150,15 +167,16 @@ class Operations:
             self._commands.register(self._selector)
 
     def _do(self, command: str, reply: Reply) -> None:
-        if command == "status":
+        known = _COMMANDS.get(command)
+        if known is Command.STATUS:
             reply({"ok": True, **self._describe()})
-        elif command == "reload":
+        elif known is Command.RELOAD:
             self._service.change(lambda outcome: reply({"ok": outcome.ok, **asdict(outcome)}))
-        elif command == "upgrade":
+        elif known is Command.UPGRADE:
             self.upgrade(reply)
-        elif command == RELEASE and self._drains:
-            self._service.release("admin", lambda: reply({"ok": True}))
-        elif command == RELEASE:
+        elif known is Command.RELEASE_ADMIN and self._drains:
+            self._service.release(ProcessKind.ADMIN, lambda: reply({"ok": True}))
+        elif known is Command.RELEASE_ADMIN:
             reply({"ok": False, "error": "this service is not draining"})
         else:
             reply({"ok": False, "error": f"this lb knows no command {command!r}"})

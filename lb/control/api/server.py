@@ -18,6 +18,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from lb.process.every import RepeatedFailures
+
 log = logging.getLogger("lb.control")
 
 Answer = dict[str, Any]
@@ -27,6 +29,7 @@ Handler = Callable[[str, Reply], None]
 _MOST_CLIENTS = 16
 _LONGEST = 4096  # bytes of a request
 _PATIENCE = 10.0  # seconds for a request to come, and for an answer to be read
+_REST = 1.0  # seconds until the next client is accepted after the system had no descriptor for one
 _CHUNK = 65536
 
 
@@ -47,27 +50,48 @@ class Commands:
         self._listener = listener
         self._handle = handle
         self._clients: list[_Client] = []
+        self._failures = RepeatedFailures()
+        self._rests_until: float | None = None  # set: nobody is accepted
         self._selector: selectors.BaseSelector | None = None
 
     def register(self, selector: selectors.BaseSelector) -> None:
         self._selector = selector
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
+    def move(self, listener: socket.socket) -> None:
+        """Serve this one instead; clients stay."""
+        self._pause()
+        self._listener.close()
+        self._listener = listener
+        self._resume()
+
+    def _pause(self) -> None:
+        if self._selector is not None and self._rests_until is None and self._listener.fileno() >= 0:
+            self._selector.unregister(self._listener)
+
+    def _resume(self) -> None:
+        self._rests_until = None
+        if self._selector is not None:
+            self._selector.register(self._listener, selectors.EVENT_READ, self._accept)
+
     @property
     def due(self) -> float | None:
         """When `expire` has something to do, in seconds of the monotonic clock."""
-        return min((client.deadline for client in self._clients if client.deadline is not None), default=None)
+        deadlines = (self._rests_until, *(client.deadline for client in self._clients))
+        return min((at for at in deadlines if at is not None), default=None)
 
     def expire(self, now: float) -> None:
-        """Ends those who took too long."""
+        """Ends those who took too long, and accepts again after a rest."""
+        if self._rests_until is not None and self._rests_until <= now:
+            self._resume()
         for client in list(self._clients):
             if client.deadline is not None and client.deadline <= now:
                 self._end(client)
 
     def close(self) -> None:
         """Takes no more commands; who waits for an answer still gets it."""
-        if self._selector is not None and self._listener.fileno() >= 0:
-            self._selector.unregister(self._listener)
+        self._pause()
+        self._rests_until = None
         for client in list(self._clients):
             if client.deadline is not None and not client.unsent:
                 self._end(client)
@@ -81,8 +105,16 @@ class Commands:
         assert self._selector is not None  # noqa: S101  it called us
         try:
             connection, _ = self._listener.accept()
-        except OSError:
-            return  # it has gone already, or there are no descriptors: it is still there the next time
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # it has gone already
+        except OSError as error:
+            # There are no descriptors. It is still there the next time; asked again at once, the system would say so
+            # without end.
+            self._failures.tell("accepting a command", error)
+            self._make_room()
+            self._pause()
+            self._rests_until = time.monotonic() + _REST
+            return
         connection.setblocking(False)
         if len(self._clients) >= _MOST_CLIENTS and not self._make_room():
             connection.close()

@@ -26,6 +26,7 @@ from lb.process.channel import Message
 from lb.process.child import Child, Role
 from lb.process.memfd import wrap_up
 from lb.process.start_error import StartError
+from lb.process.verbs import ReloadAnswer, Verb
 from lb.tls.files.certificate import TlsError
 
 log = logging.getLogger("lb.control")
@@ -110,10 +111,10 @@ class Reload:
 
     def heard(self, child: Child, message: Message) -> None:
         """A child has said something."""
-        number, _, reason = message.rest.partition(" ")
+        number, reason = ReloadAnswer.read(message.rest)
         if number != str(self._number) or child.pid not in self._awaited:
             return
-        if self._state is _State.PREPARING and message.verb == "refused":
+        if self._state is _State.PREPARING and message.verb is Verb.REFUSED:
             self._give_up(f"{child.role.title}: {reason}")
         elif (self._state, message.verb) in _ANSWERS:
             self._awaited.discard(child.pid)
@@ -229,14 +230,14 @@ class Reload:
             self._give_up(f"the configuration cannot be passed on to {role.title}: {error.strerror}")
             return
         # Where it is not heard, either the child's end comes, or no answer in time.
-        child.say("prepare", str(self._number), (self._parcel, revision, *new))
+        child.say(Verb.PREPARE, str(self._number), (self._parcel, revision, *new))
         os.close(revision)
         self._awaited.add(child.pid)
 
     def _give_up(self, problem: str) -> None:
         for child in self._crew.children:
             if not child.retiring:
-                child.say("abandon", str(self._number))
+                child.say(Verb.ABANDON, str(self._number))
         if self._change is not None:
             self._change.give_up()
         self._failed(ReloadOutcome((problem,)))
@@ -270,7 +271,7 @@ class Reload:
                 continue
             del new[role.place]
             child.role = role
-            if role.revision is not None and child.pid and child.say("switch", str(self._number)):
+            if role.revision is not None and child.pid and child.say(Verb.SWITCH, str(self._number)):
                 self._awaited.add(child.pid)
         for role in new.values():
             self._crew.hire(role)
@@ -311,7 +312,7 @@ class Reload:
             self._begin()
 
 
-_ANSWERS = {(_State.PREPARING, "prepared"), (_State.SWITCHING, "switched")}
+_ANSWERS = {(_State.PREPARING, Verb.PREPARED), (_State.SWITCHING, Verb.SWITCHED)}
 
 
 def _role_of(child: Child, roles: Sequence[Role]) -> Role | None:

@@ -20,7 +20,7 @@ from lb.config.names import is_local
 from lb.config.plan import ConfiguredInstance, Plan
 from lb.health.dns import unfound
 from lb.health.process import HealthAssignment, run_health
-from lb.process.child import Role
+from lb.process.child import Role, RolePlace
 from lb.process.child_config import Revision, compile_for_worker, inode
 from lb.process.scoreboard import Board
 from lb.process.start_error import StartError
@@ -34,6 +34,7 @@ from lb.sockets.keep_alive import look_after_clients
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.process_kind import ProcessKind
 from lb.telemetry.said import Said
 from lb.tls.acme.preflight import Endpoint
 from lb.tls.acme.store import Store, StoreWatch
@@ -90,7 +91,7 @@ class Edition:
             roles.append(self._certificates(ground))
         if self.plan.health.watched:
             run = partial(run_health, HealthAssignment(self.plan.health, ground.table))
-            roles.append(Role("health", run, (), None, "health", self._revision("health", ())))
+            roles.append(Role("health", run, (), None, RolePlace(ProcessKind.HEALTH), self._revision("health", ())))
         return roles
 
     def _worker(self, ground: Ground, number: int) -> Role:
@@ -112,11 +113,12 @@ class Edition:
             clients=ground.clients,
             slot=slot,
         )
-        place = f"worker {number + 1}"
-        title = f"{place}/{workers}"
+        title = f"worker {number + 1}/{workers}"
         revision = self._revision(title, [(one.scheme, one.socket) for one in listeners])
         sockets = tuple(listener.socket for listener in listeners)
-        return Role(title, partial(run_worker, assignment), sockets, slot, place, revision)
+        return Role(
+            title, partial(run_worker, assignment), sockets, slot, RolePlace(ProcessKind.WORKER, number), revision
+        )
 
     def _admin(self, ground: Ground) -> Role:
         sockets = tuple(sock for one in self.admin for sock in one.sockets)
@@ -128,7 +130,7 @@ class Edition:
             return run_admin(AdminAssignment(self.plan, self.urls, sockets, *seen), line)
 
         revision = self._revision("admin", [(b"http", sock) for sock in sockets])
-        return Role("admin", run, sockets, None, "admin", revision)
+        return Role("admin", run, sockets, None, RolePlace(ProcessKind.ADMIN), revision)
 
     def _certificates(self, ground: Ground) -> Role:
         """The process that looks after certificates, and obtains them if that is wanted. It is replaced when what it
@@ -158,7 +160,7 @@ class Edition:
             return run_certificates(assignment, line)
 
         names = plan.names if tls.acme is not None else frozenset(filter(is_local, plan.names))
-        return Role("certificates", run, (), None, "certificates", None, (tls, http, https, names))
+        return Role("certificates", run, (), None, RolePlace(ProcessKind.CERTIFICATES), None, (tls, http, https, names))
 
     def _revision(self, title: str, listeners: Sequence[tuple[bytes, socket.socket]]) -> Revision:
         served = tuple((scheme, inode(sock)) for scheme, sock in listeners)

@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 from collections.abc import Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from lb.control.api.command import Command
 from lb.control.api.control_socket import Meeting, meet_draining, open_meeting
 from lb.control.upgrade.handover import Succession, from_predecessor
+from lb.process.start_error import StartError
 from lb.sockets.inherited import Inherited, from_systemd
 
 log = logging.getLogger("lb.control")
 
-RELEASE = "release admin"
-"""The command by which a service that starts asks one of the same file that drains for its admin address."""
 _PATIENCE = 5.0  # seconds for that
 
 
@@ -36,6 +37,7 @@ class BootContext:
     admin: Inherited
     meeting: Meeting | None
     succession: Succession | None
+    _said: str = ""  # why the meeting is not made again at present
 
     def settle(self) -> None:
         """The service has all that it needs."""
@@ -53,6 +55,24 @@ class BootContext:
         """The service drains: commands still reach it, unless another one serves the file."""
         if self.meeting is not None:
             self.meeting = self.meeting.step_back()
+
+    def keep_meeting(self) -> socket.socket | None:
+        """Look whether commands still find the service. If its names are gone, it takes new ones: the new listening
+        socket is returned. What keeps it from that is logged once.
+        """
+        old = self.meeting
+        if self.file is None or old is None or old.listener.fileno() < 0 or old.is_found:
+            return None
+        try:
+            self.meeting = open_meeting(self.file, os.environ, instead_of=old)
+        except (OSError, StartError) as error:
+            if self._said != str(error):
+                self._said = str(error)
+                log.error("the control socket %s was removed and cannot be made again: %s", old.paths[0], error)  # noqa: TRY400
+            return None
+        self._said = ""
+        log.warning("the control socket %s was removed: made again. No action is needed", old.paths[0])
+        return self.meeting.listener
 
     def succeed(self) -> None:
         """The service serves: a predecessor, if there is one, retires."""
@@ -91,7 +111,7 @@ def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
         if connection is not None:
             with connection:
                 connection.settimeout(_PATIENCE)
-                connection.sendall(json.dumps({"command": RELEASE}).encode() + b"\n")
+                connection.sendall(json.dumps({"command": Command.RELEASE_ADMIN}).encode() + b"\n")
                 connection.recv(1)
 
 

@@ -14,7 +14,6 @@ from lb.http.forwarding import MAX_PASSES
 from lb.http.head import RequestHead
 from lb.routing.clients import client_behind
 from lb.routing.route import Route
-from lb.routing.route_extras import route_keys
 from lb.routing.snapshot import Snapshot
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ def find_route(client: ClientInfo, head: RequestHead, snapshot: Snapshot) -> Rou
     if snapshot.client_pace is not None or (route is not None and route.pace is not None):
         early = client.early(route, head)
         if early > 0.0:
-            key = route_keys(route).get("limits.client_rate")
+            key = route.keys().get("limits.client_rate") if route is not None else None
             detail = f"the limit is {key}" if key is not None else ""
             raise ProxyError("client_rate_limit_reached", detail, retry_after=max(ceil(early), 1))
     if client.certificate is not None and not client.covers(head.host):

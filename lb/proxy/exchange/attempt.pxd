@@ -17,7 +17,7 @@ cdef class Attempt(ExchangeBase):
     @cython.locals(environment=Environment)
     cpdef forward(self)
     cpdef bint is_choosy(self)
-    @cython.locals(error=int)
+    @cython.locals(error=int, upstream=Upstream)
     cdef bint _reach(self, Instance instance) except -1
     cdef _wait(self)
     cdef _take(self, Instance instance, Upstream upstream)

@@ -59,7 +59,7 @@ class Attempt(ExchangeBase):
             self._pass_over(instance)
             self.crowded = True
             return False
-        upstream = Upstream(engine, instance)
+        upstream = Upstream(engine, instance) if engine.connector is None else engine.connector(engine, instance)
         engine.connecting()
         error = upstream.reach()
         if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
@@ -127,7 +127,7 @@ class Attempt(ExchangeBase):
         if cookie is not None:
             kept = cookie.taken_from(kept)
         if self.route.extras is not None:
-            kept = request_lines(self, kept)
+            kept = request_lines(kept, self.asking())
         fields = self.info.forwarded(self.route, head)
         if self.route.client_auth is not None:
             fields += self.info.client_certificate

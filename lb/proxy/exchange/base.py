@@ -14,7 +14,7 @@ from lb.http.head import RequestHead, ResponseHead
 from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
-from lb.proxy.exchange.by_route import own_reply, response_lines
+from lb.proxy.exchange.by_route import Asking, own_reply, response_lines
 from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
@@ -24,7 +24,6 @@ from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
 from lb.routing.route import Route
-from lb.routing.route_extras import route_keys
 from lb.telemetry.record import Record
 
 if TYPE_CHECKING:
@@ -62,13 +61,13 @@ class ExchangeBase(Handler):
         "detail",
         "engine",
         "expecting",
+        "file",
         "flush_due",
         "head",
         "head_out",
         "idempotent",
         "info",
         "instance",
-        "file",
         "interims",
         "keep_alive",
         "key",
@@ -135,6 +134,10 @@ class ExchangeBase(Handler):
                 self.request_id = self.engine.ids.new()
         return self.request_id
 
+    def asking(self) -> Asking:
+        """What the rules of its route go by."""
+        return Asking(self.info, self.head, self.route, self.snapshot, self.identity())
+
     def unread(self) -> bool:
         """Whether bytes of the request may still be on their way."""
         if self.head is None or self.status == 101:
@@ -193,7 +196,8 @@ class ExchangeBase(Handler):
         else:
             accept = self.refused.accept if self.refused is not None else b""
         route = self.route
-        detail = explained(error, self.snapshot.limits, route.body_cap if route is not None else 0, route_keys(route))
+        body_cap, keys = (route.body_cap, route.keys()) if route is not None else (0, {})
+        detail = explained(error, self.snapshot.limits, body_cap, keys)
         self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after, error.fields))
 
     def refuse(self, error: ProxyError, refused: Refused | None) -> None:
@@ -259,7 +263,7 @@ class ExchangeBase(Handler):
         self.sent = len(body)
         lines = render_lines(reply, self.engine.date_line[6:-2], self.identity())
         if extras is not None and head is not None:
-            lines = response_lines(self, lines)
+            lines = response_lines(lines, self.asking())
         self.client.head(lines, b"", keep_alive, False)
         self.client.piece(body, b"")
         self.finish(keep_alive)

@@ -7,6 +7,7 @@ that may not go on is raised.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
@@ -22,7 +23,6 @@ from lb.routing.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from lb.proxy.client_info import ClientInfo
-    from lb.proxy.exchange.base import ExchangeBase
 
 _OF_ANOTHER_BODY = frozenset(
     (
@@ -42,21 +42,32 @@ _OF_ANOTHER_BODY = frozenset(
 _PAGE_FIELDS = ((b"Content-Type", b"text/html; charset=utf-8"), (b"Cache-Control", b"no-store"))
 
 
-def answer(exchange: ExchangeBase) -> Reply | None:
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request, as far as rules go by it."""
+
+    info: ClientInfo
+    head: RequestHead
+    route: Route
+    snapshot: Snapshot
+    request_id: bytes
+
+
+def answer(asking: Asking) -> Reply | None:
     """The route's own answer, None where the request goes on. Raises ProxyError for a client that is kept out:
     http_request_denied.
     """
-    route = exchange.route
-    head = exchange.head
+    route = asking.route
+    head = asking.head
     extras: RouteExtras | None = route.extras
     if extras is not None and extras.cors is not None:
         reply = preflight(extras.cors, head)  # it carries no credentials, so no guard stands before it
         if reply is not None:
             return reply
-    _guard(exchange.info, head, route, exchange.snapshot)
+    _guard(asking.info, head, route, asking.snapshot)
     if extras is None or extras.redirect is None:
         return None
-    return _redirected(extras.redirect, head, values_of(exchange))
+    return _redirected(extras.redirect, head, values_of(asking))
 
 
 def _guard(info: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> None:
@@ -83,24 +94,24 @@ def _redirected(rule: RedirectRule, head: RequestHead, values: RequestValues) ->
     return redirect(location, status)
 
 
-def values_of(exchange: ExchangeBase) -> RequestValues:
+def values_of(asking: Asking) -> RequestValues:
     """What placeholders stand for in this request."""
-    route = exchange.route
-    info = exchange.info
-    client = origin(info, exchange.head, route, exchange.snapshot)
+    route = asking.route
+    info = asking.info
+    client = origin(info, asking.head, route, asking.snapshot)
     pattern = route.extras.pattern if route.extras is not None else None
-    return RequestValues(exchange.head, info.scheme, client, exchange.identity(), pattern)
+    return RequestValues(asking.head, info.scheme, client, asking.request_id, pattern)
 
 
-def request_lines(exchange: ExchangeBase, kept: bytes) -> bytes:
+def request_lines(kept: bytes, asking: Asking) -> bytes:
     """The request line and the field lines for the app: with another path, with other fields."""
-    extras = exchange.route.extras
+    extras = asking.route.extras
     if extras is None or (extras.path is None and extras.request_fields is None):
         return kept
-    values = values_of(exchange)
+    values = values_of(asking)
     if extras.path is not None:
-        target = exchange.head.target
-        start = len(exchange.head.method) + 1
+        target = asking.head.target
+        start = len(asking.head.method) + 1
         kept = kept[:start] + _changed(extras.path, target, values) + kept[start + len(target) :]
     if extras.request_fields is not None:
         kept = extras.request_fields.apply(kept, values)
@@ -118,15 +129,15 @@ def _changed(change: PathChange, target: bytes, values: RequestValues) -> bytes:
     return change.prefix + path + mark_ + query
 
 
-def response_lines(exchange: ExchangeBase, lines: bytes) -> bytes:
+def response_lines(lines: bytes, asking: Asking) -> bytes:
     """The status line and the field lines for the client: with other fields, marked for CORS."""
-    extras = exchange.route.extras
+    extras = asking.route.extras
     if extras is None:
         return lines
     if extras.response_fields is not None:
-        lines = extras.response_fields.apply(lines, values_of(exchange))
+        lines = extras.response_fields.apply(lines, values_of(asking))
     if extras.cors is not None:
-        lines = mark(extras.cors, exchange.head, lines)
+        lines = mark(extras.cors, asking.head, lines)
     return lines
 
 

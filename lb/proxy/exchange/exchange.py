@@ -57,7 +57,7 @@ class Exchange(Answering):
         if head.passes > 0 or route.client_auth is not None:
             admit(info, head, route)
         if route.extras is not None or (head.odd_path and route.choices is not None):
-            reply = answer(self)
+            reply = answer(self.asking())
             if reply is not None:
                 self.reply(reply)
                 return

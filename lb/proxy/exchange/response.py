@@ -116,7 +116,7 @@ class Answering(Attempt):
         if self.route.environment.cookie is not None:
             lines = self.route.environment.cookie.put(lines, self.instance, self.key, self.info.secure)
         if self.route.extras is not None:
-            lines = response_lines(self, lines)
+            lines = response_lines(lines, self.asking())
         if status == 426 and response.upgrade is not None:
             lines = self.client.offered(lines, response.upgrade)
         date = b"" if response.dated else self.engine.date_line
@@ -129,7 +129,7 @@ class Answering(Attempt):
     def _answer_with(self, page: bytes) -> None:
         """Send this page in place of the body of the app's response; the rest of that goes with its connection."""
         head = self.head
-        lines = response_lines(self, lines_with_page(self.response.kept, page))
+        lines = response_lines(lines_with_page(self.response.kept, page), self.asking())
         self.status = self.response.status
         keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and not self.upgrading
         date = b"" if self.response.dated else self.engine.date_line

@@ -30,6 +30,7 @@ cdef class ResponseBody:
     cpdef hold(self, bytes lines, bytes date, bint persistent)
     @cython.locals(status=int)
     cpdef bint _has_body_for_get(self)
+    cpdef bint _may_be_encoded(self, compression)
     cpdef bint ends_by_close(self, Downstream client)
     @cython.locals(trailers=bytes)
     cpdef relay(self, ReadBuffer source, Downstream client)

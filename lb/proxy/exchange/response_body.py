@@ -97,6 +97,8 @@ class ResponseBody:
             and can_stream
         ):
             kept = self._encode(kept, source, compression)
+        elif response.status == 304 and compression is not None and can_stream and self._may_be_encoded(compression):
+            kept = varied(kept)  # as the 200 is that it stands for (RFC 9110 15.4.5)
         if head.tagged and response.status in (304, 412) and self._coding is None and self._encoder is None:
             kept = varied(clients_tag(kept, head, () if compression is None else compression.codings))
         self.streamed = can_stream and (kind in (CHUNKED, CLOSE) or self._encoder is not None)
@@ -112,6 +114,16 @@ class ResponseBody:
         """Whether this is what would be a response with a body, had the client not asked for its head only."""
         status = self._response.status
         return self._head.method == b"HEAD" and status != 204 and status != 304  # noqa: PLR1714  no tuple
+
+    def _may_be_encoded(self, compression: Compression) -> bool:
+        """Whether the response that a 304 stands for is one that is compressed, as far as the 304 tells."""
+        response = self._response
+        return not (
+            response.encoded
+            or response.no_transform
+            or 0 <= response.body_length < compression.min_size
+            or (response.type_size and not is_compressible(response.content_type(), compression.types))
+        )
 
     def ends_by_close(self, client: Downstream) -> bool:
         """Whether only the end of the connection tells the client where the body ends."""

@@ -162,8 +162,8 @@ class FoundFile:
 
     def keep_from(self, before: FoundFile) -> None:
         """Take over what was compressed of the same file before."""
-        if self.plain.file.is_same(before.plain.file) and self._shared == before._shared:  # noqa: SLF001  same class
-            self._made = before._made  # noqa: SLF001
+        if self.plain.file.is_same(before.plain.file) and self._shared == before._shared:
+            self._made = before._made
             for form in self._made.values():
                 if not form.streamed:
                     self.weight += form.size

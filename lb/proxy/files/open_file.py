@@ -63,7 +63,7 @@ class OpenFile:
 
     def is_same(self, before: OpenFile) -> bool:
         """Whether nothing has changed since `before` was opened in the same place."""
-        return self._stamp == before._stamp and not before._fresh  # noqa: SLF001  of the same class
+        return self._stamp == before._stamp and not before._fresh
 
     def read(self, at: int, size: int) -> bytes:
         """So many bytes, fewer only at the end of the file. Raises OSError."""

@@ -45,7 +45,9 @@ class ClientProbe:
         return b"0"
 
     def rest(self, head: bytes) -> bytes:
-        """What of a response's head is still to be sent."""
-        begun = self._begun
-        self._begun = 0  # behind an interim response comes another status line
-        return head[begun:]
+        """What of a response's head is still to be sent. As long as it has not gone, another may take its place."""
+        return head[self._begun :]
+
+    def begin_again(self) -> None:
+        """An interim response has gone: behind it comes another status line."""
+        self._begun = 0

@@ -164,6 +164,16 @@ class Client(ResponseWriter):
         else:
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
+    def cut(self) -> None:
+        """End because the service ends: what is under way is told so, and what was sent so far still arrives."""
+        handler = self.handler
+        if handler is not None:
+            handler.cut()
+        elif self._begun and not self.backlog():
+            self._refuse_unfinished("proxy_stopped")
+        else:
+            self.close()
+
     # What happens
 
     def suspended(self) -> None:
@@ -222,6 +232,9 @@ class Client(ResponseWriter):
             else:
                 self.engine.deadlines.watch(self, self.engine.poller.now + FIRST)
 
+    def flooded(self) -> None:
+        self.engine.floods.closed(self.info.address, self.engine.poller.now)
+
     def severed(self) -> None:
         handler = self.handler
         if handler is None:
@@ -265,7 +278,7 @@ class Client(ResponseWriter):
             self.arm()  # slow, and still reading: a stream that moves is never cut
         elif handler is None:
             if self._begun and not self.backlog():
-                self._refuse(ProxyError("request_timeout"))
+                self._refuse_unfinished("proxy_stopped" if self.engine.hurried else "request_timeout")
             elif self.heard + _LINGER > self.engine.poller.now and self._listened_until > self.engine.poller.now:
                 self.engine.deadlines.watch(self, min(self.heard + _LINGER, self._listened_until))
             else:
@@ -357,6 +370,10 @@ class Client(ResponseWriter):
             engine.room.turned_away(self)
             self._listened_until = 0.0
             engine.deadlines.watch(self, engine.poller.now + _GRACE)
+
+    def _refuse_unfinished(self, cause: str) -> None:
+        """The rest of a head is not waited for any more, for this cause; on a port of HTTPS no rest would help."""
+        self._refuse(ProxyError(cause if self._established else "plain_http_on_https_port"))
 
     def _refuse(self, error: ProxyError) -> None:
         """Answer what is not a request, and end the connection."""

@@ -54,4 +54,8 @@ class ResponseWriter(MessageWriter):
 
     def _send_at_once(self, head: bytes) -> None:
         """What of this head is yet to go: its beginning may have been a probe."""
-        self.send(head if self._probe is None else self._probe.rest(head))
+        if self._probe is None:
+            self.send(head)
+        else:
+            self.send(self._probe.rest(head))
+            self._probe.begin_again()

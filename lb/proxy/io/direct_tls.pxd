@@ -2,7 +2,7 @@ cdef extern from "openssl.h":
     ctypedef struct SSL:
         pass
     ctypedef struct lb_pipe:
-        int cut, dry, hung_up, parting, last_size
+        int cut, dry, hung_up, parting, last_size, idle
         Py_ssize_t allowance, barren
         char* last
 
@@ -22,6 +22,7 @@ cdef class DirectTls:
 
     cdef int handshake(self, bint hung_up) except -1
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1
+    cdef int _has_read(self, int size, bint whole) noexcept
     cdef int _begin(self, Py_ssize_t allowance, bint hung_up) noexcept
     cdef bint is_cut(self) noexcept
     cdef Py_ssize_t barren(self) noexcept

@@ -15,6 +15,7 @@ cdef extern from "openssl.h":
     lb_pipe* lb_join(SSL*, int)
     int lb_SSL_do_handshake(SSL*)
     int lb_SSL_read(SSL*, void*, int)
+    int lb_SSL_pending(const SSL*)
     int lb_SSL_write(SSL*, const void*, int)
     int lb_SSL_shutdown(SSL*)
     int lb_SSL_get_error(const SSL*, int)
@@ -27,7 +28,8 @@ cdef extern from "openssl.h":
 
 DEF LEAST = 1024  # bytes of room for which it is worth to ask for another record
 DEF RECORDS = 64  # taken at once: a record of one byte costs as much as one of a thousand
-DEF WHOLE = 16640  # bytes of the socket in which there is a whole record: more is not read for what may be no data at all
+DEF WHOLE = 16640  # bytes of the socket in which there is a whole record
+DEF WORTH = 64     # bytes of data that make up for one record without any; each record of data makes up for one, however short
 
 _nowhere = ssl.MemoryBIO()  # an SSLObject wants BIOs; `lb_join` replaces them at once
 
@@ -78,33 +80,43 @@ cdef class DirectTls:
         lb_ERR_clear_error()
         result = lb_SSL_do_handshake(self.ssl)
         self.wants = DONE if result == 1 else self._reason(result)
+        if result == 1:
+            self.pipe.barren = 0
         lb_ERR_clear_error()
         return result == 1
 
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1:
-        # As much as there is, and room for it, unless that is many small records, or records without data.
+        # As much as there is, and room for it, unless that is many small records, or records without data. One budget for the whole turn:
+        # a byte of data now and then is no reason to go on for ever.
         cdef Py_ssize_t total = 0
-        cdef int n, _
+        cdef int n, asked, _
         self.wants = DONE
         self._begin(room, hung_up)
         lb_ERR_clear_error()
         for _ in range(RECORDS):
             if room - total < LEAST:
                 break
-            self.pipe.allowance = min(room - total, WHOLE)
-            n = lb_SSL_read(self.ssl, base + total, <int>(room - total))
+            asked = <int>(room - total)
+            n = lb_SSL_read(self.ssl, base + total, asked)
             if n <= 0:
                 self.wants = self._reason(n)
                 lb_ERR_clear_error()
                 break
             total += n
-            self.pipe.barren = 0
+            self._has_read(n, n < asked or lb_SSL_pending(self.ssl) == 0)
         return total
+
+    cdef int _has_read(self, int size, bint whole) noexcept:
+        # Data came of the last record, and that was all of it when it is `whole`: it was counted itself, too.
+        self.pipe.idle -= whole
+        self.pipe.barren = max(self.pipe.barren - 2 * whole - size // WORTH, 0)
+        return 0
 
     cdef int _begin(self, Py_ssize_t allowance, bint hung_up) noexcept:
         self.pipe.allowance = allowance
         self.pipe.hung_up = hung_up
         self.pipe.dry = self.pipe.cut = False
+        self.pipe.idle = 0
         return 0
 
     cdef bint is_cut(self) noexcept:
@@ -112,7 +124,7 @@ cdef class DirectTls:
         return self.wants == BYTES and self.pipe.cut
 
     cdef Py_ssize_t barren(self) noexcept:
-        # Bytes that have come since the last one of data.
+        # Records without data that the connection's data has not made up for.
         return self.pipe.barren
 
     cdef Py_ssize_t send(self, char* data, Py_ssize_t size) except -1:

@@ -9,6 +9,8 @@ import contextlib
 import ssl
 from typing import Literal, Protocol
 
+from lb.proxy.io.tls_records import RecordCounter
+
 _READ = 65536
 
 REFUSAL = bytes((21, 3, 3, 0, 2, 2, 112))
@@ -38,31 +40,46 @@ class Terminator(Protocol):
 
 class MemoryTls:
     """One TLS connection, server side. `held` says that its handshake stands still because whoever was told of the
-    client hello wants that.
+    client hello wants that; `waits` that more has come than is for one turn.
     """
 
-    __slots__ = ("_in", "_out", "ended", "established", "failed", "held", "tls")
+    __slots__ = ("_cipher", "_in", "_out", "_records", "ended", "established", "failed", "held", "tls", "waits")
 
     def __init__(self, contexts: Terminator) -> None:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self.tls = contexts.wrap(self._in, self._out)
+        self._cipher = b""  # has come, and OpenSSL does not have it yet
+        self._records = RecordCounter()
+        self.waits = False
         self.established = False
         self.ended = False
         self.failed = False
         self.held = False
 
-    def feed(self, cipher: bytes) -> bytes:
-        """What the peer said, given the bytes that came; empty bytes are the end of the stream."""
-        if cipher:
-            self._in.write(cipher)
-        else:
-            self._in.write_eof()
-        return self._step()
+    @property
+    def barren(self) -> int:
+        """Records without data that data has not made up for."""
+        return self._records.barren
 
-    def go_on(self) -> None:
-        """Try a handshake that was held once more; its client has nothing else to say before it is answered."""
-        self._step()
+    def feed(self, cipher: bytes, most: int) -> bytes:
+        """What the peer said, given the bytes that came; empty bytes are the end of the stream. Nothing is fed while it
+        `waits`, and no more than `most` bytes are taken.
+        """
+        if not cipher:
+            self._in.write_eof()
+            return self._step()
+        self._cipher += cipher
+        return self.go_on(most)
+
+    def go_on(self, most: int) -> bytes:
+        """Go on with what has come, or with a handshake that was held."""
+        if self._cipher:
+            admitted = self._records.admit(self._cipher, most)
+            self._in.write(memoryview(self._cipher)[:admitted])
+            self._cipher = self._cipher[admitted:]
+            self.waits = self._records.goes_on(self._cipher)
+        return self._step()
 
     def _step(self) -> bytes:
         self.held = False
@@ -71,12 +88,14 @@ class MemoryTls:
             if not self.established:
                 self.tls.do_handshake()
                 self.established = True
+                self._records.barren = 0
             while True:
                 piece = self.tls.read(_READ)
                 if not piece:
                     self.ended = True
                     break
                 plain.append(piece)
+                self._records.has_read(len(piece))
         except ssl.SSLWantReadError:
             pass
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):

@@ -5,7 +5,8 @@
    and the fields against the context before anything is believed, so an unknown layout means the slower way, not a crash.
 
    OpenSSL reads and writes through a BIO of ours (`lb_pipe`), because only there can the work of one call be bounded: within SSL_read and
-   SSL_do_handshake it goes on for as long as records come that carry no data. */
+   SSL_do_handshake it goes on for as long as records come that carry no data. Records are counted there by their heads: what they carry is
+   not to be seen from outside, but whoever reads data knows which of them were worth it. */
 #ifndef LB_OPENSSL_H
 #define LB_OPENSSL_H
 #include <Python.h>
@@ -40,19 +41,25 @@ static int (*lb_SSL_write)(SSL *, const void *, int);
 static int (*lb_SSL_shutdown)(SSL *);
 static int (*lb_SSL_get_error)(const SSL *, int);
 static int (*lb_SSL_session_reused)(const SSL *);
-static int (*lb_SSL_has_pending)(const SSL *);
+static int (*lb_SSL_pending)(const SSL *);
 static long (*lb_SSL_ctrl)(SSL *, int, long, void *);
 static void *(*lb_SSL_get_SSL_CTX)(const SSL *);
 static void (*lb_ERR_clear_error)(void);
 static void (*lb_SSL_set_read_ahead)(SSL *, int);
 
-/* What joins one SSL to its socket. `allowance` is how many bytes may still be read in this call; `cut` says that one ended for want of it,
-   `dry` that the socket had less than was asked for, so that the next edge tells of more (there is none after a hang-up). `barren` are bytes
-   read since the last byte of data. What the socket does not take of the last words (`parting`) is kept in `last`. */
+/* What joins one SSL to its socket. `allowance` is how many bytes may still be read in this turn; `cut` says that a call ended for want of it,
+   or of patience: `idle` are the records of this turn that have brought no data, `barren` those of the connection that its data has not made
+   up for. `dry` says that the socket had less than was asked for, so that the next edge tells of more (there is none after a hang-up). `left`
+   is what is to come of the record that has begun, `head` the part of a record's head that is here. What the socket does not take of the last
+   words (`parting`) is kept in `last`. */
 #define LB_LAST_WORDS 128
+#define LB_RECORD_HEAD 5
+#define LB_IDLE 32      /* records without data that a turn may bring before it ends */
+#define LB_AHEAD 2048   /* bytes read beyond the record that has begun: OpenSSL takes all records that it has, whatever they are */
 typedef struct {
-    int fd, eof, cut, dry, hung_up, parting, last_size;
-    Py_ssize_t allowance, barren;
+    int fd, eof, cut, dry, hung_up, parting, last_size, idle, head_size;
+    Py_ssize_t allowance, barren, left;
+    unsigned char head[LB_RECORD_HEAD];
     char last[LB_LAST_WORDS];
 } lb_pipe;
 
@@ -62,21 +69,45 @@ typedef struct {
 #define LB_BIO_CTRL_EOF 2
 #define LB_BIO_CTRL_FLUSH 11
 
+static void lb_count_records(lb_pipe *pipe, const unsigned char *bytes, Py_ssize_t size) {
+    Py_ssize_t step;
+    unsigned char *head = pipe->head;
+    while (size > 0) {
+        step = 1;
+        if (pipe->left) {
+            step = size < pipe->left ? size : pipe->left;
+            pipe->left -= step;
+        } else {
+            head[pipe->head_size++] = *bytes;
+            /* A client hello in the form of SSL 2.0, which may only be the first record, has a head of two bytes. */
+            if (head[0] & 0x80 ? pipe->head_size == 2 : pipe->head_size == LB_RECORD_HEAD) {
+                pipe->left = head[0] & 0x80 ? (head[0] & 0x7f) << 8 | head[1] : head[3] << 8 | head[4];
+                pipe->head_size = 0;
+                pipe->idle++;
+                pipe->barren++;
+            }
+        }
+        bytes += step;
+        size -= step;
+    }
+}
+
 static int lb_pipe_read(BIO *bio, char *into, int size) {
     lb_pipe *pipe = lb_BIO_get_data(bio);
     ssize_t n;
     lb_BIO_clear_flags(bio, LB_BIO_RETRIES);
     if (size <= 0) return 0;
-    if (pipe->dry || pipe->allowance <= 0) {
+    if (pipe->dry || pipe->allowance <= 0 || pipe->idle >= LB_IDLE) {
         pipe->cut = !pipe->dry;
         lb_BIO_set_flags(bio, LB_BIO_READ_RETRY);
         return -1;
     }
     if (size > pipe->allowance) size = (int)pipe->allowance;
+    if (size > pipe->left + LB_AHEAD) size = (int)(pipe->left + LB_AHEAD);
     n = recv(pipe->fd, into, (size_t)size, 0);
     if (n > 0) {
         pipe->allowance -= n;
-        pipe->barren += n;
+        lb_count_records(pipe, (unsigned char *)into, n);
         pipe->dry = n < size && !pipe->hung_up;
     } else if (n == 0) {
         pipe->eof = 1;
@@ -146,7 +177,7 @@ static int lb_openssl_load(const char *path) {
     if (!lib) return 0;
 #define LB_FIND(name) if (!(*(void **)(&lb_##name) = dlsym(lib, #name))) return 0;
     LB_FIND(SSL_do_handshake) LB_FIND(SSL_read) LB_FIND(SSL_write) LB_FIND(SSL_shutdown)
-    LB_FIND(SSL_get_error) LB_FIND(SSL_session_reused) LB_FIND(SSL_has_pending) LB_FIND(SSL_ctrl)
+    LB_FIND(SSL_get_error) LB_FIND(SSL_session_reused) LB_FIND(SSL_pending) LB_FIND(SSL_ctrl)
     LB_FIND(SSL_get_SSL_CTX) LB_FIND(ERR_clear_error) LB_FIND(SSL_set_read_ahead) LB_FIND(SSL_set_bio)
     LB_FIND(BIO_get_new_index) LB_FIND(BIO_meth_new) LB_FIND(BIO_meth_set_read) LB_FIND(BIO_meth_set_write)
     LB_FIND(BIO_meth_set_ctrl) LB_FIND(BIO_meth_set_destroy) LB_FIND(BIO_new) LB_FIND(BIO_set_data) LB_FIND(BIO_get_data)

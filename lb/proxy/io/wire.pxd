@@ -17,7 +17,7 @@ cdef class Wire(Downstream):
     cdef DirectTls direct
     cdef object tls, memory
     cdef int held
-    cdef Py_ssize_t portion, barren
+    cdef Py_ssize_t portion, barren, owed
 
     cpdef attach(self, Poller poller, int fd)
     cpdef start_tls(self, contexts)
@@ -47,6 +47,7 @@ cdef class Wire(Downstream):
     cpdef received(self)
     cpdef ended(self)
     cpdef drained(self)
+    cpdef flooded(self)
     cpdef severed(self)
     cpdef lost(self)
     cpdef expired(self)
@@ -71,4 +72,5 @@ cdef class Wire(Downstream):
     cdef int _finish_close(self) except -1
     cdef int _part(self) except -1
     cdef int _finish_end(self) except -1
+    cdef int _end_flood(self) except -1
     cdef int _finalize(self) except -1

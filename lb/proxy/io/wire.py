@@ -2,8 +2,9 @@
 
 Who derives from it is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that is to wait),
 `handshaken`, `received`, `ended` (the peer has shut its side), `drained` (some of the backlog went), `severed` (a
-client broke the connection while it was paused), `expired`, and `lost`: once, at the end of every connection except one
-that failed to be made. It takes what has come as `read_buffer` says; what it leaves stays until more comes.
+client broke the connection while it was paused), `flooded` (it sends TLS records without data, and is closed),
+`expired`, and `lost`: once, at the end of every connection except one that failed to be made. It takes what has come as
+`read_buffer` says; what it leaves stays until more comes.
 
 What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
 was read is handled before anything else is read. What was made ready goes on in the same call. A
@@ -44,10 +45,10 @@ _LARGE = 262144  # bytes read at once of a large body
 _MODEST = 32768  # bytes read at once from a client that should not send much: so much may have to be kept
 _FIRST = 8192  # the first piece from a client of whose bytes nobody knows what they cost, when that matters
 _LEAST = 2048
-# Bytes of TLS that may come without one of data: key updates, empty records; nobody needs so many. And the same for a
-# handshake, which may bring a chain of certificates.
-_BARREN = 65536
-_GREETINGS = 262144
+# Records of TLS without data that data may not have made up for, or a handshake may take: nobody needs so many. And
+# from how many of them on a connection waits for its turns.
+_BARREN = 512
+_BORNE = 32
 _CROWD = 8  # who want a turn, when nobody may take long over his
 # Seconds that a piece may take; one that takes longer is followed by smaller ones. The compiled twin does in a fifth of
 # them what is done here.
@@ -70,7 +71,6 @@ class Wire(Downstream):
 
     # Derived classes must not name a slot of theirs like one of these.
     __slots__ = (
-        "_barren",
         "_broken",
         "_dear",
         "_ending",
@@ -84,6 +84,7 @@ class Wire(Downstream):
         "_muted",
         "_out",
         "_outward",
+        "_owed",
         "_parted",
         "_portion",
         "_queued",
@@ -120,7 +121,7 @@ class Wire(Downstream):
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
         self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
-        self._barren = 0
+        self._owed = 0  # bytes of the backlog that TLS made by itself
         self._greeted = self._parted = False
         self._ending = False  # `end` was called
         self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
@@ -222,8 +223,9 @@ class Wire(Downstream):
             return
         if self._memory is not None and self._memory.held:
             if not self.on_hold:
-                self._memory.go_on()
+                self._memory.go_on(_LARGE)
                 self._after_step(self._memory)
+                self._listen()
             return
         if self.resumed:
             self.resumed = False
@@ -253,9 +255,21 @@ class Wire(Downstream):
         """Read once, and let the bytes be handled."""
         if self._state == HANDSHAKE and not self._greeted and not self._greet():
             return
+        memory = self._memory
+        if memory is not None and self._owed > _LOW:
+            self._do_not_hear()  # it asks, and does not read what TLS answers by itself, until `_flush` has sent it
+            return
         room = self._most
         if self.greedy or (self._portion < room and (self._dear or self.poller.crowd > _CROWD)):
             room = self._portion
+        if memory is not None and memory.waits:
+            self._take_cipher(memory, None, room)
+        else:
+            self._read(room)
+        if self._eof and self._state < CLOSING:
+            self._tell_end()
+
+    def _read(self, room: int) -> None:
         try:
             data = self._sock.recv(room)
         except (BlockingIOError, InterruptedError):
@@ -265,13 +279,11 @@ class Wire(Downstream):
             self._finish()
             return
         if self._memory is not None:
-            self._take_cipher(self._memory, data, len(data) == room)
+            self._take_cipher(self._memory, data, room)
         elif data:
             self._take(data, len(data) == room, 0.0)
         else:
             self._hear_end()
-        if self._eof and self._state < CLOSING:
-            self._tell_end()
 
     def _take(self, data: bytes, is_full: bool, began: float) -> None:
         if self.have:
@@ -286,21 +298,23 @@ class Wire(Downstream):
             self._dear = False
             self._handle()
 
-    def _take_cipher(self, memory: MemoryTls, cipher: bytes, is_full: bool) -> None:
+    def _take_cipher(self, memory: MemoryTls, cipher: bytes | None, room: int) -> None:
+        """What was read, up to `room`; None is what waits of what was read before."""
         began = self.poller.tick()
-        data = self._decrypt(memory, cipher)
-        if data:
-            self._barren = 0
-            self._take(data, is_full, began)
+        data = self._decrypt(memory, cipher, room)
+        if memory.barren > _BARREN:
+            self._end_flood()
             return
-        self._barren += len(cipher)
-        if self._barren > (_GREETINGS if self._state == HANDSHAKE else _BARREN):
-            if self._state != CLOSED:
-                self._finish()
+        is_full = memory.waits or cipher is None or len(cipher) == room
+        if data:
+            self._take(data, is_full, began)
         elif is_full:
             self._take_less_or_more(self.poller.tick() - began)
         else:
             self._dear = False
+        if memory.waits or memory.barren > _BORNE:
+            self._dear = True
+            self._listen()
 
     def _hear_end(self) -> None:
         if self._broken:  # a reset of which the failed write was told: no orderly end
@@ -358,18 +372,17 @@ class Wire(Downstream):
         if not self.have:
             self._data = b""  # an idle connection owns no buffer
 
-    def _decrypt(self, memory: MemoryTls, cipher: bytes) -> bytes:
-        plain = memory.feed(cipher)
+    def _decrypt(self, memory: MemoryTls, cipher: bytes | None, room: int) -> bytes:
+        plain = memory.go_on(room) if cipher is None else memory.feed(cipher, room)
         self._after_step(memory)
         if memory.failed or memory.held:
             return b""
         if self._state == HANDSHAKE and memory.established:
-            self._barren = 0
             self._state = OPEN
             self.handshaken()
             if self._state != OPEN:
                 return b""
-        if not cipher or memory.ended:
+        if cipher == b"" or memory.ended:
             self._eof = True
         return plain
 
@@ -377,6 +390,8 @@ class Wire(Downstream):
         answer = memory.outgoing()
         if answer:
             self._write(answer)
+            if self._out:
+                self._owed += len(answer)
         if memory.failed:
             self._finish()
         elif memory.held:
@@ -418,6 +433,13 @@ class Wire(Downstream):
         if not self._heard:
             self.poller.add_reader(self._sock.fileno(), self._on_readable)
             self._heard = True
+
+    def _listen(self) -> None:
+        """Go on reading, unless nobody wants it: what waits in memory is told of by no socket."""
+        if self._state in (OPEN, HANDSHAKE) and not self.paused and not self.on_hold:
+            self._hear()
+            if self._memory is not None and self._memory.waits:
+                self._later()
 
     def _hear_of_a_break(self) -> None:
         if (self._eof or not self._outward) and not self._muted:
@@ -471,8 +493,7 @@ class Wire(Downstream):
         """Read again, from the next round on."""
         if self.paused:
             self.paused = False
-            if self._state in (OPEN, HANDSHAKE):
-                self._hear()
+            self._listen()
 
     def again(self) -> None:
         """Call `received` once more in the next round, for what is unread."""
@@ -482,6 +503,8 @@ class Wire(Downstream):
     def is_stale(self) -> bool:
         """Whether the peer of an idle connection closed it or said something unasked, and that is yet to be told."""
         if self._state != OPEN or self._broken or self._eof or self.have:
+            return True
+        if self._memory is not None and self._memory.waits:
             return True
         try:
             self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
@@ -580,6 +603,9 @@ class Wire(Downstream):
             self._shut()
         if len(out) <= _LOW:
             self.full = False
+            if self._owed:
+                self._owed = 0
+                self._listen()
         self.drained()
 
     def _break(self) -> None:
@@ -701,6 +727,12 @@ class Wire(Downstream):
             if last:
                 self._write(last)
 
+    def _end_flood(self) -> None:
+        if self._state != CLOSED:
+            self.flooded()
+        if self._state != CLOSED:
+            self._finish()
+
     def _finish(self) -> None:
         self._state = CLOSED
         self.closed = True
@@ -738,6 +770,9 @@ class Wire(Downstream):
 
     def drained(self) -> None:
         """The socket has taken some of the backlog."""
+
+    def flooded(self) -> None:
+        """The peer sends TLS records without data and little else; the connection is closed at once."""
 
     def severed(self) -> None:
         """The peer has broken the connection, of which nothing is read now; nobody else will close it."""

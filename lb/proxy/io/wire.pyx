@@ -41,8 +41,8 @@ DEF LEAST = 2048
 DEF CROWD = 8        # who want a turn, when nobody may take long over his
 DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is followed by smaller ones
 DEF LONG_IN_A_CROWD = 0.0001
-DEF BARREN = 65536   # bytes of TLS that may come without one of data: key updates, empty records; nobody needs so many
-DEF GREETINGS = 262144  # the same for a handshake, which may bring a chain of certificates
+DEF BARREN = 512     # records of TLS without data that data may not have made up for, or a handshake may take; nobody needs so many
+DEF BORNE = 32       # from here on a connection waits for its turns
 DEF PROBED_AFTER = 45  # seconds of silence after which the system asks an instance whether it is there
 DEF PROBED_EVERY = 15  # seconds between two such questions
 DEF PROBES = 3         # of which none is answered before the connection is broken
@@ -220,6 +220,8 @@ cdef class Wire(Downstream):
         if self.eof:
             self.readable = False
             return 0
+        if self.owed > LOW:
+            return 0  # it asks, and does not read what TLS answers by itself: `_flush` forgets it, and the event goes on here
         if not self.greedy:
             most = MODEST if not self.outward else 4 * MODEST
         if self.greedy or self.dear or self.poller.crowd > CROWD:
@@ -238,20 +240,21 @@ cdef class Wire(Downstream):
             room = min(self.rest_size - self.have, room)
         self.more = False
         n = self._receive(self.data + self.have, room)
+        if n == -2:
+            return self._finalize()
+        if self.barren > BARREN:
+            return self._end_flood()
         if n > 0:
             self.have += n
             self.received()
             if self.state == CLOSED:
                 return 0
             self.keep()
-        elif n == -2 or self.barren > (GREETINGS if self.state == HANDSHAKE else BARREN):
-            self._finalize()
-            return 0
         if not self.more:
             self.dear = False
         elif began:
             self._take_less_or_more(self.poller.tick() - began)
-        elif n == 0:
+        if self.barren > BORNE:
             self.dear = True  # what it sends is work, and no data
         if self.eof and self.state < CLOSING:
             self.readable = False
@@ -277,7 +280,7 @@ cdef class Wire(Downstream):
                 return 0
         if self.memory is not None:
             if self.memory.held:
-                self.memory.go_on()
+                self.memory.go_on(SPARE)
                 self._after_step()
             return self.state == HANDSHAKE and not self.on_hold
         if self.direct is None:
@@ -286,8 +289,8 @@ cdef class Wire(Downstream):
             self.state = OPEN
             self.handshaken()
             return self.state == OPEN
-        if self.direct.barren() > GREETINGS:
-            self._finalize()
+        if self.direct.barren() > BARREN:
+            self._end_flood()
         elif self.direct.is_cut():
             self._later()
         elif self.direct.wants == BYTES and not self.hung_up:
@@ -388,20 +391,28 @@ cdef class Wire(Downstream):
         cdef Py_ssize_t n
         cdef bytes plain, cipher
         room -= 2 * SPARE  # see `_fill`
-        n = recv(self.fd, base, room, 0)
-        if n < 0:
-            if errno == EAGAIN or errno == EINTR:
-                self.readable = errno == EINTR
-                return 0
-            return -2
+        if self.memory.waits:
+            n = room
+            plain = self.memory.go_on(room)
+        else:
+            n = recv(self.fd, base, room, 0)
+            if n < 0:
+                if errno == EAGAIN or errno == EINTR:
+                    self.readable = errno == EINTR
+                    return 0
+                return -2
+            if n < room and not self.hung_up:
+                self.readable = False
+            plain = self.memory.feed(PyBytes_FromStringAndSize(base, n), room)
         self.more = n == room
-        if n < room and not self.hung_up:
-            self.readable = False
-        plain = self.memory.feed(PyBytes_FromStringAndSize(base, n))
-        self.barren = 0 if plain else self.barren + n
+        if self.memory.waits:
+            self.more = self.readable = True
+        self.barren = self.memory.barren
         cipher = self.memory.outgoing()
         if cipher:
             self._raw(cipher)
+            if self.out_end > self.out_at:
+                self.owed += PyBytes_GET_SIZE(cipher)
         if self.memory.failed or PyBytes_GET_SIZE(plain) > room + 2 * SPARE:
             return -2
         if self.memory.held:
@@ -409,7 +420,6 @@ cdef class Wire(Downstream):
             self._suspend()
             return 0
         if self.state == HANDSHAKE and self.memory.established:
-            self.barren = 0
             self.state = OPEN
             self.handshaken()
             if self.state != OPEN:
@@ -619,6 +629,7 @@ cdef class Wire(Downstream):
         elif self.ending == ASKED and self.out_end == 0:
             self._finish_end()
         if self.out_end - self.out_at <= LOW:
+            self.owed = 0
             self.full = False
         if n:
             self.drained()
@@ -725,6 +736,11 @@ cdef class Wire(Downstream):
             self._raw(self.direct.shutdown() if self.direct is not None else self.memory.shutdown())
         return 0
 
+    cdef int _end_flood(self) except -1:
+        if self.state != CLOSED:
+            self.flooded()
+        return 0 if self.state == CLOSED else self._finalize()
+
     cdef int _finalize(self) except -1:
         self.state = CLOSED
         self.closed = True
@@ -763,6 +779,9 @@ cdef class Wire(Downstream):
         pass
 
     cpdef drained(self):
+        pass
+
+    cpdef flooded(self):
         pass
 
     cpdef severed(self):

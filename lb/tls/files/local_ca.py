@@ -31,7 +31,8 @@ from lb.config.model import CertificateFiles
 from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS, wildcard_of
 from lb.config.regular import read_regular
 from lb.tls.files.atomic_write import remove_halves, write_file
-from lb.tls.files.certificate import TlsError, load_certificate, utc_now
+from lb.tls.files.certificate import Certificate, TlsError, utc_now
+from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.locking import locked
 
 SPARE = 3 * 86400.0
@@ -43,9 +44,12 @@ _LAG = timedelta(hours=1)  # clocks of virtual machines lag
 
 
 class LocalCa:
-    """The authority whose files are in `store`/local: root.pem, which others may read, its key, and a certificate."""
+    """The authority whose files are in `store`/local: root.pem, which others may read, its key, and a certificate.
+    What the `shelf` has of that is not parsed again.
+    """
 
-    def __init__(self, store: Path) -> None:
+    def __init__(self, store: Path, shelf: Shelf | None = None) -> None:
+        self._shelf = shelf or Shelf()
         self._directory = store / "local"
         self.root = self._directory / "root.pem"
         self._files = CertificateFiles(cert=self._directory / "local.pem", key=self._directory / "local.pem")
@@ -86,15 +90,19 @@ class LocalCa:
         for directory in (self._directory.parent, self._directory):
             directory.mkdir(0o700, parents=True, exist_ok=True)
 
+    def _read(self) -> Certificate:
+        """Raises TlsError."""
+        return self._shelf.parse(str(self._files.cert), str(self._files.key))
+
     def _names(self) -> frozenset[str]:
         try:
-            return load_certificate(self._files).names
+            return self._read().names
         except TlsError:
             return frozenset()
 
     def _fits(self, names: frozenset[str]) -> bool:
         try:
-            certificate = load_certificate(self._files)
+            certificate = self._read()
         except TlsError:
             return False
         root = self._read_root()

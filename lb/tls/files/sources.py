@@ -52,7 +52,7 @@ class LocalSource:
     def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
         self._wildcards = plan.local_wildcards
         self.names = _uncovered(plan.local_names, plan.settings.certificates, shelf)
-        self._authority = LocalCa(plan.settings.store)
+        self._authority = LocalCa(plan.settings.store, shelf)
         self._failed = False
 
     def files(self) -> tuple[CertificateFiles, ...]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import os
 import selectors
 import socket
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -77,6 +79,65 @@ def is_closed(client: socket.socket) -> bool:
         return client.recv(1) == b""
     except BlockingIOError:
         return False
+
+
+class Refusing:
+    """A listening socket for which the system has no descriptor at present."""
+
+    def __init__(self, listener: socket.socket) -> None:
+        self.listener, self.looks, self.refuses = listener, 0, True
+
+    def fileno(self) -> int:
+        return self.listener.fileno()
+
+    def close(self) -> None:
+        self.listener.close()
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.looks += 1
+        if self.refuses:
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return self.listener.accept()
+
+
+def test_without_descriptors_it_rests_and_says_so_once(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    refusing = Refusing(served.listener)
+    served.selector.unregister(served.listener)
+    served.commands = Commands(cast("socket.socket", refusing), served.handle)
+    served.commands.register(served.selector)
+    client = served.connect()
+    ask(client, "echo")
+    for looks in (1, 2, 3):
+        served.run()  # ends, although the client is still there
+        assert refusing.looks == looks
+        due = served.commands.due
+        assert due is not None
+        served.commands.expire(due)
+    assert len(caplog.records) == 1
+    assert "accepting a command failed and will be tried again" in caplog.text
+    refusing.refuses = False
+    served.run()
+    assert said(client) == {"ok": True, "echo": "echo"}
+    assert served.commands.due is None
+
+
+def test_it_may_move_to_another_socket_while_clients_wait(served: Served, short_path: Path) -> None:
+    client = served.connect()
+    ask(client, "reload")
+    served.run()
+    served.listener, before = socket.socket(socket.AF_UNIX), served.listener
+    served.path = str(short_path / "other")
+    served.listener.bind(served.path)
+    served.listener.listen()
+    served.listener.setblocking(False)
+    served.commands.move(served.listener)
+    assert before.fileno() < 0
+    other = served.connect()
+    ask(other, "echo")
+    served.run()
+    assert said(other)["ok"]
+    served.asked[0][1]({"ok": True})
+    assert said(client)["ok"]
 
 
 def test_an_answer_at_once_and_an_answer_later(served: Served) -> None:

@@ -18,18 +18,25 @@ from lb.control.reload.coordinator import PATIENCE, Reload
 from lb.control.reload.steps import Read, Reading, ReloadOutcome
 from lb.process.background_job import Errand
 from lb.process.channel import Line, Message
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
 from lb.process.child_config import Revision
 from lb.process.memfd import unwrap
 from lb.process.start_error import StartError
+from lb.process.verbs import Verb
+from lb.telemetry.process_kind import ProcessKind
 from lb.tls.files.certificate import TlsError, TlsProblem
 from tests.e2e.harness import process
 
 
+def place_of(text: str) -> RolePlace:
+    kind, _, number = text.partition(" ")
+    return RolePlace(ProcessKind(kind), int(number or 0))
+
+
 def role(place: str, *sockets: socket.socket, slot: int | None = None, settings: object = None) -> Role:
-    """A worker has a slot and a revision; a child without a slot has only settings."""
+    """A worker has a slot and a revision; a child without a slot has only settings. `place` is a kind and a number."""
     revision = None if slot is None else Revision(place, None, 1, (), frozenset(), ())
-    return Role(f"{place}/n", lambda _: 0, sockets, slot, place, revision, settings)
+    return Role(f"{place}/n", lambda _: 0, sockets, slot, place_of(place), revision, settings)
 
 
 @dataclass
@@ -136,7 +143,7 @@ class Stage:
     def request(self) -> None:
         self.reload.request(self.outcomes.append)
 
-    def says(self, child: Child, verb: str, rest: str) -> None:
+    def says(self, child: Child, verb: Verb, rest: str) -> None:
         self.reload.heard(child, Message(verb, rest))
 
     def hears(self, child: Child) -> list[str]:
@@ -186,16 +193,16 @@ def test_everybody_prepares_then_everybody_switches(stage: Stage) -> None:  # sp
     stage.change.roles = new
     stage.request()
     assert [stage.hears(child) for child in (one, two)] == [["prepare 1"], ["prepare 1"]]
-    stage.says(one, "prepared", "1")
+    stage.says(one, Verb.PREPARED, "1")
     assert stage.hears(one) == []
     assert stage.change.told == []
-    stage.says(two, "prepared", "1")
+    stage.says(two, Verb.PREPARED, "1")
     assert stage.change.told == ["in place"]
     assert [child.role for child in (one, two)] == new
     assert [stage.hears(child) for child in (one, two)] == [["switch 1"], ["switch 1"]]
-    stage.says(two, "switched", "1")
+    stage.says(two, Verb.SWITCHED, "1")
     assert stage.outcomes == []
-    stage.says(one, "switched", "1")
+    stage.says(one, Verb.SWITCHED, "1")
     assert stage.change.told == ["in place", "finished"]
     assert stage.outcomes == [ReloadOutcome()]
     assert stage.reload.due is None
@@ -220,8 +227,8 @@ def test_a_refusal_abandons_it_everywhere(stage: Stage, caplog: pytest.LogCaptur
     one, two = stage.children
     before = [child.role for child in stage.children]
     stage.request()
-    stage.says(one, "prepared", "1")
-    stage.says(two, "refused", "1 the disk is full")
+    stage.says(one, Verb.PREPARED, "1")
+    stage.says(two, Verb.REFUSED, "1 the disk is full")
     assert stage.change.told == ["given up"]
     assert [stage.hears(child)[-1] for child in (one, two)] == ["abandon 1", "abandon 1"]
     assert stage.outcomes == [ReloadOutcome(("worker 2/n: the disk is full",))]
@@ -232,7 +239,7 @@ def test_a_refusal_abandons_it_everywhere(stage: Stage, caplog: pytest.LogCaptur
 def test_one_that_does_not_answer_abandons_it(stage: Stage) -> None:
     one, _ = stage.children
     stage.request()
-    stage.says(one, "prepared", "1")
+    stage.says(one, Verb.PREPARED, "1")
     assert stage.reload.due == stage.now + PATIENCE
     stage.reload.expire(stage.now + PATIENCE - 0.1)
     assert stage.outcomes == []
@@ -246,13 +253,13 @@ def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> No
     stage.request()
     stage.now += PATIENCE / 2
     for child in (one, two):
-        stage.says(child, "prepared", "1")
-    stage.says(one, "switched", "1")
+        stage.says(child, Verb.PREPARED, "1")
+    stage.says(one, Verb.SWITCHED, "1")
     stage.reload.expire(stage.now + PATIENCE - 0.1)
     assert stage.outcomes == []
     stage.reload.expire(stage.now + PATIENCE)
     assert stage.outcomes == [ReloadOutcome()]
-    stage.says(two, "switched", "1")
+    stage.says(two, Verb.SWITCHED, "1")
     assert stage.change.told == ["in place", "finished"]
 
 
@@ -269,8 +276,8 @@ def test_who_retires_keeps_what_he_has(open_stage: Callable[..., Stage]) -> None
     had = leaving.role
     stage.change.roles = [role("worker 1", slot=1)]
     stage.request()
-    stage.says(staying, "prepared", "1")
-    stage.says(staying, "switched", "1")
+    stage.says(staying, Verb.PREPARED, "1")
+    stage.says(staying, Verb.SWITCHED, "1")
     assert stage.outcomes == [ReloadOutcome()]
     assert (leaving.role, staying.role) == (had, stage.change.roles[0])
     assert (stage.hears(leaving), stage.hears(staying)) == ([], ["prepare 1", "switch 1"])
@@ -279,7 +286,7 @@ def test_who_retires_keeps_what_he_has(open_stage: Callable[..., Stage]) -> None
 
 def test_one_that_fails_at_once_behind_one_that_went_well(stage: Stage) -> None:
     stage.request()
-    for verb in ("prepared", "switched"):
+    for verb in (Verb.PREPARED, Verb.SWITCHED):
         for child in stage.children:
             stage.says(child, verb, "1")
     stage.unreadable = StartError("no file")
@@ -298,7 +305,7 @@ def test_nothing_waits_for_the_file(stage: Stage) -> None:  # spec: R3
     assert [stage.hears(child) for child in (one, two)] == [[], []]
     stage.has_read()
     assert stage.reload.keeps_busy
-    for verb in ("prepared", "switched"):
+    for verb in (Verb.PREPARED, Verb.SWITCHED):
         for child in (one, two):
             stage.says(child, verb, "1")
     assert stage.outcomes == [ReloadOutcome()]
@@ -364,7 +371,7 @@ def test_one_that_cannot_listen_in_the_end_abandons_it(stage: Stage) -> None:
     stage.change.deaf = True
     stage.request()
     for child in stage.children:
-        stage.says(child, "prepared", "1")
+        stage.says(child, Verb.PREPARED, "1")
     assert stage.change.told == ["given up"]
     assert stage.outcomes == [ReloadOutcome(("cannot listen: in use",))]
 
@@ -375,22 +382,22 @@ def test_one_that_dies_while_preparing_is_asked_again(stage: Stage, prepared: bo
     stage.request()
     stage.hears(one)
     if prepared:
-        stage.says(one, "prepared", "1")
+        stage.says(one, Verb.PREPARED, "1")
     stage.restart(one)
     assert stage.hears(one) == ["prepare 1"]
-    stage.says(two, "prepared", "1")
+    stage.says(two, Verb.PREPARED, "1")
     assert stage.outcomes == []
-    stage.says(one, "prepared", "1")
+    stage.says(one, Verb.PREPARED, "1")
     assert stage.change.told == ["in place"]
 
 
 def test_a_place_that_is_empty_is_not_waited_for(stage: Stage) -> None:
     one, two = stage.children
     stage.request()
-    stage.says(two, "prepared", "1")
+    stage.says(two, Verb.PREPARED, "1")
     stage.kill(one)
     assert stage.change.told == ["in place"]
-    stage.says(two, "switched", "1")
+    stage.says(two, Verb.SWITCHED, "1")
     assert stage.outcomes == [ReloadOutcome()]
     assert one.role is stage.change.roles[0]  # whoever comes next begins with it
 
@@ -399,11 +406,11 @@ def test_one_that_dies_while_switching_is_not_waited_for(stage: Stage) -> None:
     one, two = stage.children
     stage.request()
     for child in (one, two):
-        stage.says(child, "prepared", "1")
+        stage.says(child, Verb.PREPARED, "1")
     stage.hears(one)
     stage.restart(one)
     assert stage.hears(one) == []  # it began with what is new
-    stage.says(two, "switched", "1")
+    stage.says(two, Verb.SWITCHED, "1")
     assert stage.outcomes == [ReloadOutcome()]
 
 
@@ -413,7 +420,7 @@ def test_requests_meanwhile_make_one_more(stage: Stage) -> None:  # spec: R2
     stage.request()
     assert len(stage.made) == 1
     for number in ("1", "2"):
-        for verb in ("prepared", "switched"):
+        for verb in (Verb.PREPARED, Verb.SWITCHED):
             for child in stage.children:
                 stage.says(child, verb, number)
     assert len(stage.made) == 2
@@ -424,11 +431,17 @@ def test_requests_meanwhile_make_one_more(stage: Stage) -> None:  # spec: R2
 def test_answers_to_something_else_do_not_count(stage: Stage) -> None:
     one, two = stage.children
     stage.request()
-    stage.says(two, "prepared", "1")
-    for verb, rest in (("prepared", "2"), ("prepared", "0"), ("switched", "1"), ("refused", "7 no"), ("prepared", "")):
+    stage.says(two, Verb.PREPARED, "1")
+    for verb, rest in (
+        (Verb.PREPARED, "2"),
+        (Verb.PREPARED, "0"),
+        (Verb.SWITCHED, "1"),
+        (Verb.REFUSED, "7 no"),
+        (Verb.PREPARED, ""),
+    ):
         stage.says(one, verb, rest)
     assert stage.change.told == []
-    stage.says(one, "prepared", "1")
+    stage.says(one, Verb.PREPARED, "1")
     assert stage.change.told == ["in place"]
 
 
@@ -438,15 +451,15 @@ def test_fewer_workers(stage: Stage) -> None:
     stage.request()
     assert stage.made == [[0, 1]]
     assert stage.hears(two) == []  # it will not be there
-    stage.says(one, "prepared", "1")
+    stage.says(one, Verb.PREPARED, "1")
     assert not two.retiring  # not before the other one has taken its sockets over
-    stage.says(one, "switched", "1")
+    stage.says(one, Verb.SWITCHED, "1")
     assert two.retiring
     assert stage.settled == 0
     stage.request()
     assert stage.made[-1] == [0, 1]  # its slot is still its own
     assert stage.hears(two) == []
-    for verb in ("prepared", "switched"):
+    for verb in (Verb.PREPARED, Verb.SWITCHED):
         stage.says(one, verb, "2")
     assert stage.settled == 0
     stage.kill(two)
@@ -459,19 +472,19 @@ def test_more_workers(stage: Stage) -> None:
     stage.request()
     assert len(stage.children) == 2
     for child in list(stage.children):
-        stage.says(child, "prepared", "1")
-    assert [child.role.place for child in stage.children] == ["worker 1", "worker 2", "worker 3", "worker 4"]
+        stage.says(child, Verb.PREPARED, "1")
+    assert [child.role.place for child in stage.children] == [RolePlace(ProcessKind.WORKER, n) for n in (1, 2, 3, 4)]
 
 
 def test_a_child_that_cannot_change_is_replaced_when_it_has_to(open_stage: Callable[..., Stage]) -> None:
-    stage = open_stage(role("worker 1", slot=0), role("helper", settings=1), role("other", settings=1))
+    stage = open_stage(role("worker 1", slot=0), role("health", settings=1), role("admin", settings=1))
     worker, helper, other = stage.children
-    stage.change.roles = [role("worker 1", slot=0), role("helper", settings=2), role("other", settings=1)]
+    stage.change.roles = [role("worker 1", slot=0), role("health", settings=2), role("admin", settings=1)]
     stage.request()
-    stage.says(worker, "prepared", "1")
-    stage.says(worker, "switched", "1")
+    stage.says(worker, Verb.PREPARED, "1")
+    stage.says(worker, Verb.SWITCHED, "1")
     assert [child.retiring for child in (worker, helper, other)] == [False, True, False]
-    assert [child.role.place for child in stage.children[3:]] == ["helper"]
+    assert [child.role.place for child in stage.children[3:]] == [RolePlace(ProcessKind.HEALTH)]
     assert stage.hears(other) == []
 
 
@@ -480,7 +493,7 @@ def test_the_end_of_the_service_ends_it(stage: Stage, switching: bool) -> None:
     stage.request()
     if switching:
         for child in stage.children:
-            stage.says(child, "prepared", "1")
+            stage.says(child, Verb.PREPARED, "1")
     stage.request()
     stage.reload.end()
     assert stage.change.told[-1] == ("finished" if switching else "given up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -98,15 +99,21 @@ class FakeClient(Downstream):
 
 
 class FakeUpstream(Upstream):
-    """A connection to an instance that idles in its pool: `sent` is what went to the instance."""
+    """A connection to an instance, which is yet to be made: `sent` is what went to the instance."""
 
     def __init__(self, engine: Engine, instance: Instance) -> None:
         super().__init__(engine, instance)
         self.sent = b""
-        self.idle_since = engine.poller.now
+
+    def idle(self) -> None:
+        """It has served, and waits in its instance's pool."""
+        self.idle_since = self.engine.poller.now
         self.pooled = self.reused = True
-        instance.connections += 1
-        instance.idle.append(self)
+        self.instance.connections += 1
+        self.instance.idle.append(self)
+
+    def connect(self, _poller: object, _family: int, _address: object, _packed: bytes) -> int:
+        return errno.EINPROGRESS
 
     def is_stale(self) -> bool:
         return False
@@ -138,6 +145,7 @@ class Stage:
         snapshot, plan = compile_for_worker(make_plan(config), Registry(), None, 1)
         plan.commit()
         self.engine = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
+        self.engine.connector = FakeUpstream
         environment = snapshot.table.find(b"app.example")
         assert environment is not None
         self.environment: Environment = environment.environment
@@ -160,7 +168,7 @@ class Stage:
     def pooled(self) -> None:
         """Each instance has a connection to spare."""
         for instance in self.environment.instances:
-            FakeUpstream(self.engine, instance)
+            FakeUpstream(self.engine, instance).idle()
 
     def files(self) -> None:
         """The app is a directory, with a file that goes out by pieces for every path."""

@@ -33,13 +33,13 @@ def at(stage: Stage, phase: int, request: bytes = GET) -> Exchange:
         return exchange
     if phase == WAITING:
         stage.busy()
-    elif phase != DONE:
-        stage.pooled()
-    else:
+    elif phase == DONE:
         stage.down()
+    elif phase != CONNECTING:
+        stage.pooled()
     exchange.start()
     if phase == CONNECTING:
-        exchange.phase = CONNECTING
+        stage.pooled()
     elif phase == RESPONDING:
         exchange.upstream.fill(HEAD + b"o")
         exchange.response_data()

@@ -23,8 +23,17 @@ def test_behind_an_interim_response_another_status_line_begins() -> None:
     probe = ClientProbe()
     ahead = probe.of_status_line()
     ahead += probe.rest(b"HTTP/1.1 102 Processing\r\n\r\n")
+    probe.begin_again()
     ahead += probe.of_status_line() + probe.of_status_line()
     assert ahead + probe.rest(HEAD) == b"HTTP/1.1 102 Processing\r\n\r\n" + HEAD
+
+
+def test_a_head_that_never_went_leaves_another_one_what_is_to_be_sent() -> None:
+    # spec: F4
+    probe = ClientProbe()
+    ahead = probe.of_status_line()
+    assert probe.rest(b"HTTP/1.1 502 Bad Gateway\r\n\r\n") == b"TTP/1.1 502 Bad Gateway\r\n\r\n"
+    assert ahead + probe.rest(HEAD) == HEAD
 
 
 def test_zeros_before_the_size_of_a_chunk_are_few() -> None:

@@ -130,3 +130,15 @@ def test_nothing_is_sent_ahead_in_a_body_of_known_length() -> None:
     written.piece(b"x", None)
     written.probe(True)
     assert b"".join(written.out) == LINES + b"\r\nx"
+
+
+# spec: E1, F4
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_head_that_another_one_replaces_takes_nothing_of_what_was_sent_ahead(streamed: bool) -> None:
+    written = Written()
+    written.probe(False)
+    written.probe(False)
+    written.head(LINES, b"", True, streamed)  # nothing of it goes: its body turns out to be broken
+    written.head(b"HTTP/1.1 502 Bad Gateway\r\n", b"", False, False)
+    written.piece(b"sorry", b"")
+    assert b"".join(written.out) == b"HTTP/1.1 502 Bad Gateway\r\nConnection: close\r\n\r\nsorry"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.hostile.records import update_keys
 from lb.proxy.io.wire import DIRECT
 from lb.tls.files.self_signed import ensure_certificate
 from lb.tls.handshake.contexts import Contexts
@@ -50,13 +51,18 @@ class Peer:
                 self.tls.do_handshake()
             except ssl.SSLWantReadError:
                 await self.send(self._out.read())
-                await self._receive()
+                await self.receive()
             else:
                 await self.send(self._out.read())
                 return
 
     def records(self, plain: bytes) -> bytes:
         self.tls.write(plain)
+        return self._out.read()
+
+    def updates(self, count: int) -> bytes:
+        """Key updates, each of which asks for one in return."""
+        update_keys(self.tls, count, asking=True)
         return self._out.read()
 
     def last_record(self) -> bytes:
@@ -77,10 +83,10 @@ class Peer:
                     raise EOFError
                 data += piece
             except ssl.SSLWantReadError:
-                await self._receive()
+                await self.receive()
         return data
 
-    async def _receive(self) -> None:
+    async def receive(self) -> None:
         data = await asyncio.wait_for(asyncio.get_running_loop().sock_recv(self.sock, 65536), PATIENCE)
         if not data:
             raise EOFError
@@ -261,6 +267,63 @@ async def test_the_last_word_waits_for_room(
     assert said[-24:-19] == bytes((23, 3, 3, 0, 19)), "encrypted as all records are"
     await wire.wait_for("lost")
     theirs.close()
+
+
+async def _read_on(peer: Peer) -> None:
+    while True:
+        await peer.receive()
+
+
+@pytest.mark.parametrize("way", ["direct", "memory"])
+async def test_answers_to_key_updates_wait_for_a_peer_that_reads(
+    on: Bench, contexts: Contexts, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # spec: F3; as much data as updates, so that the peer is borne, and none of the answers is read
+    if way == "memory" and DIRECT:
+        monkeypatch.setattr(importlib.import_module("lb.proxy.io.direct_tls"), "DIRECT", False)
+    ours, theirs = connected()
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    wire = on.wire(ours)
+    wire.start_tls(contexts)
+    peer = Peer(theirs)
+    await peer.shake_hands()
+    await wire.wait_for("handshaken")
+    pairs = 30_000
+    cipher = b"".join(peer.updates(1) + peer.records(b"x") for _ in range(pairs))
+    sending = asyncio.ensure_future(peer.send(cipher))
+    most = 0
+    last = -1
+    while wire.have != last:  # as long as it is read
+        last = wire.have
+        await turns(200)
+        most = max(most, wire.backlog())
+    assert most < 65_536, "the answers of a few turns, and not all"
+    assert wire.have < pairs
+    reading = asyncio.ensure_future(_read_on(peer))
+    await wire.wait_for(lambda: wire.have == pairs)
+    await sending
+    reading.cancel()
+    assert wire.take(wire.have) == b"x" * pairs
+    wire.abort()
+    peer.sock.close()
+
+
+@pytest.mark.parametrize("way", ["direct", "memory"])
+async def test_too_many_records_without_data_end_the_connection(
+    on: Bench, contexts: Contexts, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "memory" and DIRECT:
+        monkeypatch.setattr(importlib.import_module("lb.proxy.io.direct_tls"), "DIRECT", False)
+    wire, peer = await _secured(on, contexts)
+    borne = 0
+    while not wire.closed and borne < 100:
+        borne += 1
+        await peer.send(peer.updates(30) + peer.records(b"x"))
+        await turns(20)
+    await wire.wait_for("lost")
+    assert 10 < borne < 40, "a byte of data makes up for itself and one more"
+    assert wire.events[-2:] == ["flooded", "lost"]
+    peer.sock.close()
 
 
 async def test_a_client_that_leaves_within_the_handshake(on: Bench, contexts: Contexts, tmp_path: Path) -> None:

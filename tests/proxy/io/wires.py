@@ -67,6 +67,9 @@ class Noting(FileSender):
     def drained(self) -> None:
         self._note("drained")
 
+    def flooded(self) -> None:
+        self._note("flooded")
+
     def lost(self) -> None:
         self._note("lost")
 
