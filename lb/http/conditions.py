@@ -1,8 +1,8 @@
 """Conditional requests for what is served here (RFC 9110 section 13): pure, from fields and validators to an outcome.
 
 Tags are strong and compared as the conditions want it: strongly by If-Match and If-Range, weakly by If-None-Match. What
-cannot be read as a date or a tag is no condition (13.1.3, 13.1.4), but an If-Match that names nothing we have fails. This
-file knows no files, and no status lines.
+cannot be read as a date is no condition (13.1.3, 13.1.4), but an If-Match that names nothing we have fails. This file
+knows no files, and no status lines.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NAMES = frozenset((b"if-match", b"if-none-match", b"if-modified-since", b"if-un
 _LONGEST_DATE = 64
 
 
-class Outcome(Enum):
+class Precondition(Enum):
     """What the conditions make of a request for something that is there."""
 
     GO_ON = "go on"
@@ -61,17 +61,17 @@ def conditions_in(kept: bytes) -> Fields:
     return found
 
 
-def evaluate(fields: Fields, validators: Validators) -> Outcome:
+def evaluate(fields: Fields, validators: Validators) -> Precondition:
     """The preconditions of a GET or HEAD, in the order of RFC 9110 13.2.2."""
     if (match := fields.get(b"if-match")) is not None:
         if not _names(match, validators.tag, weakly=False):
-            return Outcome.FAILED
+            return Precondition.FAILED
     elif (since := _date(fields.get(b"if-unmodified-since"))) is not None and validators.modified > since:
-        return Outcome.FAILED
+        return Precondition.FAILED
     if (none_match := fields.get(b"if-none-match")) is not None:
-        return Outcome.NOT_MODIFIED if _names(none_match, validators.tag, weakly=True) else Outcome.GO_ON
+        return Precondition.NOT_MODIFIED if _names(none_match, validators.tag, weakly=True) else Precondition.GO_ON
     since = _date(fields.get(b"if-modified-since"))
-    return Outcome.NOT_MODIFIED if since is not None and validators.modified <= since else Outcome.GO_ON
+    return Precondition.NOT_MODIFIED if since is not None and validators.modified <= since else Precondition.GO_ON
 
 
 def range_holds(fields: Fields, validators: Validators, now: float) -> bool:

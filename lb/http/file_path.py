@@ -1,9 +1,9 @@
 """From the path of a request to the path of a file below a directory: pure, and the first of two fences around it.
 
 A path is decoded once, segment by segment. Whatever could lead out of the directory, or mean something else to the file
-system than to whoever looks at the URL, is refused: dot segments in any encoding, an encoded slash or backslash, NUL and
-other control characters, broken percent-encoding, hidden names but for `.well-known` (RFC 8615). The second fence, which
-follows symbolic links, is where files are opened.
+system than to whoever looks at the URL, is refused: dot segments in any encoding, an encoded slash, a backslash, NUL
+and other control characters, broken percent-encoding, hidden names but for `.well-known` (RFC 8615). The second fence,
+which follows symbolic links, is where files are opened.
 """
 
 from __future__ import annotations

@@ -225,13 +225,10 @@ class Engine:
         return "limits.connections, lowered to what the process's limit of open files leaves"
 
     def free_descriptors(self, error: int) -> bool:
-        """The system gives no descriptor, with this errno: say so, and close what is missed least; whether anything
-        was closed.
-        """
+        """The system gives none, with this errno: say so, and close what is missed least; whether anything was."""
         self._shortage.say(error, self.poller.now)
         environments = self.snapshot.table.environments()
-        freed = self.files.clear()
-        freed += close_idle([instance for one in environments for instance in one.instances], _SHED)
+        freed = self.files.clear() + close_idle([one for place in environments for one in place.instances], _SHED)
         while freed < _SHED and self.room.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
             freed += 1
         return freed > 0

@@ -21,12 +21,13 @@ from lb.http.field_rules import FieldRules
 from lb.http.path_pattern import PathPattern, parse_pattern
 from lb.http.template import PLACEHOLDERS, Template, parse_template
 from lb.routing.choices import Choices
+from lb.routing.compression import Compression
 from lb.routing.condition import RequestCondition
 from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import Pace
-from lb.routing.route import Compression, Route
+from lb.routing.route import Route
 from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
 
 _ANY = "*"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.http.file_path import FilePath, file_path
-from lb.http.path_pattern import Ending, PathPattern
+from lb.http.path_pattern import PathPattern, PatternEnding
 
 if TYPE_CHECKING:
-    from lb.routing.route import Compression
+    from lb.routing.compression import Compression
 
 
 class FileRule:
@@ -25,7 +25,7 @@ class FileRule:
         self.fallback: bytes | None = None
         self.cache_control = b""
         self.compression: Compression | None = None
-        self._exact = pattern.ending is Ending.EXACT
+        self._exact = pattern.ending is PatternEnding.EXACT
         self._skip = len(pattern.segments) - 1 if self._exact else len(pattern.segments)
 
     def file_of(self, path: bytes) -> FilePath | None:

@@ -5,7 +5,6 @@ connection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,21 +12,11 @@ from lb.routing.environment import Environment
 
 if TYPE_CHECKING:
     from lb.routing.choices import Choices
+    from lb.routing.compression import Compression
     from lb.routing.rate_limit import Pace
     from lb.routing.route_extras import RouteExtras
 
 _NO_KEYS: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Compression:
-    """When and how responses are compressed (C1): codings in order of preference, bytes of the smallest body, media
-    types.
-    """
-
-    codings: tuple[bytes, ...]
-    min_size: int
-    types: frozenset[bytes]
 
 
 class Route:

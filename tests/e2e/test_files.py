@@ -1,4 +1,4 @@
-"""Files that a route serves: which file, which form of it, whether anything at all; and nothing outside the directory."""
+"""Files that a route serves: which file, in which form, whether anything at all; and nothing outside the directory."""
 
 from __future__ import annotations
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from lb.http.conditions import Fields, Outcome, Validators, conditions_in, evaluate, range_holds
+from lb.http.conditions import Fields, Precondition, Validators, conditions_in, evaluate, range_holds
 
 NOW = 784_111_777  # Sun, 06 Nov 1994 08:49:37 GMT
 OURS = Validators(b'"v1"', NOW)
 SAME = b"Sun, 06 Nov 1994 08:49:37 GMT"
 EARLIER = b"Sun, 06 Nov 1994 08:49:36 GMT"
 LATER = b"Sun, 06 Nov 1994 08:49:38 GMT"
-GO_ON, NOT_MODIFIED, FAILED = Outcome.GO_ON, Outcome.NOT_MODIFIED, Outcome.FAILED
+GO_ON, NOT_MODIFIED, FAILED = Precondition.GO_ON, Precondition.NOT_MODIFIED, Precondition.FAILED
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ GO_ON, NOT_MODIFIED, FAILED = Outcome.GO_ON, Outcome.NOT_MODIFIED, Outcome.FAILE
         ({b"if-match": b'"v1"', b"if-unmodified-since": EARLIER}, GO_ON),
     ],
 )
-def test_conditions_decide(fields: Fields, outcome: Outcome) -> None:
+def test_conditions_decide(fields: Fields, outcome: Precondition) -> None:
     assert evaluate(fields, OURS) is outcome
 
 

@@ -90,7 +90,7 @@ class Exchange(Answering):
         self.head_out = True
         extras = self.route.extras
         if extras.response_fields is not None or extras.cors is not None:
-            lines = response_lines(self, lines)
+            lines = response_lines(lines, self.asking())
         bodiless = parts == () or head.method == b"HEAD"
         self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and not bodiless)
         if bodiless:

@@ -1,7 +1,7 @@
 """The body of a response that is made of a file: which of its bytes go, in what order, between what else.
 
-One part is the whole file or a range of it; several ranges have lines between them. A body that is compressed on its way
-is read piece by piece. It knows the file and the client's side, and sends as much as that takes; when to go on, and
+One part is the whole file or a range of it; several ranges have lines between them. A body that is compressed on its
+way is read piece by piece. It knows the file and the client's side, and sends as much as that takes; when to go on, and
 what becomes of a response that cannot go on, is for the exchange to say.
 """
 

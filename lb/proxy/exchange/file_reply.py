@@ -1,4 +1,4 @@
-"""What a route that serves files answers: which form of which file, whether the client has it already, which ranges of it.
+"""What a route that serves files answers: which form of which file, whether the client has it already, which ranges.
 
 It knows the request's head, the route's rule and the files that were found; it sends nothing. Conditions and ranges are
 about the form that this client would be given, whose tag is its own.
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
 from lb.http.byte_ranges import content_range, part_heads, ranges_in
-from lb.http.conditions import Fields, Outcome, conditions_in, evaluate, range_holds
+from lb.http.conditions import Fields, Precondition, conditions_in, evaluate, range_holds
 from lb.http.head import RequestHead
 from lb.http.reply import Reply, redirect
 from lb.proxy.exchange.file_body import Part
@@ -39,8 +39,10 @@ class FileReply:
 
 
 def file_reply(exchange: ExchangeBase) -> Representation | FileReply | Reply:
-    """The answer of a route that serves files: a form of one as a whole, what else may come of it, or a redirect. Raises ProxyError: method_not_allowed, file_not_found and what else
-    the files' cache raises, precondition_failed, range_not_satisfiable.
+    """The answer of a route that serves files: a form of one as a whole, what else comes of it, or a redirect.
+
+    Raises ProxyError: method_not_allowed, file_not_found and what else the files' cache raises, precondition_failed,
+    range_not_satisfiable.
     """
     head = exchange.head
     if head.method != b"GET" and head.method != b"HEAD":  # noqa: PLR1714  no tuple
@@ -68,9 +70,9 @@ def _conditional(head: RequestHead, form: Representation) -> FileReply | None:
     """What the conditions and ranges make of the request, None where they leave it as it is."""
     fields = conditions_in(head.kept)
     outcome = evaluate(fields, form.validators)
-    if outcome is Outcome.FAILED:
+    if outcome is Precondition.FAILED:
         raise ProxyError("precondition_failed", fields=((b"ETag", form.validators.tag),))
-    if outcome is Outcome.NOT_MODIFIED:
+    if outcome is Precondition.NOT_MODIFIED:
         return FileReply(304, _NOT_MODIFIED + form.kept, form, ())
     if head.method != b"GET" or form.streamed:
         return None  # ranges are defined for GET alone (RFC 9110 14.2)

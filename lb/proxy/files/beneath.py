@@ -1,8 +1,8 @@
 """Opening files below a directory, and never outside: the second fence around what is served.
 
 The kernel resolves the path where it can (openat2 with RESOLVE_BENEATH, Linux 5.6): symbolic links that stay below the
-directory are followed, those that leave it, or begin with a slash, are not, whatever is renamed meanwhile. Elsewhere the
-path is walked step by step, with the same result. This file knows names and descriptors, and nothing of HTTP.
+directory are followed, those that leave it, or begin with a slash, are not, whatever is renamed meanwhile. Elsewhere
+the path is walked step by step, with the same result. This file knows names and descriptors, and nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -27,40 +27,60 @@ Opener = Callable[[int, bytes], int]
 
 def open_walking(root: int, name: bytes) -> int:
     """As `open_beneath`, without help by the kernel."""
-    steps = name.split(b"/")[::-1]
-    above: list[int] = []  # directories on the way, this side of the root
-    links = 0
+    way = _Way(root, name)
     try:
-        while True:
-            step = steps.pop()
-            here = above[-1] if above else root
-            if step in (b"", b"."):
-                if not steps:
-                    return os.open(".", _FLAGS, dir_fd=here)
-            elif step == b"..":
-                if not above:
-                    raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
-                os.close(above.pop())
-                if not steps:
-                    steps.append(b".")
-            else:
-                try:
-                    fd = os.open(step, _FLAGS | os.O_NOFOLLOW | (os.O_DIRECTORY if steps else 0), dir_fd=here)
-                except OSError as error:
-                    target = _link(error, step, here)
-                    links += 1
-                    if target.startswith(b"/"):
-                        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV)) from None
-                    if links > _LINKS:
-                        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP)) from None
-                    steps += target.split(b"/")[::-1]
-                    continue
-                if not steps:
-                    return fd
-                above.append(fd)
+        while way.steps:
+            way.take(way.steps.pop())
+        return os.open(".", _FLAGS, dir_fd=way.here) if way.found < 0 else way.found
     finally:
-        for fd in above:
+        for fd in way.above:
             os.close(fd)
+
+
+class _Way:
+    """Where a walk stands: `steps` are yet to be taken, the next one last; `above` are the directories that it has come
+    through, this side of the root; `found` is what the last step opened, if that was not a directory on the way.
+    """
+
+    __slots__ = ("_links", "_root", "above", "found", "steps")
+
+    def __init__(self, root: int, name: bytes) -> None:
+        self._root = root
+        self._links = 0
+        self.steps = name.split(b"/")[::-1]
+        self.above: list[int] = []
+        self.found = -1
+
+    @property
+    def here(self) -> int:
+        return self.above[-1] if self.above else self._root
+
+    def take(self, step: bytes) -> None:
+        """Take one step: down, up, or along a link. Raises OSError."""
+        if step in (b"", b"."):
+            return
+        if step == b"..":
+            if not self.above:
+                raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+            os.close(self.above.pop())
+            return
+        try:
+            fd = os.open(step, _FLAGS | os.O_NOFOLLOW | (os.O_DIRECTORY if self.steps else 0), dir_fd=self.here)
+        except OSError as error:
+            self._follow(_link(error, step, self.here))
+            return
+        if self.steps:
+            self.above.append(fd)
+        else:
+            self.found = fd
+
+    def _follow(self, target: bytes) -> None:
+        self._links += 1
+        if target.startswith(b"/"):
+            raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+        if self._links > _LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        self.steps += target.split(b"/")[::-1]
 
 
 def _link(error: OSError, step: bytes, here: int) -> bytes:

@@ -163,7 +163,7 @@ def _file(
         except OSError as error:
             if error.errno in OURS:
                 raise
-    found = FoundFile(plain, name, coded, cache_control, rule.compression, now)
+    found = FoundFile(plain, name, coded, cache_control, rule.compression)
     if before is not None:
         found.keep_from(before)
     return found

@@ -13,7 +13,6 @@ cdef class Representation:
 cdef class FoundFile:
     cdef object _compression
     cdef dict _made
-    cdef long long _now
     cdef bytes _shared
     cdef public dict coded
     cdef public Py_ssize_t descriptors, weight

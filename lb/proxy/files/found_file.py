@@ -1,8 +1,8 @@
 """What was found for a path: a file as it is, its compressed siblings, and what was compressed of it here.
 
 Each form is a representation of its own, with its own strong tag (RFC 9110 8.8.3.3) and a head that is made once. Which
-one a client gets is for `choose` to say: a sibling that it accepts comes first, since it costs nothing; what has none is
-compressed here as the domain's `compression` says, once for as long as it is remembered, larger files each time anew.
+one a client gets is for `choose` to say: a sibling that it accepts comes first, since it costs nothing; what has none
+is compressed here as the domain's `compression` says, once for as long as it is remembered, larger files each time.
 """
 
 from __future__ import annotations
@@ -16,12 +16,10 @@ from lb.http.media_types import media_type_of
 from lb.http.negotiate import choose_encoding, is_compressible
 from lb.proxy.files.open_file import OpenFile
 from lb.proxy.filters.compress import compress_whole
-from lb.routing.route import Compression
+from lb.routing.compression import Compression
 
 AT_ONCE = 262144
 """Bytes of the largest file that is compressed as a whole: about a millisecond."""
-
-_SECOND = 1_000_000_000
 
 
 class Representation:
@@ -38,7 +36,6 @@ class Representation:
         content_type: bytes,
         coding: bytes,
         shared: bytes,
-        now: int,
         made: bytes | None = None,
         *,
         streamed: bool = False,
@@ -53,9 +50,8 @@ class Representation:
         self.size = self.file.size
         suffix = b"-" + coding if coding else b""
         tag = b'"%x-%x%b"' % (file.modified, file.size, suffix)
-        modified = min(file.modified, now) // _SECOND
-        self.validators = Validators(tag, modified)
-        date = formatdate(modified, usegmt=True).encode()
+        self.validators = Validators(tag, file.dated)
+        date = formatdate(file.dated, usegmt=True).encode()
         self.kept = b"Last-Modified: %b\r\nETag: %b\r\n" % (date, tag) + shared
         about = b"Content-Type: %b\r\n" % content_type
         if coding:
@@ -77,6 +73,7 @@ class _Made(OpenFile):
         self.data = data
         self.size = len(data)
         self.modified = file.modified
+        self.dated = file.dated
 
 
 class FoundFile:
@@ -88,7 +85,6 @@ class FoundFile:
     __slots__ = (
         "_compression",
         "_made",
-        "_now",
         "_shared",
         "coded",
         "descriptors",
@@ -107,9 +103,8 @@ class FoundFile:
         coded: Mapping[bytes, OpenFile],
         cache_control: bytes,
         compression: Compression | None,
-        now: int,
     ) -> None:
-        """`coded` are the compressed siblings by their coding; `now` is the time in nanoseconds."""
+        """`coded` are the compressed siblings by their coding."""
         self.looked = 0.0
         self.location: bytes | None = None
         self.grown: Callable[[int], None] = _nobody
@@ -119,9 +114,8 @@ class FoundFile:
         if coded or self._compression is not None:
             shared += b"Vary: Accept-Encoding\r\n"
         self._shared = shared
-        self._now = now
-        self.plain = Representation(plain, content_type, b"", shared, now)
-        self.coded = {coding: Representation(file, content_type, coding, shared, now) for coding, file in coded.items()}
+        self.plain = Representation(plain, content_type, b"", shared)
+        self.coded = {coding: Representation(file, content_type, coding, shared) for coding, file in coded.items()}
         self.offered = tuple(self.coded)
         self._made: dict[bytes, Representation] = {}
         files = (plain, *coded.values())
@@ -152,11 +146,11 @@ class FoundFile:
         plain, file = self.plain, self.plain.file
         if file.size <= AT_ONCE:
             data = compress_whole(coding, file.read(0, file.size))
-            made = Representation(file, plain.content_type, coding, self._shared, self._now, data)
+            made = Representation(file, plain.content_type, coding, self._shared, data)
             self.weight += made.size
             self.grown(made.size)
         else:
-            made = Representation(file, plain.content_type, coding, self._shared, self._now, streamed=True)
+            made = Representation(file, plain.content_type, coding, self._shared, streamed=True)
         self._made[coding] = made
         return made
 

@@ -1,7 +1,7 @@
 cdef class OpenFile:
     cdef public bytes data
     cdef public int fd
-    cdef public long long modified
+    cdef public long long modified, dated
     cdef public Py_ssize_t size
     cdef tuple _stamp
     cdef bint _fresh

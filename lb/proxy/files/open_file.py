@@ -1,7 +1,7 @@
 """A regular file that is open, or whose bytes are in memory because they are few: what responses are made of.
 
-Whoever sends it keeps the object; the descriptor is closed when nobody does. Offsets are always given, so one descriptor
-serves any number of responses at once. This file knows no path, and nothing of HTTP.
+Whoever sends it keeps the object; the descriptor is closed when nobody does. Offsets are always given, so one
+descriptor serves any number of responses at once. This file knows no path, and nothing of HTTP.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import stat
 KEPT = 65536
 """Bytes of the largest file that is kept in memory."""
 
+_SECOND = 1_000_000_000
 _FRESH = 2_000_000_000  # nanoseconds: a file that was changed so lately may be changed again without looking so
 
 
@@ -25,9 +26,11 @@ class NotAFileError(OSError):
 
 
 class OpenFile:
-    """`data` are all of its bytes, None where they are read from `fd`; `modified` is in nanoseconds since 1970."""
+    """`data` are all of its bytes, None where they are read from `fd`; `modified` is in nanoseconds since 1970,
+    `dated` in seconds, and never later than it was opened.
+    """
 
-    __slots__ = ("_fresh", "_stamp", "data", "fd", "modified", "size")
+    __slots__ = ("_fresh", "_stamp", "data", "dated", "fd", "modified", "size")
 
     def __init__(self, fd: int, now: int, before: OpenFile | None = None) -> None:
         """The file of this descriptor, which is taken over; `now` is the time in nanoseconds, `before` what was found
@@ -42,6 +45,7 @@ class OpenFile:
             raise NotAFileError(is_directory=stat.S_ISDIR(status.st_mode))
         self.size = status.st_size
         self.modified = status.st_mtime_ns
+        self.dated = min(self.modified, now) // _SECOND
         self._stamp = status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
         self._fresh = abs(now - max(status.st_mtime_ns, status.st_ctime_ns)) < _FRESH
         if self.size > KEPT:

@@ -2,8 +2,8 @@
 
 On a plain connection the system moves them (sendfile); over TLS, and where a file system cannot do that, they are read
 and sent in modest pieces. What one call sends is bounded, so that others have their turn, and so is what waits: bytes
-that the socket does not take stay in the file. The compiled twin is `file_sender.pyx`. It knows descriptors and offsets;
-which file it is, and whether it is still as it was, is for its caller to know.
+that the socket does not take stay in the file. The compiled twin is `file_sender.pyx`. It knows descriptors and
+offsets; which file it is, and whether it is still as it was, is for its caller to know.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import socket
 
 from lb.proxy.io.wire import OPEN, Wire
 
-_TURN = 1 << 20  # bytes that one call sends, before others have their turn
+_TURN = 1 << 21  # bytes that one call sends, before others have their turn
 _PIECE = 65536  # bytes that are read at once, where they have to be
 _COPIED = 262144  # bytes of them that one call sends
 _ROOM, _NEXT = 1, 2  # what is waited for: that the socket takes more, or the next turn
@@ -55,19 +55,23 @@ class FileSender(Wire):
                 self._wait(_ROOM)
                 return sent
             except OSError as error:
-                if error.errno in _NOT_HERE:
-                    n = self._send_copies(b"", file, at + sent, size - sent)
-                    return sent + n if n >= 0 else sent or -1
-                if error.errno in _OF_THE_FILE:
-                    return sent or -1
-                self.failure = error.errno or 0
-                self._break()
-                return sent
+                return self._send_otherwise(error.errno or 0, file, at, size, sent)
             if n == 0:
                 return sent or -1
             sent += n
         if sent < size:
             self._wait(_NEXT)
+        return sent
+
+    def _send_otherwise(self, number: int, file: int, at: int, size: int, sent: int) -> int:
+        """The system cannot move the bytes behind the first `sent`, for this errno."""
+        if number in _NOT_HERE:
+            n = self._send_copies(b"", file, at + sent, size - sent)
+            return sent + n if n >= 0 else sent or -1
+        if number in _OF_THE_FILE:
+            return sent or -1
+        self.failure = number
+        self._break()
         return sent
 
     def _send_head(self, head: bytes) -> None:
@@ -125,7 +129,7 @@ class FileSender(Wire):
 
     def _on_writable(self) -> None:
         if not self._waits or self._out or self._state != OPEN:
-            Wire._on_writable(self)
+            super()._on_writable()
             return
         try:
             self._go_on()

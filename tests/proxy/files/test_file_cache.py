@@ -17,8 +17,8 @@ from lb.proxy.files.file_cache import FileCache
 from lb.proxy.files.found_file import AT_ONCE, FoundFile
 from lb.proxy.files.open_file import KEPT
 from lb.proxy.filters.compress import AVAILABLE
+from lb.routing.compression import Compression
 from lb.routing.file_rule import FileRule
-from lb.routing.route import Compression
 
 HTML = frozenset((b"text/html",))
 LONG_AGO = 1_600_000_000
