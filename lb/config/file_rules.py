@@ -9,9 +9,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from lb.config.model import App, serves_itself
+from lb.config.model import App
 from lb.config.problems import KeyPath, Problem, dotted, quoted
-from lb.config.route_settings import RouteSettings
+from lb.config.route_settings import RouteSettings, serves_itself
 from lb.config.rule_context import Scene
 
 _OF_FILES = ("index", "fallback", "cache_control")

@@ -18,6 +18,6 @@ cdef class Exchange(Answering):
     cdef _enter(self, Environment environment)
     cdef _frame(self)
     @cython.locals(lines=bytes, head=RequestHead, form=Representation, said=FileReply, parts=tuple, bodiless=bint)
-    cdef _serve(self)
+    cdef _serve(self, object extras, object rule)
     cdef _serve_on(self)
     cdef bint _is_event_stream(self)

@@ -23,6 +23,8 @@ from lb.proxy.files.found_file import Representation
 from lb.proxy.filters.compress import new_encoder
 from lb.routing.checks import answer_challenge, https_redirect
 from lb.routing.environment import Environment
+from lb.routing.file_rule import FileRule
+from lb.routing.route_extras import RouteExtras
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 9.2.2
 
@@ -62,15 +64,15 @@ class Exchange(Answering):
                 self.reply(reply)
                 return
             if route.extras is not None and route.extras.files is not None:
-                self._serve()
+                self._serve(route.extras, route.extras.files)
                 return
         self._frame()
         self._enter(route.environment)
         self.forward()
 
-    def _serve(self) -> None:
+    def _serve(self, extras: RouteExtras, rule: FileRule) -> None:
         """Answer with a file, or with what is said in place of one. Raises ProxyError."""
-        reply = file_reply(self)
+        reply = file_reply(self, rule)
         parts: tuple[Part, ...] | None = None
         if isinstance(reply, Representation):
             form = reply
@@ -88,7 +90,6 @@ class Exchange(Answering):
         head = self.head
         self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
         self.head_out = True
-        extras = self.route.extras
         if extras.response_fields is not None or extras.cors is not None:
             lines = response_lines(lines, self.asking())
         bodiless = parts == () or head.method == b"HEAD"

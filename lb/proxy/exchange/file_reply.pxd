@@ -12,4 +12,4 @@ cdef class FileReply:
     cdef public tuple parts
 
 @cython.locals(head=RequestHead, engine=Engine, found=FoundFile, form=Representation, path=bytes, at=Py_ssize_t)
-cpdef object file_reply(ExchangeBase exchange)
+cpdef object file_reply(ExchangeBase exchange, object rule)

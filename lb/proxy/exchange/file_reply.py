@@ -17,6 +17,7 @@ from lb.http.head import RequestHead
 from lb.http.reply import Reply, redirect
 from lb.proxy.exchange.file_body import Part
 from lb.proxy.files.found_file import Representation
+from lb.routing.file_rule import FileRule
 
 if TYPE_CHECKING:
     from lb.proxy.exchange.base import ExchangeBase
@@ -38,8 +39,8 @@ class FileReply:
         self.parts = parts
 
 
-def file_reply(exchange: ExchangeBase) -> Representation | FileReply | Reply:
-    """The answer of a route that serves files: a form of one as a whole, what else comes of it, or a redirect.
+def file_reply(exchange: ExchangeBase, rule: FileRule) -> Representation | FileReply | Reply:
+    """The answer of a route with this rule: a form of one as a whole, what else comes of it, or a redirect.
 
     Raises ProxyError: method_not_allowed, file_not_found and what else the files' cache raises, precondition_failed,
     range_not_satisfiable.
@@ -51,7 +52,7 @@ def file_reply(exchange: ExchangeBase) -> Representation | FileReply | Reply:
     path = head.target
     if b"?" in path:
         path = path.partition(b"?")[0]
-    found = engine.files.find(exchange.route.extras.files, path, engine.poller.now)
+    found = engine.files.find(rule, path, engine.poller.now)
     if found.location is not None:
         query = head.target.partition(b"?")[2]
         return redirect(found.location + b"?" + query if query else found.location, 301)
