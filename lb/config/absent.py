@@ -41,8 +41,7 @@ _SOURCES = "lb is told by its file alone: change it, and run lb reload"
 _GROUPS = {
     _FILES: (
         "static statics staticfiles static_files static_dir static_url public public_dir root webroot "
-        "document_root documentroot index autoindex alias try_files file_server browse files media assets "
-        "fallback cache_control"
+        "document_root documentroot autoindex alias try_files file_server browse media assets"
     ),
     _GATEWAYS: "templates php_fastcgi fastcgi_pass uwsgi_pass",
     _PATHS: (

@@ -43,14 +43,14 @@ def _files_are_there(scene: Scene) -> Iterator[Problem]:
         if route.files is None:
             continue
         here = (*path, "files")
-        if not route.files.is_dir():
-            what = "is not a directory" if route.files.exists() else "does not exist"
-            yield scene.origin.problem(here, f"{route.files} {what}", "write the directory that has the files")
+        if not os.path.isdir(route.files):  # noqa: PTH112 - which raises for no name, however odd
+            message = "this is not a directory" if os.path.exists(route.files) else "there is no such directory"  # noqa: PTH110
+            yield scene.origin.problem(here, message, "write the directory that has the files")
         elif not os.access(route.files, os.R_OK | os.X_OK):
-            message = f"{route.files} may not be read by the user that runs this"
+            message = "the directory may not be read by the user that runs this"
             yield scene.origin.problem(here, message, "give that user read and search permission on it")
-        elif route.fallback is not None and not (route.files / route.fallback).is_file():
-            message = f"there is no file {route.files / route.fallback}"
+        elif route.fallback is not None and not os.path.isfile(route.files / route.fallback):  # noqa: PTH113 - as above
+            message = "there is no such file in the directory"
             yield scene.origin.problem((*path, "fallback"), message, "write the name of a file in the directory")
 
 
@@ -59,10 +59,10 @@ def _keys_are_not_served(scene: Scene) -> Iterator[Problem]:
     for path, route in _routes(scene):
         if route.files is None:
             continue
-        root = route.files.resolve()
+        root = Path(os.path.realpath(route.files))
         for key in keys:
-            if _is_below(key.resolve(), root):
-                message = f"{route.files} contains the private key {key}, which anybody could fetch then"
+            if _is_below(Path(os.path.realpath(key)), root):
+                message = "the directory has a private key of tls.certificates in it, which anybody could fetch then"
                 yield scene.origin.problem((*path, "files"), message, "serve a directory that has public files alone")
 
 

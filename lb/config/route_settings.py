@@ -81,7 +81,7 @@ RedirectStatus = Annotated[int, BeforeValidator(_redirect_status, json_schema_in
 
 FileName = Annotated[str, BeforeValidator(_file_name, json_schema_input_type=Written)]
 IndexFile = Annotated[str | None, or_off(_file_name, Written)]
-CacheControl = Annotated[str, BeforeValidator(_cache_control, json_schema_input_type=str)]
+CacheControl = Annotated[str, BeforeValidator(_cache_control, json_schema_input_type=Written)]
 
 
 def _value(value: object) -> str:
