@@ -84,4 +84,23 @@ def _instances_are_named(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem(path, message, hint)
 
 
-FILE_RULES = (_files_stand_alone, _files_are_there, _keys_are_not_served, _instances_are_named)
+def _routes_need_no_instances(scene: Scene) -> Iterator[Problem]:
+    for path, route in _routes(scene):
+        app = scene.config.apps[str(path[1])]
+        environments = (app.production, app.staging)
+        if not serves_itself(app.routes) or all(one is None or one.instances for one in environments):
+            continue
+        everybody = {str(network) for network in route.deny} >= {"0.0.0.0/0", "::/0"}
+        if route.files is None and route.redirect is None and route.app is None and not everybody:
+            message = "the route leads to an instance of the app, which has none"
+            hint = "add production: {instances: [127.0.0.1:3000]} to the app, or files, redirect or app to the route"
+            yield scene.origin.problem(path, message, hint)
+
+
+FILE_RULES = (
+    _files_stand_alone,
+    _files_are_there,
+    _keys_are_not_served,
+    _instances_are_named,
+    _routes_need_no_instances,
+)
