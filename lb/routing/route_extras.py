@@ -37,7 +37,8 @@ class PathChange:
 @dataclass(frozen=True, slots=True)
 class RouteExtras:
     """Each is None, empty or False where it was not asked for. `pattern` is the route's own; `keys` says which
-    key of the configuration set a limit or a time-out that is not the file's own: `limits.body` → its path.
+    key of the configuration set a limit or a time-out that is not the file's own: `limits.body` → its path. `decides`
+    says that a request may be kept out, or be answered, by what stands here beside files.
     """
 
     pattern: PathPattern | None = None
@@ -51,6 +52,10 @@ class RouteExtras:
     cors: Cors | None = None
     error_pages: Mapping[int, bytes] | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
+    decides: bool = field(init=False, default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "decides", self.cors is not None or self.redirect is not None or self.is_guarded)
 
     @property
     def is_guarded(self) -> bool:

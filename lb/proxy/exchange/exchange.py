@@ -59,10 +59,11 @@ class Exchange(Answering):
         if head.passes > 0 or route.client_auth is not None:
             admit(info, head, route)
         if route.extras is not None or (head.odd_path and route.choices is not None):
-            reply = answer(self.asking())
-            if reply is not None:
-                self.reply(reply)
-                return
+            if route.extras is None or route.extras.decides or head.odd_path:
+                reply = answer(self.asking())
+                if reply is not None:
+                    self.reply(reply)
+                    return
             if route.extras is not None and route.extras.files is not None:
                 self._serve(route.extras, route.extras.files)
                 return
