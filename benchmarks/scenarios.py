@@ -63,10 +63,19 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(
         "file-gzip", "compressed sibling of 100 KB of HTML", path="/files/page.html", gzip=True, peers=_FILE_SERVERS
     ),
-    Scenario("file-10m", "file of 10 MiB", path="/files/10m.bin", peers=_FILE_SERVERS),
+    Scenario("file-10m", "file of 10 MiB", Kind.TRANSFER, path="/files/10m.bin", transfers=200, peers=_FILE_SERVERS),
     Scenario("file-1k-tls", "file of 1 KiB, TLS", path="/files/1k.bin", scheme="https", peers=_FILE_SERVERS),
     Scenario("file-100k-tls", "file of 100 KiB, TLS", path="/files/100k.bin", scheme="https", peers=_FILE_SERVERS),
-    Scenario("file-10m-tls", "file of 10 MiB, TLS", path="/files/10m.bin", scheme="https", peers=_FILE_SERVERS),
+    Scenario(
+        "file-10m-tls",
+        "file of 10 MiB, TLS",
+        Kind.TRANSFER,
+        path="/files/10m.bin",
+        scheme="https",
+        transfers=60,
+        tls="full",
+        peers=_FILE_SERVERS,
+    ),
     Scenario("connect", "new connection a request", Kind.CONNECT),
     Scenario("handshake", "full TLS 1.3 handshake a request", Kind.CONNECT, scheme="https", tls="full"),
     Scenario("resumed", "resumed TLS 1.3 handshake a request", Kind.CONNECT, scheme="https", tls="resumed"),
