@@ -1,19 +1,19 @@
-# Needs Python 3.11 or newer with venv and pip; a C compiler and Python's headers make it fast.
+# Needs Python 3.11 or newer with venv and pip; with a C compiler and Python's headers, lb is compiled.
 #   make run        the demo on http://localhost:8080 and https://localhost:8443
 #   make test       linters, types, tests
 #   make bench      the benchmarks
 #   make test-latest, make test-lowest   the tests with the newest and the oldest versions that pyproject.toml allows
-#   make audit  known weaknesses of the versions in constraints.txt, where a feed of advisories can be reached
+#   make audit  known vulnerabilities of the versions in constraints.txt, if an advisory feed is reachable
 #   make sanitize SECONDS=60   hostile clients and instances against a build with ASan and UBSan
 #   make constraints   writes constraints.txt with the newest versions
-#   make install PYTHON=python3.14   takes another Python than the first suitable one, when there is no .venv yet
+#   make install PYTHON=python3.14   uses this Python instead of the first suitable one, if there is no .venv yet
 # For contributors (CONTRIBUTING.md has the loop):
-#   make build      compiles what was edited
+#   make build      compiles edited modules
 #   make quick      unit tests of the sources, uncompiled
 #   make near F=lb/http/head.py      the tests that belong to a file, on both engines
 #   make lint       style and types
 #   make coverage   which lines of the sources the unit tests run
-#   make sdist, make wheel           what a release consists of, in dist/
+#   make sdist, make wheel           the files of a release, in dist/
 #   make docs       the documentation as web pages, in build/site/
 
 .DEFAULT_GOAL := install
@@ -23,25 +23,25 @@
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
-# The versions that are installed, for building too; an empty file means the newest.
+# The versions to install, also for building; an empty file means the newest.
 CONSTRAINTS := constraints.txt
 PIP_INSTALL = PIP_BUILD_CONSTRAINT=$(CONSTRAINTS) $(PIP) install --constraint $(CONSTRAINTS)
 
-# Suitable: new enough, and able to make an environment with pip in it.
+# Suitable: new enough, and able to create an environment with pip.
 SUITABLE := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
 FIND_PYTHON = $(firstword $(foreach one,python3 python3.14 python3.13 python3.12 python3.11,$(shell \
 	$(one) -c '$(SUITABLE)' 2>/dev/null && echo $(one))))
 
-# What decides whether the installed lb is still the one in this tree; other .py files are used in place.
+# If these change, lb is installed again; other .py files are used in place.
 SOURCES := $(CONSTRAINTS) pyproject.toml setup.py $(shell find lb -name '*.pyx' -o -name '*.pxd' -o -name '*.pxi' -o -name '*.h') \
 	$(wildcard $(patsubst %.pxd,%.py,$(shell find lb -name '*.pxd')))
 
 ASKED := $(LB_REQUIRE_COMPILED)
-# With all that compiling needs, a silent fallback to uncompiled code is a failure of the tests.
+# If everything for compiling is there, a silent fallback to uncompiled code fails the tests.
 COMPILES = $(shell command -v $${CC:-cc} >/dev/null && $(BIN)/python -c 'import os, sys, sysconfig; \
 	sys.exit(sys.platform != "linux" or not os.path.exists(sysconfig.get_path("include") + "/Python.h"))' && echo 1)
 
-# Tests of what is the same code on either engine (processes, certificates and their files), or is promised of the compiled one.
+# Tests of code that is the same on both engines (processes, certificates and their files), or promised for the compiled one only.
 ENGINE_BLIND := acme activation certificates configuration health hostile_load reload running scanners upgrade
 
 define LINT
@@ -52,12 +52,12 @@ define LINT
 endef
 
 UNIT := $(filter-out tests/e2e/ tests/benchmarks/,$(wildcard tests/*/)) tests/test_engine.py tests/test_layers.py
-# tests/ mirrors lb/: what belongs to lb/a/b.py is tests/a/test_b*.py; where there is nothing, the folder's tests.
+# tests/ mirrors lb/: the tests of lb/a/b.py are tests/a/test_b*.py; if there are none, all tests of the folder.
 NEAR = $(or $(wildcard $(patsubst lb/%,tests/%,$(dir $(F)))test_$(basename $(notdir $(F)))*.py),$(patsubst lb/%,tests/%,$(dir $(F))))
 
 install: $(VENV)/installed
 
-# The first page comes before anything is compiled; where something is compiled already, all of it is.
+# The first page comes before anything is compiled, unless lb is compiled already.
 run: $(if $(wildcard $(VENV)/installed),install,$(VENV)/installed-uncompiled)
 	@exec $(BIN)/lb demo
 
@@ -71,8 +71,8 @@ pytest: $(VENV)/installed-for-tests
 	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 3 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
 		$(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py)
 
-# In a copy of the tree, with its own environment, so that what is compiled there stays there. Linters and types are
-# for the versions in constraints.txt alone: each release of them has further opinions.
+# In a copy of the tree, with its own environment and compiled modules. Linters and types are only for the versions in
+# constraints.txt: each release of them adds rules.
 test-latest: build/empty.txt
 test-lowest: build/lowest.txt
 test-latest: VERSIONS = build/empty.txt
@@ -97,12 +97,12 @@ constraints: | build/uv/bin/uv
 	build/uv/bin/uv pip compile -q --no-annotate --upgrade --python build/uv/bin/python --extra test pyproject.toml \
 		--custom-compile-command "make constraints" --output-file constraints.txt
 
-# Exit status 0 where no feed can be reached: the report is what is missing then.
+# Exit status 0 if no feed is reachable: only the report is missing then.
 audit: | build/pip-audit/bin/pip-audit
 	@rm -f build/audit.json
 	@build/pip-audit/bin/pip-audit --requirement constraints.txt --no-deps --disable-pip --progress-spinner off \
 		--format json --output build/audit.json; found=$$?; \
-	test -s build/audit.json || { echo "No feed of advisories can be reached: nothing was audited." >&2; exit 0; }; \
+	test -s build/audit.json || { echo "No advisory feed is reachable: nothing was audited." >&2; exit 0; }; \
 	exit $$found
 
 build/uv/bin/uv build/pip-audit/bin/pip-audit: build/%: | $(BIN)/python
@@ -115,7 +115,7 @@ build: $(VENV)/installed-for-tests
 lint: $(VENV)/installed-for-tests
 	$(LINT)
 
-# What needs no compiled module, no real process and no other program.
+# Tests that need no compiled module, no real process and no other program.
 quick: $(VENV)/installed-for-tests
 	LB_ENGINE=python $(BIN)/python -m pytest -q -n 2 -m "not long" $(UNIT)
 
@@ -134,7 +134,7 @@ sdist: $(VENV)/installed-for-tests
 wheel: $(VENV)/installed-for-tests
 	@LB_REQUIRE_COMPILED=1 $(BIN)/python -m pip wheel -q --no-deps --no-build-isolation -w dist .
 
-# In an environment of its own, as lb needs nothing of it.
+# In an environment of its own, since lb does not need it.
 docs: build/mkdocs/bin/mkdocs
 	build/mkdocs/bin/mkdocs build
 
@@ -145,7 +145,7 @@ build/mkdocs/bin/mkdocs: | $(BIN)/python
 bench: install
 	$(BIN)/python -m benchmarks
 
-# Built into a directory of its own: the modules that are in use here stay what they are.
+# Built into a directory of its own: the modules in use here are not changed.
 SANITIZED := build/sanitized
 SANITIZERS := -fsanitize=address,undefined
 SECONDS ?= 60
@@ -180,12 +180,12 @@ $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	@touch $@
 
 $(VENV)/installed-uncompiled: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
-	@echo "installing lb into $(VENV), uncompiled; \`make install\` compiles it in about a minute, which makes it several times faster"
+	@echo "installing lb into $(VENV), uncompiled; \`make install\` compiles it in about a minute, and makes it several times faster"
 	@LB_BUILD_PURE=1 $(PIP_INSTALL) --editable .
 	@touch $@
 
-# At once where nothing is installed yet: each installation compiles.
+# One installation for both, since each one compiles.
 $(VENV)/installed-for-tests: $(SOURCES) | $(BIN)/python
-	@echo "installing lb and what its tests need into $(VENV); compiling takes about a minute"
+	@echo "installing lb and its test dependencies into $(VENV); compiling takes about a minute"
 	@$(PIP_INSTALL) --editable '.[test]'
 	@touch $(VENV)/installed $@

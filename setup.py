@@ -2,7 +2,7 @@
 
 What is compiled is listed here and nowhere else: twins (`.pyx` beside a `.py` of the same name) and plain `.py` typed
 by a `.pxd`. `LB_REQUIRE_COMPILED=1` turns a failed build from a fallback into an error; `LB_BUILD_PURE=1` compiles
-nothing. A source distribution carries the C files, so that installing it needs no Cython.
+nothing. A source distribution includes the C files, so that installing it needs no Cython.
 """
 
 import json
@@ -40,6 +40,8 @@ SOURCES = (
     "lb/routing/balancers/sticky.py",
     "lb/routing/environment.py",
     "lb/routing/route.py",
+    "lb/routing/path_tree.py",
+    "lb/routing/choices.py",
     "lb/routing/table.py",
     "lb/routing/snapshot.py",
     "lb/routing/rate_limit.py",
@@ -80,7 +82,7 @@ SOURCES = (
 )
 CORES = os.cpu_count() or 1
 REQUIRED = os.environ.get("LB_REQUIRE_COMPILED") == "1"
-IS_SDIST = (TOP / "PKG-INFO").exists()  # a source distribution, not a checkout: its C files are those of its sources
+IS_SDIST = (TOP / "PKG-INFO").exists()  # a source distribution, not a checkout: its C files match its sources
 BUILDS = {"build_ext", "bdist_wheel", "editable_wheel", "install", "develop"}
 
 
@@ -103,14 +105,14 @@ def why_not() -> str:
 
 
 def extensions(reason: str) -> list[Extension]:
-    """What is to be compiled: nothing where there is a `reason` against it, or nothing that makes C."""
+    """The modules to compile: none if there is a `reason` against it, or no Cython."""
     if not reason and not IS_SDIST and find_spec("Cython") is None:
         reason = "Cython is not installed"
     if reason:
         if BUILDS & set(sys.argv):
             if REQUIRED:
                 raise SystemExit(f"lb cannot be compiled: {reason}")
-            print(f"lb is built without its compiled engine: {reason}", file=sys.stderr)  # noqa: T201
+            print(f"building lb without its compiled engine: {reason}", file=sys.stderr)  # noqa: T201
         return []
     return [
         Extension(
@@ -127,8 +129,8 @@ def extensions(reason: str) -> list[Extension]:
 
 
 def translate(modules: list[Extension]) -> list[Extension]:
-    """The same modules with C sources, which Cython makes where they are older than what they are made of."""
-    from Cython.Build import cythonize  # noqa: PLC0415 - only where C is to be made
+    """The same modules with C sources, which Cython regenerates if they are outdated."""
+    from Cython.Build import cythonize  # noqa: PLC0415 - only if C must be generated
 
     built = cythonize(
         modules,
@@ -138,7 +140,7 @@ def translate(modules: list[Extension]) -> list[Extension]:
         quiet=True,
     )
     for module in built:
-        module.optional = not REQUIRED  # cythonize makes new objects, and forgets it
+        module.optional = not REQUIRED  # cythonize makes new objects, and drops it
     return built
 
 
@@ -150,7 +152,7 @@ def engine_files():  # noqa: ANN201 - a module; it is loaded by its path, since 
 
 
 class BuildExtensions(build_ext):
-    """Makes C only when something is built, and writes down what the modules in the tree were made of."""
+    """Generates C only when something is built, and records the sources of the modules in the tree."""
 
     def finalize_options(self) -> None:
         if self.distribution.ext_modules and not IS_SDIST:
@@ -177,7 +179,7 @@ class BuildExtensions(build_ext):
 
 
 class SourceDistribution(sdist):
-    """Carries the C files, so that installing needs no Cython."""
+    """Includes the C files, so that installing needs no Cython."""
 
     def run(self) -> None:
         modules = translate([Extension(source.rsplit(".", 1)[0].replace("/", "."), [source]) for source in SOURCES])
@@ -185,7 +187,7 @@ class SourceDistribution(sdist):
         super().run()
 
 
-if __name__ == "__main__":  # from 3.14 on, processes that translate import this file
+if __name__ == "__main__":  # from 3.14 on, Cython's processes import this file
     against = why_not()
     asked_for_requirements = sys.argv[1:2] == ["egg_info"]  # by an installer, before it makes the build's environment
     setup(

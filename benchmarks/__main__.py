@@ -34,7 +34,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """0: a report was written; 1: it is no result, or nothing could be measured; 2: wrong usage (argparse)."""
+    """Returns 0 if a report was written, 1 if it is not a result or nothing could be measured, 2 for wrong usage."""
     options = _parser().parse_args(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
@@ -50,13 +50,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--scenario", nargs="+", choices=sorted(BY_NAME), metavar="NAME", help="only these rows")
     parser.add_argument("--peers", type=_names, default=NAMES, help=f"comma-separated, of {','.join(NAMES)}")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of which the median is taken (7)")
-    parser.add_argument("--seconds", type=float, default=1.0, help="seconds of load a round (1)")
-    parser.add_argument("--quick", action="store_true", help="one short round each: a look, not a result")
+    parser.add_argument("--rounds", type=int, default=7, help="number of rounds; the median counts (7)")
+    parser.add_argument("--seconds", type=float, default=1.0, help="seconds of load per round (1)")
+    parser.add_argument("--quick", action="store_true", help="one short round each: a first impression, not a result")
     parser.add_argument("--lb-python", type=Path, default=Path(sys.executable), help="the interpreter that has lb")
-    parser.add_argument("--allow-fallback", action="store_true", help="measure lb even when it runs uncompiled")
+    parser.add_argument("--allow-fallback", action="store_true", help="measure lb even if it runs uncompiled")
     parser.add_argument("--output", type=Path, default=RESULTS, help="directory of the report")
-    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    parser.add_argument("--list", action="store_true", help="list the scenarios and exit")
     return parser
 
 
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
     scenarios = tuple(BY_NAME[name] for name in options.scenario) if options.scenario else SCENARIOS
     caveat = _caveat(peers, options)
     if caveat and not options.allow_fallback:
-        print(f"benchmarks: {caveat}; --allow-fallback measures all the same", file=sys.stderr)
+        print(f"benchmarks: {caveat}; --allow-fallback measures it nevertheless", file=sys.stderr)
         return 1
     rounds = 1 if options.quick else options.rounds
     effort = Effort(1.0, 0.25) if options.quick else Effort(options.seconds)
@@ -104,7 +104,7 @@ def _present(peers: Sequence[Peer]) -> tuple[tuple[Peer, ...], dict[str, str]]:
 
 
 def _caveat(peers: Sequence[Peer], options: argparse.Namespace) -> str:
-    """Why the run may not be called a result; empty when it may."""
+    """Why the run is not a result; empty if it is."""
     for peer in peers:
         if isinstance(peer, Lb):
             engine = peer.engine()
@@ -117,7 +117,7 @@ def _caveat(peers: Sequence[Peer], options: argparse.Namespace) -> str:
 
 def _measure_all(scenarios: Sequence[Scenario], peers: Sequence[Peer], rounds: int, effort: Effort) -> list[Row]:
     if core_count() < 2:
-        print("benchmarks: one core only: the load disturbs what it measures", file=sys.stderr)
+        print("benchmarks: there is only one core, so the load disturbs the measurement", file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="lb-bench-") as name, ExitStack() as stack:
         directory = Path(name)
         programs = build(directory)

@@ -1,4 +1,4 @@
-"""The instances behind every proxy: one responder with as many ports as there are to be instances."""
+"""The instances behind every proxy: one responder with a port for each instance."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PAGE_BYTES = 256 * 1024
 
 @contextmanager
 def running_backend(programs: Programs, directory: Path, instances: int) -> Iterator[tuple[int, ...]]:
-    """Start the responder and give its ports on 127.0.0.1; it ends with the block. Raises BuildError when it does
-    not start.
+    """Start the responder and yield its ports on 127.0.0.1; it ends with the block. Raises BuildError if it does not
+    start.
     """
     page = directory / "page.html"
     page.write_bytes(make_page(_PAGE_BYTES))

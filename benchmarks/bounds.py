@@ -1,6 +1,4 @@
-"""The bounds that the product promises, as data: lb's cost as a ratio to a peer's in the same run, or as a figure of
-its own.
-"""
+"""The promised bounds, as data: lb's cost as a ratio to a peer's in the same run, or as an absolute figure."""
 
 from __future__ import annotations
 
@@ -50,6 +48,8 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("idle-tls", ABSOLUTE, 26.0),
     Bound("domains-10k", ITSELF, 1.05),
     Bound("instances-100", ITSELF, 1.05),
+    Bound("routes-10", ITSELF, 1.03),
+    Bound("routes-1000", ITSELF, 1.06),
     *_pair("small-uncompiled", 3.0, 2.5),
 )
 

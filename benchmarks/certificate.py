@@ -19,7 +19,7 @@ HOST = "localhost"
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """PEM files: the certificate, its key, and both in one (what HAProxy wants)."""
+    """PEM files: the certificate, its key, and both in one (which HAProxy needs)."""
 
     cert: Path
     key: Path

@@ -1,8 +1,8 @@
 """Runs lb under callgrind so that only its workers are counted: `python counted.py LIBRARY serve FILE`.
 
-Reading the configuration and importing what that takes is a thousand times the work of a request, and slow when every
-instruction is counted. With `--instr-atstart=no` it is not; LIBRARY (native/counting.c) switches counting on in each
-forked worker.
+Imports and reading the configuration are a thousand times the work of a request, and slow if every instruction is
+counted. With `--instr-atstart=no` they are not counted; LIBRARY (native/counting.c) switches counting on in each forked
+worker.
 """
 
 from __future__ import annotations

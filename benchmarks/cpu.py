@@ -1,8 +1,8 @@
-"""What a process and all its descendants have used: CPU time and memory, as Linux's /proc tells it.
+"""CPU time and memory of a process and all its descendants, from Linux's /proc.
 
-CPU time, unlike requests per second, holds still on a busy machine. It is the scheduler's own count in nanoseconds
-where the kernel keeps it: ticks are samples, and miss who sleeps in step with them. Knows nothing of what the
-processes do.
+CPU time, unlike requests per second, is stable on a busy machine. It is the scheduler's own count in nanoseconds if the
+kernel keeps it: ticks are samples, and miss processes that sleep in step with them. Does not know what the processes
+do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """What matters here of /proc/PID/stat; `ticks` is user + system, `reaped` the same of its dead children."""
+    """The relevant part of /proc/PID/stat; `ticks` is user + system, `reaped` the same for its dead children."""
 
     pid: int
     parent: int
@@ -72,16 +72,16 @@ def cpu_seconds(root: int) -> float:
 
 
 def _run_seconds(stat: Stat) -> float:
-    """Of the living threads of one process."""
+    """Seconds of the living threads of one process."""
     nanoseconds = 0
     try:
         for thread in (_PROC / str(stat.pid) / "task").iterdir():
             nanoseconds += int((thread / "schedstat").read_text().split()[0])
-    except (FileNotFoundError, ProcessLookupError):  # no such count here, or it ended meanwhile
+    except (FileNotFoundError, ProcessLookupError):  # this kernel has no such count, or the process has ended
         return stat.ticks * _TICK_S
     return nanoseconds / 1e9
 
 
 def memory_bytes(root: int) -> int:
-    """Proportional set size of the tree of `root` in bytes: what is shared by forked workers counts once."""
+    """Proportional set size of the tree of `root` in bytes: memory shared by forked workers counts once."""
     return sum(parse_pss((_PROC / str(stat.pid) / "smaps_rollup").read_text()) for stat in tree(root))

@@ -1,4 +1,4 @@
-"""What a request costs, counted instead of timed: system calls (strace) and instructions (valgrind's callgrind).
+"""The cost of a request, counted instead of timed: system calls (strace) and instructions (valgrind's callgrind).
 
 Such counts repeat on a busy machine to within a few percent, so continuous integration can hold a bound on them. Both
 are differences: what start-up and warm-up cost cancels. Requests go out one at a time over a few keep-alive
@@ -31,7 +31,7 @@ _PATIENCE_S = 60.0
 
 
 class GuardError(Exception):
-    """A tool is missing or reports nothing, or the proxy answered wrongly: there is no count to judge."""
+    """A tool is missing or reports nothing, or the proxy responded wrongly: there is no count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def count_system_calls(peer: Peer, setup: Setup, directory: Path, requests: int 
 def count_instructions(peer: Peer, setup: Setup, directory: Path, requests: int = 2000) -> float:
     """Instructions in user space per request under callgrind, of the workers of lb, of the whole tree of others.
 
-    Two runs, as above: a forked worker cannot be asked for its count before it ends. Raises GuardError.
+    Two runs, as above: a forked worker reports its count only when it ends. Raises GuardError.
     """
     valgrind = _tool("valgrind")
     late: tuple[str, ...] = ()
@@ -102,12 +102,12 @@ def parse_summary(text: str) -> dict[str, int]:
     rows = (line.split() for line in text.splitlines())
     calls = {row[-1]: int(row[3]) for row in rows if len(row) >= 5 and row[3].isdigit() and row[-1] != "total"}
     if not calls:
-        raise GuardError("strace counted nothing (may it trace here?)")
+        raise GuardError("strace counted nothing (is tracing allowed here?)")
     return calls
 
 
 def parse_totals(text: str) -> int:
-    """The instructions of one callgrind dump. Raises GuardError when the dump is not whole."""
+    """The instructions of one callgrind dump. Raises GuardError if the dump is incomplete."""
     for line in reversed(text.splitlines()):
         if line.startswith("totals:"):
             return int(line.split()[1])

@@ -1,6 +1,4 @@
-"""Making load: wrk for keep-alive GETs, the compiled generator for the rest. Gives figures; knows nothing of proxies
-or CPU.
-"""
+"""Generates load: wrk for keep-alive GETs, the compiled generator for the rest. Knows nothing about proxies or CPU."""
 
 from __future__ import annotations
 
@@ -37,7 +35,7 @@ _BROWSER = {
     "DNT": "1",
 }
 
-# A request for each bound domain in turn, all written before the load begins; 7919 is prime, so each has its turn.
+# A request for each bound domain in turn, all written before the load begins; 7919 is prime, so none is left out.
 _SPREAD_SCRIPT = """
 local requests, turn = {}, 0
 init = function(args)
@@ -55,7 +53,7 @@ end
 
 
 def spread_domain(number: int) -> str:
-    """The name of bound domain `number`, as the spread load asks for it."""
+    """The name of bound domain `number` in the spread load."""
     return f"d{number}.bench.test"
 
 

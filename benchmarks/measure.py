@@ -1,6 +1,4 @@
-"""One scenario on one running proxy, once: load is made, and what the proxy's process tree used for it is divided by
-the requests.
-"""
+"""One scenario on one running proxy, once: generates load, and divides the proxy's resources by the requests."""
 
 from __future__ import annotations
 
@@ -21,8 +19,8 @@ _WARM_UP_REQUESTS = "2000"
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What one round gave: `cost` in µs of CPU a request, or in KiB a connection; latencies in µs; None is "does not
-    apply".
+    """The result of one round: `cost` in µs of CPU per request, or KiB per connection; latencies in µs; None means
+    "does not apply".
     """
 
     cost: float
@@ -42,16 +40,14 @@ class Effort:
 
 
 def warm_up(load: Load, target: Target) -> None:
-    """Fill pools, caches and allocators, so that what is measured is the steady state."""
+    """Fill pools, caches and allocators, so that the steady state is measured."""
     figures = load.generator(target.http, "--requests", _WARM_UP_REQUESTS)
     if figures.failed:
         raise FiguresError(f"the warm-up failed: {dict(figures.errors)}")
 
 
 def measure(scenario: Scenario, load: Load, target: Target, effort: Effort) -> Sample:
-    """Run `scenario` once. Raises FiguresError when the load has nothing to report, PeerError when the proxy is
-    gone.
-    """
+    """Run `scenario` once. Raises FiguresError if the load reports nothing, PeerError if the proxy is gone."""
     try:
         if scenario.kind is Kind.IDLE:
             return _measure_idle(scenario, load, target)
@@ -78,7 +74,7 @@ def _measure_cpu(target: Target, make_load: Callable[[], Figures]) -> Sample:
 
 def _measure_idle(scenario: Scenario, load: Load, target: Target) -> Sample:
     port = target.port(scenario.scheme)
-    # What start-up left free in the allocators would hide what the first connections take: some are open already.
+    # Memory that start-up left free would hide the cost of the first connections: some are open already.
     with load.held(port, _FIRST_CONNECTIONS, scenario.tls):
         before = memory_bytes(target.pid)
         with load.held(port, IDLE_CONNECTIONS, scenario.tls) as figures:
@@ -89,7 +85,7 @@ def _measure_idle(scenario: Scenario, load: Load, target: Target) -> Sample:
 
 
 def _maker(scenario: Scenario, load: Load, target: Target, effort: Effort) -> Callable[[], Figures]:
-    """The load of a scenario, as something to call between two looks at the CPU time."""
+    """The load of a scenario, as a function to call between two readings of the CPU time."""
     port = target.port(scenario.scheme)
     seconds = ("--seconds", str(effort.seconds))
     match scenario.kind:

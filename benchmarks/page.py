@@ -1,6 +1,6 @@
-"""A web page for the gzip scenarios: text and markup that repeat about as much as those of a real shop do.
+"""A web page for the gzip scenarios: text and markup about as repetitive as those of a real shop.
 
-Made, not fetched, and the same on every machine: a fixed seed, words drawn by Zipf's law. It compresses to about a
+Generated, not fetched, and the same on every machine: a fixed seed, words drawn by Zipf's law. It compresses to about a
 fifth.
 """
 

@@ -1,7 +1,7 @@
-"""Starting and ending child processes, on a core of one's choice.
+"""Starts and ends child processes on a chosen core.
 
-Every child is the leader of a session of its own, so that it can be ended with all that it forked, and Ctrl-C reaches
-this program alone, which then ends the children in order. Knows nothing of proxies or load.
+Every child is the leader of a session of its own, so that it can be ended with its own children, and Ctrl-C reaches
+only this program, which then ends the children in order. Knows nothing about proxies or load.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def core_count() -> int:
 
 @contextmanager
 def pinned(core: int) -> Iterator[None]:
-    """Children that are started inside run on `core` alone (on a machine with one core, on that)."""
+    """Children started inside the block run on `core` only (on a machine with one core, on that)."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {core} if core in before else before)
     try:
@@ -43,7 +43,7 @@ def spawn(
     pipes: bool = False,
 ) -> subprocess.Popen[str]:
     """Start `command` on `core`; its output goes to the file `log`, or to pipes, or nowhere."""
-    with pinned(core), open(log or os.devnull, "ab") as sink:  # noqa: PTH123 - devnull is no path of ours
+    with pinned(core), open(log or os.devnull, "ab") as sink:  # noqa: PTH123 - devnull is not a path of ours
         return subprocess.Popen(
             [str(word) for word in command],
             stdin=subprocess.PIPE if pipes else subprocess.DEVNULL,

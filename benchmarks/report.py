@@ -1,6 +1,4 @@
-"""The run as Markdown: costs and ratios with each bound's verdict, then throughput and latency, then what was
-measured on what.
-"""
+"""The run as Markdown: costs and ratios with each bound's verdict, throughput and latency, versions and machine."""
 
 from __future__ import annotations
 
@@ -19,9 +17,7 @@ _COLUMNS = ("lb", "nginx", "haproxy", "caddy")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a reader needs to judge the figures: when, how long, on what, of which versions; `caveat` is empty for a
-    result.
-    """
+    """What a reader needs to judge the figures: date, duration, machine, versions; `caveat` is empty for a result."""
 
     date: str
     rounds: int

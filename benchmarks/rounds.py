@@ -1,6 +1,6 @@
 """The order of a run: for each scenario every entrant is started, and they take turns, round after round.
 
-Taking turns (lb, nginx, haproxy, caddy, lb, …) spreads whatever else the machine does over all of them alike.
+Taking turns (lb, nginx, haproxy, caddy, lb, …) spreads the machine's other load evenly over all of them.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ PLAIN = "plain"
 
 @dataclass(frozen=True, slots=True)
 class Entrant:
-    """Who takes part in a scenario: a peer, under a label (its name; PLAIN for lb without what is compared), in its
-    variant of it.
+    """A participant in a scenario: a peer, under a label (its name; PLAIN for lb without the compared feature), with
+    its variant of the scenario.
     """
 
     label: str
@@ -45,9 +45,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all scenarios of a run share. `instances` are the ports of the responder, as many as the largest scenario
-    asks for.
-    """
+    """Shared by all scenarios of a run. `instances` are the responder's ports, enough for the largest scenario."""
 
     load: Load
     certificate: Certificate
@@ -55,23 +53,23 @@ class Ground:
     directory: Path
 
     def setup(self, scenario: Scenario) -> Setup:
-        """The job that a peer gets for `scenario`."""
+        """The job of a peer for `scenario`."""
         names = (HOST, *map(spread_domain, range(scenario.domains)))
         files = make_files(self.directory) if scenario.path.startswith(PREFIX) else None
-        return Setup(self.certificate, self.instances[: scenario.instances], names, files)
+        return Setup(self.certificate, self.instances[: scenario.instances], names, scenario.routes, files)
 
 
 def entrants_of(scenario: Scenario, peers: Sequence[Peer]) -> tuple[Entrant, ...]:
-    """Who is measured in `scenario`, in the order of their turns."""
+    """The entrants of `scenario`, in the order of their turns."""
     chosen = [Entrant(peer.name, peer, scenario) for peer in peers if peer.name in scenario.peers]
     if scenario.against_itself:
-        plain = replace(scenario, domains=1, instances=2)
+        plain = replace(scenario, domains=1, instances=2, routes=0)
         chosen += [Entrant(PLAIN, entrant.peer, plain) for entrant in chosen]
     return tuple(chosen)
 
 
 def run_scenario(scenario: Scenario, peers: Sequence[Peer], ground: Ground, rounds: int, effort: Effort) -> Outcome:
-    """All rounds of one scenario. What fails is written down in the outcome; the others go on."""
+    """All rounds of one scenario. A failure is recorded in the outcome; the other entrants continue."""
     outcome = Outcome(scenario)
     with ExitStack() as stack:
         running: dict[str, Target] = {}
@@ -94,7 +92,7 @@ def _take_turn(
     entrant: Entrant, ground: Ground, effort: Effort, running: dict[str, Target], stack: ExitStack, number: int
 ) -> Sample:
     if entrant.scenario.kind is Kind.IDLE:
-        # Memory that an allocator keeps from the last round would hide this round's: a fresh process each time.
+        # Memory that an allocator keeps from the last round would hide this round's, so each round has a fresh process.
         with _started(entrant, ground, number) as target:
             return measure(entrant.scenario, ground.load, target, effort)
     if entrant.label not in running:

@@ -1,4 +1,4 @@
-"""The scenarios, as data: what is asked of every proxy. How it is measured is measure.py's business."""
+"""The scenarios, as data: what every proxy has to do. measure.py measures it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _ALL = ("lb", "nginx", "haproxy", "caddy")
 
 
 class Kind(Enum):
-    """How the load is made."""
+    """How the load is generated."""
 
     KEEPALIVE = "64 keep-alive connections, as fast as answers come"
     SPREAD = "the same, every request for another of the bound domains"
@@ -38,6 +38,7 @@ class Scenario:
     tls: str = ""
     domains: int = 1
     instances: int = 2
+    routes: int = 0
     peers: tuple[str, ...] = _ALL
     against_itself: bool = False
     fallback: bool = False
@@ -86,6 +87,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         "domains-10k", "10,000 domains against 1", Kind.SPREAD, domains=10_000, peers=("lb",), against_itself=True
     ),
     Scenario("instances-100", "100 instances against 2", instances=100, peers=("lb",), against_itself=True),
+    Scenario("routes-10", "a matching route among 10", routes=10, peers=("lb",), against_itself=True),
+    Scenario("routes-1000", "a matching route among 1,000", routes=1000, peers=("lb",), against_itself=True),
     Scenario("small-uncompiled", "small response, uncompiled engine", peers=("lb", "nginx", "haproxy"), fallback=True),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

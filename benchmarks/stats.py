@@ -1,4 +1,4 @@
-"""The few numbers that a table is made of. Pure."""
+"""The statistics of the report. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NONE = "-"
 
 
 def median_of(values: Sequence[float | None]) -> float | None:
-    """The median of those that are there; None when none is."""
+    """The median of the values that are not None; None if there are none."""
     present = [value for value in values if value is not None]
     return median(present) if present else None
 
@@ -17,7 +17,7 @@ def median_of(values: Sequence[float | None]) -> float | None:
 def paired_ratio(mine: Sequence[float], theirs: Sequence[float]) -> float | None:
     """The median of mine / theirs, round by round; None when no round has both.
 
-    A shared machine's speed drifts by tens of percent within a run. The two halves of one round met the same machine,
+    A shared machine's speed drifts by tens of percent within a run. The two halves of one round see the same machine,
     so their ratio is steadier than the ratio of two medians.
     """
     return median_of([a / b for a, b in zip(mine, theirs, strict=False) if b > 0])

@@ -1,4 +1,4 @@
-"""From samples to a verdict: medians over the rounds, ratios to the peers, and each bound held or not. Pure."""
+"""From samples to verdicts: medians over the rounds, ratios to the peers, and whether each bound holds. Pure."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A bound beside what was measured; `held` is None when there is nothing to compare."""
+    """A bound and its measurement; `held` is None if there is nothing to compare."""
 
     bound: Bound
     measured: float | None
@@ -67,7 +67,7 @@ def entry_of(samples: Sequence[Sample]) -> Entry:
 
 
 def sum_up(outcome: Outcome) -> Row:
-    """The row of an outcome. A proxy that failed requests keeps its figure, but no bound is held by or against it."""
+    """The row of an outcome. A proxy with failed requests keeps its figure, but takes part in no bound."""
     entries = {label: entry_of(samples) for label, samples in outcome.samples.items()}
     problems = [f"{label}: {entry.failed} requests failed" for label, entry in entries.items() if entry.failed]
     good = {label: entry for label, entry in entries.items() if not entry.failed}

@@ -1,9 +1,9 @@
-"""Which of its two engines `lb` runs: the compiled one where all of it was built, else the same code uncompiled.
+"""Chooses one of the two engines: the compiled one if all of it was built, else the same code uncompiled.
 
-Their classes are laid out differently and must not meet, so it is all or nothing. `LB_ENGINE=python` takes the sources
-in spite of compiled modules beside them; `LB_ENGINE=compiled` or `LB_REQUIRE_COMPILED=1` makes a fallback an error.
-In a source tree a compiled module that is older than its source is an error, too: edited code would seem to run.
-This file knows names of files and nothing of what is in them; it runs before any other module of the package.
+Their classes have different layouts and must not be mixed, so it is all or nothing. `LB_ENGINE=python` uses the sources
+even if compiled modules are beside them; `LB_ENGINE=compiled` or `LB_REQUIRE_COMPILED=1` makes a fallback an error. In
+a source tree a compiled module that is older than its source is an error, too: edited code would only seem to run. This
+file knows the names of files, not their content; it runs before any other module of the package.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SHARED = ("*.pxi", "*.h")  # parts of several modules
 
 
 class SourcesOnly:
-    """Finds the modules of one package as `.py` files, whatever else is beside them."""
+    """Finds the modules of one package only as `.py` files."""
 
     def __init__(self, package: str) -> None:
         self._prefix = package + "."
@@ -48,7 +48,7 @@ class SourcesOnly:
 
 
 class EngineError(ImportError):
-    """The engine that is wanted cannot be used; `wrong_usage`: there is no engine of that name."""
+    """The requested engine is not available; `wrong_usage`: there is no engine of that name."""
 
     def __init__(self, reason: str, *, wrong_usage: bool = False) -> None:
         super().__init__(reason)
@@ -56,7 +56,7 @@ class EngineError(ImportError):
 
 
 class RefuseAll:
-    """Lets no module of a package be imported, but for those that can say why."""
+    """Blocks the import of all modules of a package, except those that report the reason."""
 
     def __init__(self, package: str, error: EngineError) -> None:
         self._prefix = package + "."
@@ -69,12 +69,12 @@ class RefuseAll:
 
 
 def refuse_modules(package: str, error: EngineError) -> None:
-    """Raise this error wherever a module of `package` is imported, save those of its command line."""
+    """Raise this error at any import of a module of `package`, except those of its command line."""
     sys.meta_path.insert(0, RefuseAll(package, error))
 
 
 def choose_engine(package: str, directory: Path) -> None:
-    """Let the modules of `package` in `directory` be those of one engine. Raises EngineError, as told above."""
+    """Make the modules of `package` in `directory` come from one engine. Raises EngineError, as above."""
     wanted = os.environ.get("LB_ENGINE", "")
     if wanted not in ("", "compiled", "python"):
         raise EngineError(f'LB_ENGINE is "{wanted}"; it can be "compiled" or "python"', wrong_usage=True)
@@ -88,13 +88,13 @@ def choose_engine(package: str, directory: Path) -> None:
             shown = ", ".join(missing[:_MOST_SHOWN]) + (", …" if len(missing) > _MOST_SHOWN else "")
             raise EngineError(
                 f"{variable} is set, but this installation has no compiled engine ({len(missing)} modules were not "
-                f"built: {shown}). Install {package} again with a C compiler and Python's headers, or unset {variable}"
+                f"built: {shown}). Reinstall {package} with a C compiler and Python's headers, or unset {variable}"
             )
     sys.meta_path.insert(0, SourcesOnly(package))
 
 
 def not_compiled(directory: Path) -> list[str]:
-    """The modules that have types for being compiled (a `.pxd`) and were not, by their paths without suffix."""
+    """The modules with a `.pxd` that were not compiled, by their paths without suffix."""
     return sorted(
         str(typed.relative_to(directory).with_suffix(""))
         for typed in directory.rglob("*.pxd")
@@ -103,7 +103,7 @@ def not_compiled(directory: Path) -> list[str]:
 
 
 def compiled_sources(directory: Path) -> list[Path]:
-    """The files that the compiled modules of the package in `directory` are made of."""
+    """The source files of the compiled modules of the package in `directory`."""
     found = [path for pattern in _SHARED for path in directory.rglob(pattern)]
     for typed in directory.rglob("*.pxd"):
         twin = typed.with_suffix(".pyx")
@@ -112,14 +112,14 @@ def compiled_sources(directory: Path) -> list[Path]:
 
 
 def fingerprint(path: Path) -> str:
-    """What tells this content of a file from another."""
+    """A hash of the file's content."""
     return blake2b(path.read_bytes(), digest_size=16).hexdigest()
 
 
 def changed_sources(directory: Path) -> list[str]:
-    """The sources that are not what the compiled modules were made of, by their paths in `directory`.
+    """The sources that have changed since the modules were compiled, by their paths in `directory`.
 
-    Content decides, not time: a checkout of the same revision is no change.
+    Content decides, not time: a checkout of the same revision is not a change.
     """
     try:
         built = json.loads((directory / BUILT).read_bytes())
@@ -134,7 +134,7 @@ def changed_sources(directory: Path) -> list[str]:
 
 def _refuse_stale(package: str, directory: Path) -> None:
     if not (directory.parent / "setup.py").exists():
-        return  # installed: nobody edits it
+        return  # installed, not edited
     changed = changed_sources(directory)
     if changed:
         more = len(changed) - _MOST_SHOWN

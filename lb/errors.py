@@ -1,8 +1,8 @@
-"""What can go wrong with a request, as one table: cause code → status, sentence, and who can mend it.
+"""The causes of failed requests, as one table: cause code → status, sentence, and remedy.
 
 The code is the same in the error page, the access log, the metrics and `Proxy-Status`. Where RFC 9209 section 2.3
-registers an error type, its name and its recommended status are used (but 503 for dns_error: a name may get an
-address at any moment); the rest are named in its style. This file knows nothing of HTTP syntax, sockets or
+registers an error type, its name and its recommended status are used (except 503 for dns_error: a name may get
+an address at any moment); the rest are named in its style. This file knows nothing of HTTP syntax, sockets or
 configuration: it is imported by every layer and imports none.
 """
 
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One reason for which a request was not served.
+    """One reason why a request was not served.
 
-    `code` is the public name, `status` the HTTP status of the reply, `sentence` what happened, `mend` who can mend it
-    and how, `retry_after` seconds for a Retry-After field, or None where waiting does not help. `ours` says that a
-    connection failed for a reason on this side: it is never counted against an instance (E3).
+    `code` is the public name, `status` the HTTP status of the response, `sentence` what happened, `mend` who can fix
+    it and how, `retry_after` seconds for a Retry-After field, or None if waiting does not help. `ours`: a connection
+    failed for a reason on this side, which is never counted against an instance (E3).
     """
 
     code: str
@@ -54,7 +54,7 @@ _TABLE = (
     ),
     Cause("method_not_supported", 501, "A reverse proxy cannot serve this request method.", _CLIENT),
     Cause("http_version_not_supported", 505, "The HTTP version of the request is not supported.", _CLIENT),
-    # What the front door decided.
+    # Decisions of the front door.
     Cause(
         "destination_not_found",
         404,
@@ -146,7 +146,7 @@ _TABLE = (
         1,
         ours=True,
     ),
-    # What the instances did, or why they could not be reached.
+    # Failures of instances, or of connections to them.
     Cause(
         "destination_unavailable",
         503,
@@ -233,7 +233,7 @@ _TABLE = (
         "The app's operator can look for a response with very many or very long fields, such as cookies.",
     ),
     Cause("http_upgrade_failed", 502, "The app's instance switched to a protocol that was not requested.", _BROKEN),
-    # There is nobody left to answer.
+    # The client is gone.
     Cause("client_stopped_reading", 499, "The client stopped reading the response.", _NOTHING),
     Cause("client_closed_request", 499, "The client left before the response was complete.", _NOTHING),
 )
@@ -242,9 +242,9 @@ CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
 
 
 class ProxyError(Exception):
-    """A request that cannot be served: the cause, and what in particular was wrong (never an internal address).
+    """A request that cannot be served: the cause, and a detail of what was wrong (never an internal address).
 
-    `retry_after` are seconds for a Retry-After field, where they are known better than the cause's own; `fields` are
+    `retry_after` is in seconds for a Retry-After field, if a better value than the cause's own is known; `fields` are
     others that the reply has to have.
     """
 
@@ -283,22 +283,22 @@ _OF_CONNECTING = {
 
 
 def connecting_cause(error: int) -> str:
-    """The cause code for the errno with which connecting to an instance failed."""
+    """The cause code for the errno of a failed connection to an instance."""
     return _OF_CONNECTING.get(error, "connection_failed")
 
 
 def connecting_detail(code: str, error: int) -> str:
-    """What the errno says beyond its cause code; "" where the code says it all. Never an address."""
+    """What the errno adds to its cause code; "" if nothing. Never an address."""
     return os.strerror(error).lower() if code in ("connection_failed", "local_resources_unavailable") else ""
 
 
 def looks_like_tls(data: bytes) -> bool:
-    """Whether an answer to plain HTTP begins with a TLS record: an alert or a handshake, of version 3.0 to 3.4."""
+    """Whether a response to plain HTTP begins with a TLS record: an alert or a handshake, of version 3.0 to 3.4."""
     return len(data) > 2 and data[0] in (0x15, 0x16) and data[1] == 3 and data[2] <= 4
 
 
 def as_instance_fault(error: ProxyError) -> ProxyError:
-    """What a body's reader says of a request, said of a response."""
+    """Turns an error of a body reader about a request into one about a response."""
     if error.cause.code in ("http_request_error", "request_header_too_large"):
         return ProxyError("http_protocol_error", error.detail)
     return error

@@ -30,7 +30,7 @@ def test_nothing_is_translated_for_a_compiler_that_is_not_there(tmp_path: Path) 
     command = [sys.executable, "setup.py", "build_ext", "--force", "-b", str(tmp_path), "-t", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=110, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert "built without its compiled engine: there is no C compiler" in done.stderr
+    assert "building lb without its compiled engine: there is no C compiler" in done.stderr
     assert not list(tmp_path.rglob("*"))
 
 
@@ -39,6 +39,6 @@ def test_a_compiler_without_pythons_headers_costs_one_line(tmp_path: Path) -> No
     environment["CC"] = "/bin/false"
     command = [sys.executable, "setup.py", "-q", "build_ext", "--force", "-b", str(tmp_path), "-t", str(tmp_path)]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=20, check=False)
-    told = [line for line in done.stderr.splitlines() if line.startswith("lb is built")]
+    told = [line for line in done.stderr.splitlines() if line.startswith("building lb without")]
     assert len(told) == 1
     assert "/bin/false cannot compile a file that includes Python.h (are Python's headers installed?)" in told[0]

@@ -1,1 +1,1 @@
-"""Clients that mean harm, a client that does not, and what the second one feels of the first."""
+"""Hostile clients, a well-behaved client, and what the second one notices of the first."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.hostile`: every attack at full size, one after the other, and a table of what it came to."""
+"""`python -m benchmarks.hostile`: every attack at full size, one after another, and a table of the results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.hostile.witness import Result, measure
 from tests.e2e.harness.certificates import Authority
 from tests.e2e.harness.door import FrontDoor
 
-# Connections; what is named here is not bounded by them, but by what the front door takes.
+# Connections. These attacks are bounded by what the front door accepts, not by their number.
 _SIZES = {
     "tiny_requests": 50,
     "pipelined_refusals": 50,
@@ -46,8 +46,8 @@ def serving(workers: int) -> Iterator[tuple[FrontDoor, Target]]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.hostile", description=__doc__)
-    parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []], help="which ones; all of them without")
-    parser.add_argument("--seconds", type=float, default=_SECONDS, help="of each, before and during")
+    parser.add_argument("attacks", nargs="*", choices=[*ATTACKS, []], help="attacks to run; default: all")
+    parser.add_argument("--seconds", type=float, default=_SECONDS, help="seconds, before and during each attack")
     parser.add_argument("--size", type=int, default=0, help="connections, instead of each attack's own number")
     parser.add_argument("--workers", type=int, default=1)
     options = parser.parse_args()
@@ -55,7 +55,7 @@ def main() -> int:
     for name in options.attacks or ATTACKS:
         with serving(options.workers) as (door, target):
             size = options.size or _SIZES.get(name, _SIZE)
-            # The workers come first: what else the front door runs serves nobody.
+            # The workers come first: the front door's other processes serve no clients.
             result = measure(name, ATTACKS[name], size, target, door.workers[: options.workers], options.seconds)
             print(row(result), flush=True)
     return 0

@@ -41,7 +41,7 @@ async def _serve(pipe: Connection) -> None:
 
 @contextmanager
 def running_app() -> Iterator[str]:
-    """Run it in a process of its own; gives its address for a configuration."""
+    """Run it in a process of its own; yields its address for a configuration."""
     here, there = multiprocessing.Pipe()
     process = multiprocessing.get_context("fork").Process(target=lambda: asyncio.run(_serve(there)), daemon=True)
     process.start()

@@ -1,4 +1,4 @@
-"""A hostile client as a process of its own, and what it counts meanwhile. Only 127.0.0.1 is ever its target."""
+"""A hostile client in a process of its own, and its counters. Its target is always 127.0.0.1."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST = 120.0  # seconds after which it ends by itself
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The front door's ports on 127.0.0.1, the host that is attacked, and another whose instance is nobody else's."""
+    """The front door's ports on 127.0.0.1, the attacked host, and another with an instance of its own."""
 
     http: int
     https: int
@@ -27,7 +27,7 @@ class Target:
 
 
 class Tally:
-    """What an attack has done so far; shared with whoever watches it."""
+    """What an attack has done so far; shared with the observer."""
 
     def __init__(self) -> None:
         self._numbers: list[Synchronized[int]] = [_PROCESSES.Value("q", 0) for _ in range(4)]
@@ -62,12 +62,12 @@ class Tally:
 
 
 Attack = Callable[[Target, int, Tally], None]
-"""Do harm with so many connections until the tally says stop; `tally.ready` is set when it is in full swing."""
+"""Attack with so many connections until the tally says stop; `tally.ready` is set at full strength."""
 
 
 @contextmanager
 def attacking(attack: Attack, target: Target, size: int) -> Iterator[Tally]:
-    """Run the attack beside what is in the block, from when it is in full swing. Raises RuntimeError if it never is."""
+    """Run the attack beside the block, once it is at full strength. Raises RuntimeError if it never is."""
     tally = Tally()
     process = _PROCESSES.Process(target=attack, args=(target, size, tally), daemon=True)
     process.start()
@@ -75,7 +75,7 @@ def attacking(attack: Attack, target: Target, size: int) -> Iterator[Tally]:
         end = time.monotonic() + _PATIENCE
         while not tally.ready.wait(0.1):
             if time.monotonic() > end or not process.is_alive():
-                raise RuntimeError("the attack did not get under way")
+                raise RuntimeError("the attack did not start")
         yield tally
     finally:
         tally.stop.set()
@@ -88,7 +88,7 @@ def attacking(attack: Attack, target: Target, size: int) -> Iterator[Tally]:
 def connect(
     target: Target, count: int, tally: Tally, *, tls: bool = False, receive_buffer: int = 0, send_buffer: int = 65536
 ) -> list[socket.socket]:
-    """So many connections, which do not block. Without a bound, megabytes of each would wait in the system."""
+    """So many non-blocking connections. Without a bound, megabytes of each would wait in the kernel."""
     made = []
     for _ in range(count):
         sock = socket.socket()
@@ -117,7 +117,7 @@ def send(sock: socket.socket, data: bytes, tally: Tally) -> bool:
 
 
 def drain(sock: socket.socket, tally: Tally) -> bool:
-    """Read what is there, and count the answers in it; False when the connection has ended."""
+    """Read what has arrived, and count its responses; False when the connection has ended."""
     try:
         data = sock.recv(262144)
     except BlockingIOError:

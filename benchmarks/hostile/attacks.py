@@ -1,4 +1,4 @@
-"""Ways to do harm to a front door, by name. Each is bounded in connections and time, and ends by itself.
+"""Attacks on a front door, by name. Each is bounded in connections and time, and ends by itself.
 
 slowhttptest's -H, -B and -X are the first three; the classes are those of the HTTP/1.1 attack lists (31 to 34).
 """
@@ -15,8 +15,8 @@ from contextlib import suppress
 from benchmarks.hostile.attacker import Attack, Tally, Target, connect, drain, send
 from benchmarks.hostile.records import Conversation
 
-_STEP = 0.02  # seconds between two looks of an attack that drips
-_KEY_UPDATES = 6000  # of one connection: more than the front door bears
+_STEP = 0.02  # seconds between two steps of a slow attack
+_KEY_UPDATES = 6000  # per connection: more than the front door tolerates
 _UNBOUND = b"GET / HTTP/1.1\r\nHost: nobody.example\r\n\r\n"
 
 
@@ -25,7 +25,7 @@ def _head(target: Target, start: str, *lines: str) -> bytes:
 
 
 def _drip(socks: list[socket.socket], piece: bytes, tally: Tally) -> None:
-    """A piece a second to each of them, evenly spread."""
+    """Sends one piece per second on each connection, evenly spread."""
     tally.ready.set()
     at, due = 0, time.monotonic()
     while tally.running() and socks:
@@ -53,7 +53,7 @@ def slow_bodies(target: Target, size: int, tally: Tally) -> None:
 
 
 def tiny_chunks(target: Target, size: int, tally: Tally) -> None:
-    """Bodies of chunks of one byte, as fast as they are taken."""
+    """Bodies in chunks of one byte, as fast as they are accepted."""
     socks = connect(target, size, tally)
     for sock in socks:
         send(sock, _head(target, "POST /", "Transfer-Encoding: chunked"), tally)
@@ -74,7 +74,7 @@ def slow_readers(target: Target, size: int, tally: Tally) -> None:
 
 
 def half_open(target: Target, size: int, tally: Tally) -> None:
-    """Half a request, and our side shut."""
+    """Half a request, then the client's side is shut."""
     for sock in (socks := connect(target, size, tally)):
         send(sock, _head(target, "GET /")[:-2], tally)
         with suppress(OSError):
@@ -101,13 +101,13 @@ def silent(target: Target, size: int, tally: Tally) -> None:
 def _wait(socks: list[socket.socket], tally: Tally) -> None:
     tally.ready.set()
     while tally.running():
-        time.sleep(_STEP)  # to do nothing is the attack
+        time.sleep(_STEP)  # doing nothing is the attack
     for sock in socks:
         sock.close()
 
 
 def _press(socks: list[socket.socket], make: Callable[[], bytes], tally: Tally) -> None:
-    """Send as much as is taken, and read what comes."""
+    """Send as much as is accepted, and read what arrives."""
     tally.ready.set()
     rest = dict.fromkeys(socks, b"")
     while tally.running() and rest:
@@ -128,11 +128,11 @@ def _press(socks: list[socket.socket], make: Callable[[], bytes], tally: Tally) 
                 del rest[sock]
             moved = moved or count > 0
         if not moved:
-            time.sleep(0.001)  # nobody takes anything: what it would burn, the front door could not have
+            time.sleep(0.001)  # nothing is accepted: do not take CPU time from the front door
 
 
 def tiny_requests(target: Target, size: int, tally: Tally) -> None:
-    """Requests that an instance answers, as many as are taken, pipelined on each connection."""
+    """Requests for an instance, as many as are accepted, pipelined on each connection."""
     _press(connect(target, size, tally), lambda: _head(target, "GET /") * 100, tally)
 
 
@@ -142,16 +142,16 @@ def pipelined_refusals(target: Target, size: int, tally: Tally) -> None:
 
 
 def unread_answers(target: Target, size: int, tally: Tally) -> None:
-    """Pipelined requests whose answers nobody reads."""
+    """Pipelined requests whose responses are not read."""
     socks = connect(target, size, tally, receive_buffer=4096)
     tally.ready.set()
     while tally.running():
         socks = [sock for sock in socks if send(sock, _UNBOUND * 200, tally)]
-        time.sleep(_STEP)  # they are full: a look now and then is enough
+        time.sleep(_STEP)  # they are full: an occasional attempt is enough
 
 
 def field_bombs(target: Target, size: int, tally: Tally) -> None:
-    """A thousand fields in every request, which is as many as there may be."""
+    """A thousand fields in every request, the most that are allowed."""
     request = _head(target, "GET /", *(f"X-{number}: {number}" for number in range(990)))
     _press(connect(target, size, tally), lambda: request * 5, tally)
 
@@ -170,7 +170,7 @@ def decompression_bombs(target: Target, size: int, tally: Tally) -> None:
 
 
 def connect_and_leave(target: Target, size: int, tally: Tally) -> None:
-    """Connections that are reset as soon as they are made, so many a round."""
+    """Connections that are reset as soon as they are made, so many per round."""
     tally.ready.set()
     while tally.running():
         for sock in connect(target, size, tally):
@@ -188,7 +188,7 @@ def _client_hello(target: Target) -> bytes:
 
 
 def dropped_handshakes(target: Target, size: int, tally: Tally) -> None:
-    """A client hello, which costs the server a signature, and the connection is dropped when the answer comes."""
+    """A client hello, which costs the server a signature; the connection is dropped when the answer arrives."""
     hello = _client_hello(target)
     tally.ready.set()
     while tally.running():
@@ -213,7 +213,7 @@ def stalled_handshakes(target: Target, size: int, tally: Tally) -> None:
 
 
 def key_updates(target: Target, size: int, tally: Tally) -> None:
-    """Key updates of TLS 1.3, as fast as they are taken: work for the server, and not a byte of data."""
+    """Key updates of TLS 1.3, as fast as they are accepted: work for the server without a byte of data."""
     rest: dict[socket.socket, bytes] = {}
     for _ in range(size):
         client = Conversation(target.https, target.host, ssl.TLSVersion.TLSv1_3)

@@ -1,4 +1,4 @@
-"""The front door under attack, with two apps: what the attacked one bears is not the front door's doing."""
+"""The front door under attack, with two apps, so that the load on the attacked app does not blur the results."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _CALM = "calm.example.com"
 
 @contextmanager
 def under_attack(directory: Path, authority: Authority, **top: Any) -> Iterator[tuple[FrontDoor, Target]]:
-    """Run it with the limits and times of its defaults, where `top` says nothing else."""
+    """Run it with default limits and timeouts, unless `top` says otherwise."""
     with running_app() as attacked, running_app() as calm:
         config = configure(
             attacked,

@@ -1,8 +1,8 @@
-"""TLS records that carry no data, as many as one likes: what a client may send for ever and nobody has a use for.
+"""TLS records without data, in any number: a client may send them for ever.
 
 Key updates of TLS 1.3 are made by OpenSSL, whose function for them is called in the library that `_ssl` has loaded.
-Client hellos of TLS 1.2 that ask for another handshake are encrypted here, with the keys that OpenSSL logs. It knows
-nothing of what the front door makes of them.
+Client hellos of TLS 1.2 that ask for another handshake are encrypted here, with the keys that OpenSSL logs. It does not
+know how the front door reacts.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from pathlib import Path
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _HANDSHAKE, _DATA = 22, 23
-_HELLO = b"\x01\x00\x00\x00"  # a client hello without anything in it: nobody looks
+_HELLO = b"\x01\x00\x00\x00"  # an empty client hello: its content is not read
 _BUFFER = 65536
 
 
 class Conversation:
-    """A client's side of TLS after its handshake, with what it would send in our hands."""
+    """A client's side of TLS after its handshake, with control over what it sends."""
 
     def __init__(self, port: int, host: str, version: ssl.TLSVersion, *, receive_buffer: int = 0) -> None:
-        """Connects to 127.0.0.1 and shakes hands; with a small `receive_buffer`, in bytes, each answer waits for the
-        one before. Raises OSError.
+        """Connects to 127.0.0.1 and completes the handshake; with a small `receive_buffer`, in bytes, each answer waits
+        for the one before. Raises OSError.
         """
         self.sock = socket.socket()
         self.sock.settimeout(10)
@@ -80,14 +80,14 @@ class Conversation:
         return self._out.read()
 
     def read(self) -> bytes:
-        """Data that has come, decrypted; nothing where the socket has none within its time. Raises OSError."""
+        """Data that has arrived, decrypted; empty if there is none within the socket's timeout. Raises OSError."""
         self._in.write(self.sock.recv(_BUFFER))
         with suppress(ssl.SSLWantReadError):
             return self.tls.read(_BUFFER)
         return b""
 
     def key_updates(self, count: int, *, asking: bool = False) -> bytes:
-        """So many of them; what is sent behind them has the last key. `asking`: each asks for one in return."""
+        """So many of them; data sent after them has the last key. `asking`: each asks for one in return."""
         update_keys(self.tls, count, asking=asking)
         return self._out.read()
 
@@ -120,7 +120,7 @@ class Conversation:
 
 
 def update_keys(tls: ssl.SSLObject, count: int, *, asking: bool) -> None:
-    """Lets this side of TLS 1.3 write so many key updates; `asking`: each asks for one in return."""
+    """Makes this side of TLS 1.3 write so many key updates; `asking`: each asks for one in return."""
     library = ctypes.CDLL(_ssl.__file__)
     library.SSL_key_update.argtypes = ctypes.c_void_p, ctypes.c_int
     library.SSL_do_handshake.argtypes = (ctypes.c_void_p,)

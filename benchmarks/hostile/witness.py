@@ -1,4 +1,4 @@
-"""What an attack does to others: a well-behaved client's latency, the workers' memory, CPU time and descriptors."""
+"""The effect of an attack on others: a well-behaved client's latency, the workers' memory, CPU time and descriptors."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Result:
 
     @property
     def growth(self) -> int:
-        """Bytes that the workers grew by."""
+        """Bytes by which the workers grew."""
         return max(self.during.memory - self.before.memory, 0)
 
 
@@ -57,18 +57,18 @@ def measure(name: str, attack: Attack, size: int, target: Target, workers: Seque
     before = watch(target, workers, seconds)
     with attacking(attack, target, size) as tally:
         during = watch(target, workers, seconds)
-        # What it took to get under way counts, too: a peak may be over.
+        # The start of the attack counts, too: a peak may be over.
         during.memory = max(during.memory, sum(_memory(pid, "VmHWM") for pid in workers))
         done = tally.connections, tally.sent, tally.answers, tally.lost
     return Result(name, size, before, during, *done, _calm(target))
 
 
 def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
-    """One request after the other on one connection; a connection that is lost is a failure, and made anew."""
+    """One request after another on one connection; a lost connection is a failure, and is made again."""
     seen = Seen()
     for pid in workers:
         with suppress(OSError):
-            Path(f"/proc/{pid}/clear_refs").write_text("5")  # sets the peak back to what is resident now
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # resets the peak to what is resident now
     began, cpu = time.monotonic(), sum(map(_cpu, workers))
     request = f"GET /witness HTTP/1.1\r\nHost: {target.calm}\r\n\r\n".encode()
     sock: socket.socket | None = None
@@ -88,7 +88,7 @@ def watch(target: Target, workers: Sequence[int], seconds: float) -> Seen:
                 sock.close()
             sock = None
         seen.memory = max(seen.memory, sum(_memory(pid, "VmRSS") for pid in workers))
-        time.sleep(_PACE)  # a client that asks without a pause would measure itself
+        time.sleep(_PACE)  # without a pause the client would measure itself
     if sock is not None:
         sock.close()
     seen.seconds = time.monotonic() - began
@@ -102,12 +102,12 @@ def _calm(target: Target, patience: float = 15.0) -> float | None:
     while time.monotonic() - began < patience:
         if not _open_connections(target):
             return time.monotonic() - began
-        time.sleep(0.05)  # the system tells of connections only when it is asked
+        time.sleep(0.05)  # the kernel has no notification for this
     return None
 
 
 def _open_connections(target: Target) -> int:
-    """Sockets that a process still has, of connections to the front door's ports (/proc/net/tcp: proc(5))."""
+    """Sockets of connections to the front door's ports that a process still has (/proc/net/tcp: proc(5))."""
     ends = tuple(f":{port:04X}" for port in (target.http, target.https))
     count = 0
     for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:

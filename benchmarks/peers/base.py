@@ -1,7 +1,6 @@
-"""What every proxy under test has in common: a configuration is written, a process started, its two ports answer, it
-is ended.
+"""What every proxy under test has in common: write a configuration, start a process, wait for its two ports, end it.
 
-A peer's own file knows its configuration language and nothing else. All of them get the same job: one worker, access
+A peer's own file knows only its configuration language. All of them do the same job: one worker, access
 log to a file, X-Real-IP, X-Forwarded-For and X-Forwarded-Proto set, keep-alive pools to the instances in turn, gzip
 for text/html, TLS 1.2 and 1.3.
 """
@@ -33,13 +32,14 @@ class PeerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The job of one run: instances by their ports, the names bound, the certificate, and the directory that is to be
-    served at PREFIX, if one is.
+    """The job of one run: instances by their ports, the names bound, the certificate; how many routes there are, of
+    which the last one matches (lb alone), and the directory that is to be served at PREFIX, if one is.
     """
 
     certificate: Certificate
     instances: tuple[int, ...]
     domains: tuple[str, ...] = (HOST,)
+    routes: int = 0
     files: Path | None = None
 
 
@@ -68,7 +68,7 @@ class Target:
 
 
 class Peer(ABC):
-    """One proxy. `name` is the column's, `program` what has to be on PATH."""
+    """One proxy. `name` is the column, `program` must be on PATH."""
 
     name: str
     program: str
@@ -79,7 +79,7 @@ class Peer(ABC):
 
     @abstractmethod
     def version(self) -> str:
-        """The version as the program tells it, one line."""
+        """The version that the program prints, one line."""
 
     @abstractmethod
     def prepare(self, setup: Setup, directory: Path, http: int, https: int) -> Launch:
@@ -106,9 +106,9 @@ class Peer(ABC):
 
 @contextmanager
 def held_ports(count: int) -> Iterator[tuple[int, ...]]:
-    """Ports of 127.0.0.1 that the system gives to nobody else until the block ends: bound, and not listened on.
+    """Ports of 127.0.0.1, reserved until the block ends: bound, but not listening.
 
-    A proxy that sets SO_REUSEADDR, as all do, can listen there nevertheless.
+    A proxy that sets SO_REUSEADDR, as all do, can still listen there.
     """
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
@@ -131,7 +131,7 @@ def _answers(scheme: str, port: int) -> bool:
     trusting = ssl.create_default_context()
     trusting.check_hostname = False
     trusting.verify_mode = ssl.CERT_NONE
-    # By name, because the client hello has to say which certificate is meant; it resolves to the loopback address.
+    # By name, because the client hello must select the certificate; it resolves to the loopback address.
     connection = (
         http.client.HTTPSConnection(HOST, port, timeout=5, context=trusting)
         if scheme == "https"

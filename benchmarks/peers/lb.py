@@ -1,7 +1,7 @@
-"""lb itself: one worker, with everything that its default configuration has on.
+"""lb itself: one worker, with everything that is on by default.
 
-A run with the fallback engine must not pass for a result: `engine` tells which one would serve, and
-LB_REQUIRE_COMPILED=1 is set unless the fallback is what shall be measured.
+A run with the fallback engine must not count as a result: `engine` returns which one would serve, and
+LB_REQUIRE_COMPILED=1 is set unless the fallback is to be measured.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ apps:
       instances:
 {instances}
 {files}
+{routes}
 """
 _ENGINE = re.compile(r"\bengine:?\s+(\w+)", re.IGNORECASE)
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -54,14 +55,12 @@ class Lb(Peer):
             self.env["LB_REQUIRE_COMPILED"] = "1"
 
     def uncompiled(self, directory: Path) -> Lb:
-        """The same lb without its compiled modules, as a copy in `directory`. Raises PeerError when it is compiled
-        still.
-        """
+        """The same lb without its compiled modules, copied to `directory`. Raises PeerError if it is still compiled."""
         left_out = shutil.ignore_patterns("*.so", "*.c", "__pycache__")
         shutil.copytree(REPOSITORY / "lb", directory / "lb", ignore=left_out, dirs_exist_ok=True)
         copy = Lb(self.python, directory, require_compiled=False)
         if copy.engine() != "python":
-            raise PeerError(f"lb without its compiled modules says that its engine is {copy.engine()}")
+            raise PeerError(f"lb without its compiled modules reports the engine {copy.engine()}")
         return copy
 
     def missing(self) -> str | None:
@@ -75,11 +74,11 @@ class Lb(Peer):
         return " ".join(self._version_text().split())
 
     def engine(self) -> str | None:
-        """The engine that would serve, as parse_engine reads it. Raises PeerError when lb cannot be asked."""
+        """The engine that would serve, as parse_engine reads it. Raises PeerError if `lb version` fails."""
         return parse_engine(self._version_text())
 
     def _version_text(self) -> str:
-        # Asked without LB_REQUIRE_COMPILED: the answer "python" is wanted, not a refusal.
+        # Run without LB_REQUIRE_COMPILED: the answer "python" is needed, not a refusal.
         env = {key: value for key, value in {**os.environ, **self.env}.items() if key != "LB_REQUIRE_COMPILED"}
         command = (str(self.python), "-P", "-m", "lb", "version")
         try:
@@ -102,6 +101,15 @@ class Lb(Peer):
                 directory=directory,
                 domains="\n".join(f"      - {name}" for name in setup.domains),
                 instances="\n".join(f"        - 127.0.0.1:{port}" for port in setup.instances),
+                routes=_routes(setup.routes),
             )
         )
         return Launch((self.python, "-P", "-m", "lb", "serve", path), self.env)
+
+
+def _routes(number: int) -> str:
+    """So many routes, the last of which is the one that requests take."""
+    if not number:
+        return ""
+    others = [f"      - {{path: /part-{index}/}}" for index in range(number - 1)]
+    return "\n".join(["    routes:", *others, "      - {path: /small}"])

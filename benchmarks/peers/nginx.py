@@ -1,9 +1,8 @@
-"""nginx: one worker, unbuffered access log (its default), TLS 1.3 asked for because Debian's 1.22 does not offer it
-by itself.
+"""nginx: one worker, unbuffered access log (its default), TLS 1.3 enabled because Debian's 1.22 does not by default.
 
-Responses are buffered as nginx does by default. Uploads are passed on as they come, as every other proxy here does,
-in pieces of 1 MB: with the default of 16 KB they cost nginx three times as much, and the comparison shall be with
-nginx at its best.
+Responses are buffered, as is nginx's default. Uploads are passed on as they arrive, as by every other proxy here, in
+pieces of 1 MB: with the default of 16 KB they cost nginx three times as much, and the comparison is with nginx at its
+best.
 """
 
 from __future__ import annotations

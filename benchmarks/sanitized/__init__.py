@@ -1,1 +1,1 @@
-"""A front door built with AddressSanitizer and UndefinedBehaviorSanitizer, and those who try to make it fail."""
+"""A front door built with AddressSanitizer and UndefinedBehaviorSanitizer, and hostile peers that attack it."""

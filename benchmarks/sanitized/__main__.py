@@ -32,7 +32,7 @@ _EACH = 2.0  # seconds of an attack
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sanitized", description=__doc__)
     parser.add_argument("directory", type=Path, help="where lb's instrumented modules are")
-    parser.add_argument("--seconds", type=float, default=60.0, help="for all of it")
+    parser.add_argument("--seconds", type=float, default=60.0, help="duration of the whole run")
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(1 << 32))
     options = parser.parse_args()
     print(f"seed {options.seed}", flush=True)
@@ -47,7 +47,7 @@ def main() -> int:
 
 
 def drive(directory: Path, built: Path, tls: str, seconds: float, seed: int) -> list[str]:
-    """What was found, in words."""
+    """The findings, in words."""
     reports = directory / "reports"
     reports.mkdir()
     env = _environment(built, reports, tls)
@@ -62,20 +62,20 @@ def drive(directory: Path, built: Path, tls: str, seconds: float, seed: int) -> 
         with FrontDoor(config, directory, env=env) as door:
             workers = door.workers
             if not all(_is_instrumented(pid, built) for pid in workers):
-                return [f"{tls}: it runs something else than what is in {built}"]
+                return [f"{tls}: it does not run the modules in {built}"]
             end = time.monotonic() + seconds
             with crowding(seed, door.http, door.https, _CALM, _CLIENTS) as seen:
                 _attack_until(end, Target(door.http, door.https, HOST, _CALM))
             lost = set(workers) - set(door.workers)
     crowd = seen[0] if seen else Seen()
-    print(f"{tls}: {crowd.count} connections, {crowd.answered} answers to the one that behaves", flush=True)
+    print(f"{tls}: {crowd.count} connections, {crowd.answered} responses to the well-behaved client", flush=True)
     found = [f"{tls}: a sanitizer reports:\n{path.read_text(errors='replace')}" for path in sorted(reports.iterdir())]
     said = [line for line in door.stderr if "runtime error:" in line or "Sanitizer" in line]
     found += [f"{tls}: a sanitizer reports: {line}" for line in dict.fromkeys(said)]
     found += [f"{tls}: worker {pid} was lost: {door.stderr[-20:]}" for pid in lost]
-    found += [f"{tls}: the one that behaves got {failure!r}" for failure in crowd.failures[:5]]
+    found += [f"{tls}: the well-behaved client got {failure!r}" for failure in crowd.failures[:5]]
     if not crowd.answered:
-        found.append(f"{tls}: the one that behaves got no answer")
+        found.append(f"{tls}: the well-behaved client got no response")
     return found
 
 
@@ -85,7 +85,7 @@ def _is_instrumented(pid: int, built: Path) -> bool:
 
 
 def _attack_until(end: float, target: Target) -> None:
-    """One attack after the other, all of them more than once where there is time."""
+    """One attack after another, repeated while there is time."""
     while True:
         for attack in ATTACKS.values():
             left = end - time.monotonic()
@@ -96,7 +96,9 @@ def _attack_until(end: float, target: Target) -> None:
 
 
 def _environment(built: Path, reports: Path, tls: str) -> dict[str, str]:
-    """The sanitizers' library has to be there before all others; leaks are those of an interpreter that just ends."""
+    """The sanitizers' library must be loaded before all others; leaks are off, since an interpreter frees little at its
+    end.
+    """
     library = subprocess.run(
         ("cc", "-print-file-name=libasan.so"), capture_output=True, text=True, check=True
     ).stdout.strip()
@@ -105,7 +107,7 @@ def _environment(built: Path, reports: Path, tls: str) -> dict[str, str]:
         "PYTHONMALLOC": "malloc",
         "LD_PRELOAD": library,
         "ASAN_OPTIONS": f"detect_leaks=0:log_path={reports}/address",
-        "UBSAN_OPTIONS": "print_stacktrace=1",  # where both are linked it writes to stderr, whatever it is told
+        "UBSAN_OPTIONS": "print_stacktrace=1",  # if both are linked, it always writes to stderr
         "LB_REQUIRE_COMPILED": "1",
         "LB_TLS": "memory" if tls == "memory" else "",
     }

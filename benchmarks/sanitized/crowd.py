@@ -21,13 +21,13 @@ from tests.e2e.harness.hello import client_hello
 
 _PROCESSES = multiprocessing.get_context("fork")
 _LAST = 60.0  # seconds for all of them to end
-_PATIENCE = 0.2  # seconds for an answer: more connections are worth more than whole answers
+_PATIENCE = 0.2  # seconds for a response: more connections are worth more than complete responses
 _AT_ONCE = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """How many connections there were, how many answers the one that behaves got, and what was wrong with them."""
+    """The number of connections, of responses to the well-behaved client, and what was wrong with them."""
 
     count: int = 0
     answered: int = 0
@@ -36,8 +36,8 @@ class Seen:
 
 @contextmanager
 def crowding(seed: int, http: int, https: int, calm: str, clients: int) -> Iterator[list[Seen]]:
-    """So many clients that mean harm, and one that asks `calm` for what it must get, in a process of their own: whoever
-    has threads had better not fork. What they saw is in the list at the end.
+    """So many hostile clients, and a well-behaved one that uses the host `calm`, in a process of their own, because a
+    process with threads should not fork. Their results are in the list at the end.
     """
     here, there = _PROCESSES.Pipe()
     process = _PROCESSES.Process(target=_live, args=(there, seed, http, https, calm, clients), daemon=True)
@@ -128,7 +128,7 @@ def _leave(chance: random.Random, sock: socket.socket) -> None:
             sock.shutdown(socket.SHUT_WR)
             sock.recv(1 << 20)
         case 2:
-            if isinstance(sock, ssl.SSLSocket):  # what is no record, within TLS
+            if isinstance(sock, ssl.SSLSocket):  # bytes that are not a record, within TLS
                 socket.socket.sendall(socket.socket(fileno=sock.detach()), chance.randbytes(100))
         case _:
             sock.recv(1 << 20)
@@ -144,7 +144,7 @@ def _context(chance: random.Random) -> ssl.SSLContext:
 
 @contextmanager
 def bad_instance(seed: int) -> Iterator[str]:
-    """Gives its address: whatever is asked, a mutant is the answer."""
+    """Yields its address; it responds to every request with a mutant."""
     with socket.create_server(("127.0.0.1", 0), backlog=512) as server:
         process = _PROCESSES.Process(target=_accept, args=(server, seed), daemon=True)
         process.start()

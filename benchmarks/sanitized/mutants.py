@@ -1,4 +1,4 @@
-"""Requests and responses that are nearly right. Pure: the same chance makes the same ones."""
+"""Requests and responses that are nearly valid. Pure: the same random state makes the same ones."""
 
 from __future__ import annotations
 

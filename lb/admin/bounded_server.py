@@ -1,10 +1,10 @@
-"""Serves an aiohttp application to clients that may mean no good: the number of connections and the time for a
-request's head have bounds, and no client can fill the log.
+"""Serves an aiohttp application to untrusted clients: connections and the time for a request's head are bounded, and no
+client can fill the log.
 
-aiohttp accepts whatever comes, keeps half a request for an hour, and logs each malformed one with a traceback; asyncio
-logs a lack of descriptors a hundred times a second. Here connections are accepted one by one. Where there are too many,
-a new one takes the place of one that has asked for nothing, else of one that idles, else of the oldest: a client that
-asks at once is answered, however many others say nothing. This file knows connections; requests are the application's.
+aiohttp accepts any number of connections, keeps half a request for an hour, and logs each malformed one with a
+traceback; asyncio logs a lack of descriptors a hundred times a second. Here connections are accepted one by one. If
+there are too many, a new one replaces one without a request, else an idle one, else the oldest: a client that sends its
+request at once is served, however many others are silent. This file knows connections; requests are the application's.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from lb.process.assistant import PacedErrors
 from lb.process.every import RepeatedFailures
 from lb.process.limits import raise_descriptor_limit
 
-_BURST = 16  # connections accepted before others have their turn
+_BURST = 16  # connections accepted before other events get a turn
 _QUEUE = 128  # connections that may wait to be accepted
 _OWN = 48  # descriptors that the process needs for itself and for the supervisor's messages
-_REST = 1.0  # seconds until the next connection is accepted after the system had no descriptor for one
-_CLOSE_PATIENCE = 0.5  # seconds that open requests get at the end
+_REST = 1.0  # seconds until the next accept after the system ran out of descriptors
+_CLOSE_TIMEOUT = 0.5  # seconds that open requests have at the end
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """`most` connections at once; seconds for the head of a request, and for a connection without one."""
+    """`most` connections at once; seconds for a request's head, and for a connection without a request."""
 
     most: int = 64
     head: float = 10.0
@@ -43,30 +43,30 @@ class Bounds:
 
 
 class _State(IntEnum):
-    """What a connection does; the lowest goes first where room is needed."""
+    """What a connection does; the lowest is closed first when room is needed."""
 
-    ASKING = 0  # no whole request has come, neither at first nor since the last answer
+    ASKING = 0  # no complete request has arrived since the start or the last response
     IDLE = 1
     ANSWERED = 2
 
 
 class BoundedServer:
-    """Serves `app`, which it adds a middleware to, on the sockets that it is given, which it owns from then on."""
+    """Serves `app`, to which it adds a middleware, on the given sockets, which it then owns."""
 
     def __init__(self, app: web.Application, bounds: Bounds | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         bounds = bounds or Bounds()
         self._most = _within_descriptors(bounds.most)
-        self._patience = {_State.ASKING: bounds.head, _State.IDLE: bounds.idle}
+        self._timeout = {_State.ASKING: bounds.head, _State.IDLE: bounds.idle}
         app.middlewares.insert(0, self._note)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_PATIENCE, logger=_logger())
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT, logger=_logger())
         self._connections: dict[asyncio.BaseProtocol, _Connection] = {}  # by aiohttp's side of them, oldest first
         self._beginning: set[asyncio.Task[object]] = set()
         self._sockets: set[socket.socket] = set()
         self._failures = RepeatedFailures()
 
     async def setup(self) -> None:
-        """Must have ended before `listen`."""
+        """Must be complete before `listen`."""
         await self._runner.setup()
 
     def listen(self, sock: socket.socket) -> None:
@@ -92,7 +92,7 @@ class BoundedServer:
         for _ in range(_BURST):
             is_full = len(self._connections) >= self._most
             if is_full and all(one.transport is None for one in self._connections.values()):
-                return  # all of them are as new: at the loop's next turn
+                return  # every connection is new: try again at the loop's next turn
             try:
                 accepted, _ = sock.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
@@ -105,7 +105,7 @@ class BoundedServer:
             self._begin(accepted)
 
     def _refused(self, sock: socket.socket, error: OSError) -> None:
-        """The system has no descriptor. Asked again at once, it would say so without end."""
+        """The system has no descriptor. Without a pause, the error would repeat endlessly."""
         self._failures.tell("accepting a connection to the admin server", error)
         self._make_room()
         self._loop.remove_reader(sock.fileno())
@@ -118,7 +118,7 @@ class BoundedServer:
     def _begin(self, accepted: socket.socket) -> None:
         accepted.setblocking(False)
         server = self._runner.server
-        assert server is not None  # noqa: S101  `setup` came first
+        assert server is not None  # noqa: S101  `setup` is complete
         connection = _Connection(server(), self)
         self._connections[connection.inner] = connection
         self.change(connection, _State.ASKING)
@@ -132,10 +132,10 @@ class BoundedServer:
             self.lost(connection)
             accepted.close()
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._failures.tell("beginning a connection to the admin server", error)
+            self._failures.tell("starting a connection to the admin server", error)
 
     def _make_room(self) -> None:
-        """End the connection that is missed least, the oldest of those."""
+        """Close the least useful connection, and the oldest of those."""
         begun = (one for one in self._connections.values() if one.transport is not None)
         found = min(begun, key=lambda one: one.state, default=None)
         if found is not None:
@@ -146,18 +146,18 @@ class BoundedServer:
         if connection.transport is not None:
             connection.transport.abort()
 
-    # What connections tell
+    # What connections report
 
     def lost(self, connection: _Connection) -> None:
-        """It is over."""
+        """The connection has ended."""
         self._connections.pop(connection.inner, None)
         connection.wait(None)
 
     def change(self, connection: _Connection, state: _State) -> None:
-        """It does this from now on, for as long as that may take."""
+        """The connection is in this state from now on, for at most the time that the state allows."""
         connection.state, connection.has_more = state, False
-        patience = self._patience.get(state)
-        connection.wait(None if patience is None else self._loop.call_later(patience, self._end, connection))
+        timeout = self._timeout.get(state)
+        connection.wait(None if timeout is None else self._loop.call_later(timeout, self._end, connection))
 
     @web.middleware
     async def _note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -167,7 +167,7 @@ class BoundedServer:
     @contextmanager
     def _answering(self, connection: _Connection | None) -> Iterator[None]:
         if connection is None:
-            yield  # it was ended meanwhile
+            yield  # it was closed meanwhile
             return
         self.change(connection, _State.ANSWERED)
         try:
@@ -178,18 +178,18 @@ class BoundedServer:
 
 
 class _Connection(asyncio.Protocol):
-    """Stands between asyncio and aiohttp's protocol, and tells what happens; it changes nothing."""
+    """Sits between asyncio and aiohttp's protocol and reports events; it changes nothing."""
 
     def __init__(self, inner: web.RequestHandler, server: BoundedServer) -> None:
         self.inner = inner
         self.state = _State.ASKING
-        self.has_more = False  # bytes have come since the state began
+        self.has_more = False  # bytes have arrived since the state began
         self.transport: asyncio.Transport | None = None
         self._server = server
         self._end: asyncio.TimerHandle | None = None
 
     def wait(self, end: asyncio.TimerHandle | None) -> None:
-        """Let `end` end it, unless something else happens first."""
+        """Let `end` close it, unless something else happens first."""
         if self._end is not None:
             self._end.cancel()
         self._end = end
@@ -217,17 +217,17 @@ class _Connection(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         if self.state is _State.IDLE:
-            self._server.change(self, _State.IDLE)  # the client reads what it is sent
+            self._server.change(self, _State.IDLE)  # the client reads its response
         self.inner.resume_writing()
 
 
 def _within_descriptors(most: int) -> int:
     descriptors = raise_descriptor_limit()
-    return most if descriptors < 0 else max(1, min(most, descriptors - _OWN))  # -1 says that there is no limit
+    return most if descriptors < 0 else max(1, min(most, descriptors - _OWN))  # -1 means no limit
 
 
 def _logger() -> logging.Logger:
-    """What aiohttp says about requests goes here."""
+    """The logger for aiohttp's messages about requests."""
     log = logging.getLogger("lb.admin")
     if not log.filters:
         log.addFilter(_is_ours)
@@ -236,5 +236,5 @@ def _logger() -> logging.Logger:
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """A malformed request is its sender's mistake, and no news."""
+    """A malformed request is the client's mistake, and is not logged."""
     return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))

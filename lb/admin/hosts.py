@@ -1,8 +1,7 @@
-"""For which Host the admin server answers: a website whose name leads here (DNS rebinding) must not read it.
+"""The Host values that the admin server serves: a website whose name resolves here (DNS rebinding) must not read it.
 
-A browser sends the name that it was given, and names in the public DNS have a dot. So addresses and loopback names are
-safe, and so are the names of private networks, which matter only where the server listens on more than the machine
-itself.
+A browser sends the name in its URL, and names in the public DNS have a dot. So addresses and loopback names are safe,
+and so are names of private networks, which matter only if the server listens beyond loopback.
 """
 
 from __future__ import annotations
@@ -17,18 +16,18 @@ from aiohttp.typedefs import Handler, Middleware
 _PRIVATE = (".internal", ".local", ".localdomain", ".svc", ".home.arpa")
 _OWN = socket.gethostname().lower()
 _REFUSAL = (
-    "This Host is not one of the admin server's. Use its IP address, or localhost on the same machine: "
+    "The admin server does not serve this Host. Use its IP address, or localhost on the same machine: "
     "http://127.0.0.1:PORT\n"
 )
 
 
 def only_for(listening: Callable[[], str]) -> Middleware:
-    """Answers 421 to any other Host. `listening` says at which IP address the server listens now ("": at all)."""
+    """Responds with 421 to any other Host. `listening` returns the IP address that the server listens on ("": all)."""
 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         host = request.headers.get("Host")
-        # HTTP/1.0 clients may send none, and are no browsers.
+        # HTTP/1.0 clients may omit Host, and are not browsers.
         if host is None or is_ours(host, private=not _is_loopback(listening())):
             return await handler(request)
         return web.Response(status=421, text=_REFUSAL)

@@ -1,10 +1,9 @@
 """The admin server: metrics and health of the whole service, from a process of its own.
 
-It reads shared memory (the counters that workers write, the board that the supervisor writes, the table of instances'
-health) and the store of certificates, so that a scrape costs the workers nothing and is answered while they are busy.
-It changes nothing: every path is read-only, and `admin/hosts` keeps foreign websites from reading them. A reload
-changes it in place, as it does workers: an open connection stays open. aiohttp is imported here and in no process that
-serves apps.
+It reads shared memory (the workers' counters, the supervisor's board, the health table) and the certificate store, so a
+scrape costs the workers nothing and works while they are busy. Every path is read-only, and `admin/hosts` keeps foreign
+websites from reading them. A reload changes it in place, as it does workers: open connections stay open. No process
+that serves apps imports aiohttp.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ from lb.config.plan import Plan
 from lb.health.view import serving
 from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision, inode
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
@@ -39,8 +38,8 @@ PATHS = ("/metrics", "/healthz", "/readyz", "/status")
 
 @dataclass(slots=True)
 class AdminAssignment:
-    """All that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes the
-    build (version, engine, …) in metrics and status, `shelf` has the certificates that were read before. A reload
+    """Everything that the admin process inherits: `listeners` are the URLs that the workers serve, `info` describes
+    the build (version, engine, …) in metrics and status, `shelf` holds certificates that were read before. A reload
     changes `plan` and `listeners`.
     """
 
@@ -66,9 +65,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
     loop = asyncio.get_running_loop()
     ended = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, ended.set)
-    signal.pthread_sigmask(
-        signal.SIG_UNBLOCK, (signal.SIGTERM,)
-    )  # SIGUSR1 stays blocked: there is no log to reopen here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen
     server = BoundedServer(make_app(assignment))
     await server.setup()
     sites = _Sites(server)
@@ -80,7 +77,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
         assignment.plan, assignment.listeners = prepared.plan, prepared.revision.urls
         sites.change(prepared.revision, prepared.sockets)
 
-    changes = Changes(Aside(loop), say, _Prepared, switch)
+    changes = Changes(BackgroundThread(loop), say, _Prepared, switch)
     channel = AssistantChannel(loop, line, ended.set, changes.heard)
     sites.start(assignment.sockets)
     channel.say_ready()
@@ -102,7 +99,7 @@ class _Prepared:
 
 @dataclass(slots=True)
 class _Sites:
-    """Where it listens, by the sockets' inode numbers."""
+    """The listening sockets, by inode number."""
 
     server: BoundedServer
     _open: dict[int, socket.socket] = field(default_factory=dict)
@@ -113,7 +110,7 @@ class _Sites:
             self.server.listen(sock)
 
     def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
-        """Listen where the revision says and nowhere else; connections stay open."""
+        """Listen only where the revision says; connections stay open."""
         wanted = {number for _, number in revision.listeners}
         gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]
         self.start(new)
@@ -122,7 +119,7 @@ class _Sites:
 
 
 def make_app(assignment: AdminAssignment) -> web.Application:
-    """The application by itself."""
+    """The application without its server."""
     board = assignment.board
     certificates = CertificateMetrics(assignment.shelf)
 
@@ -132,12 +129,12 @@ def make_app(assignment: AdminAssignment) -> web.Application:
         body += render_health(serving(assignment.plan.health.watched, assignment.table))
         names = assignment.plan.instance_names
         loads = assignment.loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
-        body += render_loads(zip(names, loads, strict=False))  # none where no worker has told yet
+        body += render_loads(zip(names, loads, strict=False))  # empty until a worker has reported
         body += await asyncio.to_thread(certificates.render, assignment.plan.tls)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def healthz(_: web.Request) -> web.Response:
-        return web.Response(text="ok\n")  # without its supervisor this process ends, so an answer is the proof
+        return web.Response(text="ok\n")  # this process ends with its supervisor, so the response is the proof
 
     async def readyz(_: web.Request) -> web.Response:
         return web.Response(status=200 if board.ready() else 503, text=f"{state(board)}\n")

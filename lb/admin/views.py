@@ -1,6 +1,6 @@
-"""The state of the whole service as plain data: what `lb status` and the admin server tell.
+"""The state of the whole service as plain data, for `lb status` and the admin server.
 
-It reads the board and the configuration; how it is shown is for others to decide.
+It reads the board and the configuration; the display is decided elsewhere.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ def describe(
 
 
 def _traffic(names: Sequence[Name], board: Board, loads: Loads) -> dict[tuple[str, str], Status]:
-    """By app and environment: what the requests of all workers say about each instance; nothing where no worker has
-    told yet.
+    """By app and environment: each instance's state according to the requests of all workers; empty until a worker has
+    reported.
     """
-    told = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
+    totals = loads.total(names, [worker.slot for worker in board.workers() if worker.pid])
     ahead = time.time() - time.monotonic()
     found: dict[tuple[str, str], Status] = {}
-    for (app, environment, text), load in zip(names, told, strict=False):
+    for (app, environment, text), load in zip(names, totals, strict=False):
         found.setdefault((app, environment), {})[text] = {
             "up": load.up / load.pairs if load.pairs else 0.0,
             "in_flight": load.in_flight,
@@ -81,5 +81,5 @@ def _environment(environment: EnvironmentSettings | None, health: object, traffi
     if environment is None:
         return None
     section = {"balance": environment.balance, "instances": [instance.text for instance in environment.instances]}
-    told = {"health": health, "traffic": traffic}
-    return {**section, **{key: value for key, value in told.items() if value}}
+    reported = {"health": health, "traffic": traffic}
+    return {**section, **{key: value for key, value in reported.items() if value}}

@@ -1,7 +1,7 @@
-"""Figures of certificates for the admin server: read from the store and the files, as `lb certs list` does.
+"""Certificate metrics for the admin server, read from the store and the files as `lb certs list` does.
 
-It knows which figures there are and remembers what it has said: with ten thousand certificates a look at each takes
-half a second, a look at whether anything was written since does not.
+The result is cached: reading ten thousand certificates takes half a second, checking whether anything was written since
+does not.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from lb.tls.files.inventory import CertificateRow, Listing
 
 
 class CertificateMetrics:
-    """Scrapes may come in several threads at once. `shelf` has what was read of files before: the supervisor has
-    judged them all.
+    """Scrapes may run in several threads at once. `shelf` holds files that were read before: the supervisor has
+    validated them all.
     """
 
     def __init__(self, shelf: Shelf) -> None:
@@ -31,7 +31,7 @@ class CertificateMetrics:
         self._said = b""
 
     def render(self, plan: TlsPlan) -> bytes:
-        """Nothing where no HTTPS is served, or the store cannot be read."""
+        """Empty if HTTPS is not served, or the store cannot be read."""
         if not plan.serves_https:
             return b""
         with self._lock:
@@ -49,7 +49,7 @@ class CertificateMetrics:
             return self._said
 
     def _read(self, cert: str, key: str | None = None) -> CertificateInfo | None:
-        """A certificate as far as its figures are concerned."""
+        """What the metrics need of a certificate."""
         try:
             found = self._shelf.read(cert, key or cert)
         except TlsError:

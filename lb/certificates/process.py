@@ -1,8 +1,8 @@
 """The process that obtains certificates: an event loop around the manager, and the line to the supervisor.
 
-It knows signals, the channel and when to look again; what is wanted and what is done about it is the manager's. It
-shares nothing with the workers but the store: a worker that is told `certificates` reads that. aiohttp is imported here
-and in no process that serves apps.
+It knows signals, the channel and when to check again; what is wanted, and how to get it, is decided by the manager. It
+shares only the store with the workers: a worker that hears `certificates` reads the store. No process that serves apps
+imports aiohttp.
 """
 
 from __future__ import annotations
@@ -39,17 +39,17 @@ from lb.tls.files.watcher import Upkeep
 
 log = logging.getLogger("lb.certificates")
 
-_LOOK = 30.0  # seconds between two looks at what is due, at most: the clock may have jumped
+_LOOK = 30.0  # longest time in seconds between two checks of what is due: the clock may have jumped
 _MOST_MISSING = 1000
-_TICK = 0.5  # seconds between two looks at whether the store has changed
-_BREATH = 0.02  # seconds between two looks at least: a file's time is no finer than the system's own tick
-_RETRY_STORE = 30.0  # seconds until a store that cannot be used is tried again
+_TICK = 0.5  # seconds between two checks of the store for changes
+_BREATH = 0.02  # shortest time in seconds between two checks: a file's time is no finer than the system's tick
+_RETRY_STORE = 30.0  # seconds until an unusable store is tried again
 
 
 @dataclass(frozen=True, slots=True)
 class CertificatesAssignment:
-    """All that the process inherits: `http` and `https` are where the workers listen, `upkeep` what else is looked
-    after, `demanded` who may know a name that a client misses, `shelf` what was read of certificate files before.
+    """Everything that the process inherits: `http` and `https` are where the workers listen, `upkeep` watches the files
+    and tickets, `demanded` may know a name that a client asked for, `shelf` holds certificate files read before.
     """
 
     plan: TlsPlan
@@ -64,9 +64,9 @@ def run_certificates(assignment: CertificatesAssignment, line: socket.socket) ->
     """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
     prepare_assistant()
     acme = assignment.plan.settings.acme
-    assert acme is not None  # noqa: S101  else there is no such process
+    assert acme is not None  # noqa: S101  without ACME this process is not started
     loop = asyncio.new_event_loop()
-    # Not `asyncio.run`: at its end that waits for threads, and a resolver without a network keeps one for long.
+    # Not `asyncio.run`: it waits for threads at its end, and a resolver without a network blocks one for long.
     loop.run_until_complete(_Certificates(loop, assignment, acme, line).live())
     return 0
 
@@ -80,10 +80,10 @@ class _Certificates:
         self._assignment = assignment
         self._store = Store(assignment.plan.settings.store)
         self._ended = asyncio.Event()
-        self._stirred = asyncio.Event()  # there is something to look at
+        self._stirred = asyncio.Event()  # set when something has to be checked
         loop.add_signal_handler(signal.SIGTERM, self._end)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
-        self._missing: list[str] = []  # names that clients have asked for, since the last look
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen
+        self._missing: list[str] = []  # names that clients have asked for since the last check
         self._channel = AssistantChannel(loop, line, self._end, self._heard)
         keep_up(loop, assignment.upkeep, self._channel)
 
@@ -109,7 +109,7 @@ class _Certificates:
         message.drop()
 
     async def _prepare_store(self) -> bool:
-        """Whether there is a store; without one, no certificate could be kept, so none is ordered."""
+        """Whether the store is usable; without it no certificate could be kept, so none is ordered."""
         while not self._ended.is_set():
             try:
                 self._store.prepare()
@@ -155,7 +155,7 @@ class _Certificates:
         await manager.stop()
 
     async def _clients(self, session: aiohttp.ClientSession) -> Sequence[AcmeClient]:
-        """The CAs that can be asked; what keeps one from it is logged until somebody mends it."""
+        """The CAs that can be used; what prevents the use of one is logged until it is fixed."""
         while True:
             clients = []
             for server in self._acme.servers:
@@ -168,7 +168,7 @@ class _Certificates:
             await self._wait(_RETRY_STORE)
 
     async def _wait(self, seconds: float, event: asyncio.Event | None = None) -> None:
-        """Waits, or until this happens: the end of the process without it."""
+        """Waits so long, or until `event`; without one, until the end of the process."""
         try:
             async with asyncio.timeout(seconds):
                 await (event or self._ended).wait()
@@ -177,7 +177,7 @@ class _Certificates:
 
 
 def covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
-    """Whether a certificate from the configuration's files has a name."""
+    """Tells whether a certificate file of the configuration covers a name."""
     certificates: list[Certificate] = []
     for pair in files:
         try:

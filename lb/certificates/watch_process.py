@@ -1,8 +1,8 @@
-"""The looks that certificates and ticket keys need, on a loop that serves nobody, and a process for them alone.
+"""The regular checks of certificate files and ticket keys, on a loop that serves no clients, and a process for them.
 
-This file knows when to look again and whom to tell; what is looked at is `lb.tls.files.watcher`'s. Where certificates
-are obtained, too, the process that does that (`certificates/process`) looks as well. Once `certificates` was said, the
-workers read the files for themselves.
+This file knows when to check and whom to tell; the checks are in `lb.tls.files.watcher`. If certificates are also
+obtained, that process (`certificates/process`) runs the checks. After the message `certificates`, each worker reads the
+files itself.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from lb.process.every import every
 from lb.process.verbs import Verb
 from lb.tls.files.watcher import Upkeep
 
-_INTERVAL = 2.0  # seconds between two looks
-_SHARE = 20.0  # and at least so many times what a look takes: thousands of files must not keep a processor busy
+_INTERVAL = 2.0  # seconds between two checks
+_SHARE = 20.0  # and at least so many times what a check takes: thousands of files must not keep a core busy
 
 
 def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bool]) -> int:
-    """Looks until SIGTERM or the supervisor's death; returns the exit status 0. `demanded` is told of names that
-    clients miss, and says whether there is something new now.
+    """Runs the checks until SIGTERM or the supervisor's death; returns the exit status 0. `demanded` gets names that
+    clients asked for in vain, and returns whether there is something new now.
     """
     prepare_assistant()
     loop = asyncio.new_event_loop()
     loop.add_signal_handler(signal.SIGTERM, loop.stop)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen
 
     def heard(message: Message) -> None:
         if message.verb is Verb.MISSING and message.rest:
@@ -45,7 +45,7 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
 
 
 def keep_up(loop: asyncio.AbstractEventLoop, upkeep: Upkeep, channel: Channel) -> None:
-    """Look for as long as the loop runs, and tell the supervisor when there is something new."""
+    """Run the checks for as long as the loop runs, and tell the supervisor when there is something new."""
 
     def look() -> None:
         if upkeep.look():

@@ -1,4 +1,4 @@
-"""Asking the running service of a configuration file: how commands find it, and what they say when there is none."""
+"""Requests to the running service of a configuration file: how commands find it, and their errors without one."""
 
 from __future__ import annotations
 
@@ -18,34 +18,34 @@ from lb.control.api.server import Answer
 
 _CHUNK = 65536
 
-_QUICK = 5.0  # seconds for a service to say which file it serves
+_QUICK = 5.0  # seconds that a service has to name the file it serves
 
 file_argument = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
-def ask(file: Path, command: Command, patience: float) -> Answer:
-    """The answer of the service that serves `file`; ends the command with the reason when there is none within
-    `patience` seconds.
+def ask(file: Path, command: Command, timeout: float) -> Answer:
+    """The answer of the service that serves `file`; ends the command with the reason if none comes within `timeout`
+    seconds.
     """
     shown = printable(str(file))
     try:
         connection = meet(file, os.environ)
     except PermissionError:
-        fail(f"the service of {shown} belongs to another user: do this as that user, or as root", FAILED)
+        fail(f"the service of {shown} belongs to another user: run this as that user, or as root", FAILED)
     except TimeoutError as error:
         place = f" ({printable(error.filename)})" if error.filename else ""
-        fail(f"the service of {shown} cannot be asked: {error.strerror or error}{place}", FAILED)
+        fail(f"the service of {shown} cannot be reached: {error.strerror or error}{place}", FAILED)
     if connection is None and not file.exists():
-        fail(f"there is no file {shown}, and nothing serves one of this name", FAILED)
+        fail(f"{shown} does not exist, and no service runs for it", FAILED)
     if connection is None and (user := user_elsewhere(file)) is not None:
-        fail(f"the service of {shown} is user {user}'s: do this as that user (sudo -u '#{user}')", FAILED)
+        fail(f"the service of {shown} belongs to user {user}: run this as that user (sudo -u '#{user}')", FAILED)
     if connection is None:
         fail(f"{shown} is not running, or belongs to another user; `lb serve {shown}` starts it", FAILED)
-    return _asked(connection, f"the service of {shown}", command, patience)
+    return _asked(connection, f"the service of {shown}", command, timeout)
 
 
 def the_file(file: Path | None, command: str) -> Path:
-    """`file`, or the one whose service is the only one that runs; ends the command when there is no such service."""
+    """`file`, or that of the only running service; ends the command if none or several run."""
     if file is not None:
         return file
     files = [found for path in services(os.environ) if (found := _file_of(path)) is not None]
@@ -57,16 +57,16 @@ def the_file(file: Path | None, command: str) -> Path:
 def _refuse_to_choose(files: list[Path], command: str) -> NoReturn:
     if files:
         commands = ", ".join(f"`lb {command} {printable(str(one))}`" for one in files)
-        fail(f"{len(files)} services run: name the file of one: {commands}", USAGE)
+        fail(f"{len(files)} services run; name one of their files: {commands}", USAGE)
     if users := users_elsewhere():
         names = " and ".join(f"user {user}" for user in users)
-        how = f"do this as that user (sudo -u '#{users[0]}')"
+        how = f"run this as that user (sudo -u '#{users[0]}')"
         fail(f"no service of this user runs, but one of {names} does: {how}", FAILED)
-    fail("no service runs that was started with a configuration file; `lb serve FILE` starts one", FAILED)
+    fail("no service with a configuration file is running; `lb serve FILE` starts one", FAILED)
 
 
 def _file_of(path: Path) -> Path | None:
-    """The file that the service with this socket serves; None if it has ended meanwhile, or belongs to another user."""
+    """The file of the service behind this socket; None if it has ended, or belongs to another user."""
     try:
         connection = connected(path)
     except PermissionError:
@@ -77,24 +77,24 @@ def _file_of(path: Path) -> Path | None:
     return Path(answer["file"]) if answer.get("file") else None
 
 
-def _asked(connection: socket.socket, whom: str, command: Command, patience: float) -> Answer:
+def _asked(connection: socket.socket, service: str, command: Command, timeout: float) -> Answer:
     with connection:
-        connection.settimeout(patience)
+        connection.settimeout(timeout)
         try:
             connection.sendall(json.dumps({"command": command}).encode() + b"\n")
             line = _read_line(connection)
         except TimeoutError:
-            fail(f"{whom} has not answered for {patience:.0f} s", FAILED)
+            fail(f"{service} has not answered for {timeout:.0f} s", FAILED)
         except OSError as error:
-            fail(f"{whom} cannot be asked: {error.strerror}", FAILED)
+            fail(f"{service} cannot be reached: {error.strerror}", FAILED)
     if not line:
-        fail(f"{whom} ended before it answered", FAILED)
+        fail(f"{service} ended before it answered", FAILED)
     answer: Answer = json.loads(line)
     return answer
 
 
 def _read_line(connection: socket.socket) -> bytes:
-    """The line, or nothing if the other side ended before it was whole."""
+    """The line, or nothing if the connection ended before it was complete."""
     pieces = []
     while piece := connection.recv(_CHUNK):
         pieces.append(piece)

@@ -1,6 +1,4 @@
-"""What a person sees at start: where it listens, what is served from there, and by what. Text only; nothing is decided
-here.
-"""
+"""The banner at start: addresses, apps, and how lb runs. Text only; nothing is decided here."""
 
 from __future__ import annotations
 
@@ -15,14 +13,14 @@ from lb.config.names import CATCH_ALL, is_staging
 from lb.config.plan import Plan
 from lb.control.service import Service
 
-_MOST_LINES = 40  # about apps and domains; a thousand of them would push everything else off the screen
+_MOST_LINES = 40  # about apps and domains; a thousand of them would scroll everything else off the screen
 
 
 def banner(service: Service) -> list[str]:
-    """The lines of the banner. `listening on URL` stands alone on a line for each address: programs read that, too."""
+    """The lines of the banner. Each address has a line `listening on URL` of its own, which programs also read."""
     apps = list(_apps(service.plan))
     if len(apps) > _MOST_LINES:
-        apps[_MOST_LINES:] = [f"… {len(apps) - _MOST_LINES} lines more, see the configuration"]
+        apps[_MOST_LINES:] = [f"… {len(apps) - _MOST_LINES} more lines, see the configuration"]
     return [*_build(service.info), *_addresses(service), *apps, *_notes(service.info)]
 
 

@@ -1,7 +1,7 @@
-"""`lb bench URL`: load-tests a user's own front door and shows what it found.
+"""`lb bench URL`: load-tests a user's own front door and shows the figures.
 
-Which program makes the load is decided here (wrk, h2load, or the generator of lb.cli.bench_client), and so is how
-figures are drawn; how load is made and how reports are read is not known here.
+This file chooses the load generator (wrk, h2load, or lb.cli.bench_client) and draws the figures. It does not know how
+load is made or how reports are parsed.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ _BAR_WIDTH = 40
 
 @click.command()
 @click.argument("url")
-@click.option("--connections", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Open at once.")
+@click.option("--connections", type=click.IntRange(1, 10_000), default=64, show_default=True, help="Open connections.")
 @click.option("--duration", type=click.FloatRange(0.5, 3600), default=10.0, show_default=True, help="Seconds of load.")
-@click.option("--http2", is_flag=True, help="Speak HTTP/2 (needs h2load).")
-@click.option("--yes", is_flag=True, help="URL is not on this machine, and it is yours to load-test.")
+@click.option("--http2", is_flag=True, help="Use HTTP/2 (needs h2load).")
+@click.option("--yes", is_flag=True, help="URL is on another machine, and you may load-test it.")
 def bench(url: str, connections: int, duration: float, *, http2: bool, yes: bool) -> None:
     """Load-test the front door at URL: latency, throughput and errors.
 
-    Certificates are not verified. Uses wrk or h2load where installed, an own generator otherwise; exit code 1 when no
+    Certificates are not verified. Uses wrk or h2load if installed, otherwise a generator of its own. Exit code 1 if no
     request was answered.
     """
     target = _parse_url(url)
     if not yes and not is_loopback(target.hostname or ""):
-        fail(f"{target.hostname} is not this machine; --yes says that you may load-test it", USAGE)
-    from lb.cli.bench_run import choose_runner  # noqa: PLC0415  asyncio takes long to import; a refusal needs none
+        fail(f"{target.hostname} is not this machine; --yes confirms that you may load-test it", USAGE)
+    from lb.cli.bench_run import choose_runner  # noqa: PLC0415  asyncio takes long to import, and a refusal does not need it
 
     try:
         runner = choose_runner(target, http2=http2)
@@ -54,9 +54,7 @@ def bench(url: str, connections: int, duration: float, *, http2: bool, yes: bool
 
 
 def is_loopback(host: str) -> bool:
-    """Whether every address that `host` has is a loopback address; names under `.localhost` are by RFC 6761 section
-    6.3.
-    """
+    """Whether all addresses of `host` are loopback addresses; names under `.localhost` are (RFC 6761 section 6.3)."""
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
@@ -69,7 +67,7 @@ def is_loopback(host: str) -> bool:
 def bars(values: Sequence[float], width: int = _BAR_WIDTH) -> list[str]:
     """A bar for each value on a logarithmic scale, the largest `width` wide: latencies differ by powers of ten.
 
-    The scale begins a tenth below the smallest, so that it has a bar too.
+    The scale starts a tenth below the smallest value, so that it also has a bar.
     """
     if not values or max(values) <= 0:
         return ["" for _ in values]
@@ -90,13 +88,13 @@ def _parse_url(url: str) -> SplitResult:
 
 
 def _run_with_progress(name: str, duration: float, run: Callable[[Callable[[float], None]], Figures]) -> Figures:
-    """Call `run` with a function that takes the seconds that have passed, and show them as a bar on stderr."""
-    from rich.console import Console  # noqa: PLC0415  0.1 s of imports that no other command shall pay
+    """Call `run` with a function that takes the elapsed seconds and shows them as a progress bar on stderr."""
+    from rich.console import Console  # noqa: PLC0415  0.1 s of imports that no other command should pay for
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"{name} makes load", total=duration)
+        task = progress.add_task(f"{name} generates load", total=duration)
         return run(lambda passed: progress.update(task, completed=min(passed, duration)))
 
 

@@ -1,9 +1,8 @@
-"""The own load generator of `lb bench`: HTTP/1.1 GETs over keep-alive connections on asyncio, for machines without
-wrk.
+"""The load generator of `lb bench` for machines without wrk: HTTP/1.1 GETs over keep-alive connections on asyncio.
 
-It understands the framing of RFC 9112 section 6.3 well enough to find the end of a response, and nothing of what is
-in it. Errors are counted by class: connect, read (the connection ended or made no sense), timeout, and the status
-classes 4xx and 5xx.
+It understands the framing of RFC 9112 section 6.3 well enough to find the end of a response, and ignores the content.
+Errors are counted by class: connect, read (the connection ended, or the response was malformed), timeout, and the
+status classes 4xx and 5xx.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class _Tally:
 
 @dataclass(frozen=True, slots=True)
 class _Door:
-    """Where to connect to and what to send there."""
+    """Where to connect, and what to send."""
 
     host: str
     port: int
@@ -48,7 +47,7 @@ class _BadResponseError(Exception):
 
 
 async def generate(target: SplitResult, connections: int, seconds: float, tick: Callable[[float], None]) -> Figures:
-    """GET `target` over `connections` connections for `seconds`; `tick` is told the seconds that have passed."""
+    """GET `target` over `connections` connections for `seconds`; `tick` gets the elapsed seconds."""
     door, tally = _door_of(target), _Tally()
     began = time.perf_counter()
     async with asyncio.TaskGroup() as tasks:
@@ -73,13 +72,13 @@ def _door_of(target: SplitResult) -> _Door:
     path = f"{target.path or '/'}{'?' + target.query if target.query else ''}"
     host = target.netloc.rpartition("@")[2]
     request = f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: lb-bench\r\nAccept: */*\r\n\r\n"
-    # RFC 6761 section 6.3: such names need no resolver.
+    # RFC 6761 section 6.3: these names need no resolver.
     address = "127.0.0.1" if name.endswith(".localhost") else name
     return _Door(address, target.port or (443 if tls else 80), tls, name, request.encode("ascii"))
 
 
 async def _keep_asking(door: _Door, tally: _Tally) -> None:
-    """Connect, ask until the connection ends, and again; until cancelled."""
+    """Connect, send requests until the connection ends, and reconnect; until cancelled."""
     while True:
         try:
             async with asyncio.timeout(_PATIENCE_S):
@@ -87,7 +86,7 @@ async def _keep_asking(door: _Door, tally: _Tally) -> None:
                     door.host, door.port, ssl=door.tls, server_hostname=door.name if door.tls else None
                 )
         except OSError:
-            # TimeoutError is one too: nobody took the connection.
+            # TimeoutError is an OSError too: the connection was not accepted.
             tally.errors["connect"] += 1
             await asyncio.sleep(_AFTER_FAILURE_S)
             continue

@@ -1,6 +1,6 @@
-"""What a load run found, whichever program made the load, and how the reports of wrk and h2load are read into it.
+"""The figures of a load run, and the parsers for the reports of wrk and h2load.
 
-Pure text in, figures out: nothing here starts a process or draws. All times are microseconds.
+Text in, figures out: nothing here starts a process or draws. All times are microseconds.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 PERCENTILES = (50.0, 75.0, 90.0, 95.0, 99.0, 99.9, 100.0)
 _MARK = "LB-FIGURES "
 
-# wrk prints for people; its Lua hook has the same numbers exact. `done` alone leaves the load itself in C.
+# wrk rounds what it prints; its Lua hook has exact numbers. With `done` alone, the load itself stays in C.
 WRK_SCRIPT = """
 done = function(summary, latency, requests)
   local e = summary.errors
@@ -30,7 +30,7 @@ end
 
 
 class FiguresError(Exception):
-    """A load program's report is not what it should be; the text is its last words."""
+    """The report of a load generator cannot be parsed; the text is its last output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Figures:
 
     @property
     def failed(self) -> int:
-        """Requests, or attempts to connect, that brought no good response."""
+        """Requests and connection attempts without a good response."""
         return sum(self.errors.values())
 
 

@@ -1,8 +1,6 @@
-"""Who makes the load of `lb bench`, and how each is run: wrk for HTTP/1.1, h2load for HTTP/2, the own generator where
-they are missing.
+"""The load generators of `lb bench`: wrk for HTTP/1.1, h2load for HTTP/2, and lb's own where they are missing.
 
-A runner takes a target, connections, seconds and a function to tell of passed time, and gives Figures. Nothing is
-drawn here.
+A runner takes a target, connections, seconds and a progress function, and returns Figures. Nothing is drawn here.
 """
 
 from __future__ import annotations
@@ -29,12 +27,12 @@ _SLACK_S = 15.0
 
 
 class Runner(Protocol):
-    """One way to make load; `name` is shown to the user."""
+    """One load generator; `name` is shown to the user."""
 
     name: str
 
     def run(self, target: SplitResult, connections: int, seconds: float, tick: Tick) -> Figures:
-        """Make load for `seconds`. Raises FiguresError when there is nothing to report."""
+        """Generate load for `seconds`. Raises FiguresError when there is nothing to report."""
         ...
 
 
@@ -53,14 +51,14 @@ class Wrk:
 
 
 def _without_failed(figures: Figures) -> Figures:
-    """An error page is an answer to wrk, but not to the other two."""
+    """To wrk, an error page counts as answered; to the other two it does not."""
     errors = dict(figures.errors)
     failed = errors.pop("status", 0)
     return replace(figures, requests=figures.requests - failed, errors={**errors, "status 4xx or 5xx": failed})
 
 
 class H2load:
-    """h2load names no percentiles, but logs every request."""
+    """h2load reports no percentiles, but logs every request."""
 
     name = "h2load"
 
@@ -89,7 +87,7 @@ def choose_runner(target: SplitResult, *, http2: bool) -> Runner:
         if shutil.which("h2load") is None:
             raise FiguresError("HTTP/2 needs h2load (package nghttp2-client)")
         return H2load()
-    # Names under .localhost are this machine's by definition, but not every resolver knows it; the own generator does.
+    # Names under .localhost mean this machine, but not every resolver knows that; lb's own generator does.
     return Wrk() if shutil.which("wrk") and _resolves(target.hostname or "") else Own()
 
 
@@ -101,9 +99,7 @@ def _resolves(host: str) -> bool:
 
 
 def _output_of(command: Sequence[str], seconds: float, tick: Tick) -> str:
-    """Run `command` to its end, telling of passed time; its standard output. Raises FiguresError when it fails or
-    hangs.
-    """
+    """Run `command` to its end, reporting progress; returns its output. Raises FiguresError if it fails or hangs."""
     program = shutil.which(command[0]) or command[0]
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as output:

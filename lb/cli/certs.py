@@ -1,7 +1,7 @@
-"""`lb certs`: what the store has, what is intended about it, and asking for a renewal.
+"""`lb certs`: what is in the store, what happens next, and requests for renewal.
 
-It reads the store's files and leaves requests there, so that it needs no running service, and works on a store that
-several share. What is renewed when is decided elsewhere; `certs_words` puts it into words.
+It reads the store's files and leaves requests there, so it needs no running service and works on a shared store.
+What is renewed when is decided elsewhere; `certs_words` puts it into words.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from lb.tls.acme.store import ACCOUNT_KEY
 from lb.tls.files.certificate import TlsError, load_certificate
 from lb.tls.files.inventory import CertificateRow, Listing
 
-_QUIET = 120.0  # seconds without a sign of a front door on the store
+_QUIET = 120.0  # seconds after which a store counts as unused by any front door
 
 
 @click.group(cls=Group)
 def certs() -> None:
-    """Look at certificates, ask for renewals, trust the local authority."""
+    """Show, renew and import certificates, and trust the local authority."""
 
 
 certs.add_command(trust)
@@ -43,8 +43,8 @@ certs.add_command(untrust)
 def list_certificates(config: Path | None, store: Path | None, *, as_json: bool) -> None:
     """List certificates: expiry, source, what happens next.
 
-    With --config also what its domains still lack. Below a certificate stands what went wrong with it last. Exit code 1
-    when there is no such store.
+    With --config, also shows what its domains still lack. The last error of a certificate is shown below it. Exit code
+    1 if there is no such store.
     """
     place = open_place(config, store)
     rows = _rows(place)
@@ -64,7 +64,7 @@ def list_certificates(config: Path | None, store: Path | None, *, as_json: bool)
 @click.argument("name")
 @store_options
 def show(name: str, config: Path | None, store: Path | None) -> None:
-    """Show all that is known about the certificate of NAME."""
+    """Show everything that is known about the certificate of NAME."""
     place, now = open_place(config, store), time.time()
     for number, row in enumerate(_about(place, name)):
         if number:
@@ -77,9 +77,9 @@ def show(name: str, config: Path | None, store: Path | None) -> None:
 @click.argument("name")
 @store_options
 def renew(name: str, config: Path | None, store: Path | None) -> None:
-    """Ask the front door at work to renew the certificate of NAME now.
+    """Ask the running service to renew the certificate of NAME now.
 
-    Whatever waits are due; the CA's limits count such attempts, too.
+    Waiting times after a failure are skipped. The CA's limits count such attempts, too.
     """
     place = open_place(config, store)
     found = _about(place, name)
@@ -87,15 +87,15 @@ def renew(name: str, config: Path | None, store: Path | None) -> None:
     if plan is None:
         fail(f"{printable(name)} is not renewed by ACME: {words.why_not_renewed(found[0])}", FAILED)
     _ask(place, plan.name)
-    click.echo(f"asked for; `lb certs show {plan.name}` tells what becomes of it")
+    click.echo(f"renewal requested; `lb certs show {plan.name}` shows the outcome")
 
 
 @certs.command("new-account-key")
 @store_options
 def new_account_key(config: Path | None, store: Path | None) -> None:
-    """Ask the front door at work to give the accounts with the CAs new keys."""
+    """Ask the running service to replace the keys of its accounts with the CAs."""
     _ask(open_place(config, store), ACCOUNT_KEY)
-    click.echo("asked for; the service's log tells what becomes of it")
+    click.echo("new keys requested; the outcome is in the service's log")
 
 
 @certs.command("import")
@@ -105,8 +105,8 @@ def new_account_key(config: Path | None, store: Path | None) -> None:
 def import_certificate(cert: Path, key: Path, config: Path | None, store: Path | None) -> None:
     """Put a certificate into the store, for each of its names.
 
-    CERT is a PEM file with its chain, KEY that of its private key. A running lb presents it at once; ACME renews it
-    where it is on.
+    CERT is a PEM file with the certificate and its chain, KEY one with its private key. A running lb presents it within
+    seconds; if tls.acme is set, it is renewed in time.
     """
     place = open_place(config, store)
     try:
@@ -117,7 +117,7 @@ def import_certificate(cert: Path, key: Path, config: Path | None, store: Path |
         fail(f"{cert}: expired on {certificate.not_after:%Y-%m-%d %H:%M} UTC", FAILED)
     names = sorted(name for name in certificate.names if ":" not in name)
     if not names:
-        fail(f"{cert}: a certificate for IPv6 addresses alone cannot be stored: name it in tls.certificates", FAILED)
+        fail(f"{cert}: a certificate for IPv6 addresses only cannot be stored: name it in tls.certificates", FAILED)
     parts = clean_parts(certificate.key, certificate.chain)
     try:
         place.store.prepare()
@@ -125,7 +125,7 @@ def import_certificate(cert: Path, key: Path, config: Path | None, store: Path |
             place.store.install(name, *parts)
             place.store.save_state(name, {})
     except OSError as error:
-        fail(f"the store {place.store.root} cannot be written: {error.strerror}", FAILED)
+        fail(f"the store {place.store.root} is not writable: {error.strerror}", FAILED)
     click.echo(f"imported for {', '.join(names)}, until {words.date(certificate.not_after.timestamp())}")
     if place.plan is not None and not any(map(certificate.covers, place.plan.names)):
         click.echo(f"note: no domain in {config} has one of these names, so it will not be presented", err=True)
@@ -135,38 +135,38 @@ def _ask(place: StoreSelection, request: str) -> None:
     try:
         place.store.ask_for(request)
     except FileNotFoundError:
-        fail(f"{place.store.root} is no store of certificates", FAILED)
+        fail(f"{place.store.root} is not a certificate store", FAILED)
     except OSError as error:
-        fail(f"the store {place.store.root} cannot be written: {error.strerror}", FAILED)
+        fail(f"the store {place.store.root} is not writable: {error.strerror}", FAILED)
     _warn_if_alone(place, time.time())
 
 
 def _warn_if_alone(place: StoreSelection, now: float) -> None:
     seen = place.store.seen_at()
     if seen is None:
-        click.echo("note: no front door has worked on this store yet", err=True)
+        click.echo("note: no front door has used this store yet", err=True)
     elif now - seen > _QUIET:
-        click.echo(f"note: no front door has worked on this store for {duration(now - seen)}", err=True)
+        click.echo(f"note: no front door has used this store for {duration(now - seen)}", err=True)
 
 
 def _about(place: StoreSelection, name: str) -> list[CertificateRow]:
-    """The certificates that have a name; one at least."""
+    """The certificates for a name; at least one."""
     found = [row for row in _rows(place) if row.is_about(name.lower().removesuffix("."))]
     if not found:
-        fail(f"there is no certificate for {printable(name)}; `lb certs list` shows which there are", FAILED)
+        fail(f"there is no certificate for {printable(name)}; `lb certs list` shows those that exist", FAILED)
     return sorted(found, key=lambda row: row.plan is None)
 
 
 def _rows(place: StoreSelection) -> list[CertificateRow]:
-    """Ends the command where there is no store: somebody looks in the wrong place."""
+    """Ends the command if there is no store: the directory is probably the wrong one."""
     root = place.store.root
     try:
         if place.plan is None and not any((root / part).is_dir() for part in ("certificates", "local")):
-            what = "has no certificates of lb in it" if root.is_dir() else "does not exist"
+            what = "has no certificates of lb" if root.is_dir() else "does not exist"
             fail(
                 f"{printable(str(root))} {what}: name the store with --store, or the configuration with --config",
                 FAILED,
             )
         return Listing(place.store, place.plan).rows()
     except OSError as error:
-        fail(f"the store {root} cannot be read: {error.strerror}", FAILED)
+        fail(f"the store {root} is not readable: {error.strerror}", FAILED)

@@ -1,7 +1,6 @@
-"""Certificates in words and as JSON: a line each for `lb certs list`, all that is known for `lb certs show`.
+"""Certificates as text and JSON: one line each for `lb certs list`, everything known for `lb certs show`.
 
-This file knows what a stranger wants to read. Where the facts are from is `lb.tls.files.inventory`'s business. Times
-are seconds since the epoch.
+`lb.tls.files.inventory` collects the facts; this file only words them. Times are seconds since the epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _HEADS = ("NAME", "EXPIRES", "SOURCE", "NEXT")
 
 
 def table(rows: Sequence[CertificateRow], now: float) -> Iterator[str]:
-    """A line a certificate below a line of heads, and one more for what went wrong with it."""
+    """A heading, a line per certificate, and below it a line for its last error."""
     cells = [(_title(row), _expiry(row, now), _source(row), _next(row, now)) for row in rows]
     widths = [max(map(len, column)) for column in zip(_HEADS, *cells, strict=True)]
     yield _line(_HEADS, widths)
@@ -37,7 +36,7 @@ def table(rows: Sequence[CertificateRow], now: float) -> Iterator[str]:
 
 
 def details(row: CertificateRow, store: Store, now: float) -> Iterator[tuple[str, str]]:
-    """(what, how it is) of all that is known."""
+    """Everything that is known, as (label, value)."""
     yield "name", row.name
     yield "names", ", ".join(row.names)
     if row.held is None:
@@ -76,16 +75,16 @@ def as_json(row: CertificateRow) -> dict[str, Any]:
 
 
 def why_not_renewed(row: CertificateRow) -> str:
-    """What to do instead of asking ACME."""
+    """What to do instead of renewing by ACME."""
     if row.kind == "file":
-        return f"it is one of the configuration's files: replace {row.path} and its key, lb sees that by itself"
+        return f"it is a file of the configuration: replace {row.path} and its key, and lb loads them by itself"
     if row.kind == "local":
-        return "the local authority makes it anew by itself, in time"
+        return "the local authority renews it by itself, in time"
     if row.kind == "none":
         return f"there is none; {_MISSING}"
     if row.kind == "acme":
-        return "no front door has worked on it yet: it is ordered as soon as lb serves the configuration"
-    return "it is in the store, and no bound domain has it renewed; import another one with lb certs import"
+        return "no front door has handled it yet: it is ordered as soon as lb serves the configuration"
+    return "it is in the store, but no bound domain needs it; import another one with lb certs import"
 
 
 def date(moment: float) -> str:
@@ -123,21 +122,21 @@ def _source(row: CertificateRow) -> str:
 
 
 def _next(row: CertificateRow, now: float) -> str:
-    """What will become of it by itself."""
+    """What happens to it next."""
     plan = row.plan
     if plan is not None:
         if plan["under_way"]:
-            return "an attempt is under way"
+            return "an attempt is in progress"
         at = plan["next_attempt"]
         word = "attempt" if plan["failures"] or row.held is None else "renewal"
         return "" if at is None else f"{word} {_relative(at, now)}"
     if row.kind == "none":
         return _MISSING
     if row.kind == "local":
-        return "made anew " + _relative(row.held.not_after - SPARE, now) if row.held else "made when lb serves it"
+        return "replaced " + _relative(row.held.not_after - SPARE, now) if row.held else "created when lb serves it"
     if row.kind == "acme":
         return "ordered when lb serves it"
-    return "not renewed: no bound domain needs it" if row.kind == "store" else "read again when it is replaced"
+    return "not renewed: no bound domain needs it" if row.kind == "store" else "reloaded when the file is replaced"
 
 
 def _error(row: CertificateRow, now: float) -> str | None:
@@ -150,7 +149,7 @@ def _error(row: CertificateRow, now: float) -> str | None:
 
 def _intentions(row: CertificateRow, plan: dict[str, Any], store: Store, now: float) -> Iterator[tuple[str, str]]:
     if plan["under_way"]:
-        yield "now", "an attempt is under way"
+        yield "now", "an attempt is in progress"
     elif plan["next_attempt"] is not None:
         yield "next attempt", _when(plan["next_attempt"], now)
     if plan["explanation"]:

@@ -1,4 +1,4 @@
-"""`lb check FILE`: everything that is wrong with a configuration and with the certificate files that it names."""
+"""`lb check FILE`: everything that is wrong with a configuration and the certificate files it names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def check(context: click.Context, file: Path) -> None:
-    """Say everything that is wrong with the configuration in FILE, at once.
+    """Report everything that is wrong with the configuration in FILE, at once.
 
     Errors and warnings go to standard error. Exit code 0: FILE can be served; 78: it cannot.
     """
@@ -44,7 +44,7 @@ def check(context: click.Context, file: Path) -> None:
 
 
 def _check_files(loaded: Loaded) -> list[Problem]:
-    """Warnings about the files that a configuration names. Raises ConfigErrors with all that are bad."""
+    """Warnings about the files that a configuration names. Raises ConfigErrors with all errors."""
     problems = check_access_log(loaded)
     errors = [problem for problem in problems if problem.level == "error"]
     harmless = [problem for problem in problems if problem.level == "warning"]
@@ -71,15 +71,15 @@ def summary(plan: Plan) -> str:
 
 
 def check_certificates(loaded: Loaded, contexts: Contexts | None = None) -> list[Problem]:
-    """Tries the certificates that a configuration names and returns warnings. Raises ConfigErrors for bad ones.
+    """Loads the certificates that a configuration names and returns warnings. Raises ConfigErrors for bad ones.
 
-    What `contexts` of a running service present already is not read into memory once more.
+    What `contexts` of a running service already present is not loaded again.
     """
     config, origin = loaded.config, loaded.origin
     may_have_stored = bool(config.listen.https) and (config.tls.store / "certificates").is_dir()
     if not config.tls.certificates and config.tls.acme is None and not may_have_stored:
         return _about_nothing(loaded) or _about_uncovered(loaded, lambda _: False)
-    # cryptography takes long to import, and plain HTTP needs none
+    # cryptography takes long to import, and plain HTTP does not need it
     from lb.tls.acme.desired import certificate_plan  # noqa: PLC0415  cryptography takes long to import
     from lb.tls.files.certificate import TlsError  # noqa: PLC0415  cryptography takes long to import
     from lb.tls.files.sources import StoredSource, handshake_policy  # noqa: PLC0415  cryptography takes long to import
@@ -113,11 +113,11 @@ def _has(names: AbstractSet[str], name: str) -> bool:
 
 
 def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[Problem]:
-    """Domains whose handshakes are going to fail."""
+    """Warnings about domains whose handshakes will fail."""
     config, origin = loaded.config, loaded.origin
     if not config.listen.https:
         return []
-    from lb.tls.acme.desired import lacking  # noqa: PLC0415  plain HTTP needs nothing of it
+    from lb.tls.acme.desired import lacking  # noqa: PLC0415  plain HTTP does not need it
 
     missing = lacking(loaded.plan.tls, is_covered)
     places = {
@@ -140,23 +140,23 @@ def _about_uncovered(loaded: Loaded, is_covered: Callable[[str], bool]) -> list[
     return warnings
 
 
-_MOST_SAID = 10  # files of a store that cannot be used: whoever mends them asks again
+_MOST_SAID = 10  # unusable files of a store: after fixing these, the next check shows the rest
 _ADD = "add one for it to tls.certificates, put one into the store (lb certs import), or set tls.acme"
 _REPLACE = "replace it with lb certs import, or remove it"
 _RENEW = "set tls.acme to have them renewed, or import new ones in time (lb certs import)"
 
 
 def _about_stored(stored: Sequence[Certificate]) -> str:
-    """What whoever removes tls.acme should know: the certificates stay in use, and end."""
+    """The warning after tls.acme was removed: the stored certificates stay in use, and expire."""
     from lb.tls.acme.store import unstem  # noqa: PLC0415  it imports cryptography, which takes long
 
     first = min(stored, key=lambda one: one.not_after)
     ends = f"{unstem(first.path.stem)} on {first.not_after:%Y-%m-%d}"
-    return f"certificates of the store are presented, and nothing renews them: the first one to end is that of {ends}"
+    return f"certificates of the store are presented, and nothing renews them: the first to expire is that of {ends}"
 
 
 def _about_nothing(loaded: Loaded) -> list[Problem]:
-    """HTTPS that is to be served from a store with nothing in it."""
+    """A warning about HTTPS with an empty store and nothing else."""
     config = loaded.config
     bound = [domain.name for app in config.apps.values() for domain in app.domains]
     local = any(map(is_local, bound)) or is_local(config.shared_domain or "")
@@ -168,7 +168,7 @@ def _about_nothing(loaded: Loaded) -> list[Problem]:
 
 
 def _places(tls: Tls, apps: Mapping[str, App]) -> dict[Path, KeyPath]:
-    """Where each file is named."""
+    """The key that names each file."""
     paths: dict[Path, KeyPath] = {}
     for index, pair in enumerate(tls.certificates):
         paths.setdefault(pair.cert, ("tls", "certificates", index, "cert"))
@@ -183,9 +183,9 @@ def _places(tls: Tls, apps: Mapping[str, App]) -> dict[Path, KeyPath]:
 def _about_missing(file: Path, paths: dict[Path, KeyPath]) -> str:
     if file.exists():
         return ""
-    where = "" if file.is_absolute() else f"it was looked for in the working directory, {Path.cwd()}: "
+    where = "" if file.is_absolute() else f"the path is relative to the working directory, {Path.cwd()}: "
     instead = "" if paths[file][-1] == "client_ca" else ", or have lb obtain certificates (tls.acme)"
-    return f"{where}write the path of one that is there{instead}"
+    return f"{where}write the path of an existing file{instead}"
 
 
 def _print_problems(problems: Iterable[Problem]) -> None:

@@ -1,4 +1,4 @@
-"""`lb config`: the file's schema for editors, and an example to start with."""
+"""`lb config`: the schema of the configuration file for editors, and an example to start with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lb.config.schema import config_schema
 
 @click.group(cls=Group)
 def config() -> None:
-    """Print an example of the configuration file, or its JSON Schema."""
+    """Print an example configuration file, or the JSON Schema."""
 
 
 @config.command()

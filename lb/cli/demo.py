@@ -26,14 +26,14 @@ from lb.control.supervisor import Stopping
 from lb.tls.files.local_ca import LocalCa
 
 CONFIGURATION = Path(__file__).with_name("demo.yaml")
-_SHOWN_AS = Path("config/demo.yaml")  # where the same file is in the project's tree
+_SHOWN_AS = Path("config/demo.yaml")  # where the project's tree has the same file
 _SIGNALS = frozenset({SIGINT, SIGTERM, SIGHUP})
-_STOP_PATIENCE = 3.0  # seconds that an instance gets to end
+_STOP_TIMEOUT = 3.0  # seconds that an instance has to end
 
 
 @dataclass(frozen=True, slots=True)
 class _Instance:
-    """`variable` is the one by which demo.yaml takes the port."""
+    """`variable` is the one through which demo.yaml gets the port."""
 
     name: str
     environment: str
@@ -49,18 +49,18 @@ _INSTANCES = (
 
 
 @click.command()
-@click.option("--http", metavar="ADDRESS", help="Listen here for HTTP instead of on 127.0.0.1:8080.")
-@click.option("--https", metavar="ADDRESS", help="Listen here for HTTPS instead of on 127.0.0.1:8443.")
+@click.option("--http", metavar="ADDRESS", help="Where to listen for HTTP; 127.0.0.1:8080 if not given.")
+@click.option("--https", metavar="ADDRESS", help="Where to listen for HTTPS; 127.0.0.1:8443 if not given.")
 def demo(http: str | None, https: str | None) -> None:
     """Serve a small app on http://localhost:8080 and https://localhost:8443. Ctrl-C ends it.
 
-    It has two production instances and a staging one, and shows what an app behind lb receives. Its certificate is the
-    local authority's, which is made in certs/ if there is none; `lb certs trust` lets this machine trust it. The
+    It has two production instances and a staging one, and shows what an app behind lb receives. The local authority
+    signs its certificate, and is created in certs/ if there is none; `lb certs trust` makes this machine trust it. The
     configuration is config/demo.yaml.
     """
     asked = {"LB_DEMO_HTTP": http, "LB_DEMO_HTTPS": https}
     environ = os.environ | {name: value for name, value in asked.items() if value}
-    config = _load(environ)  # a wrong address is refused before anything is started
+    config = _load(environ)  # rejects a wrong address before anything is started
     _make_authority(config.tls)
     with suppress(_Stopped), _stopped_by_signals(), _instances() as ports:
         config = _load(environ | ports)
@@ -76,11 +76,11 @@ class _Stopped(BaseException):
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Until the service handles them, a signal ends the demo as an exception does, which ends the instances, too."""
+    """Until the service handles signals, a signal ends the demo, and with it the instances, by an exception."""
 
     def stop(_number: int, _frame: object) -> None:
         for number in _SIGNALS:
-            signal(number, SIG_IGN)  # one is enough
+            signal(number, SIG_IGN)  # one signal is enough
         raise _Stopped
 
     before = {number: signal(number, stop) for number in _SIGNALS}
@@ -92,7 +92,7 @@ def _stopped_by_signals() -> Iterator[None]:
 
 
 def _on_ipv6_too(config: Config) -> Config:
-    """The same ports on [::1], which `localhost` may also mean, where this machine has that address."""
+    """The same ports on [::1] if this machine has it: `localhost` may mean that address."""
     try:
         with socket.socket(socket.AF_INET6) as sock:
             sock.bind(("::1", 0))
@@ -117,33 +117,33 @@ def _make_authority(tls: Tls) -> None:
         LocalCa(tls.store).ensure_root()
     except OSError as error:
         directory = tls.store.resolve()
-        fail(f"no certificate can be made in {directory}: {error.strerror}; start it in a folder of yours", FAILED)
+        fail(f"no certificate can be made in {directory}: {error.strerror}; use a directory of your own", FAILED)
 
 
 @contextmanager
 def _instances() -> Iterator[dict[str, str]]:
-    """Starts the app's instances, gives the variables with their ports, and ends them after the block."""
+    """Starts the app's instances, yields the variables with their ports, and ends them after the block."""
     processes: list[subprocess.Popen[str]] = []
     try:
         for instance in _INSTANCES:
-            processes.append(_start(instance))  # noqa: PERF401  what was started before one fails is ended, too
+            processes.append(_start(instance))  # noqa: PERF401  if one fails, those started before it are ended, too
         yield {instance.variable: _port(process) for instance, process in zip(_INSTANCES, processes, strict=True)}
     finally:
         for process in processes:
             process.terminate()
         for process in processes:
             with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_PATIENCE)
+                process.wait(_STOP_TIMEOUT)
             process.kill()
             process.wait()
 
 
 def _start(instance: _Instance) -> subprocess.Popen[str]:
-    """In a process group of its own: Ctrl-C is for us, and the instances go when what they still answer is done."""
+    """In a process group of its own: Ctrl-C goes to lb alone, and the instances end after their last requests."""
     options = (f"--port={instance.port}", f"--name={instance.name}", f"--environment={instance.environment}")
     return subprocess.Popen(  # noqa: S603  nothing in it comes from outside
         [sys.executable, "-m", "lb.cli.demo_app", *options],
-        stdin=subprocess.PIPE,  # its end tells the instance that we are gone, however we went
+        stdin=subprocess.PIPE,  # it closes when lb ends, in whatever way, and the instance then ends too
         stdout=subprocess.PIPE,
         text=True,
         process_group=0,
@@ -151,15 +151,15 @@ def _start(instance: _Instance) -> subprocess.Popen[str]:
 
 
 def _port(process: subprocess.Popen[str]) -> str:
-    """What the instance says when it serves; its own error stands on stderr when it does not."""
+    """The port that the instance reports when it serves; if it does not start, its own error is on stderr."""
     line = _pipe(process.stdout).readline()
     if not line.startswith("listening on "):
-        fail("an instance of the demo's app did not start; the reason stands above", FAILED)
+        fail("an instance of the demo's app did not start; the reason is shown above", FAILED)
     return line.split()[-1]
 
 
 def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None  # noqa: S101  it was asked for
+    assert stream is not None  # noqa: S101  PIPE was requested
     return stream
 
 

@@ -1,8 +1,8 @@
 """One instance of the demo's app: `python -m lb.cli.demo_app --port 9001 --name one --environment production`.
 
-An ordinary app that knows nothing of `lb`: it shows what it was sent. It says `listening on PORT` on stdout when it
-serves; if the port is taken, the system picks one. It ends on SIGTERM, and with its parent where stdin is a pipe from
-it.
+An ordinary app that knows nothing of `lb`: it shows what it was sent. It prints `listening on PORT` to stdout when it
+serves; if the port is in use, the system picks one. It ends on SIGTERM, and with its parent if stdin is a pipe from
+the parent.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from string import Template
 from aiohttp import WSMsgType, web
 
 _STDIN, _STDOUT = 0, 1
-_LONGEST_WAIT = 300.0  # seconds, of /slow
+_LONGEST_WAIT = 300.0  # seconds, for /slow
 _TICK = 1.0  # seconds between two server-sent events
-_CLOSE_PATIENCE = 0.5  # seconds that open requests get when it ends
+_CLOSE_TIMEOUT = 0.5  # seconds that open requests have when the app ends
 
 
 class DemoApp:
@@ -85,7 +85,7 @@ class DemoApp:
 
     async def _upload(self, request: web.Request) -> web.Response:
         digest, count = hashlib.sha256(), 0
-        with suppress(ConnectionError):  # whoever uploads may leave in the middle; the answer then goes nowhere
+        with suppress(ConnectionError):  # the client may leave during its upload; the answer then goes nowhere
             async for piece in request.content.iter_any():
                 digest.update(piece)
                 count += len(piece)
@@ -121,7 +121,7 @@ class DemoApp:
 
 
 def _fields(request: web.Request) -> list[tuple[str, str]]:
-    """The header fields as they came: order, letter case and repetition included."""
+    """The header fields as received: order, letter case and repetition included."""
     return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.raw_headers]
 
 
@@ -144,11 +144,11 @@ async def _serve(port: int, name: str, environment: str) -> None:
     if stat.S_ISFIFO(os.fstat(_STDIN).st_mode):
         loop.add_reader(_STDIN, lambda: ended.set() if not os.read(_STDIN, 1) else None)
     application = DemoApp(name, environment).application()
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_PATIENCE)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=_CLOSE_TIMEOUT)
     await runner.setup()
     sock = _bind(port)
     await web.SockSite(runner, sock).start()
-    with suppress(OSError):  # the parent reads it, if it is still there; stdin tells whether it is
+    with suppress(OSError):  # the parent may be gone; stdin tells
         os.write(_STDOUT, f"listening on {sock.getsockname()[1]}\n".encode())
     await ended.wait()
     await runner.cleanup()

@@ -1,4 +1,4 @@
-"""Exit codes, and how a command ends with one of them and a reason on stderr."""
+"""Exit codes, and how a command ends with one and a reason on stderr."""
 
 from __future__ import annotations
 

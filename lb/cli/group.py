@@ -1,4 +1,4 @@
-"""Groups of commands that say which one was probably meant. Nothing here knows a command."""
+"""Groups of commands that suggest the nearest name. Nothing here knows a command."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import click
 
 
 class Group(click.Group):
-    """Names the nearest command when there is none of the name that was given."""
+    """Suggests the nearest command for an unknown name."""
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
@@ -20,7 +20,7 @@ class Group(click.Group):
 
 
 def no_such_command(name: str, group: click.Group, context: click.Context) -> str:
-    """`No such command "statsu". Did you mean status?`; where none is near, all of them."""
+    """`There is no command "statsu". Did you mean status?`; if none is near, all of them."""
     known = group.list_commands(context)
     near = get_close_matches(name.lower(), known, n=1)
     text = f'There is no command "{name}".'

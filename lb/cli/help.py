@@ -16,7 +16,7 @@ def help(context: click.Context, command: tuple[str, ...]) -> None:  # noqa: A00
     for name in command:
         group = shown.command
         if not isinstance(group, click.Group):
-            raise click.UsageError(f'"{shown.command_path}" has no commands of its own.', context)
+            raise click.UsageError(f'"{shown.command_path}" has no subcommands.', context)
         found = group.get_command(shown, name)
         if found is None:
             raise click.UsageError(no_such_command(name, group, shown), context)

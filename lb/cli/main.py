@@ -1,4 +1,4 @@
-"""The `lb` command: a table of its subcommands, each imported only when it runs: `lb --help` answers at once."""
+"""The `lb` command: a table of its subcommands, each imported only when it runs, so that `lb --help` is fast."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ class _Subcommand(NamedTuple):
     summary: str
 
 
-# The command in lb.cli.<module> has the module's name; the summaries stand here so that listing them imports nothing.
+# The command in lb.cli.<module> has the module's name; the summaries are here, so that listing them imports nothing.
 _SUBCOMMANDS = {
-    "serve": _Subcommand("lb.cli.serve", "Serve what a configuration file says, or one app named with --to."),
-    "demo": _Subcommand("lb.cli.demo", "Serve a small app on localhost, to look at; needs no file."),
-    "check": _Subcommand("lb.cli.check", "Say everything that is wrong with a configuration file."),
-    "status": _Subcommand("lb.cli.status", "Say what the service of a configuration file is doing."),
-    "healthcheck": _Subcommand("lb.cli.healthcheck", "Say whether the service serves, by the exit code."),
-    "reload": _Subcommand("lb.cli.reload", "Apply a changed configuration file to the service that runs."),
-    "upgrade": _Subcommand("lb.cli.upgrade", "Replace the running program by the one installed now, losing nothing."),
-    "certs": _Subcommand("lb.cli.certs", "Look at certificates, ask for renewals, trust the local authority."),
-    "config": _Subcommand("lb.cli.config", "Print an example of the configuration file, or its JSON Schema."),
-    "bench": _Subcommand("lb.cli.bench", "Load a front door and say how fast it answers."),
-    "help": _Subcommand("lb.cli.help", "Show this, or the help of one command."),
-    "version": _Subcommand("lb.cli.version", "Say the version and what it runs on."),
+    "serve": _Subcommand("lb.cli.serve", "Serve a configuration file, or one app named with --to."),
+    "demo": _Subcommand("lb.cli.demo", "Serve a small demo app on localhost; needs no file."),
+    "check": _Subcommand("lb.cli.check", "Report everything that is wrong with a configuration file."),
+    "status": _Subcommand("lb.cli.status", "Show what the running service does."),
+    "healthcheck": _Subcommand("lb.cli.healthcheck", "Check whether the service serves; the exit code says so."),
+    "reload": _Subcommand("lb.cli.reload", "Apply a changed configuration file to the running service."),
+    "upgrade": _Subcommand("lb.cli.upgrade", "Replace the running program with the version installed now."),
+    "certs": _Subcommand("lb.cli.certs", "Show, renew and import certificates; trust the local authority."),
+    "config": _Subcommand("lb.cli.config", "Print an example configuration file, or the JSON Schema."),
+    "bench": _Subcommand("lb.cli.bench", "Load-test a front door: latency, throughput and errors."),
+    "help": _Subcommand("lb.cli.help", "Show this list, or the help of one command."),
+    "version": _Subcommand("lb.cli.version", "Show the version, engine, event loop, TLS library and Python."),
 }
 
 
 class _LazyGroup(Group):
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Runs the command; whatever becomes of its output, it ends in words."""
+        """Runs the command; output that cannot be written ends it with a message, not a traceback."""
         standard_streams.prepare()
         if engine_problem is not None:
             self._give_up(str(engine_problem), USAGE if engine_problem.wrong_usage else FAILED)
@@ -82,5 +82,5 @@ class _LazyGroup(Group):
 def main() -> None:
     """The front door for Python apps: an HTTP reverse proxy and load balancer.
 
-    Exit codes: 0 fine, 1 failed while running, 2 wrong usage, 78 bad configuration.
+    Exit codes: 0 success, 1 failure while running, 2 wrong usage, 78 bad configuration.
     """

@@ -1,4 +1,4 @@
-"""`lb reload FILE`: the running service takes up what the configuration file says by now."""
+"""`lb reload FILE`: the running service applies the changed configuration file."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.config.problems import printable
 from lb.control.api.command import Command
 
-_PATIENCE = 150.0  # seconds: a reload may wait for the one before it
+_TIMEOUT = 150.0  # seconds: a reload may wait for the previous one
 
 
 @click.command()
 @file_argument
 def reload(file: Path | None) -> None:
-    """Apply a changed FILE to the service that serves it, without closing a connection.
+    """Apply a changed FILE to its running service, without closing a connection.
 
-    FILE may be left out where one service runs.
+    FILE may be left out if only one service runs.
 
-    Either all of it takes effect or nothing. Exit code 78: FILE is wrong, in the ways that are shown; 1: what it asks
-    for is not to be had, or nothing serves FILE.
+    Either everything takes effect or nothing. Exit code 78: FILE is wrong, and all mistakes are shown; 1: something it
+    needs is not available, such as a port in use, or FILE has no running service.
     """
     file = the_file(file, "reload")
-    answer = ask(file, Command.RELOAD, _PATIENCE)
+    answer = ask(file, Command.RELOAD, _TIMEOUT)
     shown = printable(str(file))
     if answer["ok"]:
         click.echo(f"nothing changed in {shown}" if answer.get("unchanged") else f"{shown} is in effect")
@@ -33,4 +33,4 @@ def reload(file: Path | None) -> None:
     for problem in answer.get("problems") or [answer["error"]]:
         click.echo(problem, err=True)
     code = BAD_CONFIGURATION if answer.get("bad_configuration") else FAILED
-    fail(f"{shown} was not applied; what was in effect stays", code)
+    fail(f"{shown} was not applied; the previous configuration stays in effect", code)

@@ -1,6 +1,4 @@
-"""From a configuration to a running service, for the commands that serve: stderr for people, exit codes, and nothing
-else.
-"""
+"""Runs a configuration as a service, for the commands that serve: stderr for people, exit codes, and nothing else."""
 
 from __future__ import annotations
 
@@ -37,9 +35,9 @@ def serve_config(
     source: Source | None = None,
     contexts: Contexts | None = None,
 ) -> int:
-    """Serves until a signal ends it, and returns the exit status. Commands about `file`, which the configuration is
-    from, are answered; `more` gives further lines for the banner; a reload reads `source`; `contexts` have read
-    certificates already.
+    """Serves until a signal ends it, and returns the exit status. The service answers commands for `file`, the
+    configuration's file; `more` gives further lines for the banner; a reload reads `source`; `contexts` holds
+    certificates that are loaded already.
     """
     _log_to_stderr()
     service = _prepare(plan, file, contexts)
@@ -49,12 +47,12 @@ def serve_config(
 
 
 def _say(line: str) -> None:
-    with suppress(OSError):  # a full disk, or a reader that has gone: that is no reason not to serve
+    with suppress(OSError):  # a full disk, or a closed reader, does not keep lb from serving
         click.echo(line, err=True)
 
 
 def _prepare(plan: Plan, file: Path | None, contexts: Contexts | None) -> Service:
-    """Binds and loads; ends the command with the reason when something is not to be had."""
+    """Binds and loads; ends the command with the reason if something is not available."""
     build = describe_build()
     if os.environ.get("LB_REQUIRE_COMPILED") == "1" and (missing := fallbacks(build)):
         fail(f"LB_REQUIRE_COMPILED=1, but this lb runs without {'; and without '.join(missing)}", FAILED)

@@ -1,4 +1,4 @@
-"""`lb serve`: a configuration file, or one app named by its instances, becomes a running service."""
+"""`lb serve`: runs a configuration file, or one app named by its instances, as a service."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ _HTTP = "127.0.0.1:8080"
 @click.option("--domain", "domains", metavar="NAME", multiple=True, help="Serve this name only; may be repeated.")
 @click.option("--http", metavar="ADDRESS", help=f"Where to listen for HTTP with --to; {_HTTP} if not given.")
 def serve(file: Path | None, instances: tuple[str, ...], domains: tuple[str, ...], http: str | None) -> None:
-    """Serve what FILE says; or, without a file, one app whose instances are named with --to.
+    """Serve the configuration in FILE or, without a file, one app whose instances are named with --to.
 
-    SIGHUP applies a changed FILE; one that is wrong changes nothing. SIGTERM or Ctrl-C drains: running requests finish.
-    A second one stops at once. SIGUSR1 opens the access log anew.
+    SIGHUP applies a changed FILE; a wrong one changes nothing. SIGTERM or Ctrl-C drains: running requests finish. A
+    second one stops at once. SIGUSR1 reopens the access log. SIGUSR2 upgrades, like `lb upgrade`.
     """
     if (file is None) == (not instances):
         raise click.UsageError("Name either a configuration FILE or an app's instances with --to.")
-    install_stderr()  # before anything is said about the file
+    install_stderr()  # before any message about the file
     if file is None:
         status = serve_config(_from_options(instances, domains, http or _HTTP), Stopping())
     elif domains or http:
-        raise click.UsageError("--domain and --http belong to --to; with a FILE, the file says both.")
+        raise click.UsageError("--domain and --http belong to --to; with a FILE, both are set in the file.")
     else:
         contexts = Contexts()
         source = partial(_read_again, file)
@@ -60,7 +60,7 @@ def _from_file(file: Path, contexts: Contexts) -> Plan:
 
 
 def _read_again(file: Path, contexts: Contexts) -> Plan:
-    """What the file says by now, for a service that runs. Raises ConfigErrors."""
+    """The current content of the file, for a running service. Raises ConfigErrors."""
     loaded = load_file(file, os.environ)
     for problem in (*loaded.warnings, *check_certificates(loaded, contexts), *descriptor_warnings(loaded)):
         log.warning("%s", problem)

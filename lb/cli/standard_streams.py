@@ -1,8 +1,8 @@
-"""Standard input, output and error as the command finds them: closed ones are opened, and output that cannot be written
-ends a command with a line instead of a traceback.
+"""Standard input, output and error: closed ones are opened, and output that cannot be written ends a command with a
+line instead of a traceback.
 
-A descriptor from 0 to 2 that is free would be given to the next file or socket that is opened, and everything that
-prints would write into it. This file knows descriptors and streams, and nothing of what is printed.
+A free descriptor from 0 to 2 would be given to the next file or socket, and every print would write into it. This file
+knows descriptors and streams, and nothing of what is printed.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ _STDIN, _STDOUT, _STDERR = range(3)
 
 
 class OutputError(OSError):
-    """What was printed cannot be delivered."""
+    """The output cannot be written."""
 
     @property
     def reason(self) -> str:
-        """What to say about it; "" where the reader has left, which needs no word."""
+        """The message; "" if the reader has closed the pipe, which needs none."""
         return "" if self.errno == errno.EPIPE else f"the output cannot be written: {self.strerror}"
 
 
@@ -35,8 +35,8 @@ class _Output(io.FileIO):
 
 
 def prepare() -> None:
-    """To be called before anything else is opened. Opens /dev/null on each of the three that is closed, and lets the
-    other two raise OutputError.
+    """Call this before anything else is opened. Opens /dev/null on each of the three that is closed, and makes output
+    and error raise OutputError.
     """
     for descriptor in (_STDIN, _STDOUT, _STDERR):
         try:
@@ -44,13 +44,13 @@ def prepare() -> None:
         except OSError:
             _open_nothing(descriptor)
     if sys.stdin is None:
-        sys.stdin = open(_STDIN, closefd=False)  # noqa: SIM115  for as long as we live
+        sys.stdin = open(_STDIN, closefd=False)  # noqa: SIM115  for the life of the process
     sys.stdout = _writing(_STDOUT, sys.stdout)
     sys.stderr = _writing(_STDERR, sys.stderr)
 
 
 def give_up() -> None:
-    """Forget what was printed and not written, so that nothing fails once more when the interpreter ends."""
+    """Discard buffered output, so that the interpreter does not fail again when it ends."""
     for descriptor, stream in ((_STDOUT, sys.stdout), (_STDERR, sys.stderr)):
         try:
             stream.flush()
@@ -68,7 +68,7 @@ def _open_nothing(descriptor: int) -> None:
 
 
 def _writing(descriptor: int, stream: TextIO | None) -> TextIO:
-    """A stream like this one, for what is the process's own; somebody else's, such as a test's, stays."""
+    """A stream like this one if it is the process's own; any other, such as a test's, stays."""
     if stream is None:
         return _text(descriptor, "utf-8", "backslashreplace", line_buffering=True)
     try:

@@ -1,4 +1,4 @@
-"""`lb status FILE`: what the running service of a configuration file is doing."""
+"""`lb status FILE`: what the running service of a configuration file does."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from lb.control.api.command import Command
 from lb.process.remaining import Share, in_words, total
 from lb.process.wording import duration
 
-_PATIENCE = 10.0  # seconds
-_RECENT = 3600.0  # seconds for which a failure that is over is worth a line
-_LAST_RESORT = "; it gets requests all the same, because no instance passes"
+_TIMEOUT = 10.0  # seconds
+_RECENT = 3600.0  # seconds for which a past failure is worth a line
+_LAST_RESORT = "; it gets requests nevertheless, because no instance passes"
 
 
 @click.command()
 @file_argument
 @click.option("--json", "as_json", is_flag=True, help="For programs: one JSON object.")
 def status(file: Path | None, *, as_json: bool) -> None:
-    """Say what the service that serves FILE is doing: workers, listeners, apps.
+    """Show what the service of FILE does: workers, listeners, apps.
 
-    FILE may be left out where one service runs. Exit code 1 when nothing serves FILE, 2 when several services run and
-    none is named.
+    FILE may be left out if only one service runs. Exit code 1 if FILE has no running service, 2 if several services run
+    and none is named.
     """
     file = the_file(file, "status")
-    answer = ask(file, Command.STATUS, _PATIENCE)
+    answer = ask(file, Command.STATUS, _TIMEOUT)
     if not answer.pop("ok"):
         fail(answer["error"], FAILED)
     if as_json:
@@ -83,9 +83,9 @@ def _failing(traffic: dict[str, Any], now: float) -> Iterator[str]:
 
 
 def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
-    """A line for each instance that its checks, or its name, keep from getting requests."""
+    """A line for each instance that gets no requests because of its checks or its name."""
     states = [one["state"] for addresses in health.values() for one in addresses]
-    nobody = not any(state in ("unchecked", "expected", "healthy") for state in states)
+    none_passes = not any(state in ("unchecked", "expected", "healthy") for state in states)
     for text, addresses in health.items():
         for one in addresses:
             if one["state"] == "absent":
@@ -93,12 +93,12 @@ def _ailing(health: dict[str, Any], now: float) -> Iterator[str]:
             elif one["state"] in ("starting", "unhealthy"):
                 where = f"{text} ({one['address']})" if one["address"] else text
                 state = click.style(one["state"], fg="red")
-                asked = f"{duration(now - one['since'])}: {one['error'] or 'not asked yet'}"
-                yield f"    {where} is {state} for {asked}{_LAST_RESORT if nobody and one['answers'] else ''}"
+                asked = f"{duration(now - one['since'])}: {one['error'] or 'not checked yet'}"
+                yield f"    {where} is {state} for {asked}{_LAST_RESORT if none_passes and one['answers'] else ''}"
 
 
 def _worker(worker: dict[str, Any], now: float, *, ends: bool) -> str:
-    """`ends`: the whole service does."""
+    """`ends`: the whole service ends."""
     times = worker["restarts"]
     restarts = f", replaced {times} time{'s' if times > 1 else ''}" if times else ""
     if not worker["pid"]:
@@ -111,5 +111,5 @@ def _worker(worker: dict[str, Any], now: float, *, ends: bool) -> str:
 
 
 def _open(workers: list[dict[str, Any]]) -> list[Share]:
-    """What workers that end still have open, as far as they are known to have something."""
+    """What ending workers still have open, as far as it is known."""
     return [Share(**share) for worker in workers for share in worker.get("open", ())]

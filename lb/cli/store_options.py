@@ -1,4 +1,4 @@
-"""Which store of certificates a command is about: the options that say so, and what they mean."""
+"""The options that select the certificate store of a command."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from lb.tls.acme.store import Store
 
 @dataclass(frozen=True, slots=True)
 class StoreSelection:
-    """Where to look: the store, and what a configuration makes of certificates if one was named."""
+    """The store, and the certificates of the configuration if one was named."""
 
     store: Store
     plan: TlsPlan | None
 
 
 def store_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that say which store is meant."""
+    """Adds the options that select the store."""
     config = click.option(
         "--config", "-c", metavar="FILE", type=click.Path(path_type=Path), help="Take tls.store from this file."
     )

@@ -1,4 +1,4 @@
-"""`lb certs trust` and `lb certs untrust`: whether this machine believes the local authority."""
+"""`lb certs trust` and `lb certs untrust`: whether this machine trusts the local authority."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from lb.tls.files.local_ca import LocalCa
 @click.command()
 @store_options
 def trust(config: Path | None, store: Path | None) -> None:
-    """Let this machine trust the local authority: the system, Firefox and Chromium, Python.
+    """Make this machine trust the local authority: the system, Firefox and Chromium, Python.
 
-    It vouches for localhost, *.localhost, *.test and private addresses only. It is made if there is none.
+    It can sign for localhost, *.localhost, *.test and private addresses only. It is created if there is none.
     """
     authority = LocalCa(open_place(config, store).store.root)
     try:
         root = Root(authority.ensure_root())
     except OSError as error:
-        fail(f"the authority cannot be made: {error}", FAILED)
+        fail(f"the authority cannot be created: {error}", FAILED)
     stores = list(find_stores(Path.home()))
-    failed = _do(stores, lambda one: one.trust(root), "trusted now by", "trusted already by")
+    failed = _do(stores, lambda one: one.trust(root), "now trusted by", "already trusted by")
     for one in unreached(stores, os.environ):
         click.echo(f"not reached: {one}")
-    click.echo("programs with a list of their own, such as Python's requests and httpx, take the system's with")
+    click.echo("programs with a list of their own, such as Python's requests and httpx, use the system's with")
     click.echo("  export SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt REQUESTS_CA_BUNDLE=$SSL_CERT_FILE")
-    click.echo(f"any other program: the authority is {root.path}")
+    click.echo(f"for any other program, the authority's certificate is {root.path}")
     if failed:
         raise click.exceptions.Exit(FAILED)
 
@@ -40,18 +40,18 @@ def trust(config: Path | None, store: Path | None) -> None:
 @click.command()
 @store_options
 def untrust(config: Path | None, store: Path | None) -> None:
-    """Take the local authority away again from wherever `lb certs trust` has put it. Its files stay."""
+    """Remove the local authority from wherever `lb certs trust` put it. Its files stay."""
     authority = LocalCa(open_place(config, store).store.root)
     if not authority.root.is_file():
         fail(f"there is no local authority: {authority.root} does not exist", FAILED)
     root = Root(authority.root)
     stores = list(find_stores(Path.home()))
-    if _do(stores, lambda one: one.untrust(root), "not trusted any more by", "was not trusted by"):
+    if _do(stores, lambda one: one.untrust(root), "no longer trusted by", "was not trusted by"):
         raise click.exceptions.Exit(FAILED)
 
 
 def _do(stores: Iterable[TrustStore], action: Callable[[TrustStore], bool], done: str, unneeded: str) -> bool:
-    """To every list, whatever happens with another; whether one could not be changed."""
+    """Changes every list, even after one has failed; returns whether one could not be changed."""
     failed = False
     for store in stores:
         try:

@@ -1,8 +1,8 @@
-"""Where programs of this machine look for authorities that they trust, and how one is put there and taken away.
+"""The trust lists of this machine, and how an authority is added and removed.
 
-The system's own list serves curl, Python's `ssl`, Go and the like; Firefox and Chromium have databases of their own
-(NSS). This file knows directories and the commands that go with them. It does not know what the authority is for.
-Everything is named after the authority's fingerprint, so that what is taken away is what was put there.
+The system's list serves curl, Python's `ssl`, Go and others; Firefox and Chromium have databases of their own (NSS).
+This file knows directories and their commands, but not what the authority is for. Entries are named after the
+authority's fingerprint, so that exactly what was added is removed.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pathlib import Path
 from ssl import PEM_cert_to_DER_cert
 from typing import Protocol
 
-_PATIENCE = 120.0  # seconds that a command of the system gets
+_TIMEOUT = 120.0  # seconds that a system command has
 _NSS_NAME = "lb local authority"
 
 
 class StoreError(Exception):
-    """Why an authority could not be put somewhere, or taken away from there."""
+    """Why an authority could not be added or removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Root:
 
 
 class TrustStore(Protocol):
-    """One list of authorities. The methods say whether anything had to be done, and raise StoreError."""
+    """One list of authorities. The methods return whether something was changed, and raise StoreError."""
 
     @property
     def title(self) -> str: ...
@@ -49,7 +49,7 @@ class TrustStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SystemStore:
-    """A directory of files, and the commands that make the system's list of it."""
+    """A directory of files, and the commands that build the system's list from it."""
 
     directory: Path
     ending: str
@@ -88,7 +88,7 @@ class SystemStore:
 
 @dataclass(frozen=True, slots=True)
 class NssStore:
-    """A database of Firefox, Chromium and others."""
+    """An NSS database, of Firefox, Chromium and others."""
 
     directory: Path
 
@@ -127,7 +127,7 @@ class NssStore:
             raise StoreError("certutil is missing; it is in libnss3-tools or nss-tools") from error
 
 
-# Debian and Ubuntu, Fedora and its kin, Arch, SUSE: the first whose directory and command are there.
+# Debian and Ubuntu, Fedora and its derivatives, Arch, SUSE: the first whose directory and command exist.
 _SYSTEMS = (
     SystemStore(
         Path("/usr/local/share/ca-certificates"),
@@ -148,8 +148,8 @@ _SYSTEMS = (
         Path("/etc/pki/trust/anchors"), "pem", ("update-ca-certificates",), ("update-ca-certificates", "--fresh")
     ),
 )
-# Under the home: profiles of Firefox, and what Chromium and its kin share, at its old and its new place; the
-# same again for those that snap and Flatpak confine.
+# Under the home directory: profiles of Firefox, and the database that Chromium-based browsers share, at its old and its
+# new place; the same for browsers in snap and Flatpak.
 _DATABASES = (
     ".pki/nssdb",
     ".local/share/pki/nssdb",
@@ -177,7 +177,7 @@ _BROWSERS = (("Chromium", _CHROMIUMS), ("Firefox", ("firefox", "firefox-esr")))
 
 
 def find_stores(home: Path, systems: Sequence[SystemStore] = _SYSTEMS) -> Iterator[TrustStore]:
-    """The lists that there are on this machine, for the user with this home."""
+    """The lists on this machine, for the user with this home directory."""
     for system in systems:
         if system.directory.is_dir() and shutil.which(system.refresh[0]) is not None:
             yield system
@@ -194,15 +194,15 @@ def _of_data_home() -> Iterator[Path]:
 
 
 def unreached(stores: Iterable[TrustStore], environ: Mapping[str, str]) -> Iterator[str]:
-    """What is on this machine and has none of these `stores`, with the way to reach it."""
+    """Programs on this machine that none of these `stores` serves, with the way to reach them."""
     stores = list(stores)
     if not any(isinstance(store, SystemStore) for store in stores):
-        yield "the system: this program does not know where it keeps its list of authorities"
+        yield "the system: the place of its list of authorities is unknown"
     names = {_browser_of(store) for store in stores if isinstance(store, NssStore)}
     for browser, commands in _BROWSERS:
         command = next((one for one in commands if shutil.which(one, path=environ.get("PATH"))), None)
         if command is not None and browser not in names:
-            yield f"{browser} ({command}): it has made no list yet; start it once, then run this command again"
+            yield f"{browser} ({command}): it has no list yet; start it once, then run this command again"
     if user := environ.get("SUDO_USER"):
         yield f"the browsers of {user}: run this command again as {user}, without sudo"
 
@@ -212,19 +212,19 @@ def _browser_of(store: NssStore) -> str:
 
 
 def _run(command: Sequence[str]) -> None:
-    """Raises StoreError with the command's last words, and FileNotFoundError where there is no such command."""
+    """Raises StoreError with the last line of the output, and FileNotFoundError if there is no such command."""
     try:
         done = subprocess.run(  # noqa: S603  a command of the table above and our own paths, without a shell
-            command, capture_output=True, text=True, timeout=_PATIENCE, check=False, stdin=subprocess.DEVNULL
+            command, capture_output=True, text=True, timeout=_TIMEOUT, check=False, stdin=subprocess.DEVNULL
         )
     except subprocess.TimeoutExpired as error:
-        raise StoreError(f"{command[0]} has not ended within {_PATIENCE:.0f} s") from error
+        raise StoreError(f"{command[0]} did not end within {_TIMEOUT:.0f} s") from error
     if done.returncode:
-        words = (done.stderr or done.stdout).strip().splitlines() or ["it said nothing"]
+        words = (done.stderr or done.stdout).strip().splitlines() or ["no output"]
         raise StoreError(f"{command[0]} ended with status {done.returncode}: {words[-1]}")
 
 
 def _about(error: OSError) -> str:
     if isinstance(error, PermissionError):
-        return "this needs more rights: do it again with sudo"
+        return "permission denied: run this command again with sudo"
     return f"{error.filename}: {error.strerror}"

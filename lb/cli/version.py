@@ -10,7 +10,7 @@ from lb.cli.fallbacks import warnings
 
 @click.command()
 def version() -> None:
-    """Say the version, and the engine, event loop, TLS library and Python that it runs on."""
+    """Show the version, and the engine, event loop, TLS library and Python in use."""
     build = describe_build()
     for name, value in build.items():
         click.echo(f"{name:<14} {value}")

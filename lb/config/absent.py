@@ -1,6 +1,6 @@
-"""What the files of other programs have and this one does not → what to do instead. Words, nothing else.
+"""Keys of other programs' files that lb does not have → what to do instead. Text only.
 
-Keys that have another name here are in migration_hints.py.
+Keys with another name in lb are in migration_hints.py.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _REQUEST_FIELDS = (
     "set by headers: {request: {set: {NAME: value}}} in the app"
 )
 _FIELDS = "fields are set in the app by headers: {response: {set: {NAME: value}}}, cross-origin requests by cors"
-_PASSWORDS = "lb asks for no passwords: let the app do it, or ask for client certificates with client_ca on the domain"
+_PASSWORDS = "lb does not check passwords: let the app do it, or require client certificates (client_ca)"
 _FIREWALL = (
     "a route refuses addresses: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate bounds what one "
     "client may ask for"
 )
-_CACHE = "lb keeps no responses: let a CDN do it, or the app"
-_PROCESSES = "lb starts no apps: start yours with systemd or in a container, and name its address in instances"
+_CACHE = "lb does not cache: let a CDN or the app do it"
+_PROCESSES = "lb does not start apps: start yours with systemd or in a container, and write its address in instances"
 _REDIRECTS = (
     "a domain redirects by {name: www.shop.example.com, redirect: shop.example.com}, a path by a route: "
     "{path: /old, redirect: /new}, HTTP to HTTPS by force_https: true on the domain"
@@ -30,13 +30,13 @@ _PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
 _HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
 _TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
 _SPLIT = "one file is one configuration: write everything into it"
-_HEADINGS = "remove it: its keys stand at the top of the file here"
+_HEADINGS = "remove it: in lb its keys are at the top of the file"
 _KERNEL = "remove it: lb does this by itself"
-_LOGS = "remove it: lb writes what goes wrong to standard error"
-_SECRETS = "remove it: lb sends none"
-_USER = "remove it: lb serves as the user that starts it (User= in its systemd unit)"
+_LOGS = "remove it: lb logs to standard error"
+_SECRETS = "remove it: lb sends no telemetry"
+_USER = "remove it: lb runs as the user that starts it (User= in its systemd unit)"
 _PID = "remove it: lb reload, lb status and lb upgrade find the service by its file"
-_SOURCES = "lb is told by its file alone: change it, and run lb reload"
+_SOURCES = "lb is configured by its file only: change it, and run lb reload"
 
 _GROUPS = {
     _FILES: (
@@ -96,21 +96,21 @@ _GROUPS = {
     _SECRETS: "telemetry anonymous_usage check_new_version sentry_dsn",
     _USER: "user group uid gid chroot",
     _PID: "pid pidfile pid_file",
-    "remove it: lb stays in the foreground, where systemd or a container looks after it": (
+    "remove it: lb stays in the foreground, supervised by systemd or a container runtime": (
         "daemon daemonize background"
     ),
     _SOURCES: "providers provider docker_socket consul etcd kubernetes watch",
-    "remove it: a service needs no version of the file": "version api_version apiversion kind metadata",
+    "remove it: the file has no version": "version api_version apiversion kind metadata",
     "remove it: every instance gets requests, and one that fails is passed over": ("backup standby fallback_instances"),
-    "remove it: what no instance accepted is tried on another one; retry_budget bounds how often": (
+    "remove it: a request that an instance did not accept is tried on another; retry_budget limits how often": (
         "retries retry proxy_next_upstream max_retries lb_try_duration lb_try_interval option_redispatch retry_on"
     ),
     "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
-    "remove it: the system's resolver is asked, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
+    "remove it: lb uses the system's resolver, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
     "domains_default: shop, at the top of the file, names the app of names that nobody bound": (
         "default_server default_backend catch_all default_app server_aliases"
     ),
 }
 
 ABSENT_KEYS = {word: hint for hint, words in _GROUPS.items() for word in words.split()}
-"""A key of another program → the hint for it, a whole sentence."""
+"""A key of another program → its hint, a whole sentence."""

@@ -1,7 +1,7 @@
-"""How certificates are obtained: the certificate authorities, the account, the ways to prove that a name is ours.
+"""The settings for obtaining certificates: certificate authorities, the account, and the challenges to use.
 
-This file knows the keys under `tls.acme` and `tls.on_demand` and the directories that have a name of their own. It must
-not know what an order is: that is lb/tls/acme.
+This file knows the keys under `tls.acme` and `tls.on_demand` and the directories with a short name. It must not know
+what an order is: that is lb/tls/acme.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ DIRECTORIES = {
     "zerossl": "https://acme.zerossl.com/v2/DV90",
     "google": "https://dv.acme-v02.api.pki.goog/directory",
 }
-# These give no account to whoever cannot show one of their website's.
+# These require an account at their website.
 WITH_BINDING = frozenset({DIRECTORIES["zerossl"], DIRECTORIES["google"]})
 _EMAIL = re.compile(r"[^@\s,?&;]+@[^@\s,?&;]+\.[^@\s,?&;]+", re.ASCII)
 
@@ -50,11 +50,11 @@ def _directory(value: object) -> str:
 def _ask(value: object) -> str:
     if not isinstance(value, str):
         raise BadValueError(f"{describe(value)} is not a URL", "write http://127.0.0.1:5000/may-have-a-certificate")
-    return _url(value, "a URL to ask", anywhere=True)  # by a name of the operator's own network, as a rule
+    return _url(value, "a URL to ask", anywhere=True)  # usually a name in the operator's own network
 
 
 def _url(text: str, noun: str, *, anywhere: bool = False) -> str:
-    """An https URL; plain http only to this machine, where nobody is on the way, unless `anywhere`."""
+    """An https URL; plain http only to this machine, which no one can intercept, unless `anywhere`."""
     try:
         parts = urlsplit(text)
         host, _ = parts.hostname or "", parts.port
@@ -65,7 +65,7 @@ def _url(text: str, noun: str, *, anywhere: bool = False) -> str:
     if parts.scheme not in {"http", "https"}:
         raise BadValueError(f"{quoted(text)} is not {noun}")
     if parts.scheme == "http" and not anywhere and not _is_here(host):
-        raise BadValueError(f"{quoted(text)} is not safe to ask", f"write https://{text.partition('://')[2]}")
+        raise BadValueError(f"{quoted(text)} must use https", f"write https://{text.partition('://')[2]}")
     return str(text)
 
 
@@ -85,7 +85,7 @@ def _email(value: object) -> str:
 
 def _text(value: object) -> str:
     if not isinstance(value, str) or not value.strip() or not value.isprintable():
-        raise BadValueError(f"{describe(value)} is not possible here", "write the text that the CA has given to you")
+        raise BadValueError(f"{describe(value)} is not allowed here", "write the text that you got from the CA")
     return value.strip()
 
 
@@ -125,10 +125,10 @@ class AcmeServer(Section):
         default=None, description="Which of the CA's certificate profiles to ask for, such as shortlived."
     )
     ca_file: Annotated[File | None, or_none] = Field(
-        default=None, description="PEM file of whom to trust as the CA's own HTTPS server, for private CAs."
+        default=None, description="PEM file of authorities trusted for the CA's own HTTPS server, for private CAs."
     )
     eab: Annotated[ExternalAccount | None, or_none] = Field(
-        default=None, description="External account binding, where the CA wants one."
+        default=None, description="External account binding, if the CA requires it."
     )
 
 
@@ -141,26 +141,26 @@ _Challenge = Annotated[ChallengeType, choice("http-01", "tls-alpn-01", "dns-01")
 
 
 class Acme(AcmeServer):
-    """Certificates that are obtained and renewed by themselves for every bound domain (RFC 8555)."""
+    """Certificates that are obtained and renewed automatically for every bound domain (RFC 8555)."""
 
     email: Annotated[
         Annotated[str, BeforeValidator(_email, json_schema_input_type=str)] | None,
         or_none,
-    ] = Field(default=None, description="Where the CA may write to about the account.")
+    ] = Field(default=None, description="E-mail address for the CA's messages about the account.")
     agree_to_terms: Switch = Field(
         default=False,
-        description="true: you agree to the CA's terms of service. Needed: nobody else can agree for you.",
+        description="true: you agree to the CA's terms of service. Required: only you can agree to them.",
     )
     fallback: _Server = Field(
-        default=None, description="A second CA for when the first one fails: a directory, or a mapping with its keys."
+        default=None, description="A second CA, used when the first one fails: a directory, or a mapping with its keys."
     )
     challenges: Annotated[tuple[_Challenge, ...], one_or_more(_Challenge, empty=False)] | None = Field(
         default=None,
-        description="How to prove that a name is ours, in order of preference; without it, all that can work here.",
+        description="Challenges to use, in order of preference; without it, all that can work.",
     )
     dns_hook: Annotated[tuple[_Text, ...], one_or_more(_Text, empty=False)] | None = Field(
         default=None,
-        description="Command for DNS-01, which wildcards need: run with present or cleanup, a record's name, its text.",
+        description="Command for DNS-01, which wildcards need; arguments: present or cleanup, record name, text.",
     )
     certificate_per: Annotated[Literal["name", "app"], choice("name", "app")] = Field(
         default="name", description="name: a certificate for each domain; app: one for all domains of an app."
@@ -171,22 +171,22 @@ class Acme(AcmeServer):
 
     @property
     def servers(self) -> tuple[AcmeServer, ...]:
-        """The CAs in the order in which they are asked."""
+        """The CAs in the order in which they are used."""
         return (self,) if self.fallback is None else (self, self.fallback)
 
 
 class OnDemand(Section):
-    """Certificates made when a name is first asked for, under bound wildcards."""
+    """Certificates obtained on the first request for a name, under bound wildcards."""
 
     ask: Annotated[str, BeforeValidator(_ask, json_schema_input_type=str)] = Field(
-        description="URL that is asked first, with ?domain=NAME: 200 means that the name may have a certificate."
+        description="URL that decides, requested with ?domain=NAME: 200 means that the name may have a certificate."
     )
     wait: SecondsOrOff = Field(
         default=30.0,
-        description="A name's first TLS handshakes wait so long for its certificate; off: they are refused at once.",
+        description="How long a name's first TLS handshakes wait for its certificate; off: they are refused at once.",
     )
     waiting: Annotated[int, count(1_000_000)] = Field(
         default=1000,
-        description="Handshakes that may wait at once, a worker its share of them and one client an eighth of that; "
-        "beyond it they are refused at once.",
+        description="Handshakes that may wait at once; a worker has its share of them, and one client an eighth of "
+        "that; more are refused at once.",
     )

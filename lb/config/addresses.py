@@ -1,4 +1,4 @@
-"""Addresses as people write them → where to listen, where an instance is, and which networks are trusted.
+"""Addresses as people write them → listeners, instances, and trusted networks.
 
 This file knows text and numbers only: no socket is opened and no name resolved.
 """
@@ -16,11 +16,11 @@ from lb.config.units import BadValueError, describe
 
 _HOST_AND_PORT = re.compile(r"(?P<host>\[[^\[\]]*\]|[^:\[\]]*):(?P<port>[0-9]+)", re.ASCII)
 _LONGEST_PORT = 65535
-_LONGEST_PATH = 107  # bytes of sun_path on Linux without the NUL behind it
+_LONGEST_PATH = 107  # bytes of sun_path on Linux, without the final NUL
 _UNIX = "unix:"
 _PORTS = f"ports go up to {_LONGEST_PORT}"
 _PRIVATE = frozenset({"private", "private_ranges", "loopback", "localhost", "local", "lan", "internal"})
-# As nginx, compose and Docker write a port, with what stands around it there.
+# A port as nginx, compose and Docker write it, with what surrounds it there.
 _LISTEN_WORDS = re.compile(
     r"(?P<port>[0-9]+)(/tcp|:[0-9]+(/tcp)?|( (ssl|http2|quic|default_server|reuseport|backlog=[0-9]+))+);?"
 )
@@ -41,7 +41,7 @@ def parse_listen(value: object) -> HostPort:
     """Where to listen: an IP address or nothing, and a port (0: the system picks)."""
     text = _text(value, "an address to listen on", _LISTEN_FORMS)
     if text.isdecimal() and not _is_port(text):
-        raise BadValueError(f"{quoted(text)} is an impossible port", _PORTS)
+        raise BadValueError(f"{quoted(text)} is not a valid port", _PORTS)
     if text.isdecimal():
         raise BadValueError(
             f"{quoted(text)} lacks an address", f'write ":{text}" for every address, or 127.0.0.1:{text}'
@@ -84,7 +84,7 @@ def parse_instance(value: object) -> tuple[str, int, str]:
         rest = re.split("[/?#]", text.partition("://")[2])[0]
         hint = f"write {rest}" if ":" in rest else f"write the name and the port: {rest or '127.0.0.1'}:80"
         if not text.startswith(("http://", "tcp://")):
-            hint += "; instances are spoken to in plain HTTP"
+            hint += "; lb connects to instances in plain HTTP"
         raise BadValueError(f"{quoted(text)} is a URL, not an address", hint)
     if text.startswith(("/", "./")):
         raise BadValueError(f"{quoted(text)} is a path", f"write unix:{text} for a Unix socket")
@@ -117,7 +117,7 @@ def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Networ
 
 
 def _refuse_lookalikes(text: str) -> None:
-    """What is often written where an instance's address is wanted, each with what to write instead."""
+    """Rejects common mistakes in an instance's address, each with what to write instead."""
     words = re.split(r"[\s,;]+", text)
     if len(words) > 1 and all(map(_HOST_AND_PORT.fullmatch, words)):
         hint = f"write each as an item of its own: [{', '.join(words)}]"
@@ -130,7 +130,7 @@ def _refuse_lookalikes(text: str) -> None:
     if text.startswith("*:"):
         raise BadValueError(f"{quoted(text)} lacks an address", f"write 127.0.0.1{text[1:]}")
     if is_label(text.lower()) and not text.isdecimal():
-        hint = f"write the port that the app listens on behind it: {text.lower()}:8000"
+        hint = f"append the port that the app listens on: {text.lower()}:8000"
         raise BadValueError(f"{quoted(text)} lacks a port", hint)
 
 
@@ -156,7 +156,7 @@ def _is_port(text: str) -> bool:
 
 
 def is_ip(host: str) -> bool:
-    """Whether the host of an instance is an IP address, and not a name: no name has a number for its last label."""
+    """Whether the host of an instance is an IP address, not a name: no name has a number as its last label."""
     return ":" in host or host.rpartition(".")[2].isdecimal()
 
 
@@ -175,7 +175,7 @@ def _split(text: str, noun: str, forms: str) -> HostPort:
         raise BadValueError(f"{quoted(text)} is not {noun}", forms)
     host, port = found["host"], found["port"]
     if not _is_port(port):
-        raise BadValueError(f"{quoted(text)} has an impossible port", _PORTS)
+        raise BadValueError(f"{quoted(text)} has an invalid port", _PORTS)
     if host.startswith("["):
         host = host[1:-1]
         if ":" not in host or _ip(host) is None:
@@ -189,8 +189,8 @@ def _host(host: str, text: str) -> str:
         return address
     name = host.lower().removesuffix(".")
     labels = name.split(".")
-    if labels[-1].isdecimal():  # 127.0.1 and 300.1.1.1 are no addresses, and no resolver has such a name
-        raise BadValueError(f"{quoted(text)} has an impossible IP address")
+    if labels[-1].isdecimal():  # 127.0.1 and 300.1.1.1 are neither addresses nor names
+        raise BadValueError(f"{quoted(text)} has an invalid IP address")
     if not all(map(is_label, labels)):
         raise BadValueError(f"{quoted(text)} is not an instance's address", _INSTANCE_FORMS)
     return name

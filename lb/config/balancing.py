@@ -1,7 +1,7 @@
-"""What the balancing of an environment is told, as people write it: what to hash, statuses, shares, names of cookies.
+"""Balancing settings as people write them: what to hash, statuses, shares, cookie names.
 
-This file knows one value at a time and not which key it belongs to; each function raises BadValueError in words for an
-operator.
+This file knows one value at a time, and not which key it belongs to; each function raises BadValueError with a message
+for an operator.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from lb.config.problems import quoted
 from lb.config.suggest import any_of, nearest, parse_choice
 from lb.config.units import BadValueError, describe
 
-NAME_PATTERN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2, which header fields and cookies are named by
+NAME_PATTERN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"  # RFC 9110 5.6.2: names of header fields and cookies
 HASH_PATTERN = rf"client_address|uri|(header|cookie):\s*{NAME_PATTERN}"
 BALANCES = ("round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky")
 SHARE_PATTERN = r"[0-9]+(\.[0-9]+)? ?%"
@@ -28,12 +28,12 @@ _LONGEST_SHARE = 12  # characters
 
 
 def parse_balance(value: object) -> str:
-    """The name of a way to balance; others' names lead to ours."""
+    """The name of a balancer; names of other programs lead to a hint."""
     word = re.split(r"[\s(]", value.strip(), maxsplit=1)[0] if isinstance(value, str) else ""
     if absent := ABSENT_BALANCES.get(word.lower().replace("-", "_")):
-        raise BadValueError(f"{quoted(value)} is not known here", absent)
+        raise BadValueError(f"{quoted(value)} is unknown", absent)
     if value not in BALANCES and (ours := FOREIGN_BALANCES.get(word.lower().replace("-", "_"))):
-        raise BadValueError(f"{quoted(value)} is not known here", f"here this is {ours}")
+        raise BadValueError(f"{quoted(value)} is unknown", f"in lb this is {ours}")
     return parse_choice(value, BALANCES)
 
 
@@ -41,13 +41,13 @@ def parse_hash(value: object) -> str:
     """`client_address`, `uri`, `header:NAME` (in lower case) or `cookie:NAME`."""
     hint = f"use {any_of((*_PLAIN, *(f'{source}:NAME' for source in _NAMED)))}"
     if not isinstance(value, str):
-        raise BadValueError(f"{describe(value)} is nothing to hash", hint)
+        raise BadValueError(f"{describe(value)} cannot be hashed", hint)
     source, colon, name = value.strip().partition(":")
     if source in _PLAIN and not colon:
         return source
     if source not in _NAMED:
         near = nearest(source, (*_PLAIN, *_NAMED))
-        raise BadValueError(f"{quoted(value)} is nothing to hash{f': did you mean {near}?' if near else ''}", hint)
+        raise BadValueError(f"{quoted(value)} cannot be hashed{f': did you mean {near}?' if near else ''}", hint)
     if _NAME.fullmatch(name.strip()) is None:
         raise BadValueError(f"{quoted(value)} does not name a {source}", f"write {source}:NAME, such as {source}:user")
     return f"{source}:{name.strip().lower() if source == 'header' else name.strip()}"
@@ -63,7 +63,7 @@ def parse_cookie_name(value: object) -> str:
 
 
 def statuses(written: Iterable[str]) -> frozenset[int]:
-    """All the statuses that these mean."""
+    """All statuses that these stand for."""
     found: set[int] = set()
     for text in written:
         found.update(range(int(text[0]) * 100, int(text[0]) * 100 + 100) if text.endswith("xx") else (int(text),))

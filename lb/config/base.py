@@ -1,4 +1,4 @@
-"""What all parts of the configuration have in common: nothing is guessed, ignored or changed later."""
+"""The base of all parts of the configuration: nothing is guessed, ignored or changed later."""
 
 from __future__ import annotations
 

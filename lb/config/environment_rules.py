@@ -1,6 +1,6 @@
-"""What the settings of one environment mean together: its instances, their balancing, the checks of their health.
+"""Rules across the settings of one environment: its instances, their balancing, their health checks.
 
-The same kind of rules as in rules.py, which runs them.
+They have the same form as those in rules.py, which runs them.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
             first = seen.setdefault((instance.host, instance.port, instance.path), index)
             if first != index:
                 where = scene.origin.where((*path, "instances", first))
-                message = f"the instance {quoted(instance.text)} stands twice in {dotted(path)}: here and {where}"
+                message = f"the instance {quoted(instance.text)} appears twice in {dotted(path)}: here and {where}"
                 yield scene.origin.problem(here, message, "remove one of the two")
 
 
@@ -42,7 +42,7 @@ def _sockets_are_found_from_anywhere(scene: Scene) -> Iterator[Problem]:
     for path, environment in scene.environments():
         for index, instance in enumerate(environment.instances):
             if instance.path and not instance.path.startswith("/"):
-                message = f"{quoted(instance.text)} is relative, and is looked for in the directory that lb starts in"
+                message = f"{quoted(instance.text)} is relative to the directory in which lb is started"
                 hint = f"write the whole path, such as unix:/run/{instance.path.rpartition('/')[2]}"
                 yield scene.origin.problem((*path, "instances", index), message, hint, "warning")
 
@@ -54,14 +54,14 @@ def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
             for listener_path, listener in listeners:
                 if _leads_back(instance, listener):
                     where = f"{scene.origin.name(listener_path)} {scene.origin.where(listener_path)}".lstrip()
-                    message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would go round"
+                    message = f"{quoted(instance.text)} is an address of lb itself ({where}): requests would loop"
                     hint = "write the address that the app listens on"
                     yield scene.origin.problem((*path, "instances", index), message, hint)
                     break
 
 
 def _leads_back(instance: InstanceAddress, listener: ListenAddress) -> bool:
-    """Whether connecting to `instance` reaches `listener`, as far as can be told without asking the system."""
+    """Whether connecting to `instance` reaches `listener`, as far as this is known without asking the system."""
     if instance.path or instance.port != listener.port:
         return False
     if listener.host in EVERY_ADDRESS:
@@ -75,7 +75,7 @@ def _health_ports_are_possible(scene: Scene) -> Iterator[Problem]:
             continue
         for instance in environment.instances:
             if instance.path:
-                message = f"{quoted(instance.text)} is a Unix socket: it has no port that health_port could mean"
+                message = f"{quoted(instance.text)} is a Unix socket: health_port cannot apply to it"
                 hint = "remove health_port, or put the instances with ports into an app of their own"
                 yield scene.origin.problem((*path, "health_port"), message, hint)
                 break
@@ -95,11 +95,11 @@ def _checks_are_made(scene: Scene) -> Iterator[Problem]:
         settings = (
             (key, field.default) for key, field in EnvironmentSettings.model_fields.items() if key.startswith("health_")
         )
-        # One that is written as it is anyway asks for nothing.
+        # A key with its default value does not count.
         unused = [key for key, default in settings if getattr(environment, key) != default and key != "health_checks"]
         if environment.health_checks is False and unused:
             message = f"health_checks is off, so {all_of(unused)} {'is' if len(unused) == 1 else 'are'} not used"
-            yield scene.origin.key_problem((*path, "health_checks"), message, "remove the one or the other", "warning")
+            yield scene.origin.key_problem((*path, "health_checks"), message, "remove one or the other", "warning")
 
 
 def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
@@ -107,7 +107,7 @@ def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
         timeout, interval = environment.health_timeout, environment.health_interval
         if environment.is_checked and "health_timeout" in environment.model_fields_set and timeout > interval:
             figures = f"health_timeout ({show_duration(timeout)}) is longer than health_interval"
-            message = f"{figures} ({show_duration(interval)}): who does not answer is asked less often than who does"
+            message = f"{figures} ({show_duration(interval)}): an instance that does not answer is checked less often"
             hint = "lower it, or raise health_interval"
             yield scene.origin.problem((*path, "health_timeout"), message, hint, "warning")
 

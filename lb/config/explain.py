@@ -1,7 +1,7 @@
-"""The errors of the model → problems at their places, in words for an operator.
+"""The errors of the model → problems at their places, worded for an operator.
 
-This file knows the model's shape, to name the right key for a wrong one; what is wrong with a value was said already by
-units.py, names.py or addresses.py.
+This file knows the model's shape, to name the right key for a wrong one; messages about values come from units.py,
+names.py or addresses.py.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from lb.config.tree import Blank
 from lb.config.units import BadValueError, Expanded, Plain, describe
 
 _APPS = "write a name for each app: {shop: {domains: …, production: …}}"
-_MOST_KEYS = 12  # of a section that are named one by one
+_MOST_KEYS = 12  # of a section that are listed individually
 _LIKE_ENOUGH = 0.7
-_LIKE_ENOUGH_ELSEWHERE = 0.9  # a key is looked for in other sections only when it is nearly spelled like one there
+_LIKE_ENOUGH_ELSEWHERE = 0.9  # other sections are searched only for a key with nearly the same spelling
 
 
 def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
@@ -53,21 +53,21 @@ def explain_error(error: ErrorDetails, origin: Origin) -> Problem | None:
 
 
 def _without_variables(value: object, message: str, hint: str) -> tuple[str, str]:
-    """The same words where they tell nothing of what a variable holds, else others."""
+    """The same text if it reveals nothing of a variable's value, else a neutral one."""
     if not isinstance(value, Expanded):
         return message, hint
     message = message.replace(quoted(value.strip()), quoted(value))
     if shows(message.replace(value.written, ""), value):
-        message = f"the value of {quoted(value)} is not possible here"
-    return message, "look at what the variable holds" if shows(hint, value) else hint
+        message = f"the value of {quoted(value)} is not allowed here"
+    return message, "check the value of the variable" if shows(hint, value) else hint
 
 
 def _about_empty(path: KeyPath, origin: Origin) -> str:
-    """The commonest reason for a section without content is that what belongs to it is not indented."""
+    """The hint for a section without content; usually, its content is not indented."""
     below = origin.source.line(origin.place(path).key.line + 1).strip().partition(":")[0]
     if below in _section(path).model_fields:
-        return f"indent {quoted(below)} and what else belongs to it further than this line"
-    return "give it one, or remove the line"
+        return f"indent {quoted(below)}, and everything else in this section, further than this line"
+    return "give it a value, or remove the line"
 
 
 def _bad_value(error: ErrorDetails) -> tuple[str, str]:
@@ -81,11 +81,11 @@ def _bad_value(error: ErrorDetails) -> tuple[str, str]:
         return f"keys and values are expected here, not {value}", _about_space(error["input"]) or shape
     if kind == "string_type":
         return f"text is expected here, not {value}", ""
-    return f"{value} is not possible here", ""
+    return f"{value} is not allowed here", ""
 
 
 def _about_space(value: object) -> str:
-    """A hint for `key:value`, which is one word in YAML."""
+    """A hint for `key:value`, which is a single word in YAML."""
     key, colon, rest = value.partition(":") if isinstance(value, Plain) else ("", "", "")
     is_meant = colon and rest and nearest(key, _all_keys(), _LIKE_ENOUGH_ELSEWHERE)
     return f"a space is missing: write {key}: {rest}" if is_meant else ""
@@ -100,7 +100,7 @@ def _missing_key(path: KeyPath, origin: Origin) -> Problem:
 
 
 def _unknown_key(path: KeyPath) -> tuple[str, str]:
-    """What to say about a key that its section does not have: one of another proxy, a near name here, one elsewhere."""
+    """The message and hint for an unknown key: another proxy's key, a similar name here, or one elsewhere."""
     *around, last = path
     key, section = str(last), _section(tuple(around))
     where = f" in {dotted(tuple(around))}" if around else ""
@@ -110,7 +110,7 @@ def _unknown_key(path: KeyPath) -> tuple[str, str]:
     if near := nearest(key, section.model_fields, _LIKE_ENOUGH_ELSEWHERE):
         return f"unknown key {quoted(key)}{where}: did you mean {quoted(near)}?", ""
     if foreign := FOREIGN_KEYS.get(word):
-        return f"unknown key {quoted(key)}{where}", f"here this is {foreign}"
+        return f"unknown key {quoted(key)}{where}", f"in lb this is {foreign}"
     if absent := ABSENT_KEYS.get(word):
         return f"unknown key {quoted(key)}{where}", absent
     if near := nearest(key, section.model_fields, _LIKE_ENOUGH):
@@ -122,7 +122,7 @@ def _unknown_key(path: KeyPath) -> tuple[str, str]:
 
 
 def _keys_of(section: type[BaseModel]) -> str:
-    """The keys of a section, not endless: of many, those that begin alike are named together."""
+    """The keys of a section; of many, those with the same prefix are grouped."""
     keys = list(section.model_fields)
     if len(keys) <= _MOST_KEYS:
         return all_of(keys)
@@ -132,7 +132,7 @@ def _keys_of(section: type[BaseModel]) -> str:
 
 
 def _section(path: KeyPath) -> type[BaseModel]:
-    """The section of the model in which the keys at `path` are."""
+    """The section of the model with the keys at `path`."""
     section: type[BaseModel] = Config
     parts = iter(path)
     for part in parts:
@@ -140,7 +140,7 @@ def _section(path: KeyPath) -> type[BaseModel]:
             inner = _model_in(found.annotation)
             section = inner or section
             if part == "apps":
-                next(parts, None)  # an app's name, which is no key of the model
+                next(parts, None)  # an app's name, which is not a key of the model
     return section
 
 
@@ -153,7 +153,7 @@ def _model_in(annotation: Any) -> type[BaseModel] | None:
 
 @cache
 def _all_keys() -> Mapping[str, list[str]]:
-    """Every key of the file → where it belongs: `under limits`."""
+    """Every key of the file → its place: `under limits`."""
     keys: dict[str, list[str]] = {}
     for key, where in _keys_under(Config, ""):
         keys.setdefault(key, []).append(where)
@@ -170,5 +170,5 @@ def _keys_under(section: type[BaseModel], where: str) -> Iterator[tuple[str, str
 
 
 def _is_written_as_text(section: type[BaseModel]) -> bool:
-    """Whether the section's fields are no keys of the file: addresses are written as one text."""
+    """Whether the section is written as one text, such as an address, so that its fields are not keys of the file."""
     return section.__name__.endswith("Address")

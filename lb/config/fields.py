@@ -1,7 +1,7 @@
-"""The types of the configuration's values: each takes what people write and holds what the program uses.
+"""The types of the configuration's values: each accepts what people write and holds what the program uses.
 
-This file joins the readers of single values (units, names, addresses, suggest) to pydantic, with what JSON Schema has
-to say about them. It must not know which key has which type: that is the model.
+This file connects the parsers of single values (units, names, addresses, suggest) to pydantic, with their JSON Schema.
+It must not know which key has which type: that is the model.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from lb.config.units import BadValueError, describe
 
 
 def one_or_more(item: Any, *, empty: bool = True) -> BeforeValidator:
-    """A list, or one item alone, which stands for a list of one."""
+    """A list, or a single item, which stands for a list of one."""
 
     def as_tuple(value: object) -> tuple[object, ...]:
         items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
@@ -35,11 +35,11 @@ def one_or_more(item: Any, *, empty: bool = True) -> BeforeValidator:
 
 
 Written = str | float | bool
-"""What may stand where text is wanted: values are read as they look, so 503 and true are text there."""
+"""What is accepted as text: values are taken as written, so 503 and true are text there."""
 
 
 def spelled(pattern: str) -> Any:
-    """Text of this pattern, whatever blanks are around it."""
+    """Text of this pattern; blanks around it do not matter."""
     return Annotated[str, Field(pattern=f"^\\s*({pattern})\\s*$")]
 
 
@@ -75,7 +75,7 @@ def seconds(least: float, most: float) -> BeforeValidator:
 
 
 def choice(*options: str, written: Any = PydanticUndefined) -> BeforeValidator:
-    """One of a few words; `written` is what may stand for them, if that is more."""
+    """One of a few words; `written` is the schema of all accepted spellings, if there are more."""
 
     def parse(value: object) -> str:
         return parse_choice(value, options)
@@ -85,11 +85,11 @@ def choice(*options: str, written: Any = PydanticUndefined) -> BeforeValidator:
 
 On = Literal[True] | Annotated[str, Field(pattern=f"^({units.ON_PATTERN})$")]
 Off = Literal[False] | Annotated[str, Field(pattern=f"^({units.OFF_PATTERN})$")]
-"""What a setting as a whole is switched on and off by, in quotes or without."""
+"""The words that switch a whole setting on and off, with or without quotes."""
 
 
 def or_off(parse: Callable[[object], object], item: Any) -> BeforeValidator:
-    """What `parse` reads, or None for a setting that is switched off as a whole."""
+    """What `parse` returns, or None for a setting that is switched off."""
 
     def parse_or_off(value: object) -> object:
         return None if value is None or units.is_off(value) else parse(value)
@@ -102,7 +102,7 @@ def _nothing(value: object) -> object:
 
 
 class _OrNone:
-    """Like BeforeValidator, and said in the schema, which else leaves null out."""
+    """Like BeforeValidator, but null is also in the schema."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
         return core_schema.no_info_before_validator_function(_nothing, handler(source))
@@ -113,7 +113,7 @@ class _OrNone:
 
 NOTHING = {"const": None}
 or_none = _OrNone()
-"""For keys that may be there without a value: `profile: null`."""
+"""For keys that may have no value: `profile: null`."""
 
 
 def _path(value: object) -> Path:
@@ -161,7 +161,7 @@ def _workers(value: object) -> int | None:
     try:
         return units.parse_count(value, 1, _MOST_WORKERS)
     except BadValueError as error:
-        hint = error.hint or "write a number, or auto for as many as cores"
+        hint = error.hint or "write a number, or auto for one per core"
         raise BadValueError(error.message, hint) from None
 
 
@@ -182,7 +182,7 @@ def _domain_or_any(value: object) -> str:
 
 def _shared_domain(value: object) -> object:
     if isinstance(value, str) and value.startswith("*."):
-        raise BadValueError(f"{quoted(value)} is a wildcard", f"write {value[2:]}: the apps' names are put before it")
+        raise BadValueError(f"{quoted(value)} is a wildcard", f"write {value[2:]}: app names are prepended to it")
     return value
 
 
@@ -190,11 +190,11 @@ def _health_uri(value: object) -> str:
     if not isinstance(value, str):
         raise BadValueError(f"{describe(value)} is not a path", _URI_FORMS)
     if "://" in value:
-        raise BadValueError(f"{quoted(value)} is a URL, not a path", "write what follows the host: /health")
+        raise BadValueError(f"{quoted(value)} is a URL, not a path", "write the part after the host: /health")
     if not value.startswith("/") or not value.isascii() or not value.isprintable() or set(" #") & set(value):
         word = value.rpartition(" ")[2]
         hint = f"write {word}" if word.startswith("/") and " " in value else _URI_FORMS
-        raise BadValueError(f"{quoted(value)} is not a path that can be asked for", hint)
+        raise BadValueError(f"{quoted(value)} is not a valid path", hint)
     return str(value)
 
 
@@ -216,7 +216,7 @@ def _about_status(text: str) -> str:
 
 _STATUSES = re.compile(r"([1-5](?:[0-9]{2}|xx))(?: ?- ?([1-5](?:[0-9]{2}|xx))$| [a-z ]*$)", re.ASCII)
 _MOST_WORKERS = 1024
-_URI_FORMS = "write a path, with a query if need be: /health, /health?full=1"
+_URI_FORMS = "write a path, with a query if needed: /health, /health?full=1"
 _STATUS = re.compile(r"[1-5]([0-9]{2}|xx)", re.ASCII)
 _SHORTEST_SECRET = 16
 _Yes = bool | Annotated[str, Field(pattern=f"^({units.ON_PATTERN}|{units.OFF_PATTERN})$")]

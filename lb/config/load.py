@@ -1,8 +1,8 @@
 """A configuration file → a checked Config: the only file that knows YAML's parser.
 
-Parser events, not loaded objects: every value keeps its position, nothing is interpreted the YAML 1.1 way, and how deep
-and how large a tree may be is decided before it is built. The result is the model, or one ConfigErrors with all that is
-wrong.
+It uses parser events, not loaded objects: every value keeps its position, nothing is interpreted the YAML 1.1 way, and
+the depth and size of the tree are bounded before it is built. The result is the model, or one ConfigErrors with all
+errors.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ from lb.config.syntax import Stumble, explain_run_on, explain_stumble, too_deep
 from lb.config.tree import AliasBombError, Reader
 from lb.config.validate import validate
 
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is faster, and not everywhere
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is faster, but not always installed
 _LARGEST_FILE = 8 << 20  # bytes; ten thousand domains take less than one
 _BYTE_ORDER_MARK = "\ufeff"
-# What YAML 1.2 (section 5.1) does not call printable; some parsers say only that there is one, not where.
+# Characters that are not printable in YAML 1.2 (section 5.1); some parsers report one without its place.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _YAML_TAG = "tag:yaml.org,2002:"  # what "!!" stands for
 _TOO_DEEP = f"this is nested more than {tree.DEEPEST} levels deep"
-_FLATTEN = "no key of lb is so deep: remove brackets, or indent less"
+_FLATTEN = "no key of lb is nested so deeply: remove brackets, or indent less"
 _OPENING = ('"', "'", "[", "{")
 _TAGS = {None, "!", *(_YAML_TAG + kind for kind in ("str", "seq", "map"))}
-_ALIKE = 0.75  # of two names for one to be a misspelling of the other: sohp is, of shop; web is not, of lb
+_ALIKE = 0.75  # similarity of a misspelling: sohp and shop have it, web and lb do not
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can be used, what is surprising about it, and where its values are written."""
+    """A valid configuration, its warnings, and where its values are written."""
 
     plan: Plan
     warnings: tuple[Problem, ...]
@@ -52,7 +52,7 @@ class Loaded:
 
 
 def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
-    """Reads the file at `path`; variables come from `environ`. Raises ConfigErrors with everything that is wrong."""
+    """Reads the file at `path`; variables come from `environ`. Raises ConfigErrors with all errors."""
     try:
         data = read_soon(path, _LARGEST_FILE + 1)
     except IsADirectoryError:
@@ -62,7 +62,7 @@ def load_file(path: Path, environ: Mapping[str, str]) -> Loaded:
         near = _near(path)
         _refuse_file(str(path), "there is no such file", f"did you mean {near}?" if near is not None else "")
     except PermissionError:
-        _refuse_file(str(path), "this file may not be read", "give the user that runs lb the right to read it")
+        _refuse_file(str(path), "this file may not be read", "give the user that runs lb read permission")
     except (OSError, ValueError) as error:
         _refuse_file(str(path), f"this file cannot be read: {error.strerror if isinstance(error, OSError) else error}")
     if len(data) > _LARGEST_FILE:
@@ -78,7 +78,7 @@ def load_bytes(name: str, data: bytes, environ: Mapping[str, str]) -> Loaded:
     try:
         value = reader.read(node)
     except AliasBombError:
-        message = "the aliases (*name) of this file grow beyond all bounds"
+        message = "the aliases (*name) of this file expand too far"
         raise ConfigErrors([source.problem(Span(0, 0, 1), message, "write the values out")]) from None
     return _checked(value, reader.origin, reader.problems)
 
@@ -114,7 +114,7 @@ def _checked(value: object, origin: Origin, found: list[Problem]) -> Loaded:
 
 
 def _decode(name: str, data: bytes) -> str:
-    """UTF-8 text without control characters; a byte order mark in front of it is harmless."""
+    """UTF-8 text without control characters; a byte order mark at its start is accepted."""
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise ConfigErrors([Problem(printable(name), 1, 1, "this file is UTF-16", hint="save it as UTF-8")])
     try:
@@ -126,29 +126,29 @@ def _decode(name: str, data: bytes) -> str:
         raise ConfigErrors([source.problem(span, message, "save the file as UTF-8")]) from None
     if (found := _UNPRINTABLE.search(text)) is not None:
         source = Source.of(name, text)
-        message = f"the control character U+{ord(found[0]):04X} cannot stand in a YAML file"
+        message = f"the control character U+{ord(found[0]):04X} is not allowed in a YAML file"
         raise ConfigErrors([source.problem(_span_at(source, text[: found.start()]), message, "remove it")])
     return text
 
 
 def _span_at(source: Source, before: str) -> Span:
-    """The span of the one character behind the text `before`."""
+    """The span of the character after the text `before`."""
     lines = Source.of(source.name, before).lines
     return Span(len(lines) - 1, len(lines[-1]), len(lines[-1]) + 1)
 
 
 def _compose(source: Source, problems: list[Problem]) -> tree.Node:
-    """The one document of the source as nodes. Raises ConfigErrors where nothing behind the mistake could be read."""
+    """The document of the source as nodes. Raises ConfigErrors if nothing after the mistake can be read."""
     composer = _Composer(source, problems)
     try:
         return composer.document(yaml.parse("\n".join(source.lines), Loader=_LOADER))
     except yaml.MarkedYAMLError as error:
-        mark: Any = error.problem_mark  # every error of the scanner and the parser has one
+        mark: Any = error.problem_mark  # every scanner and parser error has one
         opening: Any = error.context_mark
         at_end = not any(source.lines[mark.line + 1 :]) and not source.line(mark.line)[mark.column :].strip()
         is_opening = at_end and opening is not None and source.line(opening.line).startswith(_OPENING, opening.column)
         line, column = (opening.line, opening.column) if is_opening else (mark.line, mark.column)
-        if line >= len(source.lines):  # libyaml counts a line behind the last one
+        if line >= len(source.lines):  # libyaml may report a line after the last one
             line, column = len(source.lines) - 1, len(source.lines[-1])
         if (deep := too_deep(source.line(line), column, tree.DEEPEST)) is not None:
             raise ConfigErrors([source.problem(Span(line, deep, deep + 1), _TOO_DEEP, _FLATTEN)]) from None
@@ -159,12 +159,12 @@ def _compose(source: Source, problems: list[Problem]) -> tree.Node:
 
 
 class _Composer:
-    """Parser events → nodes. Mistakes that leave the rest readable go to `problems`, others raise ConfigErrors."""
+    """Parser events → nodes. Mistakes after which the rest is readable go to `problems`, others raise ConfigErrors."""
 
     def __init__(self, source: Source, problems: list[Problem]) -> None:
         self._source = source
         self._problems = problems
-        self._anchors: dict[str, tree.Node | None] = {}  # None: what it names is not complete yet
+        self._anchors: dict[str, tree.Node | None] = {}  # None: its node is not complete yet
 
     def document(self, events: Iterator[Any]) -> tree.Node:
         next(events)  # the stream's start
@@ -174,7 +174,7 @@ class _Composer:
         next(events)  # the document's end
         following = next(events)
         if not isinstance(following, yaml.StreamEndEvent):
-            self._report(self._span(following), "a second document begins here", "one file is one configuration")
+            self._report(self._span(following), "a second document starts here", "one file is one configuration")
         return root
 
     def _node(self, event: Any, events: Iterator[Any], depth: int) -> tree.Node:
@@ -196,7 +196,7 @@ class _Composer:
             node = tree.MappingNode(span, list(zip(items, items, strict=True)))
         if event.tag not in _TAGS:
             tag = quoted(event.tag.replace(_YAML_TAG, "!!"))
-            node = self._unreadable(span, f"the tag {tag} means nothing here", "remove what begins with !")
+            node = self._unreadable(span, f"the tag {tag} is not supported", "remove the text that begins with !")
         if event.anchor is not None:
             self._anchors[event.anchor] = node
         return node
@@ -216,11 +216,11 @@ class _Composer:
 
     def _alias(self, name: str, span: Span) -> tree.Node:
         if name not in self._anchors:
-            hint = f'a value that begins with "*" needs quotes; as an alias it needs &{name} before what it stands for'
-            return self._unreadable(span, f"the alias {quoted('*' + name)} stands for nothing", hint)
+            hint = f'a value that begins with "*" needs quotes; an alias needs &{name} before the value it refers to'
+            return self._unreadable(span, f"the alias {quoted('*' + name)} is not defined", hint)
         node = self._anchors[name]
         if node is None:
-            return self._unreadable(span, f"the alias {quoted('*' + name)} stands inside of what it stands for")
+            return self._unreadable(span, f"the alias {quoted('*' + name)} refers to a value that contains it")
         return replace(node, span=span)
 
     def _unreadable(self, span: Span, message: str, hint: str = "") -> tree.Unreadable:
@@ -240,7 +240,7 @@ def _refuse_file(name: str, message: str, hint: str = "") -> NoReturn:
 
 
 def _near(missing: Path) -> Path | None:
-    """The configuration whose name is most probably meant: only a misspelling counts, not whatever else lies there."""
+    """The configuration that was probably meant: one with a similar name, not just any other file."""
     stems = {path.stem: path for path in _configurations(missing.parent)}
     near = difflib.get_close_matches(missing.stem, stems, n=1, cutoff=_ALIKE)
     return stems[near[0]] if near else None

@@ -1,7 +1,7 @@
 """The configuration as the rest of the program sees it: frozen, complete, every value in one unit and one spelling.
 
 Field names are the keys of the YAML file, and the descriptions here are those of the JSON Schema. This file knows each
-key by itself; what several keys mean together is in rules.py, where a value is written in problems.py.
+key by itself; rules across several keys are in rules.py, positions of values in problems.py.
 """
 
 from __future__ import annotations
@@ -115,36 +115,34 @@ class CertificateFiles(Section):
 
 
 class Tls(Section):
-    """Certificates, and the answers to the questions of a certificate authority."""
+    """Certificates, and the responses to ACME challenges."""
 
     certificates: Annotated[tuple[CertificateFiles, ...], one_or_more(CertificateFiles)] = Field(
         default=(),
-        description="Certificates; the name that a client asks for picks one, a client that names none gets the first.",
+        description="Certificates, selected by the client's server name; a client without one gets the first.",
     )
     challenges: File | None = Field(
         default=None,
-        description="Directory of ACME HTTP-01 answers: a file a token, its name the token, its content the answer.",
+        description="Directory of ACME HTTP-01 responses: one file per token, named after the token.",
     )
     acme: Annotated[Acme | None, or_none] = Field(
-        default=None, description="Certificates that are obtained and renewed by themselves, for every bound domain."
+        default=None, description="Certificates that are obtained and renewed automatically, for every bound domain."
     )
-    store: File = Field(
-        default=Path("certs"), description="Directory of what ACME needs and makes: accounts, keys, certificates."
-    )
+    store: File = Field(default=Path("certs"), description="The store: directory of accounts, keys and certificates.")
     on_demand: Annotated[OnDemand | None, or_none] = Field(
-        default=None, description="Certificates made when a name under a bound wildcard is first asked for."
+        default=None, description="Certificates obtained on the first request for a name under a bound wildcard."
     )
 
 
 class AccessLogSettings(Section):
-    """One line a request."""
+    """One line per request."""
 
     path: LogPath = Field(default="-", description="File to append to; - is standard output.")
     format: LogFormat = Field(default="json", description="json, combined (as Apache and nginx write it), or off.")
 
 
 def _access_log(value: object) -> object:
-    """`access_log: combined` is short for `access_log: {format: combined}`, and off may be said in any way."""
+    """`access_log: combined` is short for `access_log: {format: combined}`, and off may be written in any way."""
     if units.is_off(value):
         return {"format": "off"}
     if isinstance(value, str) and set("/.") & set(value):
@@ -155,67 +153,67 @@ def _access_log(value: object) -> object:
 
 
 class LimitSettings(Section):
-    """What a client may send and how much is held at once; an app cannot go round them."""
+    """What a client may send and how much is held at once; they apply to all apps."""
 
     header_line: Annotated[int, size(1 << 20, 256)] = Field(
-        default=8 << 10, description="Longest request line (beyond it 414) and longest header line (431), in bytes."
+        default=8 << 10, description="Longest request line (else 414) and longest header line (else 431), in bytes."
     )
     header_total: Annotated[int, size(16 << 20, 256)] = Field(
-        default=64 << 10, description="Request line and header fields together, in bytes; beyond it 431."
+        default=64 << 10, description="Request line and header fields together, in bytes; more gets 431."
     )
     header_fields: Annotated[int, count(100_000)] = Field(
-        default=1000, description="Number of header fields in a request; beyond it 431."
+        default=1000, description="Number of header fields in a request; more gets 431."
     )
     body: Annotated[int, size(1 << 50)] = Field(
-        default=100 << 20, description="Largest request body, in bytes; beyond it 413."
+        default=100 << 20, description="Largest request body, in bytes; more gets 413."
     )
     connections: Annotated[int, count(10_000_000)] = Field(
         default=20_000,
-        description="Client connections open at once, a worker its share of them (one at least); beyond it the one "
-        "that has been idle longest is closed, and where none is idle a new one gets 503. A worker never has more than "
-        "half of the descriptors that it may open.",
+        description="Client connections open at once; a worker has its share of them (at least one). Beyond it the "
+        "longest idle one is closed; if none is idle, a new one gets 503. A worker never uses more than half of the "
+        "descriptors that it may open.",
     )
     waiting: Annotated[int, count(10_000_000)] = Field(
         default=1000,
-        description="Requests that may wait for an instance at once, a worker its share of them; beyond it 503.",
+        description="Requests that may wait for an instance at once; a worker has its share of them; more get 503.",
     )
     client_connections: Annotated[int, count(1_000_000)] | None = Field(
         default=None,
-        description="Connections open at once from one client, over all workers; beyond it 429. Without it there is "
-        "no bound. A client is an IPv4 address, or the /64 of an IPv6 one; trusted_proxies are exempt.",
+        description="Connections open at once from one client, over all workers; more get 429. Without it there is "
+        "no limit. A client is an IPv4 address, or the /64 of an IPv6 one; trusted_proxies are exempt.",
     )
     client_rate: RateValue | None = Field(
         default=None,
-        description="Requests of one client, over all workers: 100/s, 600/m, 1000/h; beyond it 429 with Retry-After. "
-        "Without it there is no bound. Behind a CDN (cdn: true) the client is who X-Forwarded-For names.",
+        description="Requests of one client, over all workers: 100/s, 600/m, 1000/h; more get 429 with Retry-After. "
+        "Without it there is no limit. Behind a CDN (cdn: true), X-Forwarded-For names the client.",
     )
     client_burst: Annotated[int, count(1_000_000)] | None = Field(
-        default=None, description="Requests that one client may make at once; without it the number in client_rate."
+        default=None, description="Requests that one client may send at once; without it, the number in client_rate."
     )
     instance_connections: Annotated[int, count(1_000_000)] | None = Field(
         default=None,
-        description="Connections to one instance at once from one worker, idle ones included: where there is no room, "
-        "one of those is closed. Without it there is no bound.",
+        description="Connections from one worker to one instance at once, idle ones included: an idle one is closed to "
+        "make room. Without it there is no limit.",
     )
 
 
 class Timeouts(Section):
-    """How long to wait, in seconds. What still moves is never cut, save by `drain` and `retire`."""
+    """How long to wait, in seconds. Only `drain` and `retire` cut transfers that make progress."""
 
-    connect: Seconds = Field(default=60.0, description="For a connection to an instance; beyond it 504.")
-    response: Seconds = Field(default=60.0, description="For an instance to begin its response; beyond it 504.")
+    connect: Seconds = Field(default=60.0, description="For a connection to an instance, else 504.")
+    response: Seconds = Field(default=60.0, description="For an instance to begin its response, else 504.")
     read: Seconds = Field(default=60.0, description="Between two reads of a body, the client's or the instance's.")
-    handshake: Seconds = Field(default=10.0, description="For a TLS handshake, from the connection's first moment.")
-    head: Seconds = Field(default=60.0, description="For a request's head, from its first byte; beyond it 408.")
-    idle: Seconds = Field(default=75.0, description="A client's connection without a request is kept open so long.")
+    handshake: Seconds = Field(default=10.0, description="For a TLS handshake, from the start of the connection.")
+    head: Seconds = Field(default=60.0, description="For a request's head, from its first byte, else 408.")
+    idle: Seconds = Field(default=75.0, description="How long a client connection without a request is kept open.")
     drain: Seconds = Field(
         default=30.0,
-        description="For a stop: running requests finish; what is still open then, streams included, is closed.",
+        description="For a stop: running requests finish; what is still open after that, streams included, is closed.",
     )
     retire: SecondsOrOff = Field(
         default=None,
         description="For a worker that a reload retires, and for the predecessor of an upgrade, to finish what is "
-        "open; then it is closed. off: it stays open for as long as it lives.",
+        "open; then it is closed. off: no limit.",
     )
 
 
@@ -224,10 +222,10 @@ class CompressionSettings(Section):
 
     algorithms: Annotated[tuple[Algorithm, ...], one_or_more(Algorithm, empty=False)] = Field(
         default=("zstd", "br", "gzip"),
-        description="Codings that are offered; the first one wins where a client likes several as much.",
+        description="Codings to offer; the first one wins if a client accepts several equally.",
     )
     min_size: Annotated[int, size(1 << 40, 0)] = Field(
-        default=256, description="Smaller bodies are left as they are, in bytes."
+        default=256, description="Smaller bodies, in bytes, are not compressed."
     )
     types: Annotated[tuple[MediaType, ...], one_or_more(MediaType, empty=False)] = Field(
         default=_COMPRESSIBLE, description="Media types that are compressed."
@@ -239,7 +237,7 @@ def _compression(value: object) -> object:
 
 
 class Domain(Section):
-    """A name that is bound to an app."""
+    """A name bound to an app."""
 
     name: DomainOrAny = Field(
         description='Exact name, or a wildcard for one label ("*.example.com"), or "*" for every name that nobody '
@@ -251,16 +249,16 @@ class Domain(Section):
     force_https: Switch = Field(default=False, description="Redirect HTTP requests to HTTPS.")
     cdn: Switch = Field(
         default=False,
-        description="Clients come through a CDN: what its addresses (trusted_proxies) say about them is believed.",
+        description="Clients come through a CDN: its addresses (trusted_proxies) are trusted to name the client.",
     )
     compression: Switch = Field(default=True, description="false: never compress responses on this domain.")
     client_ca: File | None = Field(
         default=None,
-        description="PEM file of authorities: clients show a certificate that one of them signed; the app gets it in "
+        description="PEM file of authorities: clients present a certificate signed by one of them; the app gets it in "
         "Client-Cert.",
     )
     client_auth: Annotated[Literal["required", "optional"], choice("required", "optional")] = Field(
-        default="required", description="With client_ca: whether a client without a certificate is refused."
+        default="required", description="With client_ca: whether a client without a certificate is rejected."
     )
 
 
@@ -281,7 +279,7 @@ class InstanceAddress(Section):
 
     @property
     def is_name(self) -> bool:
-        """Whether its addresses are looked up, and may change."""
+        """Whether it is a name, whose addresses are looked up and may change."""
         return not self.path and not addresses.is_ip(self.host)
 
 
@@ -302,70 +300,71 @@ class EnvironmentSettings(Section):
         default=(),
         description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock.",
     )
-    balance: Balance = Field(default="round_robin", description="How an instance is picked for a request.")
+    balance: Balance = Field(default="round_robin", description="How the instance for a request is chosen.")
     hash_on: HashOn = Field(
         default="client_address",
-        description="What consistent_hash goes by: client_address, uri, header:NAME or cookie:NAME.",
+        description="What consistent_hash hashes: client_address, uri, header:NAME or cookie:NAME.",
     )
     sticky_cookie: CookieName = Field(
-        default="lb_instance", description="Name of the cookie by which sticky knows a client's instance."
+        default="lb_instance", description="Name of the cookie in which sticky stores a client's instance."
     )
     sticky_secret: Secret | None = Field(
         default=None,
-        description="Makes sticky's cookies good on other machines, too; without it they are this machine's own.",
+        description="Makes sticky's cookies valid on other machines; without it they are valid on this one only.",
     )
     max_fails: Annotated[int, count(1000)] = Field(
         default=1, description="Failures in a row after which an instance is passed over."
     )
     fail_duration: Seconds = Field(
-        default=1.0, description="It is passed over for so long at first, doubled each time, up to 10 times as long."
+        default=1.0, description="How long it is passed over at first; doubled each time, up to 10 times as long."
     )
     unhealthy_latency: SecondsOrOff = Field(
-        default=None, description="A response that begins later counts as a failure; off without it."
+        default=None, description="A response that begins later counts as a failure; without it, none does."
     )
     unhealthy_status: Annotated[tuple[Status, ...], one_or_more(Status)] = Field(
         default=(), description="Statuses of responses that count as failures: 503, 5xx; one, or a list."
     )
     slow_start: SecondsOrOff = Field(
         default=None,
-        description="An instance that is new or is back gets its full share after so long; off: at once.",
+        description="How long until a new or recovered instance gets its full share; off: at once.",
     )
     retry_budget: ShareOrOff = Field(
-        default=0.2, description="Share of the requests that may be sent a second time; off: there is no bound."
+        default=0.2, description="Share of requests that may be sent a second time; off: no limit."
     )
     keep_alive: Switch = Field(
         default=True,
-        description="Connections to instances serve one request after the other; off: each is closed behind its "
-        "response, for an instance that serves one connection at a time.",
+        description="Connections to instances are reused; off: each is closed after its response, for an instance that "
+        "serves one connection at a time.",
     )
     health_checks: Switch | None = Field(
-        default=None, description="Ask each instance whether it works; on as soon as one of the health_* keys is given."
+        default=None, description="Check each instance regularly; on if one of the health_* keys is set."
     )
     health_uri: HealthUri | None = Field(
-        default=None, description="Path of the check, such as /health; without it / (see health_status)."
+        default=None, description="Path of the check, such as /health; without it, / (see health_status)."
     )
     health_port: Annotated[int, count(65535)] | None = Field(
-        default=None, description="Port that is asked, if it is not the one that serves."
+        default=None, description="Port of the check, if it is not the one that serves."
     )
     health_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
-        default=10.0, description="Between two checks of an instance whose state is certain; else it is one second."
+        default=10.0,
+        description="Between two checks of an instance whose state is certain; otherwise one second.",
     )
     health_timeout: Annotated[float, seconds(0.01, 3600.0)] = Field(
-        default=5.0, description="For the answer to a check; beyond it the check has failed."
+        default=5.0, description="For the response to a check; after that, the check has failed."
     )
     health_passes: Annotated[int, count(100)] = Field(
-        default=1, description="Checks passed in a row that bring an instance back."
+        default=1, description="Passed checks in a row after which an instance is used again."
     )
     health_fails: Annotated[int, count(100)] = Field(
-        default=2, description="Checks failed in a row that take an instance out."
+        default=2, description="Failed checks in a row after which an instance is not used."
     )
     health_status: Annotated[tuple[Status, ...], one_or_more(Status, empty=False)] = Field(
         default=(),
-        description="Statuses that pass: 200, 2xx, or a list of them. Without it every status below 500, or 2xx where "
+        description="Statuses that pass: 200, 2xx, or a list of them. Without it, every status below 500, or 2xx if "
         "health_uri is set. 2xx alone, without health_uri, is also satisfied by a 2xx from /__engine/1/ping.",
     )
     health_start_period: Annotated[float, seconds(15.0, 120.0)] = Field(
-        default=30.0, description="An instance that starts is checked every second for so long; 15s to 120s."
+        default=30.0, description="How long a starting instance is checked every second; 15s to 120s."
     )
 
     noindex: Switch | None = Field(
@@ -379,7 +378,7 @@ class EnvironmentSettings(Section):
 
     @property
     def is_checked(self) -> bool:
-        """Whether its instances are asked how they are."""
+        """Whether its instances are checked."""
         if self.health_checks is not None:
             return self.health_checks
         return any(key.startswith("health_") for key in self.model_fields_set)
@@ -389,10 +388,10 @@ class App(Section):
     """One app: the domains that lead to it and the instances that serve it."""
 
     domains: Annotated[tuple[_DomainItem, ...], one_or_more(_DomainItem)] = Field(
-        default=(), description="Names that are bound to the app; each a name, or a mapping with its settings."
+        default=(), description="Names bound to the app; each is a name, or a mapping with its settings."
     )
     production: EnvironmentSettings | None = Field(
-        default=None, description='Serves every domain that does not begin with "stg-".'
+        default=None, description='Serves the domains that do not begin with "stg-".'
     )
     staging: EnvironmentSettings | None = Field(default=None, description='Serves the domains that begin with "stg-".')
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this app, in place of the file's.")
@@ -425,36 +424,34 @@ class Config(Section):
 
     listen: Listen = Field(default=Listen(), description="Addresses to listen on.")
     workers: Workers = Field(
-        default=None, description="Processes that serve: a number, or auto for as many as cores (the default)."
+        default=None, description="Number of worker processes, or auto for one per core (the default)."
     )
     tls: Tls = Field(default=Tls(), description="Certificates and ACME challenges.")
     access_log: Annotated[
         AccessLogSettings,
         BeforeValidator(_access_log, json_schema_input_type=AccessLogSettings | Literal["json", "combined"] | Off),
-    ] = Field(
-        default=AccessLogSettings(), description="Where one line a request is written, and how; off alone will do."
-    )
+    ] = Field(default=AccessLogSettings(), description="Where and how one line per request is written, or off.")
     admin: Annotated[ListenAddress | None, or_off(_listen_address, _Listener)] = Field(
         default=None, description="Address of the admin server: /metrics, /healthz, /readyz, /status. Off without it."
     )
     trusted_proxies: Annotated[tuple[Network, ...], one_or_more(Network)] = Field(
-        default=(), description="The CDN's networks: what they say about clients is believed on domains with cdn: true."
+        default=(), description="The CDN's networks, trusted to name the client on domains with cdn: true."
     )
     shared_domain: SharedDomain | None = Field(
         default=None,
-        description="Domain under which every app is served as <app>.<this> and, its staging, as stg-<app>.<this>.",
+        description="Domain under which every app is served as <app>.<domain>, and its staging as stg-<app>.<domain>.",
     )
     domains_default: AppName | None = Field(
         default=None, description="App whose production gets the requests for names that nobody bound; else 404."
     )
     dns_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
-        default=10.0, description="Between two look-ups of an instance's name; its addresses are followed."
+        default=10.0, description="Between two look-ups of an instance's name; changed addresses take effect."
     )
     limits: LimitSettings = Field(
         default=LimitSettings(), description="What a client may send and how much is held at once."
     )
     timeouts: Timeouts = Field(default=Timeouts(), description="How long to wait: 60s, 500ms, 2m, 1h, or seconds.")
     compression: Annotated[CompressionSettings | None, or_off(_compression, CompressionSettings | On)] = Field(
-        default=CompressionSettings(), description="Which responses are compressed, and how; off switches it off."
+        default=CompressionSettings(), description="Which responses are compressed, and how; or off."
     )
     apps: dict[AppName, App] = Field(default={}, description="The apps by name.")

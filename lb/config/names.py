@@ -1,6 +1,6 @@
-"""Domain names as people write them → the one form in which they are compared: an A-label in lower case.
+"""Domain names as people write them → the form in which they are compared: an A-label in lower case.
 
-This file knows what a name is made of and which environment its first label selects. It must not know
+This file knows the syntax of names and which environment the first label selects. It must not know
 the rest of the configuration.
 """
 
@@ -14,13 +14,13 @@ import idna
 from lb.config.problems import quoted
 from lb.config.units import BadValueError
 
-CATCH_ALL = "*"  # every host; only `lb serve --to` without --domain makes it, a file cannot
+CATCH_ALL = "*"  # every host; only from `lb serve --to` without --domain, never from a file
 _STAGING = "stg-"
-_LONGEST_NAME = 253  # RFC 1035 section 2.3.4 without the root's dot
+_LONGEST_NAME = 253  # RFC 1035 section 2.3.4, without the root's dot
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)  # underscores: container names are hosts too
 _HAS_PORT = re.compile(r"[^:]+:[0-9]+")
 
-# Names that no certificate authority but one of this machine's own can vouch for.
+# Names for which only a certificate authority of this machine can sign.
 LOCAL_TOPS = ("localhost", "test")
 LOCAL_NETWORKS = tuple(
     map(
@@ -35,7 +35,7 @@ LOCAL_NETWORKS = tuple(
 
 def is_local(name: str) -> bool:
     """Whether a bound name is local: localhost, under it or under .test (wildcards, too), or a private address."""
-    if ":" not in name and not name[-1:].isdigit():  # no address, and to be told so by an exception takes 5 µs
+    if ":" not in name and not name[-1:].isdigit():  # not an address; an exception that says so takes 5 µs
         return name.rpartition(".")[2] in LOCAL_TOPS
     try:
         address = ip_address(name)
@@ -89,7 +89,7 @@ def parse_domain(value: object) -> str:
 
 
 def _to_ascii(text: str) -> tuple[str, str]:
-    """Lower-case ASCII without the trailing dot, or why not; Unicode goes through UTS 46, as in browsers."""
+    """Lower-case ASCII without the trailing dot, or why not; Unicode is mapped by UTS 46, as in browsers."""
     if not text.isascii() and len(text) <= _LONGEST_NAME:
         try:
             text = idna.encode(text, uts46=True, std3_rules=True).decode("ascii")
@@ -99,14 +99,14 @@ def _to_ascii(text: str) -> tuple[str, str]:
 
 
 def _refuse_lookalikes(text: str) -> None:
-    """What is often written where a domain is wanted, each with what to write instead."""
+    """Rejects common mistakes in a domain, each with what to write instead."""
     shown = quoted(text)
     hints = (
         (not text, "the domain is empty", "write a name such as shop.example.com"),
-        (text == CATCH_ALL, '"*" is no domain name', "name a domain, such as shop.example.com"),
+        (text == CATCH_ALL, '"*" is not a domain name', "name a domain, such as shop.example.com"),
         (
             text == "_",
-            '"_" is no domain',
+            '"_" is not a domain',
             "for every name that nobody bound write domains_default: shop at the top of the file",
         ),
         (
@@ -114,8 +114,8 @@ def _refuse_lookalikes(text: str) -> None:
             f"{shown} is a pattern",
             'only names and one-label wildcards ("*.example.com") can be bound',
         ),
-        ("://" in text, f"{shown} is a URL", f"write the name alone: {_host_of_url(text)}"),
-        ("/" in text, f"{shown} has a path", "a domain is bound as a whole: write the name alone"),
+        ("://" in text, f"{shown} is a URL", f"write only the name: {_host_of_url(text)}"),
+        ("/" in text, f"{shown} has a path", "a domain is bound with all its paths: write only the name"),
         (
             text.startswith("."),
             f"{shown} begins with a dot",
@@ -130,7 +130,7 @@ def _refuse_lookalikes(text: str) -> None:
         (
             _HAS_PORT.fullmatch(text) is not None,
             f"{shown} has a port",
-            f'write "{text.partition(":")[0]}": a domain is served on every port that is listened on',
+            f'write "{text.partition(":")[0]}": a domain is served on all ports of listen',
         ),
         (len(re.split(r"[\s,;]+", text)) > 1, f"{shown} is more than one name", "write each as an item of its own"),
         (

@@ -1,9 +1,9 @@
 """What follows from a configuration, worked out once: bound names, certificates, instances and their health keys.
 
-Pure: no files, no clock, no network. One function a derived thing, each from as little of the configuration as it
-needs; `make_plan` puts them together. A generation carries its plan, and every process takes from it what it needs.
-This file does not know who uses what: what depends on more than the configuration (which files cover a name, which
-addresses a name has) is worked out there.
+Pure: no files, no clock, no network. There is one function per derived value, each with as little of the configuration
+as it needs; `make_plan` combines them. A generation carries its plan, and every process takes what it needs from it.
+What depends on more than the configuration (which files cover a name, which addresses a name has) is derived where it
+is used.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from lb.config.model import App, Config, Domain, EnvironmentSettings, InstanceAd
 from lb.config.names import CATCH_ALL, LOCAL_TOPS, is_local, is_staging, shared_names, wildcard_of
 
 NAME_ROWS = 16
-"""Rows of the health table for an instance that is configured by name: so many of the name's addresses are used."""
+"""Rows of the health table for an instance configured by name: at most so many of its addresses are used."""
 
 _KEY = 16  # bytes of a row's key in the health table
-# Names under these are nobody's on the internet: no public CA can know whose they are.
+# Names under these have no owner on the internet, so no public CA can validate them.
 _PRIVATE_TOPS = frozenset(
     {"localhost", "test", "local", "internal", "lan", "home", "intranet", "private", "corp", "invalid", "onion", "alt"}
 )
@@ -31,7 +31,7 @@ class ConfiguredInstance:
     """One instance of an environment; `keys` are those of its rows in the health table: none if it is not watched, one,
     or one for each address that a name may have.
 
-    Watched are instances whose environment asks for checks, and those that are configured by name: their addresses may
+    Instances are watched if their environment has checks, or if they are configured by name: their addresses may
     change.
     """
 
@@ -43,12 +43,12 @@ class ConfiguredInstance:
 
     @property
     def title(self) -> str:
-        """What the log calls it."""
+        """Its name in the log."""
         return f"app {self.app} {self.environment} {self.address.text}"
 
     @property
     def name(self) -> tuple[str, str, str]:
-        """What metrics call it: app, environment and address."""
+        """Its labels in metrics: app, environment and address."""
         return self.app, self.environment, self.address.text
 
 
@@ -64,8 +64,8 @@ class EnvironmentPlan:
 
 @dataclass(frozen=True, slots=True)
 class ClientOfChecks:
-    """As what client a check asks the instances of an environment: for which of its domains ("" if it has none that
-    could be asked for), and over which scheme.
+    """The client that a check imitates: for which domain of the environment ("" if it has no usable one), and over
+    which scheme.
     """
 
     domain: str
@@ -74,7 +74,7 @@ class ClientOfChecks:
 
 @dataclass(frozen=True, slots=True)
 class HealthPlan:
-    """What the health process works on: the watched instances, and by app and environment how they are asked."""
+    """The input of the health process: the watched instances, and by app and environment how to check them."""
 
     watched: tuple[ConfiguredInstance, ...]
     asked_as: Mapping[tuple[str, str], ClientOfChecks]
@@ -83,8 +83,8 @@ class HealthPlan:
 
 @dataclass(frozen=True, slots=True)
 class CertificateNeeds:
-    """The names of one app that are to get a certificate by ACME where no file covers them. `impossible` are those for
-    which no CA can give one, each with the reason, "" if another way is open to it.
+    """The names of one app that need a certificate by ACME unless a file covers them. `impossible` are those for which
+    no CA can issue one, each with the reason, "" if there is another way.
     """
 
     names: tuple[str, ...]
@@ -93,12 +93,12 @@ class CertificateNeeds:
 
 @dataclass(frozen=True, slots=True)
 class TlsPlan:
-    """What certificates and handshakes go by. `names` are all bound names.
+    """The input for certificates and handshakes. `names` are all bound names.
 
     `local_names` and `local_wildcards` are for the local authority. Under `demanded_wildcards` a name gets a
-    certificate when it is first asked for. `challenge_types` can be met here, the preferred one first. `clients` are
-    the domains that ask clients for a certificate, by name; None for a name that would be covered by a wildcard that
-    does.
+    certificate on the first request for it. `challenge_types` are those that work here, the preferred one first.
+    `clients` are the domains that require client certificates, by name; None exempts a name that a wildcard which
+    requires one would cover.
     """
 
     serves_https: bool
@@ -114,8 +114,8 @@ class TlsPlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A configuration and all that follows from it. `domains` are those of each app, the shared domain's included;
-    `instance_names` is what metrics call every instance, watched or not, environment by environment.
+    """A configuration and everything that follows from it. `domains` are those of each app, including the shared
+    domain's; `instance_names` are the metrics labels of all instances, watched or not, environment by environment.
     """
 
     config: Config
@@ -126,8 +126,8 @@ class Plan:
     tls: TlsPlan
 
     def __reduce__(self) -> tuple[Callable[[Config], Plan], tuple[Config]]:
-        """Another process gets the configuration, and works the rest out once more: that takes it no longer than to
-        read it, and the supervisor writes a quarter as long (10,000 apps: 0.16 s instead of 0.6).
+        """Pickles the configuration only; the receiver derives the rest again: that takes it no longer than reading it
+        would, and the supervisor writes in a quarter of the time (10,000 apps: 0.16 s instead of 0.6).
         """
         return make_plan, (self.config,)
 
@@ -154,8 +154,8 @@ def make_plan(config: Config) -> Plan:
 def domains_by_app(
     apps: Mapping[str, App], shared_domain: str | None, default: str | None = None
 ) -> dict[str, tuple[Domain, ...]]:
-    """Each app's domains, those of the shared domain included as far as they lead to an environment (D3), and that of
-    every other name for the app that gets it by default (D4).
+    """Each app's domains, including those of the shared domain that lead to an environment (D3), and every other name
+    for the app that gets it by default (D4).
     """
     domains = {name: (*app.domains, *_shared_domains(name, app, shared_domain)) for name, app in apps.items()}
     if default is not None and default in apps:
@@ -202,7 +202,7 @@ def health_keys(app: str, environment: str, address: InstanceAddress) -> tuple[b
 
 
 def row_key(app: str, environment: str, address: str, number: int = 0) -> bytes:
-    """The key of one row; `number` tells the addresses of one name apart."""
+    """The key of one row; `number` distinguishes the addresses of one name."""
     text = "\0".join((app, environment, address, str(number)))
     return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=_KEY).digest()
 
@@ -214,7 +214,7 @@ def health_plan(
     serves_https: bool,
     dns_interval: float,
 ) -> HealthPlan:
-    """Who is watched, and how."""
+    """Which instances are watched, and how."""
     watched = tuple(one for one in instances if one.keys)
     asked = dict.fromkeys((one.app, one.environment) for one in watched)
     asked_as = {
@@ -225,7 +225,7 @@ def health_plan(
 
 
 def client_of_checks(domains: Sequence[Domain], environment: str, *, serves_https: bool) -> ClientOfChecks:
-    """A domain that leads to the environment, one without wildcard if there is one, and how clients reach the app."""
+    """A domain that leads to the environment, preferably without a wildcard, and the scheme that clients use."""
     staging = environment == "staging"
     names = [bound.name for bound in domains if bound.name != CATCH_ALL and is_staging(bound.name) == staging]
     exact = [name for name in names if not name.startswith("*.")]
@@ -238,7 +238,7 @@ def client_of_checks(domains: Sequence[Domain], environment: str, *, serves_http
 
 
 def tls_plan(tls: Tls, listen: Listen, domains: Mapping[str, tuple[Domain, ...]]) -> TlsPlan:
-    """Which names get certificates, and from whom."""
+    """Which names get certificates, and from where."""
     names = frozenset(name for of_app in domains.values() for name in bound_names(of_app))
     types = challenge_types(tls.acme, listen)
     local = local_wildcards(names)
@@ -261,14 +261,14 @@ def bound_names(domains: Iterable[Domain]) -> Iterator[str]:
 
 
 def local_wildcards(names: frozenset[str]) -> frozenset[str]:
-    """Bound wildcards right under `localhost` or `test`. Clients take them for as bad as `*.com` and believe no
-    certificate that has them, so that names under them need to be in one themselves.
+    """Bound wildcards directly under `localhost` or `test`. Clients reject them like `*.com`, so each name under them
+    must itself be in a certificate.
     """
     return names & {f"*.{top}" for top in LOCAL_TOPS}
 
 
 def challenge_types(acme: Acme | None, listen: Listen) -> tuple[ChallengeType, ...]:
-    """The challenges of a CA that can be met here, the preferred one first."""
+    """The challenge types that work with this configuration, the preferred one first."""
     if acme is None:
         return ()
     if acme.challenges is not None:
@@ -284,7 +284,7 @@ def challenge_types(acme: Acme | None, listen: Listen) -> tuple[ChallengeType, .
 
 
 def demanded_wildcards(tls: Tls, names: frozenset[str], types: Sequence[ChallengeType]) -> frozenset[str]:
-    """Bound wildcards under which a name gets a certificate of its own when it is first asked for."""
+    """Bound wildcards under which a name gets a certificate of its own on the first request for it."""
     if tls.acme is None or tls.on_demand is None or "dns-01" in types:
         return frozenset()
     return frozenset(name for name in names if name.startswith("*.") and not is_local(name))
@@ -293,7 +293,7 @@ def demanded_wildcards(tls: Tls, names: frozenset[str], types: Sequence[Challeng
 def certificate_needs(
     tls: Tls, listen: Listen, domains: Iterable[Iterable[Domain]], types: Sequence[ChallengeType]
 ) -> Iterator[CertificateNeeds]:
-    """App by app; nothing without ACME, or where no HTTPS is served. Local names are the local authority's."""
+    """The needs of each app; empty without ACME or HTTPS. Local names are left to the local authority."""
     if tls.acme is None or not listen.https:
         return
     wildcards_possible, on_demand = "dns-01" in types, tls.on_demand is not None
@@ -312,25 +312,25 @@ def certificate_needs(
         yield CertificateNeeds(tuple(names), impossible)
 
 
-_NO_WILDCARD = "a wildcard needs dns-01, and so tls.acme.dns_hook"
+_NO_WILDCARD = "a wildcard needs dns-01, and therefore tls.acme.dns_hook"
 
 
 def why_impossible(name: str, *, public: bool, wildcards: bool) -> str | None:
-    """Why no CA can give a certificate for a name that is not local; None if one can. `public` says that all CAs are,
-    `wildcards` that they can give some.
+    """Why no CA can issue a certificate for a name that is not local; None if one can. `public`: all CAs are public;
+    `wildcards`: they can issue wildcard certificates.
     """
     plain = name.removeprefix("*.")
     top = plain.rpartition(".")[2]
     if top.isdecimal() or ":" in plain:
-        return "it is an address, and CAs are asked for names only"
+        return "it is an address, and lb orders certificates for names only"
     if "_" in plain:
-        return "CAs give none for names with an underscore"
+        return "CAs issue none for names with an underscore"
     if public and ("." not in plain or top in _PRIVATE_TOPS):
-        return "it is no name of the internet, and the CA is a public one"
+        return "it is not a public name, and the CA is a public one"
     return _NO_WILDCARD if name.startswith("*.") and not wildcards else None
 
 
 def client_domains(domains: Mapping[str, tuple[Domain, ...]], names: frozenset[str]) -> dict[str, Domain | None]:
-    """The domains that ask their clients for a certificate, by name; one without keeps out of what a wildcard says."""
+    """The domains that require client certificates, by name, and exemptions from those of wildcards."""
     asking = {domain.name: domain for of_app in domains.values() for domain in of_app if domain.client_ca is not None}
     return {name: asking.get(name) for name in names if name in asking or wildcard_of(name) in asking}

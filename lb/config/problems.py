@@ -1,6 +1,6 @@
-"""What is wrong with a configuration and where it is written: the form in which an operator reads every error.
+"""Problems of a configuration and their places: the form in which an operator reads every error.
 
-This file knows lines, columns and how to point at them. It must not know YAML, nor what the configuration means.
+This file knows lines, columns and how to point at them. It must not know YAML, or what the configuration means.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Literal
 
 from lb.config.redaction import Redaction
 
-# Where YAML ends a line; str.splitlines() knows more breaks than YAML does.
+# YAML's line breaks; str.splitlines() knows more of them.
 _LINE_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")
 _WIDEST = 120  # columns of a line that are shown around the offending text
 _LONGEST_VALUE = 60  # characters of a value that are quoted in a message
@@ -24,7 +24,7 @@ KeyPath = tuple[str | int, ...]  # ("apps", "shop", "domains", 0)
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A stretch of one line, counted from 0: `line`, first `column`, and `end`, the column behind it."""
+    """Part of one line, counted from 0: `line`, first `column`, and `end`, the column after it."""
 
     line: int
     column: int
@@ -33,7 +33,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where one value stands: the span of its key (of the value itself in a list) and the span of the value."""
+    """The place of one value: the span of its key (of the value itself in a list) and the span of the value."""
 
     key: Span
     value: Span
@@ -41,9 +41,9 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, or surprising when `level` is "warning". `line` and `column` count from 1 (0: none).
+    """One error, or a warning if `level` is "warning". `line` and `column` count from 1 (0: none).
 
-    `snippet` is the offending line of the file and, under it, carets; `hint` says how to mend it. `str()` gives it all.
+    `snippet` is the offending line of the file and, under it, carets; `hint` says how to fix it. `str()` has it all.
     """
 
     file: str
@@ -64,7 +64,7 @@ class Problem:
 
 
 class ConfigErrors(Exception):  # noqa: N818  it is many errors
-    """A configuration that cannot be used: every error, and the warnings that were found on the way."""
+    """An invalid configuration: all errors, and the warnings found on the way."""
 
     def __init__(self, problems: Iterable[Problem], warnings: Iterable[Problem] = ()) -> None:
         self.problems = in_order(problems)
@@ -73,13 +73,13 @@ class ConfigErrors(Exception):  # noqa: N818  it is many errors
 
 
 def in_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
-    """The problems by line and column, each once (what an anchor holds is read wherever it is used)."""
+    """The problems by line and column, each once (an anchor's value is read wherever it is used)."""
     return tuple(sorted(dict.fromkeys(problems), key=lambda problem: (problem.line, problem.column)))
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """The text of a configuration: makes a Problem of a span. `numbered` is False where line numbers mean nothing."""
+    """The text of a configuration: turns a span into a Problem. `numbered` is False if lines have no numbers."""
 
     name: str
     lines: tuple[str, ...]
@@ -94,7 +94,7 @@ class Source:
         return self.lines[number] if 0 <= number < len(self.lines) else ""
 
     def span(self, start: tuple[int, int], end: tuple[int, int]) -> Span:
-        """The span from `start` to `end` (line, column); one that runs over its line's end is cut there."""
+        """The span from `start` to `end` (line, column), cut at the end of the line."""
         line, column = start
         text = self.line(line)
         last = end[1] if end[0] == line else len(text.rstrip())
@@ -109,13 +109,13 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """A source and where in it each value stands: positions for problems that are found after reading."""
+    """A source and the place of each value in it: positions for problems found after reading."""
 
     source: Source
     places: dict[KeyPath, Place] = field(default_factory=dict)
 
     def place(self, path: KeyPath) -> Place:
-        """The place of `path`, or of the nearest thing around it that is written down."""
+        """The place of `path`, or of the nearest enclosing value that is written in the file."""
         path = self._written(path)
         for length in range(len(path), -1, -1):
             if (place := self.places.get(path[:length])) is not None:
@@ -124,9 +124,9 @@ class Origin:
         return Place(start, start)
 
     def name(self, path: KeyPath) -> str:
-        """`path` as people write it, without what is not written: a short form stands for a list or a mapping.
+        """`path` as people write it, without parts that a short form omits: it may stand for a list or a mapping.
 
-        Empty where a reader sees no paths, only options.
+        Empty for command-line options.
         """
         if not self.source.numbered:
             return ""
@@ -136,7 +136,7 @@ class Origin:
         return dotted(path)
 
     def _written(self, path: KeyPath) -> KeyPath:
-        """`path` without the indexes of lists that are written as one item alone."""
+        """`path` without the indexes of lists that are written as a single item."""
         if path in self.places:
             return path
         written: KeyPath = ()
@@ -159,7 +159,7 @@ class Origin:
 
 
 def quoted(value: object) -> str:
-    """`value` in double quotes for a message, not endless; one that a variable holds as the file has it: `${NAME}`."""
+    """`value` in double quotes for a message, cut if long; a variable's value as in the file: `${NAME}`."""
     text = str(getattr(value, "written", value))
     return f'"{text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"}"'
 
@@ -173,7 +173,7 @@ def dotted(path: KeyPath) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` as a terminal may show it: a file's text can hold escape sequences."""
+    """`text` without anything unsafe for a terminal: a file may contain escape sequences."""
     return "".join(map(_visible, text))
 
 
@@ -190,7 +190,7 @@ def _picture(text: str, span: Span) -> str:
     first = max(0, min(span.column - _WIDEST // 2, len(text) - _WIDEST))
     shown = [_visible(character) for character in text[first : first + _WIDEST]]
     if not first:
-        while shown[0] == " " and first < span.column:  # the file's indentation says nothing here
+        while shown[0] == " " and first < span.column:  # the file's indentation is not needed here
             del shown[0]
             first += 1
     start = span.column - first

@@ -1,7 +1,7 @@
-"""What messages never show: the values of environment variables, and secrets that stand in the file.
+"""Removes from messages what they must not show: values of environment variables, and secrets in the file.
 
-A message shows `${NAME}` as the file does, whatever NAME holds; the picture of a line has dots in a secret's place.
-This file knows text. It must not know YAML, nor which section has which key.
+A message shows `${NAME}` as the file does, not its value; a quoted line has dots in place of a secret. This file knows
+text. It must not know YAML, or which section has which key.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ kept to itself where people write their own into it.
 
 _DOT = "•"
 _SECRET_WORDS = re.compile(r"secret|passw|passphrase|token|api_?key|hmac|credential", re.IGNORECASE)
-_ALIKE = 0.75  # of two names for one to be a misspelling of the other
+_ALIKE = 0.75  # similarity of a misspelled name
 _KEY = re.compile(r"""(?P<key>[\w-]+)["']?\s*[:=]\s*(?=\S)""")
-# A value within { } or [ ]: in quotes, a reference, a list or mapping, or what goes on to the next "," or bracket.
+# A value within { } or [ ]: in quotes, a reference, a list or mapping, or text up to the next "," or bracket.
 _INNER = re.compile(
     r"""(?:[&!]\w*\s+)*
     (?:"(?:\\.|[^"\\])*"?|'(?:''|[^'])*'?|\$\{[^}]*\}|\[[^\]]*\]?|\{[^}]*\}?|[^,}\]]*)""",
@@ -29,10 +29,10 @@ _INNER = re.compile(
 _KEY_ALONE = re.compile(r"(?P<key>[\w-]+)[\"']?\s*:\s*(?:[|>][-+0-9]*|&\w+)?\s*$")
 _PASSWORD = re.compile(r"(?<=://)(?P<user>[^/\s:@\"']*):(?P<value>[^/\s@\"']+)(?=@)")
 _REFERENCE = re.compile(r"\$\{[^}]*\}")
-_SHORTEST = 4  # characters of a value that is looked for in any message; a shorter one is in every second word
-_PIECE = 5  # characters of a value that are too many to show
+_SHORTEST = 4  # characters of a value that is searched for in messages; shorter ones occur in too many words
+_PIECE = 5  # so many consecutive characters of a value must not be shown
 _RUN = re.compile(r"[^\W_]+")
-# Values that say nothing, and stand in messages for themselves.
+# Values that reveal nothing and may be shown.
 _OPEN = frozenset(
     (
         *("true", "false", "auto", "json", "combined", "http", "https", "production", "staging", "unix", "example"),
@@ -42,7 +42,7 @@ _OPEN = frozenset(
 
 
 class Redaction:
-    """What one configuration keeps to itself."""
+    """The secrets of one configuration."""
 
     __slots__ = ("_names", "_pattern")
 
@@ -51,7 +51,7 @@ class Redaction:
         self._pattern: re.Pattern[str] | None = None
 
     def learn(self, name: str, value: str) -> None:
-        """From now on `${name}` stands where a message would show `value`."""
+        """From now on messages show `${name}` instead of `value`."""
         whole = value.strip()
         for text in (whole, whole.rstrip("."), whole.removeprefix("*.")):
             folded = text.casefold()
@@ -60,7 +60,7 @@ class Redaction:
                 self._pattern = None
 
     def text(self, message: str) -> str:
-        """`message` without what variables hold."""
+        """`message` without the values of variables."""
         if not self._names:
             return message
         if self._pattern is None:
@@ -70,7 +70,7 @@ class Redaction:
 
     @staticmethod
     def line(lines: Sequence[str], number: int) -> str:
-        """Line `number` with dots for the secrets in it, as long as it was."""
+        """Line `number` with dots for its secrets, of the same length."""
         line = lines[number] if 0 <= number < len(lines) else ""
         if not line.strip():
             return line
@@ -89,7 +89,7 @@ class Redaction:
 
 
 def shows(message: str, value: str) -> bool:
-    """Whether `message` has a piece of `value` that is long enough to mean something."""
+    """Whether `message` contains a significant piece of `value`."""
     folded = message.casefold()
     for run in _RUN.findall(value.casefold()):
         pieces = {run[at : at + _PIECE] for at in range(max(1, len(run) - _PIECE + 1))} if run not in _OPEN else set()
@@ -99,7 +99,7 @@ def shows(message: str, value: str) -> bool:
 
 
 def is_secret(key: str) -> bool:
-    """Whether the value of a key of this name, right or misspelled, is nobody's business."""
+    """Whether a key of this name, correct or misspelled, has a secret value."""
     name = key.lower().replace("-", "_")
     return _SECRET_WORDS.search(name) is not None or bool(
         difflib.get_close_matches(name[:80], SECRET_KEYS, n=1, cutoff=_ALIKE)
@@ -107,7 +107,7 @@ def is_secret(key: str) -> bool:
 
 
 def _is_under_secret(lines: Sequence[str], number: int) -> bool:
-    """Whether the line is the value, or a part of it, of a secret's key above it."""
+    """Whether the line is the value, or a part of it, of a secret key above it."""
     indent = _indent(lines[number])
     for above in range(number - 1, -1, -1):
         if not lines[above].strip():
@@ -123,7 +123,7 @@ def _indent(line: str) -> int:
 
 
 def _dotted(text: str) -> str:
-    """Dots for everything but references, which tell nothing."""
+    """Dots for everything except references, which reveal nothing."""
     shown, end = "", 0
     for found in _REFERENCE.finditer(text):
         shown += _DOT * (found.start() - end) + (found[0] if ":-" not in found[0] else _DOT * len(found[0]))

@@ -1,7 +1,7 @@
-"""Reading files that people name: regular ones only, so that nobody waits for a pipe, a device or a terminal.
+"""Reads files that people name, only regular ones, so that lb never waits for a pipe, a device or a terminal.
 
-The configuration may come from a pipe, too, as a shell's `<(...)` is one, if all of it is there soon. This file knows
-the file system only.
+The configuration may also come from a pipe, such as a shell's `<(...)`, if all of it arrives soon. This file knows only
+the file system.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import stat
 from time import monotonic
 
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_LARGEST = 64 << 20  # bytes; no file that is read whole has as many
+_LARGEST = 64 << 20  # bytes; more than any file that is read whole
 _SOON = 5.0  # seconds
 
 _KINDS = (
@@ -39,12 +39,12 @@ def read_regular(path: str | os.PathLike[str], most: int = _LARGEST) -> bytes:
         os.close(descriptor)
 
 
-def read_soon(path: str | os.PathLike[str], most: int, patience: float = _SOON) -> bytes:
-    """As `read_regular`, and a pipe whose writer has ended within `patience` seconds. Raises OSError."""
+def read_soon(path: str | os.PathLike[str], most: int, timeout: float = _SOON) -> bytes:
+    """Like `read_regular`, but also reads a pipe whose writer ends within `timeout` seconds. Raises OSError."""
     descriptor = os.open(path, _FLAGS)
     try:
         if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-            return _read_pipe(descriptor, str(path), most, monotonic() + patience)
+            return _read_pipe(descriptor, str(path), most, monotonic() + timeout)
     finally:
         os.close(descriptor)
     return read_regular(path, most)

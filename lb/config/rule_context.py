@@ -1,4 +1,4 @@
-"""What a rule sees: a whole, valid configuration, where it is written, and what of the file it comes without."""
+"""The input of a rule: a whole, valid configuration, its places in the file, and what was rejected from it."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, n
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """The configuration, where it is written, and what was refused and so is not in it."""
+    """The configuration, where it is written, and what was rejected and therefore is not in it."""
 
     config: Config
     origin: Origin
-    refused: Mapping[KeyPath, set[str | int]]  # section or list → its keys or indexes that were refused
+    refused: Mapping[KeyPath, set[str | int]]  # section or list → its rejected keys or indexes
 
     def is_certain(self, *path: str) -> bool:
-        """Whether what the configuration has at `path` is all that the file says.
+        """Whether the configuration has everything at `path` that the file has.
 
-        Not so when something directly in it was refused, or a key that may be a misspelling of it or of its sections.
+        It does not if something directly in it was rejected, or a key that may be a misspelling of it or its sections.
         """
         around = (path[:length] for length in range(len(path)))
         return path not in self.refused and not any(
             nearest(str(key), [path[len(section)]])
             for section in around
-            if section != ("apps",)  # an app has the name that it has
+            if section != ("apps",)  # any name is possible for an app
             for key in self.refused.get(section, ())
         )
 

@@ -1,8 +1,8 @@
-"""What several settings mean together: what cannot work, and what is legal but surprising.
+"""Rules across several settings: what cannot work, and what is legal but surprising.
 
 Every rule is one function that knows the whole, valid configuration and yields problems at the places of its settings.
-Where a part of the file was refused already, the configuration comes without that part; a rule about something that is
-missing asks `is_certain` first, so that no one mistake is reported twice.
+A part of the file that was rejected already is not in the configuration; a rule about something that is missing asks
+`is_certain` first, so that a mistake is not reported twice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from lb.config.units import show_size
 
 _STREAMS = frozenset({"stdout", "stderr", "console", "syslog"})
 _ENVIRONMENTS = ("production", "staging")
-# Names under these are the operator's own, so a wildcard over all of them surprises nobody.
+# Names under these are the operator's own, so a wildcard over all of them is no surprise.
 _PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "home", "intranet"})
 
 
 def check_rules(scene: Scene) -> list[Problem]:
-    """Every error and every warning of a configuration whose values are each valid by themselves."""
+    """All errors and warnings of a configuration whose values are individually valid."""
     rules = (
         _listeners_exist,
         _listeners_are_distinct,
@@ -58,7 +58,7 @@ def _listeners_exist(scene: Scene) -> Iterator[Problem]:
     listen = scene.config.listen
     if not listen.http and not listen.https and all(scene.is_certain("listen", key) for key in ("http", "https")):
         hint = "add listen: {http: 127.0.0.1:8080}"
-        message = "nothing is listened on: listen.http and listen.https are missing"
+        message = "there is no listener: listen.http and listen.https are missing"
         yield scene.origin.key_problem(("listen",), message, hint)
 
 
@@ -68,7 +68,7 @@ def _listeners_are_distinct(scene: Scene) -> Iterator[Problem]:
         for other_path, other in seen:
             if _is_same_listener(address, other):
                 where = f"{scene.origin.name(other_path)} {scene.origin.where(other_path)}"
-                taken = f"{scene.origin.name(path)}: {quoted(address)} is taken by {where}"
+                taken = f"{scene.origin.name(path)}: {quoted(address)} is already used by {where}"
                 yield scene.origin.problem(path, taken, "give each its own port")
                 break
         seen.append((path, address))
@@ -86,7 +86,7 @@ def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
     known = scene.is_certain("tls", "certificates") and scene.is_certain("tls", "acme")
     shared = scene.config.shared_domain
     local = any(names.is_local(domain.name) for _, domain in scene.domains()) or names.is_local(shared or "")
-    stored = "store" in scene.config.tls.model_fields_set  # what is in it is presented
+    stored = "store" in scene.config.tls.model_fields_set  # its certificates are presented
     if listen.https and not certificates and scene.config.tls.acme is None and known and not local and not stored:
         hint = "add tls: {certificates: [{cert: shop.pem, key: shop.key}]}, or tls: {acme: …}, or remove listen.https"
         yield scene.origin.problem(("listen", "https"), "listen.https needs a certificate", hint)
@@ -101,7 +101,7 @@ def _acme_can_work(scene: Scene) -> Iterator[Problem]:
     path = ("tls", "acme")
     if tls.on_demand is not None and tls.acme is None and scene.is_certain(*path):
         hint = "add tls: {acme: {email: ops@example.com, agree_to_terms: true}}"
-        yield scene.origin.key_problem(("tls", "on_demand"), "on_demand needs tls.acme: who makes them?", hint)
+        yield scene.origin.key_problem(("tls", "on_demand"), "on_demand needs tls.acme to obtain them", hint)
     all_domains_known = not any(section[:1] == ("apps",) for section in scene.refused)
     wildcard = any(domain.name.startswith("*.") for _, domain in scene.domains())
     if tls.on_demand is not None and not wildcard and all_domains_known:
@@ -111,7 +111,7 @@ def _acme_can_work(scene: Scene) -> Iterator[Problem]:
     if tls.acme is None:
         return
     if not tls.acme.agree_to_terms and scene.is_certain(*path, "agree_to_terms"):
-        message = "tls.acme: a CA gives certificates only to those who agree to its terms of service"
+        message = "tls.acme: a CA requires agreement to its terms of service"
         yield scene.origin.key_problem(path, message, "read them; then write agree_to_terms: true")
     if not listen.https and scene.is_certain("listen", "https"):
         message = "tls.acme is not used: there is no listen.https"
@@ -130,12 +130,12 @@ def _acme_can_work(scene: Scene) -> Iterator[Problem]:
 
 
 def _servers_know_us(scene: Scene, acme: Acme) -> Iterator[Problem]:
-    """Some CAs want to know which account of their website they deal with."""
+    """Some CAs require an account at their website (EAB)."""
     paths: tuple[KeyPath, ...] = (("tls", "acme"), ("tls", "acme", "fallback"))
     for path, server in zip(paths, acme.servers, strict=False):
         if server.directory in WITH_BINDING and server.eab is None and (*path, "eab") not in scene.refused:
-            message = f"{dotted(path)}: this CA wants an account of its website to be named"
-            yield scene.origin.key_problem(path, message, "add eab: {kid: …, hmac_key: …}, which the website shows")
+            message = f"{dotted(path)}: this CA requires an account at its website"
+            yield scene.origin.key_problem(path, message, "add eab: {kid: …, hmac_key: …}, shown on the website")
 
 
 def _force_https_has_https(scene: Scene) -> Iterator[Problem]:
@@ -152,7 +152,7 @@ def _clients_can_show_certificates(scene: Scene) -> Iterator[Problem]:
         if domain.client_ca is None:
             if "client_auth" in domain.model_fields_set and (*path, "client_ca") not in scene.refused:
                 hint = "add client_ca: clients.pem, or remove client_auth"
-                message = f"{domain.name}: client_auth says nothing without client_ca"
+                message = f"{domain.name}: client_auth has no effect without client_ca"
                 yield scene.origin.problem((*path, "client_auth"), message, hint)
         elif not scene.config.listen.https and scene.is_certain("listen", "https"):
             message = f"{domain.name} asks clients for certificates, but there is no listen.https"
@@ -164,14 +164,14 @@ def _header_limits_fit(scene: Scene) -> Iterator[Problem]:
     both = (("limits", "header_line"), ("limits", "header_total"))
     if limits.header_line > limits.header_total and all(scene.is_certain(*path) for path in both):
         line, total = show_size(limits.header_line), show_size(limits.header_total)
-        message = f"limits.header_line ({line}) is larger than limits.header_total ({total}), which holds all lines"
+        message = f"limits.header_line ({line}) is larger than limits.header_total ({total}), which is for all lines"
         yield scene.origin.problem(("limits", "header_line"), message, "raise header_total, or lower header_line")
 
 
 def _burst_has_a_rate(scene: Scene) -> Iterator[Problem]:
     limits = scene.config.limits
     if limits.client_burst is not None and limits.client_rate is None and scene.is_certain("limits", "client_rate"):
-        message = "limits.client_burst means nothing without limits.client_rate"
+        message = "limits.client_burst has no effect without limits.client_rate"
         yield scene.origin.problem(
             ("limits", "client_burst"), message, "add client_rate: 100/s, or remove client_burst"
         )
@@ -199,7 +199,7 @@ def _apps_can_serve(scene: Scene) -> Iterator[Problem]:
 def _domains_have_environments(scene: Scene) -> Iterator[Problem]:
     for name, app in scene.config.apps.items():
         if app.production is None and app.staging is None:
-            continue  # said by _apps_can_serve
+            continue  # reported by _apps_can_serve
         selected = set()
         for index, domain in enumerate(app.domains):
             environment = "staging" if names.is_staging(domain.name) else "production"
@@ -213,14 +213,14 @@ def _domains_have_environments(scene: Scene) -> Iterator[Problem]:
 
 
 def _unreachable(scene: Scene, name: str, app: App, selected: set[str]) -> Iterator[Problem]:
-    """Warns of instances that no domain selects."""
+    """Warns about instances that no domain selects."""
     certain = scene.is_certain("apps", name, "domains") and scene.is_certain("shared_domain")
     if not app.domains or scene.config.shared_domain is not None or not certain:
         return
     for environment in _ENVIRONMENTS:
         if getattr(app, environment) is not None and environment not in selected:
-            begins = "begins" if environment == "staging" else "does not begin"
-            message = f'nothing leads to {environment} of {quoted(name)}: no domain of it {begins} with "stg-"'
+            begins = "none of its domains begins" if environment == "staging" else "all of its domains begin"
+            message = f'nothing leads to {environment} of {quoted(name)}: {begins} with "stg-"'
             example = f"stg-{name}.example.com" if environment == "staging" else f"{name}.example.com"
             path = ("apps", name, environment)
             yield scene.origin.key_problem(path, message, f"bind a domain such as {example}", "warning")
@@ -253,7 +253,7 @@ def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
     for app in scene.config.apps:
         name, staging = names.shared_names(app, shared)
         if names.is_staging(name):
-            message = f"under shared_domain {name} would be the staging of another app"
+            message = f"under shared_domain, {name} would be the staging of another app"
             yield scene.origin.key_problem(("apps", app), message, 'rename the app: its name may not begin with "stg-"')
         elif not names.is_label(staging.removesuffix(f".{shared}")) or not names.is_possible(staging):
             message = f"the app {quoted(app)} cannot be served under shared_domain: {staging} is not a domain name"
@@ -263,7 +263,7 @@ def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
 def _cdn_redirects(scene: Scene) -> Iterator[Problem]:
     for path, domain in scene.domains():
         if domain.cdn and domain.force_https:
-            message = f"{domain.name} redirects by what the CDN says in X-Forwarded-Proto; if it says nothing, never"
+            message = f"{domain.name} redirects according to the CDN's X-Forwarded-Proto; without that field, never"
             hint = "make the CDN send X-Forwarded-Proto, or let the CDN redirect and remove force_https here"
             yield scene.origin.problem((*path, "force_https"), message, hint, "warning")
 
@@ -272,7 +272,7 @@ def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
     config = scene.config
     through_cdn = [path for path, domain in scene.domains() if domain.cdn]
     if through_cdn and not config.trusted_proxies and scene.is_certain("trusted_proxies"):
-        message = "cdn is on, but no CDN is trusted: what it says about clients is dropped"
+        message = "cdn is on, but no CDN is trusted: its information about clients is dropped"
         hint = "list the CDN's networks in trusted_proxies"
         yield scene.origin.problem((*through_cdn[0], "cdn"), message, hint, "warning")
     all_domains_known = not any(section[:1] == ("apps",) for section in scene.refused)
@@ -282,7 +282,7 @@ def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
         yield scene.origin.key_problem(("trusted_proxies",), message, hint, "warning")
     for index, network in enumerate(config.trusted_proxies):
         if network.prefixlen == 0:
-            message = f"{network} trusts every client to say who it is"
+            message = f"{network} lets every client claim any address"
             yield scene.origin.problem(("trusted_proxies", index), message, "list only the CDN's networks", "warning")
 
 
@@ -298,7 +298,7 @@ def _wildcards_are_narrow(scene: Scene) -> Iterator[Problem]:
 def _log_is_a_file(scene: Scene) -> Iterator[Problem]:
     path = scene.config.access_log.path
     if path in _STREAMS:
-        message = f"access_log.path: {quoted(path)} is a file of that name in the directory that lb is started in"
+        message = f"access_log.path: {quoted(path)} is a file of that name in the directory in which lb is started"
         hint = "write /dev/stderr" if path == "stderr" else f'write "-" for standard output, or ./{path} for the file'
         yield scene.origin.problem(("access_log", "path"), message, hint, "warning")
 
@@ -306,5 +306,5 @@ def _log_is_a_file(scene: Scene) -> Iterator[Problem]:
 def _admin_is_private(scene: Scene) -> Iterator[Problem]:
     admin = scene.config.admin
     if admin is not None and (admin.host in EVERY_ADDRESS or ip_address(admin.host).is_global):
-        message = f"admin listens on {quoted(admin)}, which others may reach; it asks for no password"
+        message = f"admin listens on {quoted(admin)}, which other machines may reach; it requires no password"
         yield scene.origin.problem(("admin",), message, f"write 127.0.0.1:{admin.port}", "warning")

@@ -1,6 +1,6 @@
-"""The model → a JSON Schema of the file, for editors: it accepts "8K", one value for a list, and "${PORT}" anywhere.
+"""The model → a JSON Schema of the file, for editors: it accepts "8K", a single value for a list, and "${PORT}".
 
-This file knows JSON Schema and what pydantic leaves to be said about YAML; keys and their meaning come from model.py.
+This file knows JSON Schema, and what pydantic's schema lacks for YAML; keys and their meaning come from model.py.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def config_schema() -> dict[str, Any]:
 
 
 def _tidied(part: Any) -> Any:
-    """`part` without what says nothing to an editor, and with a variable wherever not every text is a value."""
+    """`part` without what is useless to an editor, and with a variable wherever not every text is valid."""
     if isinstance(part, list):
         return [_tidied(item) for item in part]
     if not isinstance(part, dict):
@@ -36,10 +36,10 @@ def _tidied(part: Any) -> Any:
         return part
     properties = part.get("properties")
     kept = {key: _tidied(item) for key, item in part.items() if key not in {"title", "properties"}}
-    if isinstance(properties, dict):  # its keys are the file's, of which one may be called "title"
+    if isinstance(properties, dict):  # its keys are the file's, and one may be called "title"
         kept["properties"] = {key: _tidied(item) for key, item in properties.items()}
     if kept.get("default", ...) is None or isinstance(kept.get("default"), dict):
-        del kept["default"]  # no value can be written for it, or the section's own keys have theirs
+        del kept["default"]  # it cannot be written as a value, or the section's keys have their own
     if "anyOf" in kept:
         return _with_options(kept)
     is_narrow = kept.get("type") in _SCALARS or not {"enum", "const", "pattern"}.isdisjoint(kept)
@@ -50,8 +50,8 @@ def _tidied(part: Any) -> Any:
 
 
 def _with_options(part: dict[str, Any]) -> dict[str, Any]:
-    """`part` with the options of its options as its own, each once, and null only where a key may be without a value:
-    what pydantic means by it is an absent key.
+    """`part` with nested options flattened, each once, and null only if a key may have no value: to pydantic, null is
+    an absent key.
     """
     options: list[Any] = []
     for option in part["anyOf"]:

@@ -1,4 +1,4 @@
-"""The nearest right name for a wrong one: for keys and for values that are one of a few words."""
+"""The nearest correct name for a wrong one: for keys, and for values that are one of a few words."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from lb.config.units import BadValueError, describe, is_off
 
 
 def snake_case(word: str) -> str:
-    """`word` as the keys here are written: accessLog and access-log are access_log."""
+    """`word` in the spelling of keys: accessLog and access-log become access_log."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", word[:80]).lower().replace("-", "_").replace(" ", "_")
 
 
 def nearest(word: str, options: Iterable[str], likeness: float = 0.6) -> str | None:
-    """The option that `word` most probably means: case, hyphens and a missing plural do not matter."""
+    """The option that `word` probably means; case, hyphens and a missing plural do not matter."""
     near = difflib.get_close_matches(snake_case(word), list(options), n=1, cutoff=likeness)
     return near[0] if near else None
 
@@ -48,4 +48,4 @@ def parse_choice(value: object, options: tuple[str, ...]) -> str:
     ours = FOREIGN_WORDS.get(snake_case(value))
     near = ours if ours in options else nearest(value, options)
     mend = f": did you mean {quoted(near)}?" if near else ""
-    raise BadValueError(f"{quoted(value)} is not known here{mend}", f"use {any_of(options)}")
+    raise BadValueError(f"{quoted(value)} is unknown{mend}", f"use {any_of(options)}")

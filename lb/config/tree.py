@@ -1,8 +1,8 @@
 """A tree of YAML nodes → plain Python values, and a map from the path of each value to its place in the file.
 
-This file decides what is not YAML's business: keys are text and stand once, a value is never left out, variables are
-replaced, aliases cannot grow without bound. It must not know which keys exist; that text is a number is decided by the
-key that asks for one (`Plain`), so `22:22`, `NO` and `010` are what they look like.
+This file adds rules to YAML's: keys are text and unique, a value is never left out, variables are replaced, aliases
+cannot expand without bound. It must not know which keys exist; whether text is a number is decided by the key that
+needs one (`Plain`), so `22:22`, `NO` and `010` are what they look like.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from lb.config.problems import KeyPath, Origin, Place, Problem, Source, Span, qu
 from lb.config.units import Expanded, Plain
 from lb.config.variables import expand, has_reference
 
-DEEPEST = 20  # levels, aliases followed; the file's own keys need six
-_NODES_FREE = 10_000  # that aliases may add to a file; without them no file has more values than characters
+DEEPEST = 20  # levels, with aliases expanded; lb's keys need six
+_NODES_FREE = 10_000  # nodes that aliases may add; without them no file has more values than characters
 
 
 class Blank(Enum):
-    """Stands where a file has no usable value: none is written, or what is wrong with it is reported already."""
+    """Stands for a missing value: none is written, or its error is already reported."""
 
     EMPTY = "nothing"
     REPORTED = "what is reported already"
@@ -28,7 +28,7 @@ class Blank(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """Text; `plain` when it stood without quotes."""
+    """Text; `plain` if it has no quotes."""
 
     span: Span
     text: str
@@ -45,7 +45,7 @@ class Sequence:
 
 @dataclass(frozen=True, slots=True)
 class MappingNode:
-    """A mapping, its keys as they stand: in order, and perhaps twice."""
+    """A mapping with its keys as written: in order, and perhaps twice."""
 
     span: Span
     items: list[tuple[Node, Node]]
@@ -53,7 +53,7 @@ class MappingNode:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something that was reported already."""
+    """A node whose error is already reported."""
 
     span: Span
 
@@ -62,11 +62,11 @@ Node = Scalar | Sequence | MappingNode | Unreadable
 
 
 class AliasBombError(Exception):
-    """Aliases of aliases that grow far beyond the file."""
+    """Nested aliases expand far beyond the file."""
 
 
 class Reader:
-    """Reads one tree; what it finds is in `origin.places` and `problems`. Raises AliasBombError."""
+    """Reads one tree; the results are in `origin.places` and `problems`. Raises AliasBombError."""
 
     def __init__(self, source: Source, environ: Mapping[str, str]) -> None:
         self.origin = Origin(source)
@@ -75,7 +75,7 @@ class Reader:
         self._left = _NODES_FREE + sum(len(line) + 1 for line in source.lines)
 
     def read(self, node: Node, path: KeyPath = (), key: Span | None = None) -> object:
-        """The value of `node`, which stands at `path` behind the key at `key`."""
+        """The value of `node`, which is at `path` after the key at `key`."""
         self._left -= 1
         if self._left < 0 or len(path) > DEEPEST:
             raise AliasBombError
@@ -92,14 +92,14 @@ class Reader:
         values: dict[str, object] = {}
         for key, value in node.items:
             if not isinstance(key, Scalar) or not key.text:
-                self._report(key.span, "a key must be a word")
+                self._report(key.span, "a key must be text")
             elif key.plain and key.text == "<<":
                 hint = "write the keys out; an alias can stand for a whole value (production: *name)"
                 self._report(key.span, 'merge keys ("<<") are not supported', hint)
             elif key.text in values:
                 first = self.origin.places[(*path, key.text)].key.line + 1
                 hint = f"the first one is on line {first}: keep one of them"
-                self._report(key.span, f"the key {quoted(key.text)} stands here twice", hint)
+                self._report(key.span, f"the key {quoted(key.text)} appears twice", hint)
             else:
                 values[key.text] = self.read(value, (*path, key.text), key.span)
         return values
@@ -114,7 +114,7 @@ class Reader:
             column = max(self.origin.source.line(node.span.line).find(written, node.span.column), node.span.column)
             self._report(Span(node.span.line, column, column + len(written)), message, hint)
 
-        # Quotes around a variable only keep YAML from reading its braces: what comes out of it counts as unquoted.
+        # Quotes around a variable only keep YAML from reading its braces: its value counts as unquoted.
         text = expand(node.text, self._environ, report, self.origin.source.redaction.learn)
         return Blank.REPORTED if text is None else Expanded.of(text, node.text)
 
@@ -123,7 +123,7 @@ class Reader:
 
 
 def without(value: object, origin: Origin, refused: set[KeyPath]) -> tuple[object, Origin]:
-    """`value` without what stands at the `refused` paths; the new origin has the places under the new list indexes."""
+    """`value` without the `refused` paths; the new origin has the places under the new list indexes."""
     kept = Origin(origin.source)
 
     def copy(part: object, old: KeyPath, new: KeyPath) -> object:

@@ -1,8 +1,8 @@
 """Sizes, durations, counts and switches as people write them → numbers.
 
-This file knows one value at a time and not which key it belongs to. Each function takes what stood in the file: text,
-`Plain` text, or a number where the caller is a program; it returns the value, or raises BadValueError in words for an
-operator.
+This file knows one value at a time, and not which key it belongs to. Each function takes the value from the file: text,
+`Plain` text, or a number if the caller is a program; it returns the result, or raises BadValueError with a message for
+an operator.
 """
 
 from __future__ import annotations
@@ -33,30 +33,30 @@ _SWITCHES = {"true": True, "yes": True, "on": True, "false": False, "no": False,
 
 
 def _in_any_case(*words: str) -> str:
-    """A pattern for the words; JSON Schema's have no flag for it."""
+    """A case-insensitive pattern for the words; JSON Schema has no flag for that."""
     return "|".join("".join(f"[{letter}{letter.upper()}]" for letter in word) for word in words)
 
 
 ON_PATTERN = _in_any_case(*(word for word, on in _SWITCHES.items() if on))
 OFF_PATTERN = _in_any_case(*(word for word, on in _SWITCHES.items() if not on))
-_LONGEST_NUMBER = 30  # digits; more is no amount of anything
+_LONGEST_NUMBER = 30  # digits; a longer number is not meaningful
 _LARGEST_SIZE = 1 << 50  # 1 PiB: well inside a C integer of 64 bits
 _LARGEST_RATE = 1_000_000
 _LONGEST_DURATION = 30 * 86400.0  # seconds
-_NO_ZERO = "it cannot be switched off: write a long one, such as 24h"
+_NO_ZERO = "it cannot be switched off: write a long time, such as 24h"
 _NO_BOUND = re.compile(r"unlimited|none|no|never|infinity|infinite|inf|max|off|false|disabled?|-1", re.IGNORECASE)
 _WORDED_DURATION = re.compile(r"([0-9]+) ?(ms|milli|s|m|h|d)[a-z]*", re.IGNORECASE | re.ASCII)
 _WORDED_RATE = re.compile(r"([0-9]+) ?(?:r|req|requests?)? ?(?:/|per|p)? ?(s|m|h)?[a-z]*", re.IGNORECASE | re.ASCII)
 
 
 class Plain(str):
-    """Text that stood in the file without quotes: it may mean a number or a switch where one is asked for."""
+    """Text without quotes in the file: it may mean a number or a switch if the key needs one."""
 
     __slots__ = ()
 
 
 class Expanded(Plain):
-    """What came out of variables; `written` is what stands in the file: messages show nothing else."""
+    """Text with variables replaced; `written` is the text in the file, which messages show instead."""
 
     written: str
 
@@ -68,10 +68,10 @@ class Expanded(Plain):
 
 
 class BadValueError(ValueError):
-    """A value that cannot be what its key asks for: `message` for an operator, `hint` for how to mend it."""
+    """An invalid value: `message` is for an operator, `hint` says how to fix it."""
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(printable(message))  # pydantic encodes it, and a variable may hold what no encoding has
+        super().__init__(printable(message))  # pydantic encodes it, and a variable may hold what cannot be encoded
         self.message = message
         self.hint = hint
 
@@ -98,9 +98,7 @@ def parse_size(value: object, least: int = 1, most: int = _LARGEST_SIZE) -> int:
     if size != int(size) and not found[2]:
         raise BadValueError(f"{quoted(text)} is not a whole number of bytes", f"write a unit: {text}K, {text}M")
     if size == 0 and least:
-        raise BadValueError(
-            "0 is not a size that can be meant here", "0 does not mean unlimited: write a large size, such as 1T"
-        )
+        raise BadValueError("0 is not a valid size", "0 does not mean unlimited: write a large size, such as 1T")
     if not least <= size <= most:
         raise BadValueError(
             f"{quoted(text)} is out of range", f"it must be from {show_size(least)} to {show_size(most)}"
@@ -129,7 +127,7 @@ def parse_duration(
         raise BadValueError(f"{describe(value)} is not a duration", _about_duration(text))
     seconds = float(Decimal(found[1]) * _SECONDS[found[2] or ""])
     if seconds == 0:
-        raise BadValueError("0 is not a time to wait", instead_of_zero)
+        raise BadValueError("0 is not a valid time", instead_of_zero)
     if not least <= seconds <= most:
         raise BadValueError(
             f"{quoted(text)} is out of range", f"it must be from {show_duration(least)} to {show_duration(most)}"
@@ -156,7 +154,7 @@ def parse_rate(value: object) -> tuple[int, float]:
         raise BadValueError(f"{describe(value)} is not a rate", f"{hint}: 100/s, 600/m, 1000/h" if not meant else hint)
     requests = int(found[1])
     if not requests:
-        raise BadValueError(f"{quoted(text)} lets nobody in", "remove the key to have no bound")
+        raise BadValueError(f"{quoted(text)} allows no requests", "remove the key for no limit")
     if requests > _LARGEST_RATE:
         raise BadValueError(
             f"{quoted(text)} is out of range", f"it must be at most {_LARGEST_RATE} in each unit of time"
@@ -196,12 +194,12 @@ def parse_switch(value: object) -> bool:
 
 
 def is_off(value: object) -> bool:
-    """Whether `value` is a way to say "off" to a setting that can be switched off as a whole."""
+    """Whether `value` is a spelling of "off", for a setting that can be switched off as a whole."""
     return value is False or (isinstance(value, str) and _SWITCHES.get(value.lower()) is False)
 
 
 def is_on(value: object) -> bool:
-    """Whether `value` is a way to say "on"."""
+    """Whether `value` is a spelling of "on"."""
     return value is True or (isinstance(value, str) and _SWITCHES.get(value.lower()) is True)
 
 
@@ -215,6 +213,6 @@ def _about_duration(text: str) -> str:
 
 
 def _number_text(value: object) -> str:
-    """The text of what may be a number with a unit; "" for anything else."""
+    """The text of a possible number with a unit; "" for anything else."""
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     return str(value).strip() if is_number or isinstance(value, str) else ""

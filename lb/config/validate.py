@@ -1,7 +1,7 @@
-"""Plain values → a Config, or everything that is wrong with them at once.
+"""Plain values → a Config, or all their errors at once.
 
-The model reports all its errors in one go, but the rules need a whole configuration. So what the model refuses is taken
-out and the rest is looked at again until it is valid: a domain bound twice is reported beside an unknown key.
+The model reports all its errors together, but the rules need a whole configuration. So what the model rejects is taken
+out, and the rest is validated again until it is valid: a domain bound twice is reported beside an unknown key.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lb.config.tree import without
 
 
 def validate(value: object, origin: Origin) -> tuple[Config | None, list[Problem]]:
-    """The configuration that `value` describes, without what was refused (None: nothing is left), and all problems."""
+    """The configuration that `value` describes, without rejected parts (None: nothing is left), and all problems."""
     problems: list[Problem] = []
     refused: dict[KeyPath, set[str | int]] = {}
     while True:
@@ -39,7 +39,7 @@ def validate(value: object, origin: Origin) -> tuple[Config | None, list[Problem
 
 
 def _written_path(value: object, error: ErrorDetails) -> KeyPath:
-    """The path of what is to be taken out: the nearest thing around the error that is written in the file."""
+    """The path to take out: the nearest value around the error that is written in the file."""
     path: KeyPath = ()
     for part in error["loc"]:
         try:

@@ -1,7 +1,7 @@
 """`${NAME}` and `${NAME:-default}` inside a value → the value of an environment variable.
 
-As in a shell: the default stands in for a variable that is unset or empty. `$$` before `{` writes a literal `${`. This
-file knows one text and the environment; what the text means is decided later: a variable can never add keys or lines.
+As in a shell, the default replaces a variable that is unset or empty. `$$` before `{` writes a literal `${`. This file
+knows one text and the environment; the text is interpreted later, so a variable can never add keys or lines.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 
 from lb.config.problems import quoted
 
-# A literal, a whole reference, or the start of one that is not well-formed.
+# A literal, a whole reference, or the start of a malformed one.
 _REFERENCE = re.compile(
     r"\$\$\{|\$\{(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<default>[^{}]*))?\}|\$\{(?P<rest>[^}]*)\}?"
 )
@@ -26,9 +26,9 @@ def has_reference(text: str) -> bool:
 
 
 def expand(text: str, environ: Mapping[str, str], report: Report, learn: Learn) -> str | None:
-    """`text` with its references replaced; None when one cannot be, each such one told to `report`.
+    """`text` with its references replaced; None if one cannot be replaced, each of which is passed to `report`.
 
-    `learn` is told what each variable holds.
+    `learn` gets the value of each variable.
     """
     failed = False
 
@@ -49,7 +49,7 @@ def expand(text: str, environ: Mapping[str, str], report: Report, learn: Learn) 
             return ""
         value = environ.get(name)
         if value is not None:
-            value = value.strip()  # a line of an env file may have blanks around it, or Windows' line end
+            value = value.strip()  # a line of an env file may have blanks around it, or a Windows line end
         if value is None and default is None:
             failed = True
             report(written, f"the environment variable {name} is not set", _hint(name, environ))

@@ -1,10 +1,9 @@
-"""How workers end: how long they may take, what they still wait for, and what is said about that meanwhile.
+"""How workers end: how long they may take, what they still wait for, and what is logged meanwhile.
 
-A stop (`timeouts.drain`) hurries all of them; a worker that a reload has retired, and those of an upgrade's
-predecessor, have `timeouts.retire`, which may be for ever. Shortly before the time is over they are told to close what
-is open. One that is left after that, because it hangs or is stopped, is killed: a bound must hold for those, too.
-This file knows workers by their process ids, words and a clock; that a place is not filled again is the supervisor's
-business.
+A stop (`timeouts.drain`) applies to all of them; a worker retired by a reload, and those of an upgrade's predecessor,
+have `timeouts.retire`, which may be unlimited. Shortly before the time is over they are told to close what is open. A
+worker that is left after that, because it hangs or is stopped, is killed, so that the bound holds. This file knows
+workers by their process ids, messages and a clock; the supervisor sees to it that their places stay empty.
 """
 
 from __future__ import annotations
@@ -26,14 +25,14 @@ from lb.worker.main import ENDING
 log = logging.getLogger("lb.control")
 
 LAST_WORDS = 0.25
-"""Seconds that a process gets at least from the word to stop until it is killed."""
+"""Seconds that a process has at least between the message to stop and SIGKILL."""
 
 _OFTEN = 10.0  # seconds between two lines about a drain
-_RARELY = 3600.0  # and about workers that retire, which may take days
+_RARELY = 3600.0  # and about retiring workers, which may take days
 
 
 class EndingTimes(NamedTuple):
-    """Seconds that a drain may take, and workers that retire; None: as long as they like."""
+    """Seconds that a drain and a retiring worker may take; None: unlimited."""
 
     drain: float = 30.0
     retire: float | None = None
@@ -41,10 +40,10 @@ class EndingTimes(NamedTuple):
 
 @dataclass(slots=True)
 class _Leaving:
-    """`told`: it was told to close what is open; `killed`: it has not heard that."""
+    """`told`: it was told to close what is open; `killed`: it did not react."""
 
     since: float
-    told: bool = False
+    notified: bool = False
     killed: bool = False
     open: list[Share] = field(default_factory=list)
 
@@ -63,7 +62,7 @@ class Ending:
     def drain_limit(self) -> float:
         return self._limits().drain
 
-    # What the supervisor tells
+    # Reported by the supervisor
 
     def drain(self, workers: Iterable[Child], now: float) -> None:
         """All workers have been told to drain."""
@@ -79,7 +78,7 @@ class Ending:
         self._leaving[child.pid] = _Leaving(now)
 
     def heard(self, child: Child, text: str) -> None:
-        """What is open in this worker."""
+        """A worker reports what is open."""
         if child.pid in self._leaving:
             self._leaving[child.pid].open = remaining.load(text)
 
@@ -100,7 +99,7 @@ class Ending:
         return min((at for at in dates if at is not None), default=None)
 
     def look(self, children: Iterable[Child], now: float) -> bool:
-        """Says and closes what is due. True, once, when a drain is over: whoever is left must be told to stop."""
+        """Logs and closes what is due. True, once, when a drain is over: the workers left must be told to stop."""
         for child in children:
             one = self._leaving.get(child.pid)
             while one is not None and (at := self._acts_at(one)) is not None and at <= now:
@@ -114,34 +113,32 @@ class Ending:
         return True
 
     def kill_at(self, now: float, grace: float) -> float:
-        """When to kill what is told to stop now: after `grace` seconds, or when a drain is over, if that is sooner."""
+        """When to kill a process told to stop now: after `grace` seconds, or at the end of a drain if sooner."""
         if self._drains_since is None:
             return now + grace
         return max(min(now + grace, self._drains_since + self.drain_limit), now + LAST_WORDS)
 
     def _stops_at(self, since: float) -> float:
-        """When what a drain has left is told to stop: so early that its end comes in time."""
+        """When the workers left in a drain are told to stop: early enough to end in time."""
         return since + self.drain_limit - _margin(self.drain_limit) / 3
 
     def _acts_at(self, one: _Leaving) -> float | None:
-        """When this worker is told to close what is open: so early that it has closed it in time. Once it was told:
-        when it is killed. In a drain that is the supervisor's business, for all processes at once.
+        """When this worker is told to close what is open: early enough to close it in time. After that: when it is
+        killed. In a drain the supervisor does that, for all processes at once.
         """
         limit = self._limits().retire if self._drains_since is None else self.drain_limit
-        if limit is None or one.killed or (one.told and self._drains_since is not None):
+        if limit is None or one.killed or (one.notified and self._drains_since is not None):
             return None
         closes = one.since + limit - _margin(limit)
-        return closes + ENDING + LAST_WORDS if one.told else closes
+        return closes + ENDING + LAST_WORDS if one.notified else closes
 
     def _act(self, child: Child, one: _Leaving) -> None:
-        if not one.told:
-            one.told = True
+        if not one.notified:
+            one.notified = True
             self._close(child, one)
             return
         one.killed = True
-        log.warning(
-            "%s (pid %d) does not end although timeouts.retire is over: it is killed", child.role.title, child.pid
-        )
+        log.warning("%s (pid %d) has not ended within timeouts.retire: killing it", child.role.title, child.pid)
         child.send_signal(signal.SIGKILL)
 
     def _close(self, child: Child, one: _Leaving) -> None:
@@ -158,29 +155,29 @@ class Ending:
             left = duration(max(0.0, self._drains_since + self.drain_limit - now))
             log.info("draining: waiting for %s; %s left (timeouts.drain)", what, left)
 
-    # What is asked
+    # Queries
 
     def open_in(self, pid: int) -> list[Share]:
-        """What was open in this worker when it told last."""
+        """What was open in this worker when it reported last."""
         one = self._leaving.get(pid)
         return [] if one is None else one.open
 
     def in_words(self) -> str:
-        """What all of them wait for; "" if that is nothing, or not known yet."""
+        """What all of them wait for; "" if it is nothing, or not known yet."""
         return remaining.in_words(remaining.total(share for one in self._leaving.values() for share in one.open))
 
     def seconds_left(self, now: float) -> float | None:
-        """Of a drain; None while there is none."""
+        """The time that a drain has left; None without one."""
         return None if self._drains_since is None else max(0.0, self._drains_since + self.drain_limit - now)
 
 
 def _margin(limit: float) -> float:
-    """Seconds before the end of so long a time at which what is open is closed."""
+    """How many seconds before the end of this limit open connections are closed."""
     return min(ENDING, limit / 4)
 
 
 def add_ending(status: Status, ending: Ending, now: float) -> Status:
-    """What only the supervisor knows: how long a drain may still take, and what is open in workers that end."""
+    """Adds what only the supervisor knows: how long a drain may still take, and what is open in ending workers."""
     workers = [{**worker, "open": _shares(ending.open_in(worker["pid"]))} for worker in status["workers"]]
     left = ending.seconds_left(now)
     drain = {} if left is None else {"drain_seconds_left": round(left, 1)}

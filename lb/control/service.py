@@ -1,8 +1,8 @@
-"""A configuration becomes a service: everything that processes inherit is made here, once, before the first fork.
+"""Makes a service from a configuration: everything that processes inherit is created here, once, before the first fork.
 
-Made before: sockets, so that they outlive workers; TLS contexts, so that a session ticket of one worker resumes on
-another; counters and board, which are shared memory. A step that fails undoes the steps before it by ending the
-process: nothing has been forked yet.
+That is: sockets, so that they outlive workers; TLS contexts, so that a session ticket of one worker works on another;
+counters and board, which are shared memory. A step that fails needs no undoing: the process ends, and nothing has been
+forked yet.
 """
 
 from __future__ import annotations
@@ -52,9 +52,9 @@ from lb.telemetry.said import Said
 from lb.tls.handshake.contexts import Contexts
 
 Source = Callable[[Contexts], Plan]
-"""Reads the configuration anew, and what its certificates are. Raises ConfigErrors."""
+"""Reads the configuration again, and its certificates. Raises ConfigErrors."""
 
-# Room for the instances that reloads may bring: rows of the health table, and figures for metrics.
+# Room for instances that reloads may add: rows of the health table, and metrics.
 _FEWEST_ROWS = 4096
 _FEWEST_INSTANCES = 1024
 
@@ -71,7 +71,7 @@ class Service:
 
     @property
     def info(self) -> Mapping[str, str]:
-        """The build, as metrics and status tell it."""
+        """The build, as shown by metrics and status."""
         return self._ground.info
 
     @property
@@ -93,11 +93,11 @@ class Service:
         return self._edition.admin
 
     def run(self, announce_ready: Callable[[], None], stopping: Stopping, source: Source | None = None) -> int:
-        """Starts the processes and stays until they are gone; returns the exit status. A reload reads `source`."""
+        """Starts the processes and waits until they have ended; returns the exit status. A reload reads `source`."""
         self._source = source
         setproctitle("lb: supervisor")
         gc.collect()
-        gc.freeze()  # children share these pages for good: their collectors never write to them
+        gc.freeze()  # children share these pages permanently: their collectors never write to them
         roles = self._edition.roles(self._ground)
         notifier = Notifier(os.environ)
         operations = Operations(self._describe, self._bequeath, self._origin)
@@ -135,11 +135,11 @@ class Service:
         text, slabs = counters.write_down(self._ground.slab)
         return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health, wrap_bytes(text), slabs)
 
-    # What a reload asks (lb.control.reload.steps.Plans)
+    # For reloads (lb.control.reload.steps.Plans)
 
     def read(self) -> Reading:
         if self._source is None:
-            raise StartError("there is no configuration file to be read anew")
+            raise StartError("there is no configuration file to reload")
         plan = self._source(self._ground.contexts)
         return Reading(plan, look_up_new(self._ground.table, plan.health.watched))
 
@@ -152,9 +152,9 @@ class Service:
         contexts.switch(contexts.refresh(self._edition.sources()))
 
     def worker_gone(self, slot: int) -> None:
-        self._ground.slab.row(slot).load()  # what described its present ends with it
+        self._ground.slab.row(slot).load()  # its gauges end with it
 
-    def settle(self) -> None:
+    def release_unused(self) -> None:
         self._ground.table.keep({key for one in self.plan.health.watched for key in one.keys})
 
     def _adopt(self, edition: Edition) -> None:
@@ -168,10 +168,10 @@ def prepare(
     file: Path | None = None,
     contexts: Contexts | None = None,
 ) -> Service:
-    """Makes all that the service needs. Listening sockets that `environ` tells of are taken over; commands about the
-    configuration `file`, if there is one, are taken from now on. `contexts` may have read certificates already.
+    """Makes everything that the service needs. Listening sockets that `environ` names are taken over; commands about
+    the configuration `file`, if there is one, are accepted from now on. `contexts` may hold certificates already.
 
-    Raises StartError, or TlsError for certificates that cannot be used.
+    Raises StartError, or TlsError for unusable certificates.
     """
     origin = find_origin(file, environ)
     try:
@@ -179,7 +179,7 @@ def prepare(
     except BaseException:
         origin.give_up()
         raise
-    origin.settle()
+    origin.complete()
     return service
 
 
@@ -206,12 +206,12 @@ def _prepare(plan: Plan, info: Mapping[str, str], origin: BootContext, contexts:
 
 
 def workers_of(wanted: int | None) -> int:
-    """How many processes serve, where the configuration says so many, or nothing."""
+    """The number of workers for this setting; None stands for as many as cores."""
     return wanted or available_cores()
 
 
 def available_cores() -> int:
-    """Cores that this process may use: fewer than the machine has where it is confined to some of them."""
+    """The cores that this process may use, which may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

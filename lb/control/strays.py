@@ -1,8 +1,8 @@
-"""Children whose line to the supervisor has ended while they live: nobody can speak with them, so they count as ended.
+"""Children that live but have lost their line to the supervisor: they cannot be controlled, so they count as ended.
 
-A line also ends when its child does, so one has a moment's grace in which it may be reaped as usual. After that another
-child takes its place, and what is left of it goes on by itself: a worker without a line drains. One that has not ended
-in time is told to, then killed. This file knows processes and a clock; who fills a place is the supervisor's.
+A line also ends when its child does, so there is a moment's grace in which the child may be reaped as usual. After that
+another child takes its place, and the stray continues alone: a worker without a line drains. One that has not ended in
+time gets SIGTERM, then SIGKILL. This file knows processes and a clock; the supervisor fills the places.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 log = logging.getLogger("lb.control")
 
 GRACE = 0.25
-"""Seconds from the end of a child's line until its place is filled, if it has not ended by then."""
+"""Seconds between the end of a child's line and its replacement, if it has not ended by then."""
 
 DRAIN = 30.0
-"""Seconds that it gets to finish what it does."""
+"""Seconds that it has to finish."""
 _LAST_WORDS = 2.0  # seconds from SIGTERM to SIGKILL
 
 
@@ -33,11 +33,11 @@ class _Stray:
     title: str
     pid: int
     due: float
-    told: bool = False
+    terminated: bool = False
 
 
 class Strays:
-    """Those that live without a line, their places taken from them."""
+    """The children that live without a line, and have lost their places."""
 
     def __init__(self, drain: float = DRAIN) -> None:
         self._drain = drain
@@ -56,23 +56,23 @@ class Strays:
         return min((one.due for one in self._strays), default=None)
 
     def take(self, child: Child, now: float) -> None:
-        """The process in this place belongs to it no more; the place itself is the caller's to vacate."""
-        patience = 0.0 if child.role.is_assistant else self._drain  # an assistant has nothing to finish
-        self._strays.append(_Stray(child.role.title, child.pid, now + patience))
+        """The process no longer belongs to this place; the caller vacates the place."""
+        timeout = 0.0 if child.role.is_assistant else self._drain  # an assistant has nothing to finish
+        self._strays.append(_Stray(child.role.title, child.pid, now + timeout))
 
     def send_signal(self, number: int) -> None:
-        """To all of them."""
+        """Sends it to all of them."""
         for one in self._strays:
-            os.kill(one.pid, number)  # not reaped yet, so the number is still its own
+            os.kill(one.pid, number)  # not reaped yet, so the pid is still its own
 
     def reap(self) -> None:
-        """Some may have ended."""
+        """Reaps those that have ended."""
         for one in list(self._strays):
             pid, status = os.waitpid(one.pid, os.WNOHANG)
             if pid:
                 self._strays.remove(one)
                 how = os.waitstatus_to_exitcode(status)
-                said = death_in_words(how) if how else "has finished what had begun in it, and ended"
+                said = death_in_words(how) if how else "finished its requests and ended"
                 log.info("%s (pid %d), which had lost its line, %s", one.title, one.pid, said)
 
     def expire(self, now: float) -> None:
@@ -81,5 +81,5 @@ class Strays:
             if one.due > now:
                 continue
             one.due = now + _LAST_WORDS
-            os.kill(one.pid, signal.SIGKILL if one.told else signal.SIGTERM)
-            one.told = True
+            os.kill(one.pid, signal.SIGKILL if one.terminated else signal.SIGTERM)
+            one.terminated = True

@@ -1,13 +1,13 @@
-"""The supervisor: keeps every child's place filled, and ends them in order. One thread, no event loop, no HTTP.
+"""The supervisor: keeps every child's place filled, and ends the children in order. One thread, no event loop, no HTTP.
 
 It waits for two things only: signals, which the C-level handler turns into bytes on a socket, and lines from its
-children. Life is three states: running → draining (no place is filled again, the workers finish what they do) →
-stopping (they are cut). After an upgrade it retires: as draining, but a successor serves the same sockets.
+children. It has three states: running → draining (no place is filled again, the workers finish their requests) →
+stopping (requests are cut). After an upgrade it retires: like draining, but a successor serves the same sockets.
 
-A child that dies is replaced at once, one that hangs is made to die (`watchdog`), and one whose line ends counts as
-dead (`strays`). What one step raises is said, and the next round comes all the same. Only a child that dies within a
-second of its start makes the next wait, a little longer each time; a worker that does so five times in a row cannot
-work, and the service ends with the reason instead of burning the machine.
+A child that dies is replaced at once, one that hangs is killed (`watchdog`), and one whose line ends counts as dead
+(`strays`). An exception in one step is logged, and the next round runs nevertheless. Only the replacement of a child
+that dies within a second of its start waits, a little longer each time; after five such deaths of a worker in a row,
+the service ends with the reason instead of restarting it for ever.
 """
 
 from __future__ import annotations
@@ -46,29 +46,29 @@ from lb.telemetry.stderr import flush_stderr
 log = logging.getLogger("lb.control")
 
 _GRACE = 2.0  # seconds from "stop at once" to SIGKILL
-# Seconds in which the same signal again is the same wish: whoever passes a Ctrl-C on adds one to the terminal's own.
+# Seconds in which a repeated signal counts as one: a wrapper that passes on Ctrl-C adds one to the terminal's.
 _ECHO = 0.005
 _CHUNK = 4096
-_UNSAID = 0.5  # seconds until what stderr did not take is tried again
+_UNSAID = 0.5  # seconds until output that stderr did not take is tried again
 _NEVER = 1e6
-_BREATH = 0.1  # seconds until the next step behind one that failed
+_BREATH = 0.1  # seconds until the next step after a failed one
 
 
 @dataclass(frozen=True, slots=True)
 class Stopping:
-    """On which signals the service ends."""
+    """The signals that end the service."""
 
     signals: frozenset[signal.Signals] = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 class Supervisor:
     """Runs the roles until a signal ends it; `announce_ready` is called once, when every child serves, and `notifier`
-    tells the service manager about that and what follows. `operations` are what else may be asked of it, `plans` is
-    where `reload` gets changed configurations from, `ending` knows how long workers may take to end; `replaced` is told
-    of each child whose place is filled again after its death.
+    reports that and later changes to the service manager. `operations` handles other requests, `plans` provides changed
+    configurations for `reload`, `ending` knows how long workers may take to end; `replaced` is called for each child
+    that is replaced after its death.
     """
 
-    def __init__(  # noqa: PLR0913  children, and everybody who has a say
+    def __init__(  # noqa: PLR0913  children, and all that influence them
         self,
         roles: Sequence[Role],
         board: Board,
@@ -96,8 +96,8 @@ class Supervisor:
         self._announced = False
         self._retiring = False
         self._drains_since = 0.0
-        self._released: list[tuple[Child, Callable[[], None]]] = []  # who waits for the end of an assistant
-        self._kill_at: float | None = None  # set: stopping; who is left then is killed
+        self._released: list[tuple[Child, Callable[[], None]]] = []  # callbacks that wait for an assistant's end
+        self._kill_at: float | None = None  # set: stopping; children left at that time are killed
         self._status = 0
         self._selector = selectors.DefaultSelector()
         self._strays = Strays()
@@ -108,7 +108,7 @@ class Supervisor:
         self._adopts_orphans = adopts_orphans()
 
     def run(self) -> int:
-        """The exit status: 0 after a drain in which every worker ended well, else 1."""
+        """Returns the exit status: 0 after a drain in which every worker ended normally, else 1."""
         with self._signals():
             while True:
                 self._try(self._fill_places)
@@ -123,7 +123,7 @@ class Supervisor:
                     return self._status
 
     def _try(self, step: Callable[[], object]) -> None:
-        """One step of a round; what it raises must not end the service, nor be met without a pause."""
+        """One step of a round; an exception must not end the service, nor repeat without a pause."""
         try:
             step()
         except Exception as error:  # noqa: BLE001
@@ -168,7 +168,7 @@ class Supervisor:
             elif number == signal.SIGUSR1:
                 self._send_all(signal.SIGUSR1)
             elif number == signal.SIGHUP:
-                log.info("SIGHUP: reading the configuration anew")
+                log.info("SIGHUP: reloading the configuration")
                 self.change(lambda _: None)
             elif number == signal.SIGUSR2 and self._operations is not None:
                 self._operations.upgrade()
@@ -183,16 +183,16 @@ class Supervisor:
         else:
             log.info(
                 "%s: draining: running requests finish within %s (timeouts.drain), new ones are refused; "
-                "once more stops at once",
+                "a second signal stops at once",
                 name,
                 lifetime(self._ending.drain_limit),
             )
             self._drain()
 
-    # What operations ask
+    # For operations
 
     def refusal(self) -> str:
-        """Why there can be no upgrade at present, or ""."""
+        """Why there can be no upgrade now, or ""."""
         if self._board.draining:
             return "the service is being stopped"
         if not self._announced:
@@ -200,7 +200,7 @@ class Supervisor:
         return "a reload is under way" if self.reload.running else ""
 
     def change(self, done: Callable[[ReloadOutcome], None]) -> None:
-        """Read the configuration anew; `done` is told how that went."""
+        """Reload the configuration; `done` gets the outcome."""
         if self._operations is not None and self._operations.upgrading:
             log.error("not reloaded: an upgrade is under way, which reads the configuration, too")
             done(ReloadOutcome(("an upgrade is under way, which reads the configuration, too",)))
@@ -208,8 +208,8 @@ class Supervisor:
             self.reload.request(done)
 
     def retire(self, successor: int) -> None:
-        """Process `successor` serves the same sockets: finish what has begun, and end."""
-        log.info("process %d serves now; what has begun here goes on to its end", successor)
+        """Process `successor` serves the same sockets: finish what is open, and end."""
+        log.info("process %d serves now; this one finishes its requests and ends", successor)
         setproctitle("lb: supervisor, retiring")
         self._retiring = True
         self._notifier.main_process(successor)
@@ -223,8 +223,8 @@ class Supervisor:
                 self._ending.retire(child, time.monotonic())
 
     def release(self, kind: ProcessKind, done: Callable[[], None]) -> None:
-        """End the assistant of this kind, and give up what it listens on, for the service that comes next; only while
-        draining. `done` is called when it has gone.
+        """End the assistant of this kind, and close its listening sockets, for the next service; only while draining.
+        `done` is called when it has ended.
         """
         assistant = next((child for child in self.children if child.pid and child.role.place.kind is kind), None)
         if assistant is None or not assistant.role.is_assistant:
@@ -258,8 +258,8 @@ class Supervisor:
         self.reload.started(child)
 
     def _forget(self, newborn: Child) -> None:
-        """In the child: closes the parent's ends, else the siblings would never see the supervisor's end, and foreign
-        sockets.
+        """In the child: closes foreign sockets and the parent's ends, or the siblings would never see the supervisor
+        end.
         """
         self._selector.close()
         self._wakeup.close()
@@ -279,11 +279,11 @@ class Supervisor:
         if child.line is None:
             return
         try:
-            with suppress(OSError):  # the end of the line is heard below
+            with suppress(OSError):  # the end of the line is noticed below
                 child.line.flush()
             messages = child.line.receive()
         except EOFError:
-            self._selector.unregister(child.line)  # it is ending; SIGCHLD brings the rest, or else `_lost`
+            self._selector.unregister(child.line)  # it is ending; SIGCHLD follows, or else `_lost`
             child.line.close()
             child.line = None
             child.lost_at = time.monotonic() + GRACE
@@ -292,7 +292,7 @@ class Supervisor:
             self._heard(child, message)
 
     def _watch_lines(self) -> None:
-        """Those that hold something back are looked at for room, too."""
+        """Also waits for room on lines with unsent messages."""
         for child in self.children:
             if child.line is not None and child.line.is_full != child.waits_for_room:
                 child.waits_for_room = child.line.is_full
@@ -300,13 +300,13 @@ class Supervisor:
                 self._selector.modify(child.line, events, partial(self._listen_to, child))
 
     def _count_out(self, now: float) -> None:
-        """Those whose line has ended a while ago, and who live: their places are free."""
+        """Frees the places of children that live although their line ended a while ago."""
         for child in self.children:
             if child.lost_at is None or child.lost_at > now:
                 continue
             child.lost_at = None
             if not child.pid or child.retiring or self._board.draining:
-                continue  # it goes in any case
+                continue  # it is ending anyway
             self._strays.take(child, now)
             pid, lived = child.pid, now - child.started
             if child.role.slot is not None:
@@ -315,7 +315,7 @@ class Supervisor:
             child.vacate()
             restart_policy.after_death(child, now, lived)
             log.error(
-                "%s (pid %d) has lost its line to the supervisor although it lives. It may finish what it does; %s",
+                "%s (pid %d) has lost its line to the supervisor although it lives. It may finish its requests; %s",
                 child.role.title,
                 pid,
                 restart_policy.in_words(child, now),
@@ -328,7 +328,7 @@ class Supervisor:
         elif message.verb is Verb.PONG:
             child.asked = 0
         elif message.verb is Verb.CERTIFICATES:
-            self._try(self._plans.read_certificates)  # the others read them for themselves
+            self._try(self._plans.read_certificates)  # other processes read them themselves
             for other in self.children:
                 if other is not child:
                     other.say(Verb.CERTIFICATES)
@@ -342,7 +342,7 @@ class Supervisor:
             self.reload.heard(child, message)
 
     def _tell(self, kind: ProcessKind, verb: Verb, rest: str = "") -> None:
-        """Say this to every process of a kind."""
+        """Send this to every process of a kind."""
         for child in self.children:
             if child.role.place.kind is kind:
                 child.say(verb, rest)
@@ -354,7 +354,7 @@ class Supervisor:
         if (child.early_deaths or self._announced) and not child.retiring:
             log.info("%s (pid %d) serves", child.role.title, child.pid)
         if child.role.place.kind is ProcessKind.CERTIFICATES:
-            self._tell(ProcessKind.WORKER, Verb.MISSING)  # the one before may have been asked for some
+            self._tell(ProcessKind.WORKER, Verb.MISSING)  # its predecessor may have been asked for some
         if not self._announced and not self._board.draining and self._all_ready():
             self._announced = True
             if self._operations is not None:
@@ -366,11 +366,11 @@ class Supervisor:
         return all(child.ready for child in self.children if not child.retiring)
 
     def hire(self, role: Role) -> None:
-        """There is one more place to be filled."""
+        """Add a place for this role."""
         self.children.append(Child(role))
 
     def dismiss(self, child: Child) -> None:
-        """Let it finish what it does and go; its place is no more."""
+        """Let it finish and end; its place is removed."""
         child.retiring, child.due = True, None
         if child.role.is_assistant or not child.say(Verb.RETIRE, "accepting"):
             child.send_signal(signal.SIGTERM)
@@ -387,7 +387,7 @@ class Supervisor:
         self._strays.reap()
 
     def _own_processes(self) -> set[int]:
-        """Those whose end is asked about where they were started."""
+        """Processes that are reaped where they were started."""
         others = set() if self._operations is None else {self._operations.successor}
         return {child.pid for child in self.children} | self._errands.pids | self._strays.pids | others
 
@@ -407,20 +407,20 @@ class Supervisor:
             if status:
                 log.warning("%s (pid %d) %s while stopping", child.role.title, pid, death_in_words(status))
                 if not child.role.is_assistant:
-                    self._status = 1  # an assistant has nothing that a client could miss
+                    self._status = 1  # an assistant serves no clients
             for waiting in [one for one in self._released if one[0] is child]:
                 self._released.remove(waiting)
                 waiting[1]()
             return
         if child.retiring:
             if status or not child.role.is_assistant:
-                how = death_in_words(status) if status else "has finished what had begun in it, and ended"
+                how = death_in_words(status) if status else "finished its requests and ended"
                 log.info("%s (pid %d), which had retired, %s", child.role.title, pid, how)
             return
         self._replaced(child.role)
         restart_policy.after_death(child, now, lived)
         log.error(
-            "%s (pid %d) %s. It had lived for %s; %s",
+            "%s (pid %d) %s. It had run for %s; %s",
             child.role.title,
             pid,
             death_in_words(status),
@@ -455,17 +455,17 @@ class Supervisor:
         self._ending.drain(workers, self._drains_since)
 
     def _begin_end(self) -> None:
-        """No place is filled again, nothing is changed any more, and nobody is accepted."""
+        """From now on no place is filled, nothing is changed, and no client is accepted."""
         self._board.drain()
         self.reload.end()
         for child in self.children:
             child.due = None
             if not child.role.is_assistant:
                 for sock in child.role.sockets:
-                    sock.close()  # with the worker's copy the port closes: who comes now is refused, not left waiting
+                    sock.close()  # the port closes with the worker's copy: new clients are refused, not left waiting
 
     def _stop(self) -> None:
-        """A word of ours stops a worker at once, since SIGTERM may reach it from others, too; SIGKILL follows."""
+        """A message stops a worker at once, since SIGTERM may also come from elsewhere; SIGKILL follows."""
         self._kill_at = self._ending.kill_at(time.monotonic(), _GRACE)
         for child in self.children:
             if child.role.is_assistant or not child.say(Verb.STOP):
@@ -473,7 +473,7 @@ class Supervisor:
         self._strays.send_signal(signal.SIGTERM)
 
     def _drained(self) -> bool:
-        """Everybody is gone; the assistants are told to go when the last worker is."""
+        """Whether all children have ended; assistants are told to end after the last worker."""
         left = [child for child in self.children if child.pid]
         if left and not self._strays and self._kill_at is None and all(child.role.is_assistant for child in left):
             self._stop()

@@ -1,7 +1,7 @@
-"""One check: ask an instance over a connection of its own, and say in words what came of it.
+"""One health check: a request to an instance over a connection of its own, and the outcome in words.
 
-Redirects are not followed, and the body is not judged: the status is the answer. What comes of the body is read for a
-moment, so that an instance that sends its page does not see its reader leave, and thrown away.
+Redirects are not followed, and the body is not judged: only the status counts. The body is read for a moment and
+discarded, so that an instance that is still sending its page does not see the connection close.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from lb.http.scan import scan_response
 
 _LIMITS = Limits(8 << 10, 64 << 10, 1000)
 _CHUNK = 16 << 10
-_LARGEST_BODY = 64 << 10  # bytes that are read of a response's body
-_BODY_PATIENCE = 0.5  # seconds that they may take
+_LARGEST_BODY = 64 << 10  # bytes of a response's body that are read
+_BODY_TIMEOUT = 0.5  # seconds that they may take
 
 Address = str | tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked, and what counts as a good answer. With several `uris` one good answer is enough.
+    """What is requested, and which responses pass. With several `uris`, one that passes is enough.
 
-    `fields` are the header fields, each with its line end, `host` the value of Host among them; `statuses` are as `200`
-    or `2xx`; `timeout` in seconds is for each of the URIs.
+    `fields` are the header fields, each with its line end, including Host, whose value is `host`; `statuses` look like
+    `200` or `2xx`; `timeout` in seconds is for each URI.
     """
 
     family: int
@@ -45,8 +45,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Whether a check has passed, why in words, and which URI was answered well. `status` is that of an answer that
-    does not pass, 0 if there was none, and `remedy` what can be done about it.
+    """Whether a check has passed, why in words, and which URI passed. `status` is that of a response that failed the
+    check, 0 if there was none, and `remedy` says what to do about it.
     """
 
     passed: bool
@@ -57,22 +57,22 @@ class Outcome:
 
 
 class _NoAnswerError(Exception):
-    """What went wrong, in words."""
+    """There was no response; the text says why."""
 
 
 async def ask(question: Question, first: str = "") -> Outcome:
-    """Asks for each URI, beginning with `first`, until one is answered well."""
+    """Requests each URI, beginning with `first`, until one passes."""
     refused: dict[str, int] = {}
     for uri in sorted(question.uris, key=lambda uri: uri != first):
         try:
             status = await _status(question, uri)
         except _NoAnswerError as error:
-            return Outcome(False, str(error))  # a second question would end the same way
+            return Outcome(False, str(error))  # a second request would fail the same way
         words = f"GET {uri} answered {status}"
         if str(status) in question.statuses or f"{status // 100}xx" in question.statuses:
             return Outcome(True, words, uri)
         refused[words] = status
-    # The app has not all of what may be asked for.
+    # An app need not have every URI.
     known = {words: status for words, status in refused.items() if status != 404} or refused
     words, status = ", ".join(known), next(iter(known.values()))
     if question.host:
@@ -81,12 +81,12 @@ async def ask(question: Question, first: str = "") -> Outcome:
 
 
 def _remedy(status: int, question: Question) -> str:
-    """What mends a bad status: the app, or the key that names another path or other statuses."""
+    """What to do about a bad status: fix the app, or set the key for another path or other statuses."""
     passing = ", ".join((*question.statuses, str(status)))
     keys = f"set health_uri to a path that answers 2xx, or health_status: [{passing}]"
     if status in (400, 421):
         return f"let the app accept this Host, {keys}"
-    return f"mend the app, {keys}" if status >= 500 else keys
+    return f"fix the app, {keys}" if status >= 500 else keys
 
 
 async def _status(question: Question, uri: str) -> int:
@@ -114,7 +114,7 @@ def _reason(error: OSError, address: Address) -> str:
 
 
 async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri: str) -> tuple[ResponseHead, int]:
-    """The head of the final response, and how many bytes of its body have come with it."""
+    """The head of the final response, and how many bytes of its body arrived with it."""
     data = b""
     while True:
         try:
@@ -135,6 +135,6 @@ async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri:
 
 async def _take_body(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) -> None:
     with suppress(OSError, TimeoutError):
-        async with asyncio.timeout(_BODY_PATIENCE):
+        async with asyncio.timeout(_BODY_TIMEOUT):
             while size < _LARGEST_BODY and (piece := await loop.sock_recv(sock, _CHUNK)):
                 size += len(piece)

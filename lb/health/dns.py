@@ -1,8 +1,8 @@
 """Names of instances → addresses → rows of the health table.
 
-A name stands for as many instances as it has addresses (16 at most). Where it has addresses of both families it is the
-same processes twice, and those of IPv4 are used: the usual servers of Python apps listen there. What the resolver says
-is followed at once; while it says nothing, the last addresses stay.
+A name stands for as many instances as it has addresses (16 at most). Addresses of both families are usually the same
+processes twice, so only IPv4 is used then: common Python servers listen there. A new result of the resolver takes
+effect at once; while it gives none, the last addresses stay.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from lb.routing.health_table import ABSENT, EXPECTED, STARTING, UNCHECKED, Condi
 log = logging.getLogger("lb.control")
 
 LOOKUPS = 16
-"""Names that are looked up at once, each in a thread of its own: the system's resolver knows no other way."""
+"""Names that are looked up at once, each in a thread: the system's resolver blocks."""
 
-FIRST_PATIENCE = 5.0
+FIRST_TIMEOUT = 5.0
 """Seconds that the first look-up of all names may take together."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What the resolver says about a name: addresses, or why there are none."""
+    """The resolver's result for a name: addresses, or why there are none."""
 
     hosts: tuple[str, ...]
     error: str = ""
@@ -43,7 +43,7 @@ def look_up(name: str) -> Found:
     except OSError as error:
         return Found((), error.strerror or str(error))
     except UnicodeError:
-        return Found((), "it is not a possible name")
+        return Found((), "it is not a valid name")
     of_one_family = [one for one in found if one[0] == socket.AF_INET] or found
     return Found(tuple(dict.fromkeys(str(one[4][0]) for one in of_one_family)))
 
@@ -53,7 +53,7 @@ Write = Callable[[int, Condition], None]
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """What a name's addresses were and are."""
+    """A name's addresses before and after."""
 
     before: tuple[str, ...]
     after: tuple[str, ...]
@@ -62,10 +62,10 @@ class Moved:
 def place(
     table: HealthTable, one: ConfiguredInstance, siblings: Iterable[ConfiguredInstance], found: Found, write: Write
 ) -> Moved:
-    """Writes a name's addresses to its rows with `write`; `siblings` are the watched of its environment.
+    """Writes a name's addresses to its rows with `write`; `siblings` are the watched instances of its environment.
 
-    An address that stays keeps its row and state. A new one takes the place of one that goes, in one step, so that
-    there is no moment without an address.
+    An address that stays keeps its row and state. A new one replaces one that goes in one step, so that there is always
+    an address.
     """
     now = time.time()
     rows = [table.find(key) for key in one.keys]
@@ -97,7 +97,7 @@ def _state_of_new(one: ConfiguredInstance, others_work: bool) -> int:
 
 
 def by_environment(everything: Iterable[ConfiguredInstance]) -> dict[tuple[str, str], list[ConfiguredInstance]]:
-    """What is watched, by app and environment."""
+    """The watched instances, by app and environment."""
     found: dict[tuple[str, str], list[ConfiguredInstance]] = {}
     for one in everything:
         found.setdefault((one.app, one.environment), []).append(one)
@@ -105,24 +105,24 @@ def by_environment(everything: Iterable[ConfiguredInstance]) -> dict[tuple[str, 
 
 
 def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> dict[str, Found]:
-    """What the resolver says about the names that nobody knows yet: of all at once, for no longer than FIRST_PATIENCE.
-    The others are the health process's. Threads may stay behind that still wait: it is for a process that ends.
+    """Looks up all names that are not known yet at once, for at most FIRST_TIMEOUT. The health process follows the
+    others. Threads that still wait may stay behind, so only a process that ends soon may call this.
     """
     names = dict.fromkeys(one.address.host for one in watched if one.address.is_name and _is_new(table, one))
     if not names:
         return {}
     executor = ThreadPoolExecutor(LOOKUPS, "resolver")
     lookups: dict[str, Future[Found]] = {host: executor.submit(look_up, host) for host in names}
-    wait(lookups.values(), FIRST_PATIENCE)
+    wait(lookups.values(), FIRST_TIMEOUT)
     executor.shutdown(wait=False, cancel_futures=True)
-    late = Found((), f"the resolver did not answer within {FIRST_PATIENCE:g} s")
+    late = Found((), f"the resolver did not answer within {FIRST_TIMEOUT:g} s")
     return {
         host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
     }
 
 
-def settle(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, Found]) -> None:
-    """Gives the names that nobody knows yet the addresses that were found."""
+def apply_found(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, Found]) -> None:
+    """Writes the addresses that were found for names that are not known yet."""
     siblings = by_environment(watched)
     for one in watched:
         if one.address.is_name and one.address.host in found and _is_new(table, one):
@@ -130,15 +130,15 @@ def settle(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Map
 
 
 def look_up_first(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> None:
-    """Both, before anything is served. A process of its own does it and ends, because threads that wait for a resolver
-    must not be in a process that forks.
+    """Both, before anything is served. A short-lived process does it, because threads that wait for a resolver must not
+    be in a process that forks.
     """
     if not any(one.address.is_name and _is_new(table, one) for one in watched):
         return
     pid = os.fork()
     if pid == 0:
         try:
-            settle(table, watched, look_up_new(table, watched))
+            apply_found(table, watched, look_up_new(table, watched))
         except BaseException:
             log.exception("the names of instances could not be looked up")
         finally:
@@ -147,7 +147,7 @@ def look_up_first(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> 
 
 
 def _is_new(table: HealthTable, one: ConfiguredInstance) -> bool:
-    """Whether it has no rows, or nothing was ever written to them."""
+    """Whether it has no rows, or they were never written."""
     rows = map(table.find, one.keys)
     return all(row < 0 or table.read(row) == Condition() for row in rows)
 
@@ -158,11 +158,11 @@ def _has_address(table: HealthTable, one: ConfiguredInstance) -> bool:
 
 
 def unfound(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> list[str]:
-    """The names that have no address, each with the reason."""
+    """The names without an address, each with the reason."""
     lost = []
     for one in watched:
         if not _has_address(table, one):
             conditions = [table.read(table.find(key)) for key in one.keys]
             reason = next((condition.error for condition in conditions if condition is not None), "")
-            lost.append(f"{one.address.text}: {reason or 'it was not looked up'}")
+            lost.append(f"{one.address.text}: {reason or 'not looked up yet'}")
     return lost

@@ -1,6 +1,6 @@
-"""One instance that is asked how it is, again and again: question, verdict, row in the table, a line when it changes.
+"""Repeated checks of one instance: request, verdict, row in the table, a log line on a change.
 
-What it found is in the table after each check; the table tells the workers only of changes.
+Each outcome is written to the table; the table notifies the workers only of changes.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ Ask = Callable[[Question, str], Awaitable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a probe asks: `row` in the table, `title` for the log, `host` if it is configured by name, `group` the app
-    and the environment that it belongs to.
+    """The target of a probe: `row` in the table, `title` for the log, `host` if it is configured by name, `group` is
+    its app and environment.
     """
 
     row: int
@@ -33,8 +33,8 @@ class Subject:
 
 
 class Probe:
-    """Follows one instance; `lines` writes what people are told, `ask` asks, `judged` is told when the
-    subject's row says something else than before.
+    """Follows one instance; `lines` writes log lines, `ask` runs a check, `judged` is called when the subject's row has
+    changed.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Probe:
         self._lines = lines
         self._ask = ask
         self._judged = judged
-        self._uri = ""  # the one that was answered well last
-        self._told = False  # that it is not well yet
+        self._uri = ""  # the one that passed last
+        self._reported = False  # the log says that it is not healthy yet
         known = self._condition()
         state = known.state if known.state in (EXPECTED, STARTING, HEALTHY, UNHEALTHY) else EXPECTED
         if state != known.state:
@@ -105,11 +105,11 @@ class Probe:
     def _tell(self, before: int, words: str) -> None:
         state, title = self._verdict.state, self.subject.title
         if state == HEALTHY:
-            if self._told or before == UNHEALTHY:
+            if self._reported or before == UNHEALTHY:
                 self._lines.write(logging.INFO, f"{title} is healthy: {words}")
-            self._told = False
+            self._reported = False
         elif state == UNHEALTHY:
             self._lines.write(logging.WARNING, f"{title} is unhealthy: {words}")
         elif before in SERVES:
-            self._lines.write(logging.WARNING, f"{title} is not healthy yet, and is asked every second: {words}")
-            self._told = True
+            self._lines.write(logging.WARNING, f"{title} is not healthy yet, and is checked every second: {words}")
+            self._reported = True

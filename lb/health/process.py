@@ -1,7 +1,7 @@
-"""The health process: asks instances how they are, looks up their names, and writes what it finds to the health table.
+"""The health process: checks instances, looks up their names, and writes the results to the health table.
 
-It serves nobody and decides nothing about requests. When it dies, the workers go on with what the table says, and the
-supervisor starts another one, which goes on from there, too.
+It serves no clients and decides nothing about requests. If it dies, the workers keep using the table, and the
+supervisor starts another one, which continues from the table.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.child_config import Revision
 from lb.process.every import RepeatedFailures, every
 from lb.process.loop import new_loop
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.paced_lines import Lines
 
 _AT_ONCE = 500  # checks
-_FIRST_RATE = 500.0  # checks begun in a second when very many begin together
+_FIRST_RATE = 500.0  # checks started per second when very many start together
 _SOON = 1.0  # seconds until a name without any address is looked up again
 
 
 @dataclass(frozen=True, slots=True)
 class HealthAssignment:
-    """All that the health process inherits."""
+    """Everything that the health process inherits."""
 
     plan: HealthPlan
     table: HealthTable
@@ -47,9 +47,9 @@ class HealthAssignment:
 def run_health(assignment: HealthAssignment, line: socket.socket) -> int:
     """Works until SIGTERM or the supervisor's death; returns the exit status 0."""
     prepare_assistant()
-    # Ten thousand instances take seconds to begin with, in which no loop runs; there is nothing to be lost.
+    # Setting up ten thousand instances takes seconds without a running loop; SIGTERM may end the process meanwhile.
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen here
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))  # SIGUSR1 stays blocked: no log to reopen
     loop = new_loop()
     loop.run_until_complete(_work(assignment, line))
     return 0  # the loop is left as it is: a thread may still wait for the resolver
@@ -65,7 +65,7 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     def say(verb: Verb, rest: str) -> None:
         channel.say(verb, rest)
 
-    changes = Changes(Aside(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
+    changes = Changes(BackgroundThread(loop), say, _Prepared, lambda prepared: watcher.configure(prepared.plan.health))
     channel = AssistantChannel(loop, line, ended.set, changes.heard)
     channel.say_ready()
     await ended.wait()
@@ -75,7 +75,7 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What a reload brings: the plan, and nothing to be listened on."""
+    """The new plan of a reload; this process has no listening sockets."""
 
     plan: Plan
     revision: Revision
@@ -86,26 +86,26 @@ class _Prepared:
 
 
 class Watcher:
-    """What the process does: a probe for each instance that is asked, a task for each name that is looked up."""
+    """A probe for each instance that is checked, a task for each name that is looked up."""
 
     def __init__(self, table: HealthTable) -> None:
         self._table = table
         self._lines = Lines(logging.getLogger("lb.control"))
         self._last_resort = LastResort(self._lines)
-        self._changed: set[tuple[str, str]] = set()  # environments of which an instance is another one by now
+        self._changed: set[tuple[str, str]] = set()  # environments in which an instance has changed
         self._failures = RepeatedFailures()
         self._schedule = Schedule(_AT_ONCE)
         self._resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
         self._plan = HealthPlan((), {}, 0.0)
         self._names: dict[str, list[ConfiguredInstance]] = {}
         self._siblings: dict[tuple[str, str], list[ConfiguredInstance]] = {}
-        self._lost: set[str] = set()  # names of which the log says that they are not found
+        self._lost: set[str] = set()  # names that were logged as not found
         self._probes: dict[Subject, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
-        self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.settle)
+        self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.end_second)
 
     def configure(self, plan: HealthPlan) -> None:
-        """Watch what this plan wants from now on; who is asked the same as before is not disturbed."""
+        """Watch what this plan wants; an instance that is checked as before is not disturbed."""
         self._plan = plan
         self._siblings = by_environment(plan.watched)
         self._names = {}
@@ -139,7 +139,7 @@ class Watcher:
             self._schedule.add(probe, number / _FIRST_RATE)
 
     def _look_at_groups(self) -> None:
-        """At most once a second: an environment may have very many instances that change together."""
+        """At most once a second: very many instances of an environment may change together."""
         groups, self._changed = self._changed, set()
         for group in groups:
             rows = [self._table.find(key) for one in self._siblings.get(group, ()) for key in one.keys]
@@ -156,13 +156,13 @@ class Watcher:
             try:
                 found = await loop.run_in_executor(self._resolver, look_up, name)
                 has_any = self._found(name, found)
-            except Exception as error:  # noqa: BLE001  the name is looked up again all the same
+            except Exception as error:  # noqa: BLE001  the name is looked up again nevertheless
                 self._failures.tell(f"looking up {name}", error)
                 has_any = False
             pause = self._plan.dns_interval if has_any else min(_SOON, self._plan.dns_interval)
 
     def _found(self, name: str, found: Found) -> bool:
-        """Brings what the resolver says to the table. Returns whether the name has addresses, old or new."""
+        """Writes the resolver's result to the table. Returns whether the name has addresses, old or new."""
         moved_any = has_any = False
         for one in self._names[name]:
             moved = place(self._table, one, self._siblings[one.app, one.environment], found, self._table.write)
@@ -170,7 +170,7 @@ class Watcher:
             if set(moved.before) != set(moved.after):
                 moved_any = True
                 before, after = ", ".join(moved.before) or "none", ", ".join(moved.after)
-                self._lines.write(logging.INFO, f"{one.title} has the address {after} now; before: {before}")
+                self._lines.write(logging.INFO, f"{one.title} now has the address {after}; before: {before}")
         if moved_any:
             self._ask_everyone()
         self._tell(name, found, has_any)

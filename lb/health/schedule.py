@@ -1,8 +1,7 @@
-"""When which instance is asked: a heap of times, and a bound on how many are asked at once.
+"""When each instance is checked: a heap of times, and a bound on concurrent checks.
 
-One task looks at the heap and makes one for each check that is running, so that ten thousand instances that wait for
-their turn cost memory and nothing else. It knows nothing about checks but that they take a while and say when the next
-one is due.
+One task watches the heap and starts a task for each running check, so ten thousand waiting instances cost only memory.
+It knows nothing about checks except that they take a while and return when the next one is due.
 """
 
 from __future__ import annotations
@@ -17,49 +16,49 @@ from typing import Protocol
 
 log = logging.getLogger("lb.control")
 
-_FAILED = 1.0  # seconds until what failed is done again
-_JITTER = 0.1  # part of a pause by which it varies, so that checks spread in time
+_FAILED = 1.0  # seconds until a failed run is repeated
+_JITTER = 0.1  # fraction by which a pause varies, so that checks spread out
 
 
 class Repeated(Protocol):
-    """What is done again and again."""
+    """A repeated job."""
 
     async def run(self) -> float:
-        """Does it once. Returns the seconds until the next time."""
+        """Runs once. Returns the seconds until the next run."""
 
 
 def jittered(pause: float) -> float:
-    """About as long a pause."""
-    return pause * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  no secret
+    """The pause, varied a little."""
+    return pause * random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  not a secret
 
 
 def tell_failure(task: asyncio.Task[None]) -> None:
-    """To be called when a task is done that nobody waits for: a mistake of ours must be seen."""
+    """A callback for the end of a task that is not awaited, so that its failure is logged."""
     if not task.cancelled() and (error := task.exception()) is not None:
-        log.error("a task that nobody waits for failed", exc_info=error)
+        log.error("a background task failed", exc_info=error)
 
 
 class Schedule:
-    """Runs what was added, each by itself and `most` at once, until it is closed."""
+    """Runs what was added, at most `most` at once, until it is closed."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._due: list[tuple[float, int, Repeated]] = []
         self._members: set[Repeated] = set()
         self._running: dict[asyncio.Task[None], Repeated] = {}
-        self._count = itertools.count()  # whoever was added first is first among those that are due together
+        self._count = itertools.count()  # of jobs due together, the one added first runs first
         self._changed = asyncio.Event()
         self._clock = asyncio.get_running_loop().time
         self._looking = asyncio.ensure_future(self._look())
         self._looking.add_done_callback(tell_failure)
 
     def add(self, one: Repeated, delay: float) -> None:
-        """Its first time comes after `delay` seconds."""
+        """Its first run is after `delay` seconds."""
         self._members.add(one)
         self._put(one, delay)
 
     def remove(self, one: Repeated) -> None:
-        """It is not done again; if it is being done, that ends here."""
+        """It does not run again; a current run is cancelled."""
         self._members.discard(one)
         for task, running in self._running.items():
             if running is one:
@@ -95,7 +94,7 @@ class Schedule:
         pause = _FAILED
         try:
             pause = await one.run()
-        finally:  # a failure is told, and does not end what is to be done again
+        finally:  # a failure is logged, and the job runs again
             if one in self._members:
                 self._put(one, jittered(pause))
 

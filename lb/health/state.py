@@ -1,10 +1,10 @@
-"""What the outcomes of an instance's checks mean: whether it serves, and when to ask it next.
+"""What the outcomes of an instance's checks mean: whether it serves, and when to check it next.
 
 Pure: knows neither sockets nor tables, and time is passed in, in seconds of the monotonic clock.
 
-An instance whose state is certain is asked every `interval`. One that starts, one that was just taken out (whatever it
-was, it is probably being started again), and one whose last outcomes do not agree with its state yet are asked every
-second, or every interval if that is shorter.
+An instance whose state is certain is checked every `interval`. One that starts, one that was just taken out (it is
+probably restarting), and one whose last outcomes do not yet agree with its state are checked every second, or every
+interval if that is shorter.
 
     EXPECTED, serves   ── a failed check ──▶ STARTING, does not serve ── start period over ──▶ UNHEALTHY
     any of the three   ── `passes` passed checks in a row ──▶ HEALTHY
@@ -43,7 +43,7 @@ class Verdict:
         self._quick_until = now + rules.start_period
 
     def passed(self) -> bool:
-        """A check has passed. Returns whether the state is another one now."""
+        """A check has passed. Returns whether the state has changed."""
         self._fails = 0
         self._passes += 1
         if self.state == HEALTHY or self._passes < self.rules.passes:
@@ -52,7 +52,7 @@ class Verdict:
         return True
 
     def failed(self, now: float) -> bool:
-        """A check has failed. Returns whether the state is another one now."""
+        """A check has failed. Returns whether the state has changed."""
         self._passes = 0
         self._fails += 1
         before = self.state

@@ -1,4 +1,4 @@
-"""The health plan → whom to ask, what, and by which rules."""
+"""The health plan → the instances to check, the requests, and the rules."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from lb.routing.health_table import ABSENT, HealthTable
 from lb.routing.members import instance_key
 
 PING = "/__engine/1/ping"
-"""What apps with the platform's SDK answer (A1); asked for beside the home page by those who ask for a 2xx of no path
-in particular: by that rule deployed apps are judged.
+"""The path that apps with the platform's SDK answer (A1). It is tried beside the home page when a 2xx is required but
+no path is set; deployed apps are judged by that rule.
 """
 
 _ALIVE = ("2xx", "3xx", "4xx")
-"""Any answer that is not a server's failure: `health_checks: on` by itself knows nothing of the app."""
+"""Any response that is not a server error: `health_checks: on` alone knows nothing about the app."""
 
 
 def subjects(health: HealthPlan, table: HealthTable) -> Iterator[Subject]:
-    """Everyone who is to be asked, as far as it has an address."""
+    """The instances to check, if they have an address."""
     plans: dict[tuple[str, str], _Plan] = {}
     for one in health.watched:
         plan = plans.get((one.app, one.environment))
@@ -37,7 +37,7 @@ def subjects(health: HealthPlan, table: HealthTable) -> Iterator[Subject]:
 
 @dataclass(frozen=True, slots=True)
 class _Plan:
-    """What all instances of an environment are asked alike; `domain` is "" for one without any."""
+    """What is common to the checks of an environment; `domain` is "" if it has none."""
 
     is_checked: bool
     domain: str
@@ -86,8 +86,8 @@ def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> It
 
 
 def _question(one: ConfiguredInstance, plan: _Plan, host: str) -> Question:
-    """It says what a client's request would: apps refuse hosts that are not theirs (Django's ALLOWED_HOSTS) and
-    redirect what did not come over HTTPS (its SECURE_SSL_REDIRECT).
+    """It looks like a client's request: apps refuse unknown hosts (Django's ALLOWED_HOSTS) and redirect requests that
+    did not arrive over HTTPS (its SECURE_SSL_REDIRECT).
     """
     section, address = one.section, one.address
     name = plan.domain or ("localhost" if address.path else address.text)

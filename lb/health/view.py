@@ -1,4 +1,4 @@
-"""What the health table says, as plain data for the admin server and `lb status`."""
+"""The health table as plain data, for the admin server and `lb status`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Report = dict[tuple[str, str], dict[str, list[dict[str, object]]]]
 
 
 def report(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Report:
-    """By app and environment: for each watched instance how it is, or how each address of its name is."""
+    """By app and environment: the state of each watched instance, or of each address of its name."""
     found: Report = {}
     for one in watched:
         rows = [condition for key in one.keys if (condition := table.read(table.find(key))) is not None]
@@ -23,7 +23,7 @@ def report(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Report:
 
 
 def serving(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Iterator[tuple[str, str, str, bool]]:
-    """App, environment, instance, and whether it gets requests, for all that are checked."""
+    """App, environment, instance, and whether it gets requests, for all checked instances."""
     for one in watched:
         for key in one.keys if one.section.is_checked else ():
             condition = table.read(table.find(key))
@@ -32,7 +32,7 @@ def serving(watched: Iterable[ConfiguredInstance], table: HealthTable) -> Iterat
 
 
 def _plain(condition: Condition, checked: bool) -> dict[str, object]:
-    """Times are whole seconds since the epoch; what is not known is null."""
+    """Times are whole seconds since the epoch; an unknown value is null."""
     state = condition.state if checked or condition.state == ABSENT else UNCHECKED
     return {
         "address": condition.host or None,

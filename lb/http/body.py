@@ -1,15 +1,15 @@
-"""Where a message's body ends, and what in its bytes is payload (RFC 9112 sections 6 and 7).
+"""Where a message's body ends, and which of its bytes are payload (RFC 9112 sections 6 and 7).
 
-A `Body` is fed what has been read and says how much of it belongs to the message. Chunked bodies are taken apart
-strictly: sizes are hex digits and nothing else, lines end with CR LF, extensions are what RFC 9112 7.1.1 says, are
-dropped and their sum is bounded, trailers are field lines within the limits of heads.
+A `Body` is fed what has been read and says how much of it belongs to the message. Chunked bodies are decoded strictly:
+sizes are hex digits and nothing else, lines end with CR LF, extensions follow RFC 9112 7.1.1, are dropped and their sum
+is bounded, trailers are field lines within the limits of heads.
 
-Those of instances are read as leniently as can be done without doubt about what is meant (`lenient`, F7): sizes may
-have any number of zeros before them and blanks behind them, extensions may be anything without control characters, and
-each chunk may have so much of these; trailers may be folded, and have blanks before their colons. Lines end with CR LF
-there, too: that RFC 9112 2.2 lets a recipient take LF is for heads.
+Bodies from instances are read as leniently as is possible without ambiguity (`lenient`, F7): sizes may have any number
+of leading zeros and trailing blanks, extensions may be anything without control characters, with the bound per chunk;
+trailers may be folded, and have blanks before their colons. Lines end with CR LF there, too: RFC 9112 2.2 allows a bare
+LF only in heads.
 
-This file knows neither who sent the body nor where it goes; errors are named as a client's, and whoever reads an
+This file knows neither the sender nor the destination of a body; errors are named as for a client, and the reader of an
 instance's body renames them. Its compiled twin is `body.pyx`.
 """
 
@@ -25,7 +25,7 @@ NONE, LENGTH, CHUNKED, CLOSE = range(4)
 _SIZE, _EXTENSION, _SIZE_LF, _DATA, _DATA_CR, _DATA_LF, _TRAILER = range(7)
 _HEX = {byte: int(chr(byte), 16) for byte in b"0123456789abcdefABCDEF"}
 _DIGITS = 15  # of a chunk's size
-# Bytes of chunk extensions that a request may cost us, or a chunk of a response (CVE-2023-39326).
+# Bytes of chunk extensions allowed in a request, or in a chunk of a response (CVE-2023-39326).
 _EXTENSIONS = 4096
 _UNBOUNDED = 2**63 - 1
 
@@ -33,9 +33,9 @@ _UNBOUNDED = 2**63 - 1
 class Body:
     """The rest of one message's body.
 
-    `kind` is how its end is told; `left` the bytes still to come (of the body, or of the chunk); `total` the payload
-    so far, which may not pass `cap` (-1: unbounded); `done` that the end was seen; `trailers` the trailer lines that
-    may go on. `lenient` is for what instances send.
+    `kind` is how its end is marked; `left` the bytes still to come (of the body, or of the chunk); `total` the payload
+    so far, which must not exceed `cap` (-1: unbounded); `done` means that the end was seen; `trailers` are the trailer
+    lines to be forwarded. `lenient` is for bodies from instances.
     """
 
     __slots__ = (
@@ -68,12 +68,12 @@ class Body:
             self._state = _SIZE
             self._digits = 0
             self._extensions = 0
-            self._extension = 0  # where in its grammar
+            self._extension = 0  # state within its grammar
             self._section: bytearray | None = None
-            self._lines = 0  # of it
+            self._lines = 0  # of the trailer section
 
     def feed(self, data: bytes | bytearray, at: int = 0) -> tuple[bytes, int]:
-        """Take what belongs to the body from `data` behind `at`: the payload, and how many bytes were used for it.
+        """Take what belongs to the body from `data` from `at` on: returns the payload, and how many bytes were used.
 
         Raises `ProxyError`: http_request_error for bad framing, request_body_too_large past `cap`,
         request_header_too_large for trailers.
@@ -114,7 +114,7 @@ class Body:
         return b"".join(payload), at
 
     def _framing(self, byte: int) -> None:
-        """One byte between payloads."""
+        """Read one byte between payloads."""
         state = self._state
         if state == _SIZE:
             self._size(byte)
@@ -173,7 +173,7 @@ class Body:
             raise _bad("the chunk extensions are too long")
 
     def _trailer(self, data: bytes | bytearray, at: int) -> int:
-        """Collect lines up to the empty one, which ends the message; the number of bytes taken."""
+        """Collect lines up to the empty one, which ends the message; returns the number of bytes taken."""
         if self._section is None:
             self._section = bytearray()
         start = at

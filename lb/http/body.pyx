@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Where a message's body ends: the compiled twin of `body.py`, which says the rules.
+"""Where a message's body ends: the compiled twin of `body.py`, which has the rules.
 
-Chunks are taken apart in place: what is payload is moved together, so that what follows sees one span. Knows no socket.
+Chunks are decoded in place: payload is moved together, so that the reader sees one span. Knows no socket.
 """
 from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_GET_SIZE
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
@@ -14,14 +14,14 @@ from lb.http.lenient import unfolded_section
 
 cdef enum:
     SIZE = 0          # at the first digit of a chunk's size, or within the digits
-    EXTENSION = 1     # behind ";"
+    EXTENSION = 1     # after ";"
     SIZE_LF = 2
     DATA = 3
     DATA_CR = 4
     DATA_LF = 5
-    TRAILER = 6       # at the begin of a trailer line, or of the empty one
+    TRAILER = 6       # at the beginning of a trailer line, or of the empty one
 
-cdef Py_ssize_t EXTENSIONS = 4096  # bytes of chunk extensions a request may cost us, or a chunk of a response (CVE-2023-39326)
+cdef Py_ssize_t EXTENSIONS = 4096  # bytes of chunk extensions allowed in a request, or in a chunk of a response (CVE-2023-39326)
 cdef Py_ssize_t UNBOUNDED = 0x7FFFFFFFFFFFFFFF
 
 cdef bytes _steps = chunk_extensions.STEPS
@@ -57,7 +57,7 @@ cdef class Body:
         self.done = kind == NONE or (kind == LENGTH and length == 0)
 
     cdef Py_ssize_t read(self, char* data, Py_ssize_t size) except -1:
-        # Takes `used` bytes; the payload among them is `size returned` bytes from `data + at`.
+        # Takes `used` bytes; their payload begins at `data + at`, and its size is the result.
         cdef Py_ssize_t n = size
         self.at = 0
         if self.done:

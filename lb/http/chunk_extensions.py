@@ -1,32 +1,32 @@
-"""What may stand between a chunk's size and the end of its line, as one table of steps for both twins of `body`.
+"""What may stand between a chunk's size and the end of its line, as one state table for both twins of `body`.
 
-From a client it is what RFC 9112 7.1.1 says: *( ";" name [ "=" ( token / quoted string ) ] ), with blanks around `;`
-and `=`, but none right behind the size or at the end, which some take for the end of the line and some for a part of
-the size. An instance may send such blanks, too, and anything but control characters behind its `;`.
+From a client it is what RFC 9112 7.1.1 allows: *( ";" name [ "=" ( token / quoted string ) ] ), with blanks around `;`
+and `=`, but none directly after the size or at the end, which some read as the end of the line and some as a part of
+the size. An instance may send such blanks, too, and anything but control characters after its `;`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-# What a step can lead to, besides a state: the CR behind which only LF may come, or a refusal.
+# Outcomes other than a state: the CR that only LF may follow, or a refusal.
 END, BAD, CONTROL = 255, 254, 253
 
 AFTER_SIZE, ANYTHING, _SEMICOLON, _NAME, _AFTER_NAME, _EQUALS = range(6)
 _VALUE, _QUOTED, _ESCAPED, _AFTER_VALUE, _CLOSED = range(6, 11)
 
 of_request = _SEMICOLON
-"""Where a client's extension begins, behind the `;` that follows its size."""
+"""Where a client's extension begins, after the `;` that follows its size."""
 
 of_instance = ANYTHING
-"""Where an instance's does; `AFTER_SIZE` is where its blanks do."""
+"""Where an instance's extension begins; `AFTER_SIZE` is where its blanks begin."""
 
 _TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 _TEXT = bytes(byte for byte in range(256) if (byte >= 0x20 and byte != 0x7F) or byte == 0x09)
 _BLANK = b" \t"
 _CR = b"\r"
 
-# State → bytes and where they lead.
+# State → bytes and the states they lead to.
 _STATES: dict[int, tuple[tuple[bytes, int], ...]] = {
     AFTER_SIZE: ((_BLANK, AFTER_SIZE), (b";", ANYTHING), (_CR, END)),
     ANYTHING: ((_TEXT, ANYTHING), (_CR, END)),
@@ -51,4 +51,4 @@ def _row(steps: Iterable[tuple[bytes, int]]) -> bytes:
 
 
 STEPS = b"".join(_row(_STATES[state]) for state in range(len(_STATES)))
-"""At `state * 256 + byte`: the next state, END, or why it is none (BAD, CONTROL)."""
+"""At `state * 256 + byte`: the next state, END, or the reason for a refusal (BAD, CONTROL)."""

@@ -1,7 +1,7 @@
-"""Single fields and cookies within a head that has been read: what only some requests are asked for.
+"""Single fields and cookies of a head that has been read, for the few requests that need them.
 
-Cookies are read as RFC 6265 section 5.4 has browsers write them: pairs between semicolons, the first of a name counts.
-Nothing here is on the path of a request whose environment does not ask for it.
+Cookies are read as browsers write them (RFC 6265 section 5.4): pairs between semicolons, the first of a name counts.
+Nothing here is on the path of a request whose environment does not use it.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def without_set_cookie(kept: bytes, name: bytes) -> bytes:
 
 @lru_cache(maxsize=64)
 def _pairs_called(name: bytes) -> re.Pattern[bytes]:
-    """Finds the pairs of this name in a Cookie value behind a `;`, each with the `;` before it; group 1 is the value.
-    A list of all pairs would be dear: there can be one a byte.
+    """Finds the pairs of this name in a Cookie value after a `;`, each with the `;` before it; group 1 is the value. A
+    list of all pairs would be expensive: there can be one per byte.
     """
     return re.compile(rb";[ \t]*+" + re.escape(name) + rb"[ \t]*+=([^;]*+)")
 
@@ -69,7 +69,7 @@ def _is_called(pair: bytes, name: bytes) -> bool:
 
 
 def _fields(kept: bytes, name: bytes) -> Iterator[tuple[int, int]]:
-    """Where the values of the fields of this lower-case name begin and end."""
+    """The start and end of each value of the fields of this lower-case name."""
     line = b"\r\n" + name + b":"
     lower = kept.lower()
     at = lower.find(line)

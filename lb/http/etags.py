@@ -1,19 +1,20 @@
-"""Entity tags of responses that are compressed on the way (C2): one of ours for each coding, and the app's own again.
+"""Entity tags of responses compressed here (C2): one of ours for each coding, and back to the app's own.
 
-Two representations need two tags (RFC 9110 8.8.3.3), and an app knows only its own: what it called "v1" is "v1-lb-gzip"
-while it is gzipped here. A client that comes back with that tag means "v1" to the app:
+Two representations need two tags (RFC 9110 8.8.3.3), and an app knows only its own: its "v1" becomes "v1-lb-gzip" while
+it is gzipped here. When a client returns that tag, the app gets "v1" in
 
 - If-Match (and WebDAV's If), so that a lock on what was read holds whatever the coding was;
-- If-None-Match, where the client can still read that coding. A cache that has only the gzipped form must not be told
-  "not modified" for a client that cannot read it: for the app the tag then names nothing, and it sends the body;
-- If-Range: the rest of a compressed body is not to be had, since ranges are counted in the plain one. The range is
-  taken back, and the client gets the whole.
+- If-None-Match, if the client can still read that coding. A cache that has only the gzipped form must not be told
+  "not modified" for a client that cannot read it: then the tag means nothing to the app, and it sends the body.
 
-An answer that names the tag again (304, 412) names it as the client knows it; to a cache a 304 with another strong tag
-would be about another response (RFC 9111 4.3.4). Weak tags stay as they are: they say that the bytes may differ.
+In If-Range it is not replaced: ranges count bytes of the plain body, so the rest of a compressed one is not available.
+The range is removed, and the client gets the whole.
 
-Nobody names hundreds of tags in one request: where there are more, none is looked at, and the app gets what was sent.
-None of ours is one of its own then, which is safe: it answers as to a client that has nothing of it yet.
+An answer that repeats the tag (304, 412) repeats it as the client knows it; to a cache a 304 with another strong tag
+would concern another response (RFC 9111 4.3.4). Weak tags stay as they are: they say that the bytes may differ.
+
+No real client sends hundreds of tags in one request: if there are more, none is examined, and the app gets what was
+sent. None of ours then equals one of its own, which is safe: it answers as to a client that has nothing cached.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ MARK = b"-lb-"
 
 _tag = re.compile(rb'(?:W/)?"[^"]*"|[^\s,"]+')
 _ours = re.compile(rb'(.*)-lb-(gzip|br|zstd)("?)', re.DOTALL).fullmatch
-# A tag in quotes, or a word that an app forgot to quote; what is neither means nothing to anybody. No part of it gives
-# back what it has taken: in a line of blanks that would cost the square of its length.
+# A tag in quotes, or a word that an app forgot to quote; anything else has no meaning. No part of it backtracks: in a
+# line of blanks that would cost the square of its length.
 _etag = re.compile(rb'(\r\netag:[ \t]*+)(?!W/)("[^"\r]*+(?=")|[^\s"]++)("?+)([ \t]*+)(?=\r\n)', re.IGNORECASE)
 _MOST_TAGS = 256  # in a request's conditions
 _READ_ONLY = (b"GET", b"HEAD")
@@ -41,12 +42,12 @@ _OF_RANGES = (b"range", b"if-range")
 
 
 def with_suffix(kept: bytes, coding: bytes) -> bytes:
-    """A response's fields with a strong ETag made that of the body in this coding."""
+    """A response's fields with its strong ETag changed to that of the body in this coding."""
     return _etag.sub(rb"\1\2" + MARK + coding + rb"\3\4", kept)
 
 
 def apps_conditions(head: RequestHead) -> bytes:
-    """A request's fields with the conditions as the app knows its tags."""
+    """A request's fields with conditions that name the app's own tags."""
     readable = head.accept_encoding() if head.method in _READ_ONLY else None
     lines = head.kept.split(b"\r\n")
     few = len(_condition_tags(lines)) <= _MOST_TAGS
@@ -67,7 +68,7 @@ def apps_conditions(head: RequestHead) -> bytes:
 
 
 def _condition_tags(lines: list[bytes]) -> list[bytes]:
-    """The tags in the conditions among the lines of a head: all, or one more than are looked at."""
+    """The tags in the conditions among the lines of a head: all, or one more than are examined."""
     return list(islice(_all_condition_tags(lines), _MOST_TAGS + 1))
 
 
@@ -80,7 +81,7 @@ def _all_condition_tags(lines: list[bytes]) -> Iterator[bytes]:
 
 
 def _apps(readable: bytes | None, tag: re.Match[bytes]) -> bytes:
-    """A tag without a suffix of ours, if a client that accepts `readable` can read that coding; None: any."""
+    """A tag without our suffix, if a client that accepts `readable` can read that coding; None: any."""
     match = _ours(tag[0])
     if match is None or (readable is not None and choose_encoding(readable, (match[2],)) is None):
         return tag[0]
@@ -90,7 +91,8 @@ def _apps(readable: bytes | None, tag: re.Match[bytes]) -> bytes:
 def clients_tag(kept: bytes, head: RequestHead, codings: tuple[bytes, ...]) -> bytes:
     """The fields of a 304 or 412 with its strong ETag as it stands in the request's conditions.
 
-    Of several forms that of the coding which the client would be given now (of `codings`) comes first, then the app's.
+    If there are several forms, the one of the coding (of `codings`) that the client would get now comes first, then the
+    app's.
     """
     found = _etag.search(kept)
     if found is None:
@@ -99,7 +101,7 @@ def clients_tag(kept: bytes, head: RequestHead, codings: tuple[bytes, ...]) -> b
     if len(tags) > _MOST_TAGS:
         return kept  # the app has seen what the client sent
     own = found[2] + found[3]
-    known = set()  # codings that it is named with; nothing stands for the app's form
+    known = set()  # codings of the named forms; b"" stands for the app's form
     for tag in tags:
         match = _ours(tag) if MARK in tag else None
         plain, coding = (tag, b"") if match is None else (match[1] + match[3], match[2])

@@ -1,13 +1,13 @@
-# What single fields say of their message: part of `scan.pyx`, and the twin of `fields.py`. The length of a name decides which few
-# names it can be, so most fields cost no comparison. A reader notes what a field says, refuses what cannot be meant, and tells
-# whether the field goes on.
+# What single fields say about their message: part of `scan.pyx`, and the twin of `fields.py`. The length of a name decides which few
+# names it can be, so most fields cost no comparison. A reader notes what a field says, refuses an invalid value, and returns whether
+# the field is forwarded.
 
 cdef struct Seen:
-    # What the fields have said so far, besides what the head itself says. `padded`: Content-Length has leading zeros.
+    # What the fields have said so far, besides the head itself. `padded`: Content-Length has leading zeros.
     Py_ssize_t hosts
     bint coded, close, stay, upgrade, padded
 
-# Lines of fields that may have many: what Connection names, and what came behind the first X-Forwarded-For and Upgrade. They are
+# Fields that may have many lines: the names in Connection, and all lines after the first of X-Forwarded-For and Upgrade. They are
 # joined once, at the end: one by one, a thousand of them would cost a millisecond.
 cdef list several = None  # of (kind, value)
 
@@ -18,7 +18,7 @@ cdef enum:
 
 
 cdef bytes gather(int kind, bytes first, const char* v, Py_ssize_t m):
-    # Notes one more line of a kind, unless it is the first; that is given.
+    # Notes one more line of a kind; the first one is returned instead.
     global several
     if first is None:
         return text(v, m)
@@ -29,14 +29,14 @@ cdef bytes gather(int kind, bytes first, const char* v, Py_ssize_t m):
 
 
 cdef bytes gathered(int kind, bytes first):
-    # All lines of a kind as one list, behind what the first one said.
+    # All lines of a kind as one list, after the first one.
     parts = [] if first is None else [first]
     parts += [value for one, value in several if one == kind]
     return b", ".join(parts) if parts else None
 
 
 cdef int read_connection(const char* p, Py_ssize_t n, Seen* seen) except -1:
-    # Reads one Connection value; kept if it names fields that are to be dropped (RFC 9110 7.6.1).
+    # Reads one Connection value; kept if it names fields to be dropped (RFC 9110 7.6.1).
     cdef const char* end = p + n
     cdef const char* word
     cdef Py_ssize_t size
@@ -80,7 +80,7 @@ cdef int read_coding(const char* v, Py_ssize_t m, Seen* seen, str malformed) exc
 
 
 cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Seen* seen, str malformed) except -1:
-    # Leading zeros do not go on as they are written: some read such a number as octal.
+    # Leading zeros are not forwarded: some read such a number as octal.
     cdef Py_ssize_t length
     cdef Py_ssize_t zeros = 0
     if before >= 0:
@@ -95,7 +95,7 @@ cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Seen
 
 
 cdef inline int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
-    # Whether the field goes on.
+    # Returns whether the field is forwarded.
     cdef char* p = r.name
     cdef char* v = r.value
     cdef Py_ssize_t n = r.name_size
@@ -167,7 +167,7 @@ cdef inline int read_request_field(Reader* r, RequestHead head, Seen* seen) exce
         if same(p, b"range", 5):
             head.ranged = True
         else:
-            return not same(p, b"proxy", 5)  # CVE-2016-5385: CGI makes HTTP_PROXY of it
+            return not same(p, b"proxy", 5)  # CVE-2016-5385: CGI turns it into HTTP_PROXY
     elif n == 9:
         return not (same(p, b"x-real-ip", 9) or same(p, b"forwarded", 9))
     elif n == 11:
@@ -186,7 +186,7 @@ cdef inline int read_request_field(Reader* r, RequestHead head, Seen* seen) exce
 
 
 cdef int read_condition(const char* p, Py_ssize_t n, const char* v, Py_ssize_t m, RequestHead head) except -1:
-    # If, If-Match, If-Range and If-None-Match: is a tag of ours in it?
+    # If, If-Match, If-Range and If-None-Match: does it contain one of our tags?
     cdef bint one
     if n == 8:
         one = same(p, b"if-match", 8) or same(p, b"if-range", 8)
@@ -198,7 +198,7 @@ cdef int read_condition(const char* p, Py_ssize_t n, const char* v, Py_ssize_t m
 
 
 cdef inline int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1:
-    # Whether the field goes on.
+    # Returns whether the field is forwarded.
     cdef char* p = r.name
     cdef char* v = r.value
     cdef Py_ssize_t n = r.name_size

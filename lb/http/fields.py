@@ -1,7 +1,8 @@
-"""What single fields say of their message: a reader for each name that decides something (uncompiled; see `scan`).
+"""What single fields say about their message: a reader for each name that matters (uncompiled; see `scan`).
 
-A reader is told a value and its place in what is kept of the head; it notes what the field says, refuses what cannot be
-meant, and says whether the field goes on. Names without a reader mean nothing here. Knows nothing of lines and syntax.
+A reader gets a value and its position in the kept part of the head; it notes what the field says, refuses an invalid
+value, and returns whether the field is forwarded. Names without a reader do not matter here. Knows nothing of lines and
+syntax.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ _Head = TypeVar("_Head", RequestHead, ResponseHead)
 _is_request_id = re.compile(rb"[-._0-9A-Za-z+=/:]{1,128}").fullmatch
 
 _OPTIONS = frozenset((b"keep-alive", b"close", b"upgrade", b"te", b""))  # of Connection: they name no fields
-_DIGITS = 18  # of a length: what has more does not fit in 64 bits
+_DIGITS = 18  # of a length: more do not fit in 64 bits
 _TOO_LONG = 1 << 62  # a length beyond every limit
-_SPELLINGS = 1000  # names as they were written that are known again at once
+_SPELLINGS = 1000  # names as they were written that are recognised at once
 _LONGEST_SPELLING = 64
 
 
 class Seen(Generic[_Head]):
-    """What the fields have said so far, besides what the head itself says."""
+    """What the fields have said so far, besides the head itself."""
 
     __slots__ = ("chain", "close", "head", "hosts", "nominated", "padded", "protocols", "stay", "upgrade")
 
@@ -35,13 +36,13 @@ class Seen(Generic[_Head]):
         self.head: _Head = head
         self.hosts = 0
         self.close = self.stay = self.upgrade = self.padded = False
-        # Of fields that may have many lines: what Connection names, X-Forwarded-For, Upgrade.
+        # Fields that may have many lines: the names in Connection, X-Forwarded-For, Upgrade.
         self.nominated: list[bytes] = []
         self.chain: list[bytes] = []
         self.protocols: list[bytes] = []
 
     def connection(self, value: bytes) -> bool:
-        """Read one Connection value; what it names beyond the known options is to be dropped (RFC 9110 7.6.1)."""
+        """Read one Connection value; what it names beyond the known options is dropped (RFC 9110 7.6.1)."""
         options = {option.strip(b" \t") for option in value.lower().split(b",")}
         self.stay = self.stay or b"keep-alive" in options
         self.close = self.close or b"close" in options
@@ -54,8 +55,8 @@ class Seen(Generic[_Head]):
         return not self.close and (self.stay or self.head.minor == 1)
 
     def length(self, value: bytes, malformed: str) -> bool:
-        """Read a Content-Length; `malformed` is the cause for what cannot be one. One with leading zeros does not go on
-        as it is written: some read it as octal.
+        """Read a Content-Length; `malformed` is the cause for an invalid one. Leading zeros are not forwarded: some
+        read such a number as octal.
         """
         if self.head.body_length >= 0:
             raise ProxyError(malformed, "Content-Length is given twice")
@@ -67,7 +68,7 @@ class Seen(Generic[_Head]):
         return not self.padded
 
     def upgrades(self) -> bytes | None:
-        """The protocols of all Upgrade lines, where Connection names the field."""
+        """The protocols of all Upgrade lines, if Connection names the field."""
         return b", ".join(self.protocols) if self.upgrade and self.protocols else None
 
 

@@ -1,6 +1,6 @@
 cimport cython
 
-# Of `char*`, a slice is made without the slice object that one of bytes takes.
+# Slicing `char*` creates no slice object, slicing bytes does.
 
 cdef class Limits:
     cdef public Py_ssize_t line, total, fields

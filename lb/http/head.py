@@ -1,7 +1,7 @@
 """What a message's head says, once it has been read: the result of `scan`, and the input of every decision.
 
-A head keeps the bytes that go on unchanged (`kept`: the start line and the fields that are not ours to replace) and
-the few values that decide something. Values that only some exchanges look at are places within `kept`, not objects.
+A head keeps the bytes that are forwarded unchanged (`kept`: the start line and the fields that are not ours to replace)
+and the few values that decide something. Values that only some exchanges need are positions within `kept`, not objects.
 This file knows nothing of how heads are read or where they go. Plain Python; `head.pxd` gives it types when it is
 compiled.
 """
@@ -15,9 +15,9 @@ from lb.errors import ProxyError
 _authority = re.compile(rb"(?:\[[-._:0-9A-Za-z]{2,}\]|[-._0-9A-Za-z]+)(?::([0-9]{0,18}))?").fullmatch
 _is_field_line = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++:[\t\x20-\x7e\x80-\xff]*+").fullmatch
 _LAST_PORT = 65535
-_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}  # RFC 9110 4.2: with it, without it and with none is the same
-_LONGEST_LIST = 8192  # bytes of a list on several lines: what is longer says nothing
-_MOST_NOMINATED = 256  # options of Connection where some of them name fields
+_DEFAULT_PORTS = {b"http": b"80", b"https": b"443"}  # RFC 9110 4.2: given, missing and empty are the same
+_LONGEST_LIST = 8192  # bytes of a list on several lines: a longer one is ignored
+_MOST_NOMINATED = 256  # options of Connection if some of them name fields
 
 # Fields that Connection may not remove (H4): framing, authority, credentials, and what we say about the client.
 _PROTECTED = frozenset(
@@ -37,7 +37,7 @@ _PROTECTED = frozenset(
     )
 )
 
-# Names that an app could take for one of ours when it reads "_" and "-" alike, as CGI and WSGI do (H3, attack
+# Names that an app could confuse with ours if it treats "_" and "-" alike, as CGI and WSGI do (H3, attack
 # CVE-2024-45614).
 _OURS = _PROTECTED | {
     b"client-cert",
@@ -49,7 +49,7 @@ _OURS = _PROTECTED | {
     b"upgrade",
 }
 
-# RFC 9110 6.5.1: what frames, routes, authenticates or describes the message must not come behind it.
+# RFC 9110 6.5.1: fields that frame, route, authenticate or describe the message must not come after it.
 _NOT_IN_TRAILERS = _OURS | {
     b"age",
     b"cache-control",
@@ -73,7 +73,7 @@ _NOT_IN_TRAILERS = _OURS | {
 
 
 class Limits:
-    """Bounds on a head (L1): bytes a line, bytes in all, number of fields."""
+    """Bounds on a head (L1): bytes per line, bytes in all, number of fields."""
 
     __slots__ = ("fields", "line", "total")
 
@@ -86,10 +86,10 @@ class Limits:
 class RequestHead:
     """A request's start line and fields.
 
-    `length` is the head's size on the wire; `body_length` is -1 where no Content-Length was given; `passes` counts
-    the Via entries that this program left; `odd_path` says that the path has a spelling that wants a second look
-    (percent, backslash, double slash, slash and dot). `accept_again` and `encoding_again` say that Accept and
-    Accept-Encoding have several lines; `tagged` that a condition names an entity tag of ours (see `etags`).
+    `length` is the head's size on the wire; `body_length` is -1 without a Content-Length; `passes` counts the Via
+    entries of this program; `odd_path` says that the spelling of the path needs a closer look (percent, backslash,
+    double slash, slash and dot). `accept_again` and `encoding_again` say that Accept and Accept-Encoding have several
+    lines; `tagged` that a condition names an entity tag of ours (see `etags`).
     """
 
     __slots__ = (
@@ -171,7 +171,7 @@ class RequestHead:
 class ResponseHead:
     """A response's status line and fields.
 
-    `keep_alive_for` is what the instance's `Keep-Alive: timeout=` said, in seconds, or -1; `encoded` and `ranged` say
+    `keep_alive_for` is the `timeout=` of the instance's `Keep-Alive`, in seconds, or -1; `encoded` and `ranged` say
     that the body is already encoded, or is a part of one.
     """
 
@@ -215,7 +215,7 @@ class ResponseHead:
 
 
 def is_disguised(name: bytes) -> bool:
-    """Whether a field name with underscores reads like one of ours to an app that takes `_` for `-`."""
+    """Whether a field name with underscores equals one of ours to an app that reads `_` as `-`."""
     plain = name.lower().replace(b"_", b"-")
     return plain in _OURS or plain.startswith(b"x-forwarded")
 
@@ -226,13 +226,13 @@ def field_name(line: bytes) -> bytes:
 
 
 def list_value(kept: bytes, name: bytes) -> bytes:
-    """A list that has several lines, as the one that it is (RFC 9110 5.3); nothing where it is too long."""
+    """A list on several lines, as the one that it is (RFC 9110 5.3); empty if it is too long."""
     value = b",".join(line[len(name) + 1 :] for line in kept.split(b"\r\n")[1:] if field_name(line) == name)
     return value if len(value) <= _LONGEST_LIST else b""
 
 
 CONTENT_LENGTH = frozenset((b"content-length",))
-"""For `without_fields`, where a response may not have a length."""
+"""For `without_fields`, if a response must not have a length."""
 
 
 def without_fields(kept: bytes, names: frozenset[bytes]) -> bytes:
@@ -242,7 +242,7 @@ def without_fields(kept: bytes, names: frozenset[bytes]) -> bytes:
 
 
 def strip_nominated(kept: bytes, nominated: bytes, malformed: str) -> bytes:
-    """`kept` without the fields that Connection named (RFC 9110 7.6.1), the protected ones excepted. `malformed` is the
+    """`kept` without the fields that Connection named (RFC 9110 7.6.1), except the protected ones. `malformed` is the
     cause for a list that is far too long: a message has a few such fields.
     """
     if nominated.count(b",") >= _MOST_NOMINATED:
@@ -252,7 +252,7 @@ def strip_nominated(kept: bytes, nominated: bytes, malformed: str) -> bytes:
 
 
 def strip_request(head: RequestHead, nominated: bytes) -> None:
-    """Take the fields that Connection named out of a request, and find again what the head knows the place of."""
+    """Remove the fields that Connection named from a request, and update the positions in its head."""
     head.kept = strip_nominated(head.kept, nominated, "http_request_error")
     _find_places(head)
 
@@ -265,7 +265,7 @@ def _find_places(head: RequestHead) -> None:
 
 
 def strip_response(head: ResponseHead, nominated: bytes) -> None:
-    """Take the fields that Connection named out of a response."""
+    """Remove the fields that Connection named from a response."""
     head.kept = strip_nominated(head.kept, nominated, "http_protocol_error")
     head.type_at, head.type_size = _place(head.kept, b"content-type")
 
@@ -290,7 +290,7 @@ def is_authority(value: bytes) -> bool:
 def origin_form(head: RequestHead) -> None:
     """Turn an absolute-form target into origin-form, or that of OPTIONS without a path into `*` (RFC 9112 3.2.4).
 
-    Its authority has to be the one that Host names, where Host names one (3.2.2).
+    Its authority must be the one in Host, if Host has one (3.2.2).
     """
     target = head.target
     scheme, separator, rest = target.partition(b"://")
@@ -302,7 +302,7 @@ def origin_form(head: RequestHead) -> None:
     if not is_authority(authority):
         raise ProxyError("http_request_error", "the request target names no host")
     if head.host and _plain_authority(authority, scheme) != _plain_authority(head.host, scheme):
-        raise ProxyError("http_request_error", "the request target and Host name two authorities")
+        raise ProxyError("http_request_error", "the request target and Host name different authorities")
     if not path and head.method == b"OPTIONS":
         head.target = b"*"
     else:
@@ -313,23 +313,23 @@ def origin_form(head: RequestHead) -> None:
         head.host = authority
         head.kept = without_fields(head.kept, _HOST) + b"Host: " + authority + b"\r\n"
     _find_places(head)
-    head.odd_path = True  # one long look is cheaper than being right about what was skipped
+    head.odd_path = True  # one closer look is cheaper than being exact about the skipped part
 
 
 _HOST = frozenset((b"host",))
 
 
 def _plain_authority(authority: bytes, scheme: bytes) -> bytes:
-    """An authority as all are written that mean the same: lower case, without final dot and default port."""
+    """An authority in its normal form: lower case, without final dot and default port."""
     name = authority.lower().removesuffix(b":" + _DEFAULT_PORTS[scheme]).removesuffix(b":")
     host, colon, port = (name, b"", b"") if name.endswith(b"]") or b":" not in name else name.rpartition(b":")
     return host.removesuffix(b".") + colon + port
 
 
 def trailer_fields(section: bytes, limits: Limits) -> bytes:
-    """The lines of a trailer section that may go on, each with its CRLF.
+    """The lines of a trailer section that may be forwarded, each with its CRLF.
 
-    `section` is every line before the empty one. Raises `ProxyError`: http_request_error for what is not a field line,
+    `section` is every line before the empty one. Raises `ProxyError`: http_request_error for an invalid field line,
     request_header_too_large for a line or a number of fields over the limits (L1: trailers count like header fields).
     """
     kept = []

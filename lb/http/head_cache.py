@@ -1,11 +1,11 @@
-"""Heads that were read before, by the bytes they were read from (uncompiled; see `scan`).
+"""A cache of heads, by the bytes they were read from (uncompiled; see `scan`).
 
-Keep-alive clients and instances repeat their heads to the byte, and a head says the same whenever the same bytes are
-read within the same limits: finding it again costs 1 µs where reading it costs 28 (a browser's request) or 11 (a
-response). What is found is shared, so nobody changes a head once it was read. Knows nothing of what heads say.
+Keep-alive clients and instances repeat their heads to the byte, and the same bytes within the same limits always say
+the same: a hit costs 1 µs, reading 28 (a browser's request) or 11 (a response). What is found is shared, so a head must
+not be changed once it was read. Knows nothing of what heads say.
 
-Whoever sends a new head each time fills this with what nobody asks for again: that costs the others the gain, and
-memory up to the bounds here, about 2 MB.
+A client that sends a new head each time fills this with entries that are never used: that costs the others the gain,
+and memory up to the bounds here, about 2 MB.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from lb.http.head import Limits, RequestHead, ResponseHead
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
-_MOST = 256  # heads a generation
+_MOST = 256  # heads per generation
 _LONGEST = 2048  # bytes of a head that is kept
 
 
 class Known(dict[bytes, _Head]):
-    """The heads of these bytes, as `read` read them within `limits`. What was asked for in neither of two generations
-    is forgotten.
+    """The heads of these bytes, as `read` read them within `limits`. A head that was not used in two generations is
+    dropped.
 
-    `read` is told where a head begins in some bytes, where the next empty line is (-1: nowhere), and the limits; it
-    gives None for a head that has not come whole.
+    `read` gets bytes, where a head begins in them, where the next empty line is (-1: nowhere), and the limits; it
+    returns None for an incomplete head.
     """
 
     __slots__ = ("_older", "_read", "limits")
@@ -37,9 +37,9 @@ class Known(dict[bytes, _Head]):
         self._older: dict[bytes, _Head] = {}
 
     def head_at(self, data: bytes | bytearray, start: int, limits: Limits) -> _Head | None:
-        """The head that begins at `start`, or None while it has not come whole. Raises what `read` does."""
+        """The head that begins at `start`, or None while it is incomplete. Raises what `read` does."""
         if start == 0 and len(data) <= _LONGEST and limits is self.limits and isinstance(data, bytes):
-            # It may be all that has come; to hash what is longer would be in vain.
+            # It may be all that has arrived; hashing more than that would be wasted.
             head = self.get(data)
             if head is not None:
                 return head
@@ -54,12 +54,12 @@ class Known(dict[bytes, _Head]):
             head = self._look_further(text, limits)
             if head is None:
                 head = self._read(data, start, end, limits)
-                if head is not None and head.length == len(text):  # else empty lines stood before it
+                if head is not None and head.length == len(text):  # else empty lines came before it
                     self._keep(text, head)
         return head
 
     def _look_further(self, text: bytes, limits: Limits) -> _Head | None:
-        """The head of these bytes, which this generation does not have, or has for other limits."""
+        """The head of these bytes, which this generation lacks, or has for other limits."""
         if limits is not self.limits:
             self.limits = limits
             self.clear()
@@ -70,7 +70,7 @@ class Known(dict[bytes, _Head]):
         return head
 
     def _keep(self, text: bytes, head: _Head) -> None:
-        """Know this head from now on, unless it is a long one."""
+        """Cache this head, unless it is long."""
         if len(text) <= _LONGEST:
             if len(self) == _MOST:
                 self._older = dict(self)

@@ -1,5 +1,5 @@
-"""Responses that are written loosely, rewritten as `scan` reads them (F7): what RFC 9112 lets a recipient read of a
-server, where nothing that could be read in two ways goes on to a client.
+"""Loosely written responses, rewritten so that `scan` accepts them (F7): what RFC 9112 lets a recipient accept from a
+server, while nothing ambiguous is forwarded to a client.
 
 Rewritten are
 
@@ -7,10 +7,10 @@ Rewritten are
 - a folded line: its fold becomes one space (5.2), except a fold of blanks alone, which some take for the empty line;
 - Content-Length several times (64 at most), or with leading zeros, if all say the same: one number (6.3);
 - lines that end with LF (2.2), if all lines of the head do: among lines that end with CR LF it is more likely that an
-  app was made to write a field of a stranger's.
+  app was made to write an injected field.
 
-Everything else stays as it is, and `scan` refuses it. This is asked only about what `scan` has refused; it knows lines,
-and nothing of what fields mean but the length.
+Everything else stays as it is, and `scan` refuses it. This is used only for what `scan` has refused; it knows lines,
+and no meaning of fields but the length.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from lb.http.head import Limits
 
 _BLANKS = b" \t"
 _DIGITS = 18
-_MOST_LENGTHS = 64  # elements of all Content-Length: what says it more often is no number
+_MOST_LENGTHS = 64  # elements of all Content-Length: more are no number
 
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A head or the begin of one, with lines that end with CR LF; `length` is what the whole one took on the wire."""
+    """A head or the beginning of one, with lines that end with CR LF; `length` is its whole size on the wire."""
 
     text: bytes
     length: int
 
 
 def mend_head(data: bytes, limits: Limits, error: ProxyError) -> Mended:
-    """The head that `data` begins with, within `limits`; here, every line counts as a field, those of a fold too.
+    """The head that `data` begins with, within `limits`; here, every line counts as a field, also one of a fold.
 
-    What has come of an unfinished one is given without its last field, which may go on in the next line.
+    An unfinished one is returned without its last field, which may continue on the next line.
 
-    Raises `error` where nothing can be rewritten, and http_response_header_section_size.
+    Raises `error` if nothing can be rewritten, and http_response_header_section_size.
     """
     if error.cause.code != "http_protocol_error":
         raise error
@@ -60,7 +60,7 @@ def mend_head(data: bytes, limits: Limits, error: ProxyError) -> Mended:
 
 def _lines(data: bytes, most: int, error: ProxyError) -> tuple[list[bytes], int]:
     """The lines of a head without their ends, and where it ends (0: not yet). Raises `error` for mixed line ends, and
-    http_response_header_section_size for more than `most` behind the first: before anything is done with so many.
+    http_response_header_section_size for more than `most` after the first: before any work is spent on so many.
     """
     first = data.find(b"\n")
     if first < 0:
@@ -82,7 +82,7 @@ def _lines(data: bytes, most: int, error: ProxyError) -> tuple[list[bytes], int]
 
 
 def unfolded(lines: list[bytes]) -> list[bytes] | None:
-    """Field lines without folds and without blanks before their colons; None where a line belongs to no field."""
+    """Field lines without folds and without blanks before their colons; None if a line belongs to no field."""
     fields: list[list[bytes]] = []
     for line in lines:
         if line[:1] not in (b" ", b"\t"):
@@ -96,7 +96,7 @@ def unfolded(lines: list[bytes]) -> list[bytes] | None:
 
 
 def unfolded_section(section: bytes) -> bytes:
-    """The same for the lines of a trailer section, each with its CR LF; what cannot be mended stays."""
+    """The same for the lines of a trailer section, each with its CR LF; unchanged if it cannot be rewritten."""
     lines = unfolded(section.split(b"\r\n")[:-1])
     return section if lines is None else b"".join(line + b"\r\n" for line in lines)
 

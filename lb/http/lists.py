@@ -1,8 +1,8 @@
-"""Single elements of comma-separated lists, looked for without taking the lists apart.
+"""Finds single elements of comma-separated lists without splitting the lists.
 
-A stranger can send 64 KB of commas, and to make an object of every element costs milliseconds. Here one pass of a
-regular expression looks for what is wanted; no part of one gives back what it has taken, so that none costs more than
-the bytes it reads. Knows what few elements look like, and nothing of what follows from them.
+A client can send 64 KB of commas, and an object for each element costs milliseconds. Here one pass of a regular
+expression finds what is needed; no part of one backtracks, so that none costs more than the bytes it reads. Knows what
+a few elements look like, and nothing of their consequences.
 """
 
 from __future__ import annotations

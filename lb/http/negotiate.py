@@ -1,8 +1,8 @@
 """What a client accepts, by RFC 9110 section 12: pure functions from field values to decisions.
 
 This file knows the syntax of weighted lists and of media types. It does not know which codings this process can make,
-which responses may be transformed at all, or where the answers are used: those are the caller's. Unreadable parts of a
-list are left out of it: a client that cannot be understood gets what needs no understanding, the plain form.
+which responses may be transformed at all, or where the answers are used: the caller does. Unreadable parts of a list
+are ignored: a client that cannot be understood gets the plain form.
 
 Lists are split at every comma, even in a quoted parameter: the only harm of that is a range that matches nothing.
 """
@@ -14,19 +14,19 @@ from functools import lru_cache
 
 _WEIGHT = re.compile(rb"0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?")
 _FULL_WEIGHT = 1000
-_MOST_ELEMENTS = 64  # of a list: what has more cannot be understood
+_MOST_ELEMENTS = 64  # of a list: a longer one is ignored
 _MOST_PARAMETERS = 16  # of an element
 
-# The media type of each form of an error reply; the first is for clients that do not care.
+# The media type of each form of an error reply; the first is for clients without a preference.
 _FORMS = (("text", b"text/plain"), ("html", b"text/html"), ("json", b"application/json"))
 
 
 @lru_cache(maxsize=256)
 def choose_encoding(accept_encoding: bytes, offered: tuple[bytes, ...]) -> bytes | None:
-    """The coding of `offered` that the client likes best, or None for the body as it is (RFC 9110 section 12.5.3).
+    """The coding of `offered` that the client prefers, or None for the body as it is (RFC 9110 section 12.5.3).
 
-    `accept_encoding` is the field's value, several fields joined by commas; no field at all is b"". Of equally liked
-    codings the first of `offered` wins, and any of them wins over identity unless identity is liked more.
+    `accept_encoding` is the field's value, several fields joined by commas; no field at all is b"". Of equally weighted
+    codings the first of `offered` wins, and any of them wins over identity unless identity has a higher weight.
     """
     weights: dict[bytes, int] = {}
     for name, weight in _weighted(accept_encoding):
@@ -68,7 +68,7 @@ def is_compressible(content_type: bytes, types: frozenset[bytes]) -> bool:
 
 
 def _weighted(value: bytes) -> list[tuple[bytes, int]]:
-    """Names of a list in lower case with their weights in thousandths, except those with an unreadable weight."""
+    """The names of a list in lower case with their weights in thousandths, without those whose weight is unreadable."""
     items: list[tuple[bytes, int]] = []
     if value.count(b",") >= _MOST_ELEMENTS:
         return items

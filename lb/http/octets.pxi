@@ -1,4 +1,4 @@
-# What a byte may be, and the small things that are made of bytes: part of `scan.pyx`. Knows neither lines nor messages.
+# What each byte may be, and the small things made of bytes: part of `scan.pyx`. Knows neither lines nor messages.
 
 cdef extern from "strings.h":
     int strncasecmp(const char*, const char*, size_t) nogil
@@ -41,12 +41,12 @@ cdef void _fill_tables() noexcept:
     while token[i]:
         TOKEN[<unsigned char>token[i]] = 1
         i += 1
-    TOKEN[c'_'] = 3  # bit 2 marks it: some apps take it for "-"
+    TOKEN[c'_'] = 3  # bit 2 marks it: some apps read it as "-"
     i = 0
     while host[i]:
         HOST[<unsigned char>host[i]] = 1
         i += 1
-    # A path that has one of these is looked at again before it is decided on: bit 2 marks them.
+    # A path that has one of these is examined again before a decision: bit 2 marks them.
     TARGET[c'%'] = TARGET[c'\\'] = TARGET[c'/'] = 3
 
 _fill_tables()
@@ -73,7 +73,7 @@ cdef inline bint is_value(const char* p, const char* end) noexcept:
 
 
 cdef inline Py_ssize_t number(const char* p, Py_ssize_t n) noexcept:
-    # 1*DIGIT (RFC 9110 8.6), else -1: signs, blanks and lists are no lengths. -2: digits, but more than any length has.
+    # 1*DIGIT (RFC 9110 8.6), else -1: signs, blanks and lists are no lengths. -2: digits, but too many for a length.
     cdef Py_ssize_t value = 0
     cdef Py_ssize_t i
     if n < 1:
@@ -113,7 +113,7 @@ cdef bint is_authority(const char* p, Py_ssize_t n) noexcept:
 
 
 cdef bint is_request_id(const char* p, Py_ssize_t n) noexcept:
-    # 1 to 128 characters of [A-Za-z0-9._-]+=/: what ids look like, and nothing that a log or a shell could stumble over.
+    # 1 to 128 characters of [A-Za-z0-9._-]+=/: typical of ids, and harmless in a log or a shell.
     cdef Py_ssize_t i
     if n < 1 or n > 128:
         return False
@@ -124,7 +124,7 @@ cdef bint is_request_id(const char* p, Py_ssize_t n) noexcept:
 
 
 cdef int is_odd(char* q, char* end) except -1:
-    # Whether a target's path has a spelling that wants a second look: only the path has spellings that matter, not the query.
+    # Whether the spelling of a target's path needs a closer look: only that of the path matters, not that of the query.
     cdef bint odd = q[0] != c'/' and not (q[0] == c'*' and end - q == 1)
     cdef unsigned char mark
     while q < end:

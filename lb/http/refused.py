@@ -1,10 +1,10 @@
-"""What can still be told of a request that was refused before it could be read whole: for the reply and the log.
+"""What is known of a request that was refused before it was read whole: for the reply and the log.
 
-A head that is too long, broken or late has often said who it is by then: its method, its target, its host. Nothing is
-decided by what is found here. It is read leniently, as far as it came, and cut; values are taken of four fields only,
-and the reply names the field that was too long, never what it holds.
+A head that is too long, broken or late has often told its method, its target and its host by then. Nothing is decided
+by what is found here. It is read leniently, as far as it came, and cut; values are taken of four fields only, and the
+reply names the field that was too long, never its value.
 
-It also has the words for every limit on a request's size: the figure, and the key of the configuration that sets it.
+It also has the text for every limit on a request's size: the figure, and the configuration key that sets it.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from lb.errors import ProxyError
 from lb.http.head import Limits, field_name
 
-_LONGEST = 1024  # bytes of a value that are kept: a log line is no place for eight thousand
-_MOST_LINES = 1000  # in which something is looked for
+_LONGEST = 1024  # bytes kept of a value: a log line is no place for eight thousand
+_MOST_LINES = 1000  # lines that are searched
 _WANTED = frozenset((b"host", b"accept", b"user-agent", b"referer"))
 
 _method = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}").fullmatch
@@ -25,15 +25,15 @@ _host = re.compile(rb"[\w.:\[\]-]{1,261}", re.ASCII).fullmatch
 
 
 class Refused:
-    """What came of a request; empty where it did not come, or could be read in two ways."""
+    """What arrived of a request; empty where it did not arrive, or is ambiguous."""
 
     __slots__ = ("accept", "host", "method", "referer", "target", "user_agent")
 
     def __init__(self, data: bytes) -> None:
-        """`data` is what has come of its head."""
+        """`data` is what has arrived of its head."""
         first, *lines = _lines(data, _MOST_LINES + 1)
         if lines and (len(lines) > _MOST_LINES or b"\r\n\r\n" not in data):
-            lines.pop()  # it may not have come whole, or is all the others
+            lines.pop()  # it may be incomplete, or hold all the others
         method, _, rest = first.partition(b" ")
         known = _method(method) is not None
         self.method = method if known else b""
@@ -51,9 +51,9 @@ class Refused:
 
 
 def head_too_large(code: str, data: bytes, limits: Limits) -> str:
-    """Which limit a head that begins with `data` went over, where it was refused with this code; "" for others."""
+    """Which limit a head that begins with `data` exceeded, if it was refused with this code; "" for other codes."""
     if code == "request_line_too_long":
-        return f"it may have {limits.line} bytes (limits.header_line)"
+        return f"the limit is {limits.line} bytes (limits.header_line)"
     if code != "request_header_too_large":
         return ""
     lines = _lines(data, limits.fields + 1)[1:]
@@ -76,30 +76,30 @@ _OWN_KEYS = {
 
 
 def explained(error: ProxyError, limits: Limits, body: int, keys: Mapping[str, str]) -> str:
-    """The error's detail; of one that is about a limit, which one that is, and its key. `body` is how long the
-    request's body may be; `keys` has those of the route's own limits in place of the file's.
+    """The error's detail; for an exceeded limit, which one it is, and its key. `body` is the limit on the request's
+    body; `keys` has the keys of the route's own limits in place of the file's.
     """
     detail = error.detail
     match error.cause.code:
         case "request_body_too_large":
-            return f"it may have {body} bytes ({keys.get('limits.body', 'limits.body')})"
+            return f"the limit is {body} bytes ({keys.get('limits.body', 'limits.body')})"
         case code if not detail and _OWN_KEYS.get(code) in keys:
             return f"the limit is {keys[_OWN_KEYS[code]]}"
         case "request_header_too_large" if "(limits." not in detail:
             return (
-                f"trailers may have {limits.total} bytes (limits.header_total), {limits.fields} fields "
+                f"trailers may have at most {limits.total} bytes (limits.header_total), {limits.fields} fields "
                 f"(limits.header_fields) and lines of {limits.line} bytes (limits.header_line)"
             )
         case "http_response_header_section_size":
             return (
-                f"it may have {limits.total} bytes (limits.header_total), {limits.fields} fields "
+                f"the limits are {limits.total} bytes (limits.header_total), {limits.fields} fields "
                 f"(limits.header_fields) and a status line of {limits.line} bytes (limits.header_line)"
             )
     return detail
 
 
 def _lines(data: bytes, most: int) -> list[bytes]:
-    """The lines of a head as far as it came, the empty ones before it and what follows it left out; those behind the
-    start line and `most - 1` others are one.
+    """The lines of a head as far as it came, without the empty ones before it and what follows it; all after the start
+    line and `most - 1` others are one.
     """
     return data.lstrip(b"\r\n").partition(b"\r\n\r\n")[0].split(b"\r\n", most)

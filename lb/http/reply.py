@@ -1,8 +1,8 @@
-"""The replies that the front door itself makes: error pages and redirects, and their bytes on the wire.
+"""The replies that lb itself makes: error pages and redirects, and their bytes on the wire.
 
-This file knows what a reply looks like; it does not know why it is sent (`lb.errors` has the causes), who waits for it,
-or what time it is. Whatever comes from outside is escaped for the place where it lands: HTML, JSON, one line of text, a
-field value.
+This file knows what a reply looks like; it does not know why it is sent (`lb.errors` has the causes), which client
+waits for it, or what time it is. All external input is escaped for its context: HTML, JSON, one line of text, a field
+value.
 """
 
 from __future__ import annotations
@@ -84,9 +84,9 @@ def error_reply(
 ) -> Reply:
     """The reply for a request that failed, in the form that `accept` (the Accept field's value, b"" if none) asks for.
 
-    `detail` says what in particular was wrong, "" if there is nothing to add; it is shown to the client, so it must
-    hold no internal address. `retry_after` are seconds in place of the cause's own, `more` are fields of this error's
-    own. Proxy-Status is RFC 9209's.
+    `detail` says what exactly was wrong, "" if there is nothing to add; it is shown to the client, so it must not
+    contain an internal address. `retry_after` (seconds) replaces the cause's own, `more` are fields
+    of this error alone. Proxy-Status is RFC 9209's.
     """
     detail = _UNPRINTABLE.sub("?", detail)[:_DETAIL_LIMIT]
     message = f"{cause.sentence.removesuffix('.')}: {detail}." if detail else cause.sentence
@@ -118,10 +118,10 @@ def redirect(location: bytes, status: int) -> Reply:
 
 
 def render_lines(reply: Reply, date: bytes, request_id: bytes) -> bytes:
-    """The status line and the field lines of the reply, but for what the client's connection adds to them.
+    """The status line and the field lines of the reply, without those that the client's connection adds.
 
-    `date` is the value of the Date field, `request_id` that of X-Request-Id (H5). The status line says HTTP/1.1 to
-    everyone (RFC 9110 section 2.5).
+    `date` is the value of the Date field, `request_id` that of X-Request-Id (H5). The status line always says HTTP/1.1
+    (RFC 9110 section 2.5).
     """
     lines = [b"HTTP/1.1 %d %s" % (reply.status, REASONS.get(reply.status, b"")), b"Date: " + date]
     lines += [name + b": " + value for name, value in reply.fields]
@@ -133,7 +133,7 @@ def render_lines(reply: Reply, date: bytes, request_id: bytes) -> bytes:
 
 
 def _page_parts(cause: Cause) -> tuple[str, str, str]:
-    """The page of a cause, cut at the two places that differ from request to request: message and request id."""
+    """The page of a cause, split at the two places that differ between requests: message and request id."""
     page = _PAGE.format(
         status=cause.status,
         reason=REASONS[cause.status].decode(),
@@ -151,7 +151,7 @@ _PAGES = {code: _page_parts(cause) for code, cause in CAUSES.items()}
 
 
 def _text(cause: Cause, message: str, request_id: str) -> str:
-    """One line, to be quoted as it is by whoever asks about the request."""
+    """One line, for a user to quote when reporting the request."""
     return f"{cause.status} {cause.code}: {message} {cause.mend} (request {_UNPRINTABLE.sub('?', request_id)})\n"
 
 

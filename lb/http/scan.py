@@ -1,14 +1,14 @@
 r"""Reads the head of a request or response from bytes: the rules, and their uncompiled form. Compiled twin: `scan.pyx`.
 
-A head is read only where every receiver behind us would read the same. What could be read in two ways is refused, not
-mended: mending it here does not mend it there. Refused are (sections of RFC 9112 unless said otherwise)
+A head is read only if every receiver behind us would read it the same way. An ambiguous one is refused, not repaired:
+a repair here does not repair it there. Refused are (sections of RFC 9112 unless said otherwise)
 
 - a line that does not end with CR LF, and CR or LF anywhere else (2.2; CVE-2023-30589);
 - a name that is not a token, or anything between it and its colon (5.1: `Content-Length :` is a length to some);
 - a line that begins with a blank (5.2, obs-fold), and control characters in a value (RFC 9110 5.5);
 - two lengths (6.3): Content-Length twice, even the same; Content-Length beside Transfer-Encoding (CL.TE, TE.CL);
 - a length that is not 1*DIGIT (RFC 9110 8.6): signs, lists, hex, nothing (CVE-2023-40225), or has over 18 digits; one
-  with leading zeros goes on without them;
+  with leading zeros is forwarded without them;
 - a Transfer-Encoding but the one word chunked, once (6.1; CVE-2019-18277, CVE-2022-32213), or in HTTP/1.0;
 - no Host, an empty one or two in HTTP/1.1 (3.2), or one that is not host and port: userinfo, commas,
   percent-encoding, a path;
@@ -16,18 +16,18 @@ mended: mending it here does not mend it there. Refused are (sections of RFC 911
 - CONNECT: its answer has no body whatever its fields say (RFC 9110 9.3.6);
 - an expectation other than 100-continue, or two (RFC 9110 10.1.1); versions other than 1.0 and 1.1;
 - a Connection that names fields among more than 256 options, on all its lines;
-- what is longer than `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
+- what exceeds `Limits` (L1; CVE-2021-40346 is an overlong name); a line's CR LF does not count for the line.
 
-An instance's head that is refused is rewritten, where RFC 9112 lets a recipient do that and nothing is in doubt, and
-read again (`lenient`).
+An instance's head that is refused is rewritten, if RFC 9112 allows that and nothing is ambiguous, and read again
+(`lenient`).
 
-Passed over, four times at most, is an empty line before a request line (2.2). Left out of what goes on are hop-by-hop
-fields and those that Connection names (RFC 9110 7.6.1), whatever says who the client is (H3), spelt with `_` too
-(CVE-2024-45614), and `Proxy` (CVE-2016-5385). Everything else goes on byte for byte (H6).
+Skipped, four times at most, is an empty line before a request line (2.2). Not forwarded are hop-by-hop fields and those
+that Connection names (RFC 9110 7.6.1), all fields that describe the client (H3), also spelt with `_` (CVE-2024-45614),
+and `Proxy` (CVE-2016-5385). Everything else is forwarded byte for byte (H6).
 
-A head whose very bytes were read before is `known`. A whole, short, well-formed one is checked by one regular
-expression. Any other goes line by line, so that the first thing that is wrong names the cause, and a head is refused as
-soon as no rest can mend it. Knows no socket; what single fields say is told in `fields`.
+A head whose very bytes were read before comes from `head_cache`. A whole, short, well-formed one is checked by one
+regular expression. Any other is read line by line, so that the first error names the cause, and a head is refused as
+soon as no continuation can make it valid. Knows no socket; `fields` has what single fields say.
 """
 
 from __future__ import annotations
@@ -67,15 +67,15 @@ _is_target = re.compile(_TARGET).fullmatch
 _odd_path = re.compile(rb"[%\\]|/[/.]").search
 _empty_line = re.compile(rb"\n\r?\n").search
 
-_EMPTY_LINES = 8  # bytes of them that are passed over before a request line
+_EMPTY_LINES = 8  # bytes of them skipped before a request line
 
 
 class _UnfinishedError(Exception):
-    """The head has not come whole."""
+    """The head is incomplete."""
 
 
 def has_ended(data: bytes | bytearray, start: int, searched: int) -> bool:
-    """Whether the head at `start` may have ended in what came behind its first `searched` bytes."""
+    """Whether the head at `start` may have ended after its first `searched` bytes."""
     return _empty_line(data, start + max(searched - 3, 0)) is not None
 
 
@@ -104,7 +104,7 @@ def _read_response(data: bytes | bytearray, start: int, end: int, limits: Limits
 
 
 def _mend(data: bytes, limits: Limits, error: ProxyError) -> ResponseHead | None:
-    """The head that `data` begins with, read leniently; `error` is what is wrong with it."""
+    """The head that `data` begins with, read leniently; `error` says what is wrong with it."""
     mended = mend_head(data, limits, error)
     head = _read_strictly(mended.text, 0, mended.text.find(b"\r\n\r\n"), limits)
     if head is not None:
@@ -126,7 +126,7 @@ RESPONSES: Known[ResponseHead] = Known(_read_response)
 
 
 def scan_request(data: bytes, limits: Limits) -> RequestHead | None:
-    """The request head that `data` begins with, or None while it has not come whole.
+    """The request head that `data` begins with, or None while it is incomplete.
 
     Raises `ProxyError`: http_request_error, request_line_too_long, request_header_too_large, expectation_failed,
     http_version_not_supported, method_not_supported.
@@ -135,7 +135,7 @@ def scan_request(data: bytes, limits: Limits) -> RequestHead | None:
 
 
 def scan_response(data: bytes, limits: Limits) -> ResponseHead | None:
-    """The response head that `data` begins with, or None while it has not come whole.
+    """The response head that `data` begins with, or None while it is incomplete.
 
     Raises `ProxyError`: http_protocol_error, http_response_header_section_size.
     """
@@ -145,7 +145,7 @@ def scan_response(data: bytes, limits: Limits) -> ResponseHead | None:
 def _whole(
     pattern: Callable[[bytes], re.Match[bytes] | None], data: bytes | bytearray, begin: int, end: int, limits: Limits
 ) -> tuple[bytes, re.Match[bytes], Iterator[bytes]] | None:
-    """The start line, what it says, and the field lines of a head that is whole, short and well-formed; else None."""
+    """The start line, its parts, and the field lines of a head that is whole, short and well-formed; else None."""
     if end < 0 or end - begin > limits.line or end + 4 - begin > limits.total:
         return None
     text = bytes(data[begin:end])
@@ -223,7 +223,7 @@ def _response_by_lines(data: bytes, limits: Limits) -> ResponseHead | None:
 
 
 class _CheckedLines:
-    """Field lines up to the empty one, each checked when its turn comes; `end` is then the place behind it."""
+    """Field lines up to the empty one, each checked in its turn; `end` is then the position after it."""
 
     __slots__ = ("_at", "_causes", "_data", "_limits", "_longest", "end")
 
@@ -270,7 +270,7 @@ class _CheckedLines:
             raise ProxyError(malformed, "a field value has a control character")
 
 
-# What a head says
+# The meaning of a head
 
 
 def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> RequestHead:
@@ -280,10 +280,10 @@ def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Req
     head.target = target
     if minor == b"0":
         head.minor = 0
-        line = line[:-1] + b"1"  # instances are spoken to in HTTP/1.1 (RFC 9110 2.5)
+        line = line[:-1] + b"1"  # instances are addressed in HTTP/1.1 (RFC 9110 2.5)
     odd = _odd_path(target)
     if odd is not None:
-        head.odd_path = b"?" not in target[: odd.start()]  # only the path has spellings that matter
+        head.odd_path = b"?" not in target[: odd.start()]  # only the spelling of the path matters
     if not target.startswith(b"/"):
         head.odd_path = target != b"*"
     seen = Seen(head)
@@ -293,10 +293,10 @@ def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Req
 
 
 def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
-    """Decide what only all fields together say."""
+    """Decide what only all fields together determine."""
     _check_framing(head, seen.hosts)
     if head.minor == 0 and seen.hosts == 0:
-        head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+        head.kept += b"Host:\r\n"  # the forwarded request is HTTP/1.1
     if seen.padded:
         head.kept += b"Content-Length: %d\r\n" % head.body_length
     if seen.chain:
@@ -335,7 +335,7 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
         head.minor = 0
         line = b"HTTP/1.1" + line[8:]
     if len(line) == len(b"HTTP/1.1 200"):
-        line += b" "  # the reason may be empty, but not the blank before it (section 4)
+        line += b" "  # the reason may be empty, but the blank before it is required (section 4)
     seen = Seen(head)
     head.kept = _read_fields(line, lines, seen, OF_RESPONSE)
     if head.chunked and head.body_length >= 0:
@@ -355,7 +355,7 @@ def _read_fields(
     seen: Seen[_Head],
     readers: Mapping[bytes, Callable[[Seen[_Head], bytes, int], bool] | None],
 ) -> bytes:
-    """Let each field line that means something be read; what goes on of the head, behind this start line."""
+    """Pass each field line that matters to its reader; returns the head to be forwarded, after this start line."""
     kept = [start_line]
     place = len(start_line) + 2
     for field in lines:

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""Reads a head from bytes in one pass: the compiled twin of `scan.py`, which says the rules.
+"""Reads a head from bytes in one pass: the compiled twin of `scan.py`, which has the rules.
 
-For each line memchr finds the end; runs of lines that go on are copied together. `octets.pxi` has what bytes may be, `fields.pxi`
-what single fields say; here are lines, start lines, and what only all fields together say. What is rare is left to Python functions
-of `head`. Knows no socket.
+memchr finds the end of each line; runs of forwarded lines are copied together. `octets.pxi` has what bytes may be, `fields.pxi`
+what single fields say; here are lines, start lines, and what only all fields together determine. Rare cases are left to Python
+functions of `head`. Knows no socket.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdlib cimport realloc
@@ -23,8 +23,8 @@ cdef char* scratch = NULL
 cdef Py_ssize_t scratch_size = 0
 
 cdef struct Reader:
-    # A head on its way through the scan. What goes on of it is copied to `scratch` up to `out`, and is due from `run` on; the place
-    # there of `start + x` is x + shift. `name` and `value` are the field that was read last.
+    # A head during the scan. The part to be forwarded is copied to `scratch` up to `out`, and still to be copied from `run` on; the
+    # position there of `start + x` is x + shift. `name` and `value` are the field that was read last.
     char* start
     char* at
     char* end
@@ -59,7 +59,7 @@ cdef int _reserve(Py_ssize_t size) except -1:
 
 
 cdef int _refuse(str code, str detail) except -1:
-    raise ProxyError(code, detail)  # apart, so that what it takes does not keep `next_field` from being inlined
+    raise ProxyError(code, detail)  # apart, so that its code does not keep `next_field` from being inlined
 
 
 cdef object _bad(str detail):
@@ -71,7 +71,7 @@ cdef object _garbled(str detail):
 
 
 cdef Py_ssize_t head_end(char* data, Py_ssize_t size, Py_ssize_t searched) noexcept:
-    # Whether a line end follows a line end in what has come since `searched`: 1 yes, 0 not yet. Bare LF counts: the scan refuses it.
+    # Whether a line end follows a line end in what has arrived since `searched`: 1 yes, 0 not yet. Bare LF counts: the scan refuses it.
     cdef char* p = data + (searched - 3 if searched > 3 else 0)
     cdef char* end = data + size
     while True:
@@ -98,7 +98,7 @@ cdef inline void begin(Reader* r, char* start, char* end, Limits limits) noexcep
 
 
 cdef inline int next_field(Reader* r, str too_large, str malformed) except -1:
-    # Reads one field line, checked: FIELD; END when it was the empty line; UNFINISHED when it has not come whole.
+    # Reads and checks one field line: FIELD; END for the empty line; UNFINISHED if it is incomplete.
     cdef char* p = r.at
     cdef char* nl = <char*>memchr(p, 10, r.end - p)
     cdef char* q
@@ -144,13 +144,13 @@ cdef inline int next_field(Reader* r, str too_large, str malformed) except -1:
 
 
 cdef inline void keep_run(Reader* r, char* end) noexcept:
-    # Copy what goes on before `end`.
+    # Copies what is forwarded before `end`.
     memcpy(r.out, r.run, end - r.run)
     r.out += end - r.run
 
 
 cdef inline void leave_out(Reader* r) noexcept:
-    # The field that was read last does not go on.
+    # The field that was read last is not forwarded.
     keep_run(r, r.name)
     r.shift -= r.at - r.name
     r.run = r.at
@@ -188,7 +188,7 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
     if found == UNFINISHED:
         return None
     keep_run(&r, r.at - 2)
-    version[0] = c'1'  # instances are spoken to in HTTP/1.1 (RFC 9110 2.5)
+    version[0] = c'1'  # instances are addressed in HTTP/1.1 (RFC 9110 2.5)
     head.length = r.at - data
     head.kept = text(scratch, r.out - scratch)
     _conclude_request(head, &seen)
@@ -243,7 +243,7 @@ cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
         if seen.coded:
             raise _bad("Transfer-Encoding in an HTTP/1.0 request")
         if seen.hosts == 0:
-            head.kept += b"Host:\r\n"  # what goes on is HTTP/1.1
+            head.kept += b"Host:\r\n"  # the forwarded request is HTTP/1.1
     if seen.padded:
         head.kept += b"Content-Length: %d\r\n" % head.body_length
     head.keep_alive = keeps_alive(seen, head.minor)
@@ -371,7 +371,7 @@ cdef ResponseHead _status_line(Reader* r):
     memcpy(r.out, b"HTTP/1.1", 8)
     r.out += 8
     r.run = p + 8
-    if p[12] == 13:  # the reason may be missing, but not the blank before it (section 4)
+    if p[12] == 13:  # the reason may be missing, but the blank before it is required (section 4)
         memcpy(r.out, p + 8, 4)
         r.out[4] = c' '
         r.out += 5

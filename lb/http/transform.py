@@ -11,8 +11,8 @@ import re
 from lb.http.etags import with_suffix
 from lb.http.lists import varies_by_coding
 
-# Of the body as it was: its length and coding, ranges of it, and digests of its bytes (RFC 9530, RFC 1864, and those of
-# object stores and repositories). What names the bytes before any coding (Unencoded-Digest) is true still.
+# Fields about the unencoded body: its length and coding, ranges of it, and digests of its bytes (RFC 9530, RFC 1864,
+# and those of object stores and repositories). Digests of the bytes before any coding (Unencoded-Digest) stay true.
 _DIGESTS = (
     rb"content-(?:digest|md5)|repr-digest|digest|x-amz-checksum-[^:\r]*|x-checksum-[^:\r]*|oc-checksum|x-goog-hash|"
     rb"x-ms-content-crc64|x-(?:oss|cos)-hash-crc64ecma"
@@ -24,7 +24,7 @@ _digest_line = re.compile(rb"^(?:" + _DIGESTS + rb"):[^\r]*\r\n", re.IGNORECASE 
 
 
 def varied(kept: bytes) -> bytes:
-    """The head with `Vary: Accept-Encoding`, unless it says so already."""
+    """The head with `Vary: Accept-Encoding`, unless it has that already."""
     lower = kept.lower()
     at = lower.find(b"\r\nvary:")
     while at >= 0:
@@ -36,12 +36,12 @@ def varied(kept: bytes) -> bytes:
 
 
 def encoded(kept: bytes, coding: bytes) -> bytes:
-    """The head of the same response with its body in this coding: with an ETag of its own, without length, ranges and
+    """The head of the same response with its body in this coding: with its own ETag, without length, ranges and
     digests.
     """
     return with_suffix(_of_the_other_body.sub(b"", kept), coding) + b"Content-Encoding: " + coding + b"\r\n"
 
 
 def without_digests(trailers: bytes) -> bytes:
-    """The trailer lines of a body that is encoded on the way."""
+    """The trailer lines of a body that is encoded here, without digests."""
     return _digest_line.sub(b"", trailers) if trailers else trailers

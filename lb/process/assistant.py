@@ -1,9 +1,8 @@
-"""What all processes have in common that assist and serve no app: admin, health, certificates, the watch over files.
+"""What all assistants, the processes that serve no app, have in common: admin, health, certificates, the file watch.
 
-A message of the supervisor's may bring descriptors. An assistant keeps some in reserve for them: whatever fills it,
-clients or instances that do not answer, it still hears a reload. What libraries log about errors is paced, since a
-client that causes one may cause it as often as it likes. This file knows descriptors and loggers, and nothing of what
-the processes do.
+A message of the supervisor may carry descriptors. An assistant keeps some in reserve for them, so that it can follow a
+reload even if clients or silent instances use up all others. Errors logged by libraries are limited in rate, since a
+client may cause one as often as it likes. This file knows descriptors and loggers, not what the processes do.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ from time import monotonic
 from lb.process.channel import Channel, Message
 from lb.process.limits import raise_descriptor_limit
 
-_RESERVE = 8  # two parcels and the sockets of a few new addresses, with what reading them takes
-_SAID_AGAIN = 60.0  # seconds until the same error is logged once more
+_RESERVE = 8  # two parcels, the sockets of a few new addresses, and what reading them takes
+_SAID_AGAIN = 60.0  # seconds until the same error is logged again
 _MOST_SAID = 16  # different errors in that time
 _LIBRARIES = ("asyncio", "aiohttp.client", "aiohttp.internal", "aiohttp.server", "aiohttp.web")
 
 
 class PacedErrors(logging.Filter):
-    """Lets an error of one kind through once a minute: by its message, up to the first line end, and its exception."""
+    """Passes each kind of error once a minute; the kind is the message's first line and the exception."""
 
     def __init__(self, clock: Callable[[], float] = monotonic) -> None:
         super().__init__()
@@ -45,7 +44,7 @@ class PacedErrors(logging.Filter):
 
 
 def prepare_assistant() -> None:
-    """Call first in such a process: as many descriptors as it may have, and no flood of lines."""
+    """Call this first in an assistant: raises the descriptor limit and limits the rate of log lines."""
     raise_descriptor_limit()
     paced = PacedErrors()
     for name in _LIBRARIES:
@@ -53,8 +52,8 @@ def prepare_assistant() -> None:
 
 
 class AssistantChannel(Channel):
-    """An assistant's end of the line. The reserve is given up while the supervisor is heard; what a message has
-    brought, and what is done with it, may use it until the next message, which comes within seconds.
+    """An assistant's end of the line. The reserve is released while a message is received; the descriptors of a
+    message, and its handling, may use it until the next message, which comes within seconds.
     """
 
     def __init__(
@@ -90,6 +89,6 @@ class AssistantChannel(Channel):
             os.close(self._reserve.pop())
 
     def _keep_reserve(self) -> None:
-        with suppress(OSError):  # there are none at present: the next message is another chance
+        with suppress(OSError):  # none are free now: try again at the next message
             while len(self._reserve) < _RESERVE:
                 self._reserve.append(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC))

@@ -1,8 +1,7 @@
-"""Errands: work that may wait for others, such as a slow disk or a resolver, done in a process of its own.
+"""Errands: jobs that may block, such as on a slow disk or a resolver, run in a process of their own.
 
-Whoever sends one out goes on meanwhile, and is told what came of it when the process has gone. A thread would do it as
-well, but a process with threads must not fork, and nobody can end a thread that waits for a disk. It knows nothing of
-what is done.
+The sender continues meanwhile, and gets the result when the process has ended. A thread would not do: a process with
+threads must not fork, and a thread that waits for a disk cannot be ended. This file does not know what the jobs do.
 """
 
 from __future__ import annotations
@@ -26,25 +25,25 @@ from lb.telemetry.process_kind import ProcessKind
 
 T = TypeVar("T")
 
-_GRACE = 5.0  # seconds after which it ends by itself, if nobody is left to do it
+_GRACE = 5.0  # seconds after its time limit at which an orphaned job ends by itself
 
 
 @dataclass(frozen=True, slots=True)
 class Errand(Generic[T]):
-    """What is to be done: `job` returns something that can be pickled. `on_result` gets that, or `on_failure` the
-    reason, as what the job did; `patience` in seconds.
+    """`job` returns something that can be pickled. `on_result` gets it, or `on_failure` gets the reason, a verb phrase
+    about the job; `timeout` in seconds.
     """
 
     title: str
     job: Callable[[], T]
     on_result: Callable[[T], None]
     on_failure: Callable[[str], None]
-    patience: float
+    timeout: float
 
 
 @dataclass(slots=True)
 class _Messenger:
-    """Who is on his way; `over`: nobody waits for him any more."""
+    """A running job; `over`: its result is no longer wanted."""
 
     child: Child
     errand: Errand[object]
@@ -53,29 +52,29 @@ class _Messenger:
 
 
 class Errands:
-    """Those that are on their way. `forget` is called in each new process to close what is the sender's alone."""
+    """The running errands. `forget` is called in each new process to close what only the sender needs."""
 
     def __init__(self, forget: Callable[[Child], None]) -> None:
         self._forget = forget
         self._messengers: list[_Messenger] = []
 
     def send(self, errand: Errand[T]) -> Callable[[], None]:
-        """Begins it; what is returned calls it off."""
-        job = partial(_do, errand.job, errand.patience + _GRACE)
+        """Starts it; the returned function cancels it."""
+        job = partial(_do, errand.job, errand.timeout + _GRACE)
         child = Child(Role(errand.title, job, (), None, RolePlace(ProcessKind.JOB)))
         now = time.monotonic()
         try:
             child.start(now, self._forget)
         except OSError as error:
-            errand.on_failure(f"cannot be done: no process can be started ({error.strerror})")
+            errand.on_failure(f"failed: no process can be started ({error.strerror})")
             return _nothing
-        messenger = _Messenger(child, errand, now + errand.patience)  # type: ignore[arg-type]  # what it gets is its own
+        messenger = _Messenger(child, errand, now + errand.timeout)  # type: ignore[arg-type]  # what it gets is its own
         self._messengers.append(messenger)
         return partial(_call_off, messenger)
 
     @property
     def pids(self) -> set[int]:
-        """The processes that are on their way."""
+        """The process ids of running jobs."""
         return {one.child.pid for one in self._messengers}
 
     @property
@@ -84,14 +83,14 @@ class Errands:
         return min((one.due for one in self._messengers if not one.over), default=None)
 
     def expire(self, now: float) -> None:
-        """Ends those that take too long."""
+        """Ends jobs that take too long."""
         for one in list(self._messengers):
             if not one.over and one.due <= now:
                 _call_off(one)
-                one.errand.on_failure(f"took longer than {one.errand.patience:.0f} s")
+                one.errand.on_failure(f"took longer than {one.errand.timeout:.0f} s")
 
     def reap(self) -> None:
-        """A child may have ended: one of these, perhaps."""
+        """A child has ended: reaps it if it is one of these."""
         for one in list(self._messengers):
             status = one.child.reap()
             if status is None:
@@ -105,17 +104,17 @@ class Errands:
             if results:
                 one.errand.on_result(results[0])
             else:
-                one.errand.on_failure(f"came to nothing: its process {death_in_words(status)}")
+                one.errand.on_failure(f"failed: its process {death_in_words(status)}")
 
     def forget(self) -> None:
-        """In a child: closes what is the sender's alone."""
+        """In a child: closes what only the sender needs."""
         for one in self._messengers:
             if one.child.line is not None:
                 one.child.line.close()
 
 
 def _results(child: Child) -> list[object]:
-    """What it has said before it ended."""
+    """What it sent before it ended."""
     results = []
     with suppress(EOFError):
         for message in () if child.line is None else child.line.receive():
@@ -125,7 +124,7 @@ def _results(child: Child) -> list[object]:
 
 
 def _nothing() -> None:
-    """There is nothing to be called off."""
+    """There is nothing to cancel."""
 
 
 def _call_off(one: _Messenger) -> None:
@@ -135,10 +134,10 @@ def _call_off(one: _Messenger) -> None:
 
 
 def _do(job: Callable[[], object], longest: float, line: socket.socket) -> int:
-    """In its process: the job, and what came of it."""
+    """Runs in the new process: the job, and sending its result."""
     signal.alarm(ceil(longest))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM,))
     parcel = wrap_up(job())
-    # What is sent must not wait for room; a line with one descriptor never has to.
+    # Sending must not wait for room; a line with one descriptor never does.
     Line(line).send(Verb.DONE, "", (parcel,))
     return 0

@@ -1,12 +1,12 @@
-"""The line between the supervisor and one child: one socket pair a child, lines of text in either direction.
+"""The line between the supervisor and one child: one socket pair per child, lines of text in either direction.
 
-A line may carry descriptors (SCM_RIGHTS); how many is said behind a tab at its end, because the system hands them over
-beside the bytes and not at a place in them. `Line` is either end; it never waits: what the socket does not take is
-kept, up to a bound, until whoever has the line calls `flush`. Nothing that is said can end the line: one that is too
-long, or one too many, is refused whole. `Channel` is the child's end, on its event loop. What is said is in verbs.py.
+A line may carry descriptors (SCM_RIGHTS); their number follows a tab at its end, because the system delivers them
+beside the bytes, not at a place in them. `Line` is either end; it never waits: what the socket does not take is kept,
+up to a bound, until its owner calls `flush`. No message can break the line: one that is too long, or one too many, is
+refused whole. `Channel` is the child's end, on its event loop. The messages are in verbs.py.
 
-What matters as much is its end: when the supervisor dies, however it dies, the child reads end-of-file at once, without
-asking anybody in intervals whether its parent still lives.
+Its end matters as much: when the supervisor dies, in whatever way, the child reads end-of-file at once, and need not
+check regularly whether its parent lives.
 """
 
 from __future__ import annotations
@@ -29,20 +29,20 @@ LONGEST = 4096
 """Bytes of a line, without its end."""
 
 _CHUNK = 65536
-_MOST_UNSENT = 65536  # bytes that are kept for a socket that takes none
+_MOST_UNSENT = 65536  # bytes that are kept while the socket takes none
 _MOST_DESCRIPTORS = 253  # that one message may carry: SCM_MAX_FD
 _INT = array("i").itemsize
 _ROOM = socket.CMSG_SPACE(_MOST_DESCRIPTORS * _INT)
-# No room now: in the socket, for descriptors under way, or in memory.
+# No room now: in the socket, for descriptors in flight, or in memory.
 _FULL = frozenset((errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM))
-# Where the system has no such flag, nothing that we start outlives us.
+# On systems without this flag, no child process outlives this one.
 _CLOEXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 
 
 class Message(NamedTuple):
-    """One line: its first word, what follows, and the descriptors that came with it, which are the receiver's.
+    """One line: its first word, the rest, and the descriptors that came with it, which the receiver owns.
 
-    It has either all that it was sent with or, when this process may open no more files, none.
+    It has either all of its descriptors or, if this process may open no more files, none.
     """
 
     verb: Verb
@@ -50,26 +50,26 @@ class Message(NamedTuple):
     descriptors: tuple[int, ...] = ()
 
     def drop(self) -> None:
-        """Close what came with it: for a message that nobody needs."""
+        """Close its descriptors, for a message that is not needed."""
         for descriptor in self.descriptors:
             os.close(descriptor)
 
 
 def shortened(reason: str, most: int = LONGEST // 2) -> str:
-    """A text of any length on one line that a channel takes: cut behind `most` bytes."""
+    """A text of any length as one line that fits a channel: cut after `most` bytes."""
     data = " ".join(reason.split()).encode("utf-8", "backslashreplace")
     return data.decode() if len(data) <= most else data[:most].decode("utf-8", "ignore") + "…"
 
 
 class Line:
-    """One end of the line; it owns the socket, which does not block."""
+    """One end of the line; it owns the socket, which is non-blocking."""
 
     def __init__(self, end: socket.socket) -> None:
         self._end = end
         self._begun = b""
         self._descriptors: deque[int] = deque()
-        self._truncated = False  # this process may open no more files, so some did not reach it
-        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()  # with copies of descriptors, which are ours
+        self._truncated = False  # some descriptors were lost, because this process may open no more files
+        self._unsent: deque[tuple[bytes, tuple[int, ...]]] = deque()  # with copies of descriptors, which this end owns
         self._kept = 0  # bytes in `_unsent`
         end.setblocking(False)
 
@@ -78,16 +78,16 @@ class Line:
 
     @property
     def is_full(self) -> bool:
-        """Whether something is kept that the socket has not taken: `flush` when there is room."""
+        """Whether something is unsent: call `flush` when there is room."""
         return bool(self._unsent)
 
     def send(self, verb: Verb, rest: str = "", descriptors: Sequence[int] = ()) -> None:
-        """Say a line, now or when the socket has room; one with descriptors now or not at all.
+        """Send a line, now or when the socket has room; one with descriptors now or not at all.
 
-        Raises OSError where the line is not said: the other side is gone (BrokenPipeError), has read nothing for long
+        Raises OSError if the line is not sent: the other side is gone (BrokenPipeError), has read nothing for long
         (BlockingIOError), or the line is longer than `LONGEST` bytes.
         """
-        # A reason may have lines of its own, or name a file whose name is no text.
+        # A reason may contain line breaks, or a file name that is not valid text.
         text = " ".join(f"{verb} {rest}".split()).encode("utf-8", "backslashreplace")
         if len(text) > LONGEST:
             raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
@@ -101,7 +101,7 @@ class Line:
             self.flush()
 
     def flush(self) -> None:
-        """Send what is kept, as far as there is room. Raises OSError: the other side is gone."""
+        """Send what is kept, as far as there is room. Raises OSError if the other side is gone."""
         while self._unsent:
             data, descriptors = self._unsent[0]
             try:
@@ -118,7 +118,7 @@ class Line:
                 self._unsent.appendleft((data[sent:], ()))
 
     def _send_with(self, text: bytes, descriptors: tuple[int, ...]) -> None:
-        """A byte carries each full hand of descriptors; the newline comes last."""
+        """One byte carries each full batch of descriptors; the newline comes last."""
         if self._unsent:
             raise BlockingIOError(errno.EAGAIN, "something is kept already")
         data = b"%b\t%d\n" % (text, len(descriptors))
@@ -130,20 +130,20 @@ class Line:
             except OSError:
                 if not at:
                     raise
-                self._keep_begun(text, at, hands[at:])  # what has begun is made whole
+                self._keep_begun(text, at, hands[at:])  # complete the line that was started
                 return
             if sent < len(piece):
                 self._keep(piece[sent:])
 
     def _keep_begun(self, text: bytes, at: int, hands: Sequence[tuple[int, ...]]) -> None:
-        """Keep the rest of a line, from byte `at` on; where descriptors cannot be copied it goes without them, and says
+        """Keep the rest of a line, from byte `at` on; if descriptors cannot be copied it goes without them, and says
         so.
         """
         copies: list[int] = []
         count = at * _MOST_DESCRIPTORS
         try:
             for descriptor in (one for hand in hands for one in hand):
-                copies.append(os.dup(descriptor))  # noqa: PERF401  those that were made are closed below
+                copies.append(os.dup(descriptor))  # noqa: PERF401  copies made before a failure are closed below
         except OSError:
             while copies:
                 os.close(copies.pop())
@@ -159,9 +159,9 @@ class Line:
         self._kept += len(data)
 
     def receive(self) -> list[Message]:
-        """The lines that have come whole, none if there are none yet. Raises EOFError when the other side is gone."""
+        """The complete lines that have arrived. Raises EOFError if the other side is gone."""
         try:
-            # Not `recv_fds`: that one forgets the flags.
+            # Not `recv_fds`: it drops the flags.
             data, parts, flags, _ = self._end.recvmsg(_CHUNK, _ROOM, _CLOEXEC)
         except (BlockingIOError, InterruptedError):
             return []
@@ -176,7 +176,7 @@ class Line:
         return [self._message(line.decode("utf-8", "replace")) for line in lines]
 
     def close(self) -> None:
-        """What is kept is not said any more."""
+        """Closes the socket; what is kept is not sent."""
         self._drop_descriptors()
         for _, descriptors in self._unsent:
             for descriptor in descriptors:
@@ -200,7 +200,7 @@ class Line:
 
 
 class Channel:
-    """The child's end: `on_message` gets what the supervisor says; `on_end` is called once, when it is gone."""
+    """The child's end: `on_message` gets the supervisor's messages; `on_end` is called once, when it is gone."""
 
     def __init__(
         self,
@@ -213,18 +213,18 @@ class Channel:
         self._line = Line(end)
         self._on_end = on_end
         self._on_message = on_message
-        self._waits = False  # for room
+        self._waits = False  # waits for room
         loop.add_reader(self._line.fileno(), self._readable)
 
     def say_ready(self) -> None:
         self.say(Verb.READY)
 
     def say(self, verb: Verb, rest: str = "") -> None:
-        """Say a line; one that the line refuses is not said. Never raises for that, and never waits."""
+        """Send a line; a refused one is dropped. Never raises for that, and never waits."""
         try:
             self._line.send(verb, rest)
         except OSError:
-            return  # where the supervisor is gone, the reader sees that too
+            return  # if the supervisor is gone, the reader notices that too
         self._watch_room()
 
     def close(self) -> None:
@@ -259,8 +259,8 @@ class Channel:
             try:
                 self._take(message)
             except Exception:
-                # What came with it is heard all the same: nobody says it twice.
-                log.exception("the supervisor's %r was not understood", message.verb)
+                # The messages after it are handled nevertheless: they are not repeated.
+                log.exception("handling the supervisor's %r failed", message.verb)
 
     def _take(self, message: Message) -> None:
         if message.verb is Verb.PING:

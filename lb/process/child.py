@@ -1,6 +1,6 @@
-"""One place for a child process: what runs in it, who is in it now, and how the last one ended.
+"""One place for a child process: its role, the current process, and how the last one ended.
 
-It knows fork and waitpid. It does not know why a child is started or ended: that is the supervisor's.
+It knows fork and waitpid, but not why a child is started or ended: that is the supervisor's.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from lb.telemetry.stderr import finish_stderr
 
 log = logging.getLogger("lb.control")
 
-# Blocked while a child is born, until its own handlers are there: none is lost, and none is handled by the parent's.
+# Blocked from the fork until the child has its own handlers: no signal is lost, or handled by the parent's.
 HANDLED = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCHLD})
-_SUPERVISORS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR2})  # nothing to do with a child
+_SUPERVISORS = frozenset({signal.SIGINT, signal.SIGHUP, signal.SIGUSR2})  # not meant for children
 
 
 class RolePlace(NamedTuple):
-    """What a child is among the others: of which kind, and which of them where there are several."""
+    """The kind of a child, and its number if there are several."""
 
     kind: ProcessKind
     number: int = 0
@@ -39,14 +39,13 @@ class RolePlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a child is for.
+    """The role of a child.
 
     `run` gets the child's end of the channel and returns the exit status. It starts with SIGTERM and SIGUSR1 blocked
-    and unblocks them when its handlers are there; SIGINT, SIGHUP and SIGUSR2 are ignored, since a terminal or a person
-    sends them to every process and the supervisor decides. `sockets` are the listening sockets that it serves. `slot`
-    is the worker's place on the board. `place` is what the child is among the others, however many they are; `revision`
-    tells one that is running already to become this; where there is none, a new process takes its place if `settings`
-    are no longer the same.
+    and unblocks them when its handlers are installed; SIGINT, SIGHUP and SIGUSR2 are ignored, since a terminal or a
+    person sends them to every process and the supervisor decides. `sockets` are the listening sockets that it serves.
+    `slot` is the worker's place on the board. `place` identifies the child among the others; `revision` changes a
+    running child to this role; without one, a new process replaces it if `settings` have changed.
     """
 
     title: str
@@ -59,16 +58,16 @@ class Role:
 
     @property
     def is_assistant(self) -> bool:
-        """Whether it is no worker: it outlives those when draining, and its crashes do not end the service."""
+        """Whether it is not a worker: it outlives the workers in a drain, and its crashes do not end the service."""
         return self.place.kind is not ProcessKind.WORKER
 
 
 @dataclass(slots=True)
 class Child:
-    """`pid` is 0 while nobody is in the place; who is `retiring` goes, and nobody follows. Times are seconds of the
-    monotonic clock; `due` says when to start the next one. `asked` is how often the watchdog has asked whether it still
-    runs, without an answer. `lost_at` is set when its line has ended: from then on it counts as ended;
-    `waits_for_room` when the line holds something back.
+    """`pid` is 0 while the place is empty; a `retiring` child ends and is not replaced. Times are seconds of the
+    monotonic clock; `due` is when to start the next one. `asked` counts the watchdog's pings without an answer.
+    `lost_at` is set when its line has ended: from then on it counts as ended; `waits_for_room` is set while the line
+    has unsent messages.
     """
 
     role: Role
@@ -84,9 +83,7 @@ class Child:
     waits_for_room: bool = False
 
     def start(self, now: float, forget: Callable[[Child], None]) -> None:
-        """Forks; `forget` is called in the child to close what belongs to the parent. OSError when no process can be
-        made.
-        """
+        """Forks; `forget` is called in the child to close what belongs to the parent. Raises OSError if fork fails."""
         ours, theirs = socket.socketpair()
         signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
         try:
@@ -104,7 +101,7 @@ class Child:
         self.lost_at, self.waits_for_room = None, False
 
     def say(self, verb: Verb, rest: str = "", descriptors: Sequence[int] = ()) -> bool:
-        """Say a line to whoever is in the place; whether it went out."""
+        """Send a line to the process in this place; returns whether it was sent."""
         try:
             if self.line is None:
                 return False
@@ -115,7 +112,7 @@ class Child:
 
     def send_signal(self, number: int) -> None:
         if self.pid:
-            os.kill(self.pid, number)  # not reaped yet, so the number is still its own
+            os.kill(self.pid, number)  # not reaped yet, so the pid is still its own
 
     def reap(self) -> int | None:
         """The exit status if it has ended (minus the signal's number if one killed it), else None."""
@@ -133,7 +130,7 @@ class Child:
 
 
 def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None]) -> NoReturn:
-    """The child's whole life; it never returns into the parent's code, not even by an exception."""
+    """The whole life of the child; it never returns to the parent's code, not even by an exception."""
     status = 1
     try:
         signal.set_wakeup_fd(-1)
@@ -141,7 +138,7 @@ def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None])
             signal.signal(number, signal.SIG_IGN if number in _SUPERVISORS else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED - {signal.SIGTERM, signal.SIGUSR1})
         forget(child)
-        faulthandler.enable()  # one that hangs says where, when it is ended for that
+        faulthandler.enable()  # a hanging child reports where, when the watchdog ends it
         setproctitle(f"lb: {child.role.title}")
         status = child.role.run(channel)
     except BaseException:
@@ -150,7 +147,7 @@ def _live(child: Child, channel: socket.socket, forget: Callable[[Child], None])
         for stream in (sys.stdout, sys.stderr):
             try:
                 stream.flush()
-            except OSError:  # what is said on stderr may be lost, and the work is done all the same
+            except OSError:  # output on stderr may be lost; the work is done nevertheless
                 status = status or int(stream is sys.stdout)
         finish_stderr()
         os._exit(status)

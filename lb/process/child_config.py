@@ -1,7 +1,7 @@
-"""What a configuration means to one child that is already running: what it is called from now on, and where it listens.
+"""What a reload changes for one running child, beside the plan: its title, and where it listens.
 
-It travels from the supervisor to the child beside the configuration's plan. Sockets cannot be named by descriptors,
-which are different in every process; their inode numbers are the same everywhere, for as long as they are open.
+The supervisor sends it to the child together with the plan. Sockets cannot be named by descriptors, which differ
+between processes; inode numbers are the same everywhere while the sockets are open.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lb.tls.handshake.sni_map import Presented
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """`listeners` are all that the child is to serve, (scheme, inode); `left` are sockets of addresses that nobody
-    listens on any more, so that what waits in them must be accepted now. `https_port` is where redirects lead;
-    `workers` how many share the work; `urls` is where apps are served, in words.
+    """`listeners` are all sockets that the child serves, (scheme, inode); `left` are sockets of addresses that are
+    given up, so that connections waiting in them must be accepted now. `https_port` is where redirects lead; `workers`
+    is how many share the work; `urls` are the addresses of apps in words.
     """
 
     title: str
@@ -36,26 +36,26 @@ class Revision:
 
 
 def inode(sock: socket.socket) -> int:
-    """By what number every process that has this socket knows it."""
+    """The number that identifies this socket in every process."""
     return os.fstat(sock.fileno()).st_ino
 
 
 def compile_for_worker(
     plan: Plan, registry: Registry, https_port: int | None, workers: int
 ) -> tuple[Snapshot, RegistryPlan]:
-    """The snapshot of one of `workers` workers, and what is to be committed before it is used."""
+    """The snapshot for one of `workers` workers, and what must be committed before it is used."""
     registry_plan = registry.plan()
     answer = Challenges(*challenge_directories(plan.config.tls)).answer
     return compile_snapshot(plan, answer, registry_plan, https_port, workers), registry_plan
 
 
 def present(contexts: Contexts, plan: TlsPlan, sources: Sources) -> Presented:
-    """What is to be presented. Raises TlsError for files of the configuration that cannot be used; those of the store
-    are replaced by themselves.
+    """The certificates to present. Raises TlsError for unusable files of the configuration; those of the store are
+    replaced automatically.
     """
     return contexts.prepare(sources.files, handshake_policy(plan), sources.more())
 
 
 def sources_of(contexts: Contexts, plan: TlsPlan) -> Sources:
-    """Which certificates there are for a configuration."""
+    """The certificates available for a configuration."""
     return Sources(plan, contexts.presented.shelf)

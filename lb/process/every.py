@@ -1,7 +1,8 @@
-"""What a loop does again and again, and what it tries until it succeeds: the only place where a timer arms itself.
+"""Repeated jobs on an event loop, and jobs that are tried until they succeed: the only place where a timer re-arms
+itself.
 
-A function that asks for its own next call at its end is never called again after one exception, and nobody notices.
-Here the next call does not depend on how this one ended. It knows a loop and functions, and nothing of what they do.
+A function that schedules its own next call at its end is never called again after one exception, and this goes
+unnoticed. Here the next call does not depend on how this one ended. It knows a loop and functions, not what they do.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from time import monotonic
 
 log = logging.getLogger("lb.worker")
 
-_SAID_AGAIN = 60.0  # seconds until the same failure is said once more
+_SAID_AGAIN = 60.0  # seconds until the same failure is logged again
 _MOST_SAID = 16  # different failures that are told apart
 
 
 class RepeatedFailures:
-    """Says what failed, and the same again once a minute only."""
+    """Logs failures, and the same one only once a minute."""
 
     __slots__ = ("_said",)
 
     def __init__(self) -> None:
-        self._said: dict[str, float] = {}  # when each failure was said last
+        self._said: dict[str, float] = {}  # when each failure was last logged
 
     def tell(self, name: str, error: BaseException) -> None:
-        """`name` failed like this, and is tried again."""
+        """`name` failed with this error, and is tried again."""
         what = f"{name}: {type(error).__name__}: {error}"
         now = monotonic()
         if now - self._said.get(what, -_SAID_AGAIN) < _SAID_AGAIN:
@@ -41,7 +42,7 @@ class RepeatedFailures:
 
 
 class Every:
-    """Jobs that are done again and again until `cancel`; with `once` only until they succeed."""
+    """Jobs that are repeated until `cancel`; with `once`, only until they succeed."""
 
     __slots__ = ("_failures", "_handle", "_jobs", "_loop", "_once", "_seconds", "_share")
 
@@ -57,14 +58,14 @@ class Every:
         self._handle: asyncio.TimerHandle | None = None
 
     def cancel(self) -> None:
-        """No more."""
+        """Stop repeating."""
         self._jobs = ()
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
 
     def begin(self, *, once: bool = False) -> None:
-        """Do them now, for the first time."""
+        """Run them now, for the first time."""
         self._once = once
         self._run()
 
@@ -72,7 +73,7 @@ class Every:
         began = monotonic()
         self._handle = None
         try:
-            self._arm(self._seconds)  # first: whatever happens below, there is a next time
+            self._arm(self._seconds)  # first: whatever happens below, there is a next run
             if self._do() and self._once:
                 self.cancel()
         finally:
@@ -86,20 +87,20 @@ class Every:
         self._handle = self._loop.call_later(pause, self._run)
 
     def _do(self) -> bool:
-        """Whether all went well."""
+        """Whether all succeeded."""
         went_well = True
         for job in self._jobs:
             try:
                 job()
-            except Exception as error:  # noqa: BLE001  the next job, and the next time, come all the same
+            except Exception as error:  # noqa: BLE001  the next job, and the next run, follow nevertheless
                 went_well = False
                 self._failures.tell(getattr(job, "__qualname__", repr(job)), error)
         return went_well
 
 
 def every(loop: asyncio.AbstractEventLoop, seconds: float, *jobs: Callable[[], object], share: float = 0.0) -> Every:
-    """Do `jobs` now and then every `seconds`, or after `share` times what they took, if that is longer. What one raises
-    is said, and keeps neither the others nor the next time from coming.
+    """Run `jobs` now and then every `seconds`, or after `share` times what they took, if that is longer. An exception
+    is logged, and stops neither the other jobs nor the next run.
     """
     repeated = Every(loop, seconds, jobs, share)
     repeated.begin()
@@ -107,14 +108,14 @@ def every(loop: asyncio.AbstractEventLoop, seconds: float, *jobs: Callable[[], o
 
 
 def until_done(loop: asyncio.AbstractEventLoop, seconds: float, job: Callable[[], object]) -> Every:
-    """Do `job` now; if it raises, say so and do it again after `seconds`, until it does not."""
+    """Run `job` now; if it raises, log that and run it again after `seconds`, until it succeeds."""
     repeated = Every(loop, seconds, (job,), 0.0)
     repeated.begin(once=True)
     return repeated
 
 
 class WhenDue:
-    """Does `job` at the time of the loop that `due` names, for as long as it names one; `expect` says that it does."""
+    """Runs `job` at the loop time that `due` returns, while it returns one; call `expect` when it has changed."""
 
     __slots__ = ("_due", "_failures", "_handle", "_job", "_loop")
 
@@ -128,7 +129,7 @@ class WhenDue:
         self._handle: asyncio.TimerHandle | None = None
 
     def expect(self) -> None:
-        """Something is due; what is due before it is waited for already."""
+        """`due` may return an earlier time now."""
         if self._handle is None:
             due = self._due()
             if due is not None:
@@ -138,7 +139,7 @@ class WhenDue:
         self._handle = None
         try:
             self._job()
-        except Exception as error:  # noqa: BLE001  what else is due has its turn all the same
+        except Exception as error:  # noqa: BLE001  later runs are not affected
             self._failures.tell(getattr(self._job, "__qualname__", repr(self._job)), error)
         finally:
             self.expect()

@@ -1,6 +1,6 @@
-"""Where the event loop is made: the only file that names uvloop.
+"""Creates the event loop: the only file that names uvloop.
 
-uvloop where it is installed, else asyncio's own loop: slower, and the same otherwise.
+uvloop if it is installed, else asyncio's own loop, which is slower and otherwise the same.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def loop_name() -> str:
 
 
 def new_loop() -> asyncio.AbstractEventLoop:
-    """A loop that logs what nobody caught and goes on: one exchange's fault must not cost the others theirs."""
+    """A loop that logs unhandled exceptions and continues: one exchange's failure must not affect others."""
     loop: asyncio.AbstractEventLoop = _loops.new_event_loop()
     loop.set_exception_handler(_log_exception)
     return loop
@@ -34,7 +34,7 @@ def new_loop() -> asyncio.AbstractEventLoop:
 def _log_exception(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if isinstance(error, type) and issubclass(error, BaseException):
-        error = error()  # transports have been seen to hand over the class
+        error = error()  # some transports pass the class
     if not isinstance(error, BaseException):
         error = None
     log.error("%s", context.get("message") or "unhandled exception in the event loop", exc_info=error)

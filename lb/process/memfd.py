@@ -1,6 +1,6 @@
-"""A large object on its way to other processes of the same program: a descriptor of memory that holds it, pickled.
+"""Passes a large object to other processes of the same program: pickled, in memory behind a descriptor.
 
-Whoever has such a descriptor got it from a parent or a child of his, so what is in it is trusted.
+Such a descriptor comes from a parent or child process, so its content is trusted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tempfile
 
 
 def wrap_up(content: object) -> int:
-    """A descriptor, closed on exec, that `unwrap` makes the object of, in as many processes as get it; the caller's."""
+    """A descriptor, closed on exec, for `unwrap` in any number of processes; the caller owns it."""
     descriptor = new_memory()
     with os.fdopen(os.dup(descriptor), "wb") as file:
         pickle.dump(content, file, pickle.HIGHEST_PROTOCOL)
@@ -20,7 +20,7 @@ def wrap_up(content: object) -> int:
 
 
 def wrap_bytes(content: bytes) -> int:
-    """The same for bytes, which another version of the program may read, too."""
+    """The same for bytes, which another version of the program can also read."""
     descriptor = new_memory()
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.write(content)
@@ -28,20 +28,20 @@ def wrap_bytes(content: bytes) -> int:
 
 
 def unwrap_bytes(descriptor: int) -> bytes:
-    """What bytes were wrapped up, at least one. The descriptor stays open."""
+    """The bytes that were wrapped, at least one. The descriptor stays open."""
     with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as memory:
         return memory[:]
 
 
 def unwrap(descriptor: int) -> object:
-    """What was wrapped up. The descriptor stays open."""
-    # Mapped, not read: the processes that have it share one offset.
+    """The object that was wrapped. The descriptor stays open."""
+    # Mapped, not read: the processes share one file offset.
     with mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ) as memory:
         return pickle.loads(memory)  # noqa: S301  see above
 
 
 def new_memory(name: str = "lb parcel") -> int:
-    """A descriptor of empty memory, closed on exec, that others may map who get it; the caller's."""
+    """A descriptor of empty memory, closed on exec, that other processes can map; the caller owns it."""
     if hasattr(os, "memfd_create"):
         return os.memfd_create(name, os.MFD_CLOEXEC)
     with tempfile.TemporaryFile() as file:

@@ -1,7 +1,7 @@
-"""Processes that became our children because their own parent ended: they are reaped, or they stay zombies for ever.
+"""Orphans: processes that became children of this one because their parent ended. Unreaped, they would stay zombies.
 
-That happens to the first process of a container, and to one that has asked for it (prctl(2), PR_SET_CHILD_SUBREAPER):
-what a health check of the container or a hook started in the background ends up here. This file knows process ids.
+The first process of a container gets them, and one that asked for it (prctl(2), PR_SET_CHILD_SUBREAPER): for example,
+background processes of a container's health check or of a hook. This file knows process ids.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ _GET_CHILD_SUBREAPER = 37
 
 
 def adopts_orphans() -> bool:
-    """Whether this process gets the children of others when these end."""
+    """Whether orphans become children of this process."""
     if os.getpid() == _FIRST:
         return True
     answer = ctypes.c_int()
     try:
         failed = ctypes.CDLL(None).prctl(_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0)
-    except (OSError, AttributeError):  # there is no such call on this system
+    except (OSError, AttributeError):  # this system has no such call
         return False
     return not failed and bool(answer.value)
 
 
 def reap_orphans(own: Collection[int]) -> int:
-    """Reaps every child that has ended and is not one of `own`; how many there were. Those are left to whoever started
-    them and wants to know how they ended: behind one of them others wait for the next call.
+    """Reaps every ended child that is not one of `own`; returns how many. Those in `own` are left to the code that
+    started them; orphans queued behind one of them wait for the next call.
     """
     count = 0
     while True:

@@ -1,7 +1,7 @@
-"""A child's part in a reload: prepare aside what the supervisor says, then change over at its word, or forget it.
+"""A child's part in a reload: prepare the change in the background, then switch when told, or drop it.
 
-It knows the words (verbs.py) and that preparing may take long: a thread does it, while the loop goes on serving. What
-is prepared, and what changing over means, is for the child to say. Nothing live may change before `switch`.
+It knows the messages (verbs.py), and that preparing may take long: a thread does it while the loop keeps serving. The
+child defines what is prepared and what switching means. Nothing live may change before `switch`.
 """
 
 from __future__ import annotations
@@ -28,25 +28,25 @@ from lb.tls.files.certificate import TlsError
 
 log = logging.getLogger("lb.worker")
 
-# Seconds for which a thread may keep the interpreter from the loop: a tenth of the usual, while one prepares. With
-# 10,000 domains the loop is then late by 8 ms in nine turns of ten, instead of by 20.
+# Seconds for which the thread may hold the interpreter while it prepares: a tenth of the default. With 10,000 domains
+# the loop is then late by 8 ms in nine turns out of ten, instead of 20 ms.
 _TURN = 0.0005
-_NO_THREAD = 1.0  # seconds until a thread that the system would not start is tried again
+_NO_THREAD = 1.0  # seconds until a thread that could not be started is tried again
 
 
 class Droppable(Protocol):
-    """What a child has made ready for a `switch`."""
+    """What a child has prepared for a `switch`."""
 
     def drop(self) -> None:
-        """Give it up: close what was opened for it."""
+        """Drop it: close what was opened for it."""
 
 
 P = TypeVar("P", bound=Droppable)
 Prepare = Callable[[Plan, Revision, Sequence[socket.socket]], P]
 
 
-class Aside:
-    """Runs one job after the other in a thread that lives only as long as there are any."""
+class BackgroundThread:
+    """Runs one job after another in a thread that lives only while there are jobs."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
@@ -54,8 +54,8 @@ class Aside:
         self._turn = sys.getswitchinterval()
 
     def run(self, job: Callable[[], Callable[[], None]]) -> None:
-        """`job` runs in the thread; the function that it returns is then called on the loop. One that raises is said,
-        and the next one has its turn.
+        """`job` runs in the thread; the function that it returns is then called on the loop. An exception is logged,
+        and the next job runs.
         """
         self._jobs.append(job)
         if len(self._jobs) == 1:
@@ -65,15 +65,15 @@ class Aside:
         until_done(self._loop, _NO_THREAD, self._begin)
 
     def _begin(self) -> None:
-        """Raises RuntimeError where the system has no thread for it at present."""
-        Thread(target=self._work, args=(self._jobs[0],), name="aside", daemon=True).start()
+        """Raises RuntimeError if the system cannot start a thread now."""
+        Thread(target=self._work, args=(self._jobs[0],), name="background", daemon=True).start()
         sys.setswitchinterval(_TURN)
 
     def _work(self, job: Callable[[], Callable[[], None]]) -> None:
         try:
             then = job()
         except BaseException:
-            log.exception("a job that was done aside failed; what it was for stays as it is")
+            log.exception("a background job failed; nothing has changed")
             then = _nothing
         with suppress(RuntimeError):  # the loop has ended meanwhile
             self._loop.call_soon_threadsafe(self._done, then)
@@ -87,33 +87,37 @@ class Aside:
 
 
 def _nothing() -> None:
-    """There is nothing to be done on the loop."""
+    """There is nothing to do on the loop."""
 
 
 class Changes(Generic[P]):
     """`say` answers the supervisor; `prepare` runs in a thread and gets the sockets that are new to this process;
-    `switch` runs on the loop and gets what `prepare` returned.
+    `switch` runs on the loop and gets the result of `prepare`.
 
-    `prepare` may raise OSError or TlsError: then the supervisor is told why.
+    `prepare` may raise OSError or TlsError, which is reported to the supervisor.
     """
 
     def __init__(
-        self, aside: Aside, say: Callable[[Verb, str], None], prepare: Prepare[P], switch: Callable[[P], None]
+        self,
+        background: BackgroundThread,
+        say: Callable[[Verb, str], None],
+        prepare: Prepare[P],
+        switch: Callable[[P], None],
     ) -> None:
-        self._aside = aside
+        self._background = background
         self._say = say
         self._prepare = prepare
         self._switch = switch
-        self._wanted = ""  # the number of the change that the supervisor spoke of last
+        self._wanted = ""  # the number of the supervisor's latest change
         self._prepared: P | None = None
 
     def heard(self, message: Message) -> None:
-        """Something that the supervisor has said; what is not about a change is dropped."""
+        """Handles a message of the supervisor; one that is not about a change is dropped."""
         number = message.rest
         if message.verb is Verb.PREPARE:
             self._forget()
             self._wanted = number
-            self._aside.run(partial(self._work, number, message.descriptors))
+            self._background.run(partial(self._work, number, message.descriptors))
             return
         message.drop()
         if message.verb is Verb.ABANDON and number == self._wanted:

@@ -1,8 +1,7 @@
-"""What is still open in a worker that ends: so many of each kind, of each app. Counted by walking the connections, and
-only while the worker drains or retires, so that a request costs nothing for it.
+"""What is still open in an ending worker, counted by kind and app. The count walks the connections, and only while the
+worker drains or retires, so requests cost nothing for it.
 
-This file knows the kinds and how they are told to the supervisor. What a connection is doing is for its conversation
-to say.
+This file knows the kinds and their text form for the supervisor. A connection's handler knows what it is doing.
 """
 
 from __future__ import annotations
@@ -13,22 +12,22 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 WEBSOCKET = "WebSocket"
-TUNNEL = "tunnel"  # any other protocol that an upgrade led to
+TUNNEL = "tunnel"  # after an upgrade to any other protocol
 EVENT_STREAM = "event stream"
-DOWNLOAD = "download"  # a response that has begun
-UPLOAD = "upload"  # a request whose body is still coming
-REQUEST = "request"  # one without a response so far
-CONNECTION = "connection"  # one without a request: idle, or closing
-OTHER = "other"  # of too many different apps to name
+DOWNLOAD = "download"  # a response has begun
+UPLOAD = "upload"  # the request's body is still arriving
+REQUEST = "request"  # no response so far
+CONNECTION = "connection"  # no request: idle, or closing
+OTHER = "other"  # more apps than are named
 
 _KINDS = (WEBSOCKET, TUNNEL, EVENT_STREAM, DOWNLOAD, UPLOAD, REQUEST, CONNECTION, OTHER)
 _PLURALS = {OTHER: "others"}
-_MOST = 24  # of a line between processes, which must stay short
+_MOST = 24  # shares in a line between processes, which must stay short
 _MOST_SHOWN = 8  # apps in a log line
 
 
 class Share(NamedTuple):
-    """So many connections of this kind; `app` is empty where none is known yet."""
+    """The number of connections of one kind; `app` is empty if it is not known yet."""
 
     kind: str
     app: str
@@ -37,7 +36,7 @@ class Share(NamedTuple):
 
 
 def count_shares(found: Iterable[tuple[str, bytes, bytes]]) -> list[Share]:
-    """Counts (kind, app, environment), the most frequent first; what is beyond a bound becomes one share, "other"."""
+    """Counts (kind, app, environment), the most frequent first; those beyond a bound become one share, "other"."""
     counted = Counter(found).most_common()
     shares = [
         Share(kind, app.decode(), environment.decode(), number) for (kind, app, environment), number in counted[:_MOST]
@@ -60,7 +59,7 @@ def dump(shares: Iterable[Share]) -> str:
 
 
 def load(text: str) -> list[Share]:
-    """What `dump` wrote; nothing for something else."""
+    """What `dump` wrote; empty for anything else."""
     try:
         return [Share(str(kind), str(app), str(of), int(number)) for kind, app, of, number in json.loads(text)]
     except (ValueError, TypeError):
@@ -68,7 +67,7 @@ def load(text: str) -> list[Share]:
 
 
 def in_words(shares: Iterable[Share]) -> str:
-    """`1 WebSocket, 2 downloads (api); 1 upload (shop, staging)`; "" if there is nothing."""
+    """`1 WebSocket, 2 downloads (api); 1 upload (shop, staging)`; "" if nothing is open."""
     groups: dict[tuple[str, str], Counter[str]] = {}
     for kind, app, environment, number in shares:
         groups.setdefault((app, environment), Counter())[kind] += number

@@ -1,8 +1,8 @@
-"""The board: what the supervisor knows of its processes, in shared memory, for the admin process to read.
+"""The board: the state of all processes in shared memory, written by the supervisor and read by the admin process.
 
-One writer, the supervisor; every figure is one aligned 64-bit integer, so a reader never sees half of one. It is made
-before the first fork and lives as long as the supervisor. A worker has a slot of its own for as long as it lives: one
-that a reload has made superfluous keeps its slot while it drains, and another one gets another.
+Every figure is one aligned 64-bit integer, so a reader never sees half of one. The board is created before the first
+fork and lives as long as the supervisor. A worker keeps its slot for its whole life: one that a reload has made
+superfluous keeps it while it drains, and a new one gets another slot.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 MOST_SLOTS = 2048
-"""Slots for as many workers as a configuration may ask for (1,024), and as many that drain."""
+"""Slots for the most workers of a configuration (1,024), and for as many that drain."""
 
 _SUPERVISOR, _STARTED, _DRAINING, _SERVING, _USED, _HEADER = range(6)
 _PID, _SINCE, _STARTS, _READY, _WANTED, _ROW = range(6)
@@ -22,8 +22,8 @@ _PID, _SINCE, _STARTS, _READY, _WANTED, _ROW = range(6)
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """One slot: `pid` is 0 while no process is in it, `since` seconds since the epoch, `restarts` how often it was
-    filled anew; `retiring` says that the process in it drains and will not be replaced.
+    """One slot: `pid` is 0 while it is empty, `since` is in seconds since the epoch, `restarts` is how often it was
+    filled again; `retiring`: its process drains and will not be replaced.
     """
 
     slot: int
@@ -35,7 +35,7 @@ class WorkerState:
 
 
 class Board:
-    """The service begins with the slots below `serving`. Times are whole seconds since the epoch."""
+    """The service starts with the slots below `serving`. Times are whole seconds since the epoch."""
 
     def __init__(self, serving: int) -> None:
         self._cells = memoryview(mmap.mmap(-1, 8 * (_HEADER + _ROW * MOST_SLOTS))).cast("q")
@@ -45,7 +45,7 @@ class Board:
 
     @property
     def serving(self) -> int:
-        """How many slots the service consists of."""
+        """The number of slots of the service."""
         return self._cells[_SERVING]
 
     @property
@@ -65,14 +65,14 @@ class Board:
         self._cells[_DRAINING] = 1
 
     def assign(self, slots: Collection[int]) -> None:
-        """From now on the service consists of these slots; IndexError if there is no such slot."""
+        """From now on the service consists of these slots. Raises IndexError for a slot that does not exist."""
         if not all(0 <= slot < MOST_SLOTS for slot in slots):
             raise IndexError(f"slots {slots} of {MOST_SLOTS}")
         self._cells[_USED] = max(self._cells[_USED], *(slot + 1 for slot in slots))
         for slot in range(self._cells[_USED]):
             row = _HEADER + _ROW * slot
             if slot in slots and not self._cells[row + _WANTED]:
-                self._cells[row + _STARTS] = 0  # whoever was there before was another worker
+                self._cells[row + _STARTS] = 0  # the slot's previous process was another worker
             self._cells[row + _WANTED] = slot in slots
         self._cells[_SERVING] = len(slots)
 
@@ -88,18 +88,18 @@ class Board:
         self._cells[_HEADER + _ROW * slot + _READY] = 1
 
     def clear(self, slot: int) -> None:
-        """The process in the slot ended."""
+        """The process in the slot has ended."""
         row = _HEADER + _ROW * slot
         self._cells[row + _READY] = 0
         self._cells[row + _PID] = 0
 
     def workers(self) -> list[WorkerState]:
-        """Those of the service, and those that retire."""
+        """The workers of the service, and those that retire."""
         everyone = [self._worker(slot) for slot in range(self._cells[_USED])]
         return [worker for worker in everyone if worker.pid or not worker.retiring]
 
     def ready(self) -> bool:
-        """Every slot of the service has a process that serves, and no drain has begun."""
+        """Whether every slot of the service has a serving process, and no drain has begun."""
         return not self.draining and all(worker.ready for worker in self.workers() if not worker.retiring)
 
     def _worker(self, slot: int) -> WorkerState:

@@ -1,4 +1,4 @@
-"""What the supervisor and its children say to each other: the verbs of the line between them, and one answer's parts.
+"""The messages between the supervisor and its children: their verbs, and the parts of a reload answer.
 
     child → supervisor    ready · pong · prepared N · refused N REASON · switched N · certificates · missing NAME ·
                           denied NAME · open SHARES
@@ -7,7 +7,7 @@
                           stop
     job → supervisor      done (with a parcel)
 
-This file knows words. It does not know how they travel (channel.py), or what anybody does about them.
+This file knows words. It does not know how they are sent (channel.py), or what they cause.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ class Verb(StrEnum):
     STOP = "stop"
     DONE = "done"
     UNKNOWN = ""
-    """Anything else: nobody acts on it."""
+    """Anything else: ignored."""
 
     @classmethod
     def read(cls, word: str) -> Verb:
-        """The verb that a line begins with."""
+        """The verb at the start of a line."""
         return _BY_WORD.get(word, cls.UNKNOWN)
 
 
@@ -49,7 +49,7 @@ _BY_WORD: dict[str, Verb] = {verb.value: verb for verb in Verb}
 
 
 class ReloadAnswer(NamedTuple):
-    """A child's answer about the change with this number, as it was told; `reason` says why it refuses it."""
+    """A child's answer about the change with this number, as text; `reason` says why it refuses it."""
 
     number: str
     reason: str = ""

@@ -1,4 +1,4 @@
-"""Figures in the words of log lines and commands: how a process ended, how long something took. Nothing else."""
+"""The wording of exit statuses and durations in log lines and commands."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGILL, signal.SIGFP
 
 
 def death_in_words(status: int) -> str:
-    """What follows the name of a process that ended; `status` is minus the signal's number if one killed it."""
+    """The text after the name of an ended process; `status` is minus the signal's number if one killed it."""
     if status == 0:
-        return "ended without being asked to (status 0)"
+        return "ended unexpectedly (status 0)"
     if status > 0:
         return f"exited with status {status}"
     try:
@@ -23,15 +23,15 @@ def death_in_words(status: int) -> str:
 
 def _reason(number: signal.Signals) -> str:
     if number == signal.SIGKILL:
-        return ": by somebody, or by the kernel for want of memory"
+        return " (by a user, or by the kernel when memory ran out)"
     if number in _CRASHES:
-        hung = ", or hung and was ended" if number == signal.SIGABRT else ""
+        hung = ", or it hung" if number == signal.SIGABRT else ""
         return f": it crashed ({signal.strsignal(number)}){hung}"
     return ""
 
 
 def lifetime(seconds: float) -> str:
-    """`0.3 s`, `2 h 5 min`: exact where it is short."""
+    """`0.3 s`, `2 h 5 min`: precise if it is short."""
     return f"{seconds:.1f} s" if seconds < 60 else duration(seconds)
 
 

@@ -1,7 +1,7 @@
-"""Who asks: what is known about a client, whatever its requests come over.
+"""What is known about a client, whatever its requests come over.
 
-A connection has one, and every request of that connection asks the same one. It knows addresses, the certificate that
-was presented, and what a client is counted under. It does not know the connection, nor how a message is written.
+A connection has one, shared by all its requests. It knows addresses, the certificate that was presented, and the key
+under which the client is counted. It does not know the connection, nor how a message is written.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 class ClientInfo:
     """One client. `certificate` is what was presented to it for the name it asked for, None without TLS; `client_auth`
-    the domain that the client's own certificate was asked for, if any, and `client_certificate` the field line that
-    tells an app about that one, empty if there is none.
+    the domain for which the client's own certificate was requested, if any; `client_certificate` the field line that
+    describes that certificate to an app, empty if there is none.
     """
 
     __slots__ = (
@@ -50,15 +50,15 @@ class ClientInfo:
         self.certificate: PresentedCertificate | None = None
         self.client_auth: bytes | None = None
         self.client_certificate = b""
-        self._counted = False  # among the connections of its address
-        self._key = 0  # the key of its address, once it is asked for
+        self._counted = False  # counted among the connections of its address
+        self._key = 0  # the key of its address, 0 until first needed
         self._fields_host: bytes | None = None
         self._fields = b""
         self._before: bytes | None = None
         self._behind = b""
         self._covered_host: bytes | None = None
 
-    # What its connection tells
+    # Called by its connection
 
     def secured(self, side: ServerTls) -> None:
         """The TLS handshake is done."""
@@ -68,7 +68,7 @@ class ClientInfo:
             self.client_certificate = client_certificate_line(side.getpeercert(True))
 
     def unsecured(self) -> None:
-        """It speaks plain HTTP where TLS was to be."""
+        """It speaks plain HTTP where TLS was expected."""
         self.scheme = b"http"
         self.secure = False
 
@@ -82,14 +82,14 @@ class ClientInfo:
         return True
 
     def disconnected(self) -> None:
-        """The connection that `may_connect` was asked about is no more."""
+        """A connection that `may_connect` allowed has ended."""
         if self._counted:
             self.engine.presence.leave(self._key)
 
-    # What an exchange asks
+    # Called by an exchange
 
     def forwarded(self, route: Route, head: RequestHead) -> bytes:
-        """The field lines that tell the app about this client; made once for a host."""
+        """The field lines that describe this client to the app; made once per host."""
         if route.cdn and self.engine.snapshot.trusts(self.address):
             before, behind = around_host(self.address, self.scheme, head.forwarded_for)
             return before + host_value(head.host) + behind
@@ -101,7 +101,7 @@ class ClientInfo:
         return self._fields
 
     def early(self, route: Route | None, head: RequestHead) -> float:
-        """Seconds by which this request comes too early, all connections of its client counted (L5); 0.0 if it may."""
+        """Seconds by which this request comes too early, over all connections of its client (L5); 0.0 if it may go."""
         engine = self.engine
         snapshot = engine.snapshot
         pace = snapshot.client_pace
@@ -113,18 +113,18 @@ class ClientInfo:
             return 0.0
         key = self.key()
         if route is not None and route.cdn and snapshot.trusts(self.address):
-            # Without a name the CDN speaks for itself, and the CDN is nobody's one client.
+            # Without a name the request is the CDN's own, and the CDN is not one client.
             key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
         return engine.paces.take((key ^ scope) or key, engine.poller.now, pace) if key else 0.0
 
     def key(self) -> int:
-        """What the client's address is counted under."""
+        """The key under which the client's address is counted."""
         if self._key == 0:
             self._key = self.engine.clients.key(self.address)
         return self._key
 
     def covers(self, host: bytes) -> bool:
-        """Whether the certificate presented to it is good for `host` (D5)."""
+        """Whether the certificate presented to the client is valid for `host` (D5)."""
         if self.certificate is None or host == self._covered_host:
             return True
         if self.certificate.covers(host_name(host).decode("latin-1")):

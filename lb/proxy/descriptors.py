@@ -1,12 +1,11 @@
-"""How the descriptors that a worker may open are shared out, and what is said when there are none left.
+"""How a worker's descriptors are shared out, and what is logged when none are left.
 
-A client's connection may need another one to an instance at any moment, so there are only half as many of them as
-descriptors: one that was let in can be served. Some are kept back for the worker itself (listening sockets, files, a
-reload), and for clients that are told that there is no room. That they run out all the same can happen (idle
-connections to instances, or other processes where the whole system has none left), and is our fault: no instance is
-blamed for it (E3).
+A client's connection may need another one to an instance at any moment, so half as many connections as descriptors
+are allowed: an accepted connection can always be served. Some are reserved for the worker itself (listening sockets,
+files, a reload), and for clients that are being turned away. They can still run out (idle connections to instances, or
+other processes when the whole system has none left); that is our fault, and no instance is blamed for it (E3).
 
-It knows numbers and what they mean. Which connections there are, and which of them can go, is the engine's business.
+It knows numbers and what they mean. Which connections exist, and which of them can be closed, is the engine's business.
 """
 
 from __future__ import annotations
@@ -20,11 +19,11 @@ from lb.proxy.eviction import MOST_TURNED_AWAY
 log = logging.getLogger("lb.proxy")
 
 OURS = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC))
-"""Errors of `socket`, `connect` and `epoll_ctl` that say what we lack, and nothing about an instance."""
+"""Errors of `socket`, `connect` and `epoll_ctl` that mean a lack of resources here and say nothing of an instance."""
 
-_OWN = 32  # what a worker has open itself (twenty), and what a reload, a log or a certificate needs for a moment
-_SHARE_TURNED_AWAY = 8  # one in so many, at most, is for clients that are told that there is no room
-_SILENCE = 60.0  # seconds between two lines about the same
+_OWN = 32  # what a worker has open itself (twenty), and what a reload, a log or a certificate briefly needs
+_SHARE_TURNED_AWAY = 8  # at most this fraction is for clients that are being turned away
+_SILENCE = 60.0  # seconds between two lines about the same shortage
 
 _LACKS = {
     errno.EMFILE: "out of descriptors: this worker may have %d open; raise the limit of open files "
@@ -36,24 +35,24 @@ _OTHER = "out of kernel memory for connections (%s); give the system more memory
 
 
 def turned_away_within(descriptors: int, listeners: int) -> int:
-    """How many clients may be listened to after they were told that there is no room."""
+    """How many clients may still be read from after they were turned away for lack of room."""
     return min(max((descriptors - _OWN - listeners) // _SHARE_TURNED_AWAY, 1), MOST_TURNED_AWAY)
 
 
 def connections_within(descriptors: int, listeners: int) -> int:
-    """How many client connections one worker may have that may open so many descriptors."""
+    """How many client connections a worker with this many descriptors may have."""
     spare = descriptors - _OWN - listeners - turned_away_within(descriptors, listeners)
     return max(spare // 2, 1)
 
 
 def descriptors_of_process() -> int:
-    """How many descriptors this process may have open, as its limits are now."""
+    """How many descriptors this process may open, by its present limits."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return soft if soft != resource.RLIM_INFINITY else 1 << 30
 
 
 class Shortage:
-    """Says that descriptors are lacking: a line a minute, however many connections it meets."""
+    """Logs that descriptors have run out: a line a minute, however many connections are affected."""
 
     __slots__ = ("_silent_until",)
 
@@ -61,7 +60,7 @@ class Shortage:
         self._silent_until = 0.0
 
     def say(self, error: int, now: float) -> None:
-        """The system refused one, with this errno."""
+        """The system refused a descriptor, with this errno."""
         if now < self._silent_until:
             return
         self._silent_until = now + _SILENCE

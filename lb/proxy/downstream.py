@@ -1,9 +1,9 @@
-"""Where an answer goes: what an exchange may ask of its client's side, whatever is spoken there.
+"""Where an answer goes: what an exchange may ask of its client's side, whatever protocol is spoken there.
 
-An exchange says what is to go (a head, what has come of a body, its end), when it wants to hear less or more of its
-client, and when it is done. How that is written, and what is multiplexed with it, is for derived classes to know: an
-HTTP/1 connection is one. What has come from the client stands in the read buffer that this is. Nothing here knows a
-socket, and nothing that derives from it knows what a request means.
+An exchange says what to send (a head, what has arrived of a body, its end), when to read less or more from its
+client, and when it is done. How that is written, and what is multiplexed with it, is up to derived classes, such as an
+HTTP/1 connection. What the client has sent is in the read buffer, which is the base class. Nothing here knows a
+socket, and nothing derived from it knows what a request means.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _PIECE = 65536
 
 
 class Downstream(ReadBuffer):
-    """A client's side of an exchange, and what else has a deadline: every connection.
+    """A client's side of an exchange, and the base of every connection: all of them have a deadline.
 
     `handler` is told what happens; `deadline`, `due` and `slot` are the wheel's (`io.deadlines`). `closed` says that it
-    is over, and `failure` with which errno, if with one; `paused` that nothing is read, `full` that whoever fills it
-    had better wait, `greedy` that much is to be read at once. `leaving` says that the client has shut its side;
-    `can_stream` that it can be told where a body ends whose length is not known, and knows interim responses.
+    is over, `failure` is the errno if it failed; `paused` means that nothing is read, `full` that its backlog has to
+    drain before more is written, `large_reads` that much is read at once. `leaving` means that the client has shut
+    its side; `can_stream` that it understands bodies of unknown length and interim responses.
     """
 
     __slots__ = (
@@ -32,31 +32,31 @@ class Downstream(ReadBuffer):
         "due",
         "failure",
         "full",
-        "greedy",
         "handler",
+        "large_reads",
         "leaving",
         "paused",
         "slot",
     )
 
     def set_up(self) -> None:
-        """How it begins, for derived classes that do not know better: a compiled one begins with zeros."""
+        """Set the initial state. For derived classes without their own: a compiled one starts with zeros."""
         self.handler: Handler | None = None
         self.deadline = self.due = 0.0
         self.slot = -1
         self.failure = 0
-        self.closed = self.full = self.greedy = self.leaving = self.paused = False
+        self.closed = self.full = self.large_reads = self.leaving = self.paused = False
         self.can_stream = True
 
-    # Whom it tells, and how much
+    # Its handler, and how much is read
 
     def tell(self, handler: Handler | None) -> None:
-        """Tell this one from now on what happens here; None: nobody."""
+        """From now on, tell this handler what happens here; None for no handler."""
         self.handler = handler
 
     def read_much(self, much: bool) -> None:
-        """Whether much is to be read at once: of a body, or from one who has shown to take it."""
-        self.greedy = much
+        """Whether reads are large: for a body, or from a client that has shown that it keeps up."""
+        self.large_reads = much
 
     def pause(self) -> None:
         """Read nothing until `resume`."""
@@ -65,21 +65,21 @@ class Downstream(ReadBuffer):
         """Read again, from the next round on."""
 
     def read_on(self) -> None:
-        """As `resume`, unless too much has come of what is to be handled later."""
+        """As `resume`, unless too much that has to wait is buffered already."""
 
     def arm(self) -> None:
-        """Set the deadline that the state of things asks for."""
+        """Set the deadline for the present state."""
 
-    # The answer. A head goes out with what comes first behind it.
+    # The answer. A head goes out together with the first bytes that follow it.
 
     def head(self, lines: bytes, date: bytes, persistent: bool, streamed: bool) -> None:
-        """The final head: status line and field lines, and the Date line, if it is not one of them. `persistent` says
-        that the client may ask again, `streamed` that a body of unknown length follows (only where `can_stream`).
+        """The final head: status line and field lines, and the Date line unless they contain it. `persistent` says that
+        the client may send another request, `streamed` that a body of unknown length follows (only if `can_stream`).
         """
 
     def body(self, source: ReadBuffer, trailers: bytes | None) -> None:
-        """What is ready at `source` is next in the body; `trailers` are the field lines behind the last piece of it,
-        None as long as more is to come.
+        """What is ready at `source` comes next in the body; `trailers` are the field lines after its last piece, None
+        while more is to come.
         """
 
     def piece(self, data: bytes, trailers: bytes | None) -> None:
@@ -106,31 +106,31 @@ class Downstream(ReadBuffer):
         """A whole 1xx head, as status line and field lines."""
 
     def switch(self, lines: bytes, protocol: bytes) -> None:
-        """The head of a 101; from here on `body` sends bytes of that protocol, as they are."""
+        """The head of a 101; after it `body` sends bytes of that protocol unchanged."""
 
     def offered(self, lines: bytes, _protocol: bytes) -> bytes:
-        """The lines of a 426, with the protocol that the app offers where that can be said."""
+        """The lines of a 426, with the protocol that the app offers if this side can express it."""
         return lines
 
     def probe(self, head_out: bool) -> None:
-        """Send something by which a client that is leaving is told from one that is gone; `head_out` says whether the
-        final head has gone.
+        """Send something that distinguishes a client that is leaving from one that is gone; `head_out` says whether the
+        final head has been sent.
         """
 
     # The end
 
     def end(self) -> None:
-        """No more bytes from us, once all that waits has gone; theirs still come."""
+        """Send nothing more, once the backlog has gone; the peer may still send."""
 
     def abort(self) -> None:
-        """End it now, so that the client sees that something is missing."""
+        """End it now, visibly incomplete."""
 
     def reset(self) -> None:
-        """As `abort`, where the end of the connection would look like the end of the body."""
+        """As `abort`, for where the end of the connection would look like the end of the body."""
 
     def done(self, keep_alive: bool, unread: bool) -> None:
-        """The exchange has ended; `keep_alive` says that the client was told it may ask again, and then it may, though
-        a drain has begun since; `unread` that bytes of its request may still come.
+        """The exchange has ended. `keep_alive` says that the client was told it may send another request; it then may,
+        even if a drain has begun since. `unread` says that bytes of its request may still arrive.
         """
 
     def expired(self) -> None:

@@ -21,7 +21,7 @@ cdef class Engine:
     cdef public Presence presence
     cdef public FileCache files
     cdef public object clients, connector, floods, flushes, held, listeners, queue, redirect_loops, room
-    cdef public bint draining, hurried
+    cdef public bint draining, fast_drain
     cdef public Py_ssize_t open_connections, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated
     cdef object _loop, _log, _row, _append, _format, _ticking, _errors, _clients, _on_error, _watch, _shortage

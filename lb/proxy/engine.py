@@ -1,7 +1,7 @@
 """What all connections of one worker share: poller, clock, timers, snapshot, log and counters.
 
-The engine knows connections only as things to be counted, looked after and closed; what is said over them is
-the business of `http1`, `exchange` and `upstream`.
+The engine only counts, times and closes connections; what they carry is the business of `http1`, `exchange` and
+`upstream`.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ from lb.telemetry.metrics import error_cell, response_cell
 from lb.telemetry.record import Record
 from lb.tls.handshake.pending import PendingHandshakes
 
-_SHED = 32  # connections closed at once for want of descriptors
-_REST = wheel.WIDTH / 2  # seconds that a listener rests then, and until the next tick
-_MADE = 256  # connections closed at once so that there are no more than there may be
+_SHED = 32  # connections closed at once for lack of descriptors
+_REST = wheel.WIDTH / 2  # seconds that a listener then rests, and until the next tick
+_MADE = 256  # connections closed at once to get below the limit
 
 
 class Engine:
-    """One worker's data path. Counters are plain numbers here and reach the shared `row` four times a second.
-    `connector` makes what connections to instances are, if that is anything else than usual.
+    """One worker's data path. Counters are plain numbers here and are written to the shared `row` four times a second.
+    `connector` makes connections to instances; None for the usual way.
     """
 
     __slots__ = (
@@ -77,12 +77,12 @@ class Engine:
         "date_line",
         "deadlines",
         "draining",
+        "fast_drain",
         "files",
         "floods",
         "flushes",
         "handshakes",
         "held",
-        "hurried",
         "ids",
         "listeners",
         "max_connections",
@@ -122,12 +122,12 @@ class Engine:
         self.paces, self.presence = clients.paces, clients.presence
         self.room, self.redirect_loops, self.floods = Room(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
-        self.held: PendingHandshakes | None = None  # whoever makes TLS contexts knows which handshakes may be held
+        self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
         self._shortage = Shortage()
         self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
-        self.draining = self.hurried = False
+        self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
         self.ids = RequestIds()
@@ -142,7 +142,7 @@ class Engine:
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
         self._ticking: Every = every(loop, wheel.WIDTH, *jobs)
 
-    # What connections tell
+    # Called by connections
 
     def opened(self, client: Wire) -> None:
         """A client's connection was accepted."""
@@ -161,7 +161,7 @@ class Engine:
         self.deadlines.forget(client)
 
     def turned_away(self, client: Wire) -> None:
-        """There is no room for this connection, which was told to have been opened: it does not count (L5)."""
+        """A connection reported as opened was turned away for lack of room: it does not count (L5)."""
         self.open_connections -= 1
         self._clients.discard(client)
         self.room.spoke(client)  # type: ignore[arg-type]
@@ -177,7 +177,7 @@ class Engine:
             self._append(self._format(record, self._log_time))
 
     def relieve_log(self) -> None:
-        """Whoever asks for very much in one go makes as many lines: they need not all be kept until the next tick."""
+        """Write log lines early when a client causes very many at once, instead of keeping all until the next tick."""
         self._log.flush_if_long()
 
     def connecting(self) -> None:
@@ -185,7 +185,7 @@ class Engine:
         self.connects += 1
 
     def reusing(self) -> None:
-        """A request goes over a connection that has served before."""
+        """A request uses a connection that has served before."""
         self.reused += 1
 
     def repeating(self) -> None:
@@ -193,7 +193,7 @@ class Engine:
         self.retries += 1
 
     def not_repeating(self) -> None:
-        """One is not, for want of a budget."""
+        """A request is not sent again, because the retry budget is used up."""
         self.unrepeated += 1
 
     def shook_hands(self, resumed: bool) -> None:
@@ -203,14 +203,12 @@ class Engine:
             self.resumed += 1
 
     def failed(self, cause: str) -> None:
-        """Something failed of which there is no exchange: count it."""
+        """Count a failure that belongs to no exchange."""
         self._errors[cause] = self._errors.get(cause, 0) + 1
 
     def make_room(self) -> bool:
-        """Close connections that are missed least until there are no more than there may be; False when so many
-        cannot be spared.
-        """
-        for _ in range(_MADE):  # more than one where the bound was lowered
+        """Close the least valuable connections until the limit is kept; False if not enough of them can be closed."""
+        for _ in range(_MADE):  # more than one if the limit was lowered
             if self.open_connections <= self.max_connections:
                 return True
             if not self.room.make(self._clients, self.poller.now):  # type: ignore[arg-type]  # all of them are Clients
@@ -218,7 +216,7 @@ class Engine:
         return self.open_connections <= self.max_connections
 
     def limit_in_words(self) -> str:
-        """What keeps connections from being more; a lack of descriptors is told in the log, too."""
+        """What limits the number of connections, in words; a lack of descriptors is also logged."""
         if self.max_connections >= self.snapshot.max_connections:
             return "limits.connections"
         self._shortage.say(errno.EMFILE, self.poller.now)
@@ -233,7 +231,7 @@ class Engine:
             freed += 1
         return freed > 0
 
-    # What the worker asks
+    # Called by the worker
 
     def listen(self, listener: Listener, sock: socket.socket) -> None:
         """Let this listener serve this listening socket."""
@@ -241,34 +239,34 @@ class Engine:
         self._share_out()
 
     def watch(self, watch: HealthWatch) -> None:
-        """Bring what is found out about instances to them, from now on."""
+        """From now on, apply this watch's findings to the instances."""
         self._watch = watch
         self._look_at_instances()
 
     def stop_listening(self) -> None:
-        """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
+        """Accept what has arrived so far and then stop; the sockets stay open for the next process."""
         self.listeners.stop()
 
     def switch(self, snapshot: Snapshot) -> None:
-        """Requests that begin from now on go by this snapshot; those that have begun keep theirs."""
+        """Requests that begin from now on use this snapshot; those that have begun keep theirs."""
         self.snapshot = snapshot
         self._share_out()
 
     def _share_out(self) -> None:
-        """As many connections as the configuration says, and no more than there are descriptors for."""
+        """Allow as many connections as the configuration says, but no more than there are descriptors for."""
         descriptors, listeners = descriptors_of_process(), len(self.listeners)
         self.max_connections = min(self.snapshot.max_connections, connections_within(descriptors, listeners))
         self.room.most_turned_away = turned_away_within(descriptors, listeners)
 
     def retire(self, instances: Iterable[Instance]) -> None:
-        """These belong to no environment any more: what they serve ends well, their idle connections are closed."""
+        """These no longer belong to any environment: what they serve ends well, their idle connections are closed."""
         for instance in instances:
             instance.retire()
             for upstream in list(instance.idle):
                 upstream.abort()  # type: ignore[attr-defined]
 
     def log_to(self, access_log: AccessLog, line: LineFormat | None) -> None:
-        """Write to this log, in this form, from now on; the caller closes the one before."""
+        """From now on, write to this log in this format; the caller closes the previous one."""
         self._log.flush()
         self._base[INDEX["log_lines_dropped_total"]] += self._log.dropped
         self._log = access_log
@@ -281,51 +279,51 @@ class Engine:
         self._time_format = "" if line is None else line.time
 
     def lines_lost(self, count: int) -> None:
-        """Lines that the log before could not write any more."""
+        """Lines that the previous log could no longer write."""
         self._base[INDEX["log_lines_dropped_total"]] += count
 
     def step_aside(self) -> None:
-        """Accept no more, and leave what waits to whoever else has the sockets; close every connection after the
-        request that it brings next.
+        """Accept no more, leave what is queued to the other process that has the sockets, and close every connection
+        after its next request.
 
-        Who is idle keeps the time that he has for it: a connection closed on him might meet his next request.
+        Idle connections keep their normal timeout: closing one early could race with the client's next request.
         """
         self.draining = True
-        self._hold_nobody()
+        self._release_handshakes()
         self.listeners.hand_over_all()
 
     def drain(self) -> None:
-        """Accept no more, close idle connections, and every other one when its exchange has ended."""
-        self.draining = self.hurried = True
+        """Accept no more, close idle connections, and each other one when its exchange has ended."""
+        self.draining = self.fast_drain = True
         self.stop_listening()
-        self._hold_nobody()
+        self._release_handshakes()
         for client in list(self._clients):
             client.drain()  # type: ignore[attr-defined]
 
     def remaining(self) -> list[Share]:
-        """What is open: so many of each kind and app."""
+        """What is open: how many of each kind and app."""
         return count_shares(
             (CONNECTION, b"", b"") if client.handler is None else client.handler.describe() for client in self._clients
         )
 
     def cut(self) -> None:
-        """End all that is open, in an orderly way: what was sent to a client so far still arrives."""
+        """End everything open in an orderly way: what was sent to a client so far still arrives."""
         for client in list(self._clients):
             client.cut()  # type: ignore[attr-defined]
 
-    def _hold_nobody(self) -> None:
-        """Who waits for a certificate comes again, and finds whoever is here then."""
+    def _release_handshakes(self) -> None:
+        """Close handshakes that wait for a certificate: the clients reconnect to another process."""
         if self.held is not None:
             self.held.close()
 
     def detach(self) -> None:
-        """Somebody else has this worker's place in shared memory from now on: count in memory of its own."""
+        """Another process now has this worker's row in shared memory: count in private memory."""
         self.flush()
         self._row = CounterRow(memoryview(bytearray(8 * len(NAMES))).cast("q"))
         self.presence.detach()
 
     def close(self) -> None:
-        """End everything at once."""
+        """End everything immediately."""
         self.stop_listening()
         for client in list(self._clients):
             client.abort()
@@ -335,7 +333,7 @@ class Engine:
         self.poller.close()
 
     def flush(self) -> None:
-        """Hand log lines and counters on."""
+        """Write out log lines and counters."""
         self._log.flush()
         values = list(self._base)
         for status_class in range(1, 6):
@@ -363,8 +361,8 @@ class Engine:
         self._row.store(values)
 
     def shed(self, listener: Listener, error: int) -> None:
-        """The system does not give us a new connection: close those that are missed least, if it is for want of
-        descriptors, and let the listener rest a moment, so that a worker that is full does not only look at its queue.
+        """The system refuses a new connection: if descriptors are lacking, close the least valuable connections, and
+        let the listener rest a moment, so that a full worker does more than poll its queue.
         """
         if error in OURS:
             self.free_descriptors(error)
@@ -379,19 +377,19 @@ class Engine:
         self.files.sweep(now)
 
     def _look_at_instances(self) -> None:
-        """Done with those that have gone; who waits gets what has begun to serve."""
+        """Drop instances that are gone; waiting exchanges get those that have begun to serve."""
         for change in self._watch.look(self.poller.now) if self._watch is not None else ():
             self.retire(change.gone)
             self.queue.rouse(change.environment)
 
     def _tell_time(self, seconds: int) -> None:
-        """Write down the second that has begun, as responses and log lines want it."""
+        """Format the second that has begun, for responses and log lines."""
         self._second = seconds
         self.date_line = b"Date: " + formatdate(seconds, usegmt=True).encode() + b"\r\n"
         self._log_time = time.strftime(self._time_format, time.gmtime(seconds)).encode()
 
     def broken(self, watched: object, error: Exception) -> None:
-        """A bug in the handling of one connection ends that connection, and is told."""
+        """A bug in the handling of one connection ends that connection, and is logged."""
         self._loop.call_exception_handler(
             {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
         )

@@ -1,21 +1,20 @@
-"""Which connection has to go when there is no room for another one: at the bound on connections, or without
-descriptors.
+"""Which connection is closed when there is no room for another: at the connection limit, or without descriptors.
 
-First goes one that has not made a whole request: it has had two seconds for it, and every connection of a flood is
-such a one, whether it says nothing, stalls in its TLS handshake or drips a head. Then those between two requests, and
-those that have had our last word and are only listened to, the one that has been so longest first. One that has a
-request under way never goes; nor does one whose request has just come and is yet to be read.
+First goes one that has not made a whole request within two seconds: every connection of a flood is such a one, whether
+it says nothing, stalls in its TLS handshake or drips a head. Then come those between two requests, and those that have
+had our last word and are only drained, in the order in which they became so. One with a request under way never goes;
+nor does one whose request has arrived and is yet to be read.
 
-A connection that was told that there is no room is not one of those that the bound counts, so closing it makes no room
-for another. It is kept apart, for as long as it may take to read its answer, and there are few of them. Where
-descriptors are lacking it goes before all others.
+A connection that was turned away is not counted against the limit, so closing it makes no room for another. It is kept
+apart for as long as it may take to read its answer, and there are few of them. When descriptors are lacking, these go
+before all others.
 
-The idle ones are not kept in order, which would cost something at every request. They are looked through when one has
-to go, and the oldest of them noted: those stay the oldest, since one that speaks meanwhile is younger by that. Looking
-costs time for every connection, so looks that do not find enough have a budget: a small house is looked through
-whenever somebody knocks, a large one some times a second.
+Idle connections are not kept in order, which would cost something at every request. They are scanned when one has to
+go, and the oldest are noted: those stay the oldest, since one that becomes active meanwhile gets younger. A scan costs
+time for every connection, so scans that do not find enough have a budget: few connections are scanned whenever one
+asks for room, many only some times a second.
 
-It knows clients by what they tell of themselves, and nothing of messages.
+It knows only what clients tell of themselves, and nothing of messages.
 """
 
 from __future__ import annotations
@@ -28,18 +27,18 @@ from typing import Protocol
 
 from lb.routing.instance import Instance
 
-PATIENCE = 2.0
-"""Seconds that a connection has for its first request before it may have to go, and any other for a head begun."""
+FIRST_REQUEST_TIMEOUT = 2.0
+"""Seconds that a connection has for its first request before it may be closed, and any other for a head begun."""
 
-_NOTED = 256  # idle connections that one look notes
-_PACE = 1e-5  # seconds of waiting that looking at one connection costs: it takes a fiftieth of that
-_SLACK = 0.1  # seconds of waiting that may be run up at once
+_NOTED = 256  # idle connections noted in one scan
+_PACE = 1e-5  # seconds of waiting charged for scanning one connection: fifty times what it takes
+_SLACK = 0.1  # seconds of waiting that may accumulate
 MOST_TURNED_AWAY = 256
-"""Clients that are listened to after they were told that there is no room, at most."""
+"""Most clients that are still read from after they were turned away."""
 
 
 class Evictable(Hashable, Protocol):
-    """A client's connection, as far as it matters here."""
+    """A client's connection, as seen by eviction."""
 
     @property
     def closed(self) -> bool: ...
@@ -53,54 +52,52 @@ class Evictable(Hashable, Protocol):
         """Whether no request is lost by closing it."""
 
     def may_be_spared(self, now: float) -> bool:
-        """Whether it is counted and no request is under way."""
+        """Whether it is counted and has no request under way."""
 
     def idle_since(self) -> float:
-        """When it began to be what it is."""
+        """When its present state began."""
 
 
 class Room:
-    """The connections of one worker by how little they would be missed."""
+    """The connections of one worker, ordered by how little each would be missed."""
 
-    __slots__ = ("_idle", "_looked_until", "_silent", "_turned_away", "most_turned_away")
+    __slots__ = ("_idle", "_looked_until", "_no_request_yet", "_turned_away", "most_turned_away")
 
     def __init__(self) -> None:
-        self._silent: OrderedDict[Evictable, float] = OrderedDict()  # → when it came
+        self._no_request_yet: OrderedDict[Evictable, float] = OrderedDict()  # → when it was accepted
         self._idle: list[tuple[float, float, Evictable]] = []  # idle since, its deadline then; the oldest last
-        self._looked_until = 0.0  # what has been looked at is paid for then
+        self._looked_until = 0.0  # scanning is paid for up to then
         self._turned_away: OrderedDict[Evictable, None] = OrderedDict()
         self.most_turned_away = MOST_TURNED_AWAY
 
     def came(self, client: Evictable, now: float) -> None:
         """A connection was accepted."""
-        self._silent[client] = now
+        self._no_request_yet[client] = now
 
     def spoke(self, client: Evictable) -> None:
-        """It has made a whole request, or is gone."""
-        self._silent.pop(client, None)
+        """It has made a whole request, or is closed."""
+        self._no_request_yet.pop(client, None)
 
     def turned_away(self, client: Evictable) -> None:
-        """It was told that there is no room, and is only being closed: it is not counted any more."""
+        """It was turned away, and is only being closed: it is no longer counted."""
         if len(self._turned_away) >= self.most_turned_away:
             self._close_turned_away()
         self._turned_away[client] = None
 
     def forget(self, client: Evictable) -> None:
-        """One that was turned away is gone."""
+        """One that was turned away is closed."""
         self._turned_away.pop(client, None)
 
     def make(self, clients: Iterable[Evictable], now: float) -> bool:
-        """Close one of these clients, all of which are counted; False when none can be spared."""
+        """Close one of these clients, all of which are counted; False if none can be closed."""
         return self._close_silent(now) or self._close_idle(clients, now)
 
     def free_descriptor(self, clients: Iterable[Evictable], now: float) -> bool:
-        """Close any connection that can be spared, one that was turned away before all others; False if there is
-        none.
-        """
+        """Close any connection that can go, one that was turned away before all others; False if there is none."""
         return self._close_turned_away() or self.make(clients, now)
 
     def close(self) -> None:
-        """Listen to none of those that were turned away any more."""
+        """Stop reading from those that were turned away."""
         while self._close_turned_away():
             pass
 
@@ -112,15 +109,15 @@ class Room:
         return True
 
     def _close_silent(self, now: float) -> bool:
-        for _ in range(len(self._silent)):
-            client, since = next(iter(self._silent.items()))
-            if now - since < PATIENCE:
+        for _ in range(len(self._no_request_yet)):
+            client, since = next(iter(self._no_request_yet.items()))
+            if now - since < FIRST_REQUEST_TIMEOUT:
                 return False
             if client.can_go():
                 client.abort()  # which takes it out of here
                 return True
-            self._silent.move_to_end(client)
-            self._silent[client] = now  # what it said is being read now
+            self._no_request_yet.move_to_end(client)
+            self._no_request_yet[client] = now  # what it sent is being read now
         return False
 
     def _close_idle(self, clients: Iterable[Evictable], now: float) -> bool:
@@ -147,7 +144,7 @@ class Room:
 
 
 def close_idle(instances: Iterable[Instance], most: int) -> int:
-    """Close idle connections to these instances, the oldest of each first, and at most so many; how many there were."""
+    """Close up to `most` idle connections to these instances, the oldest of each first; returns how many."""
     closed = 0
     for instance in instances:
         while instance.idle and closed < most:

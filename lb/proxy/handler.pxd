@@ -11,7 +11,7 @@ cdef class Handler:
     cpdef client_gone(self)
     cpdef bint is_waiting(self)
     cpdef bint awaits_client(self)
-    cpdef double client_patience(self)
+    cpdef double client_timeout(self)
     cpdef upstream_connected(self)
     cpdef upstream_refused(self, int error)
     cpdef upstream_drained(self)

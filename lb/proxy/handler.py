@@ -1,7 +1,7 @@
-"""What a client's connection and one to an instance are there for together: whom both tell what happens to them.
+"""What a client's connection and one to an instance serve together, and report events to.
 
-An exchange is one: a request and its response, which are read. A tunnel is one: bytes that go both ways unread. Who
-tells holds the conversation by a name of his own, since it may end in that call and nobody else knows it then.
+An exchange is one: a request and its response, which are read. A tunnel is one: bytes that pass both ways unread. The
+caller holds the handler in a local variable, since it may end in that call and there may be no other reference.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from lb.process.remaining import REQUEST
 
 
 class Handler:
-    """All that can happen to the two connections; here none of it means anything."""
+    """All that can happen to the two connections; here none of it has an effect."""
 
     __slots__ = ()
 
@@ -25,10 +25,10 @@ class Handler:
         """End it now, in as orderly a way as there is: the service, or this worker, must not wait for it any longer."""
 
     def describe(self) -> tuple[str, bytes, bytes]:
-        """What it is, as a kind of `remaining`, its app and its environment; the latter are empty if not known yet."""
+        """What it is: a kind of `remaining`, its app and its environment; the latter are empty if not known yet."""
         return REQUEST, b"", b""
 
-    # Told by the client's connection
+    # Called by the client's connection
 
     def request_data(self) -> None:
         """The client has sent more than was read."""
@@ -37,45 +37,45 @@ class Handler:
         """The client has taken what was queued for it."""
 
     def client_ended(self) -> bool:
-        """The client has shut its side; whether it may still wait for an answer."""
+        """The client has shut its side; returns whether it may still wait for an answer."""
         return False
 
     def client_late(self) -> None:
-        """The time is over in which the client was to send something, or to be served."""
+        """The client has not sent something, or was not served, in time."""
 
     def client_stopped(self) -> None:
-        """The client has not taken anything for too long."""
+        """The client has taken nothing for too long."""
 
     def client_severed(self) -> None:
-        """The client broke the connection while nothing was read from it."""
+        """The client broke the connection while it was not being read."""
 
     def probe_client(self) -> None:
-        """The client has shut its side: send something by which it is told from one that has left."""
+        """The client has shut its side: send something that tells whether it is gone."""
 
     def client_gone(self) -> None:
-        """The client's connection is no more."""
+        """The client's connection is closed."""
 
-    # Asked by it
+    # Queried by it
 
     def is_waiting(self) -> bool:
         """Whether it stands in the queue for an instance."""
         return False
 
     def awaits_client(self) -> bool:
-        """Whether the next thing to happen is up to the client."""
+        """Whether the client has to act next."""
         return False
 
-    def client_patience(self) -> float:
-        """Seconds that the client, or its request, has for what is to happen next."""
+    def client_timeout(self) -> float:
+        """Seconds until the client, or its waiting request, times out."""
         return 60.0
 
-    # Told by the connection to the instance
+    # Called by the connection to the instance
 
     def upstream_connected(self) -> None:
         """The connection is made."""
 
     def upstream_refused(self, error: int) -> None:
-        """It could not be made, for this errno."""
+        """It could not be made; `error` is the errno."""
 
     def upstream_drained(self) -> None:
         """The instance has taken what was queued for it."""

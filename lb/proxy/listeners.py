@@ -1,6 +1,6 @@
-"""The listening sockets that one worker serves, and those of them that rest because the system gives no connection.
+"""The listening sockets that one worker serves, and those that rest because the system refuses a connection.
 
-It knows listeners and time. What is done about a lack of descriptors is the engine's business.
+It knows listeners and time. How a lack of descriptors is handled is the engine's business.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lb.proxy.io.poller import Poller
 
 
 class Listeners:
-    """Those of one worker; one that rests does so for `rest` seconds, and until the next look."""
+    """The listeners of one worker; one that rests does so for `rest` seconds, and until the next check."""
 
     __slots__ = ("_poller", "_rest", "_resting", "_sockets")
 
@@ -21,7 +21,7 @@ class Listeners:
         self._poller = poller
         self._rest = rest
         self._sockets: dict[Listener, socket.socket] = {}
-        self._resting: dict[Listener, float] = {}  # and since when
+        self._resting: dict[Listener, float] = {}  # → since when
 
     def __len__(self) -> int:
         return len(self._sockets)
@@ -32,28 +32,28 @@ class Listeners:
         self._sockets[listener] = sock
 
     def hand_over(self, listener: Listener) -> None:
-        """Leave what waits in this listener's socket to whoever else has it."""
+        """Leave what is queued in this listener's socket to the other process that has it."""
         listener.rest()
         self._sockets.pop(listener, None)
 
     def hand_over_all(self) -> None:
-        """The same for every one of them."""
+        """Do the same for all of them."""
         for listener in list(self._sockets):
             self.hand_over(listener)
 
     def give_up(self, listener: Listener) -> None:
-        """Accept what waits in this listener's socket, and no more: nobody else will."""
+        """Accept what is queued in this listener's socket, and no more: no other process will."""
         listener.stop()
         self._sockets.pop(listener, None)
 
     def stop(self) -> None:
-        """Accept what has come so far, and no more; the sockets stay open for whoever serves them next."""
+        """Accept what has arrived so far, and no more; the sockets stay open for the next process."""
         for listener in self._sockets:
             listener.stop()
         self._sockets.clear()
 
     def rest(self, listener: Listener) -> None:
-        """Let it rest a moment, so that a worker that is full does not only look at its queue."""
+        """Let it rest a moment, so that a full worker does more than poll its queue."""
         listener.rest()
         self._resting[listener] = self._poller.now
 

@@ -1,7 +1,7 @@
-"""Counts and tells of TLS connections that were closed because they sent records without data and little else.
+"""Counts and logs TLS connections that were closed because they sent little but records without data.
 
-Nobody sends so many by accident, so the log names the client; it does so once a minute, however many connections there
-are. It knows addresses and counts, not what a record is.
+So many are never an accident, so the log names the client, once a minute, however many connections there are. It knows
+addresses and counts, not what a record is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _SILENCE = 60.0  # seconds between two lines
 
 
 class RecordFloods:
-    """Those of one worker; `total` counts the connections."""
+    """The floods of one worker; `total` counts the connections."""
 
     __slots__ = ("_silent_until", "_untold", "total")
 
@@ -24,7 +24,7 @@ class RecordFloods:
         self._silent_until = 0.0
 
     def closed(self, address: bytes, now: float) -> None:
-        """A connection from this address is closed for it."""
+        """A connection from this address is closed because of a flood."""
         self.total += 1
         self._untold += 1
         if now < self._silent_until:

@@ -1,4 +1,4 @@
-"""Identifiers for requests that brought none (H5). Knows nothing of requests."""
+"""Identifiers for requests that came without one (H5). Knows nothing of requests."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _LOW = [b"%03x" % number for number in range(4096)]
 
 
 class RequestIds:
-    """Those of one worker: 32 hex digits, unguessable across workers, counted within one."""
+    """The identifiers of one worker: 32 hex digits, unguessable across workers, counted within one."""
 
     __slots__ = ("_head", "_next", "_prefix")
 
     def __init__(self) -> None:
         self._prefix = os.urandom(8).hex().encode()
         self._next = int.from_bytes(os.urandom(3), "big")
-        self._head: bytes | None = None  # all but the last three digits, of which a table is cheaper than a format
+        self._head: bytes | None = None  # all but the last three digits, for which a table is cheaper than a format
 
     def new(self) -> bytes:
         """The next one."""

@@ -1,7 +1,7 @@
-"""Who waits for an instance: the exchanges of one worker that found all of theirs busy.
+"""The exchanges of one worker that wait for an instance, because all of theirs are busy.
 
-They stand in their environments, first come first. Here they are counted, and let try again in that order: when
-something may have become free, and now and then, since instances come, go and recover without a word. It knows
+They queue in their environments, first come, first served. Here they are counted, and retried in that order: when
+something may have become free, and periodically, since instances come, go and recover without notice. It knows
 environments, and of exchanges only that they can try.
 """
 
@@ -24,25 +24,25 @@ class WaitingExchange(Protocol):
         """Try to get an instance; it leaves the queue if it gets one, or fails."""
 
     def is_choosy(self) -> bool:
-        """Whether an instance that would do for others may not do for it."""
+        """Whether an instance that suits others may not suit it."""
 
 
 class WaitingQueue:
-    """The queues of one worker. `count` is how many wait; `on_error` is told of one that failed, by its client."""
+    """The queues of one worker. `count` is how many wait; `on_error` gets the client of one that failed."""
 
-    __slots__ = ("_crowded", "_loop", "_on_error", "count")
+    __slots__ = ("_environments", "_loop", "_on_error", "count")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[object, Exception], object]) -> None:
         self._loop = loop
         self._on_error = on_error
-        self._crowded: set[Environment] = set()
+        self._environments: set[Environment] = set()
         self.count = 0
 
     def join(self, environment: Environment, waiter: WaitingExchange) -> None:
-        """Let this one wait, behind those that do."""
+        """Let this one wait, behind those already waiting."""
         self.count += 1
         environment.waiting.append(waiter)
-        self._crowded.add(environment)
+        self._environments.add(environment)
 
     def leave(self, environment: Environment, waiter: object) -> None:
         """It waits no more."""
@@ -50,20 +50,20 @@ class WaitingQueue:
         environment.waiting.remove(waiter)
 
     def rouse(self, environment: Environment) -> None:
-        """There may be more room for those who wait, or never any again: let them try, but in nobody's handler."""
+        """Waiting exchanges may get room, or never will: let them try, but outside of the current handler."""
         if environment.may_wake():
             self._loop.call_soon(self._serve, environment)
 
     def serve_all(self) -> None:
-        """What is free may have changed without a word."""
-        for environment in list(self._crowded):
+        """Retry all queues: instances may have become free without notice."""
+        for environment in list(self._environments):
             if environment.waiting:
                 self._serve(environment)
             else:
-                self._crowded.discard(environment)
+                self._environments.discard(environment)
 
     def _serve(self, environment: Environment) -> None:
-        """Let those who wait try again, first come first, until one finds that nothing is free."""
+        """Let those that wait try again, in order, until one finds nothing free."""
         environment.woke()
         waiting = environment.waiting
         at = 0
@@ -77,4 +77,4 @@ class WaitingQueue:
             if at < len(waiting) and waiting[at] is waiter:
                 if not waiter.is_choosy():
                     return
-                at += 1  # what is free is not for it, but perhaps for the next
+                at += 1  # what is free does not suit it, but perhaps the next

@@ -1,20 +1,19 @@
-"""How many requests may be sent a second time (F2): a share of all, so that retries cannot become the load that breaks
-what is left of an app.
+"""How many requests may be sent a second time (F2): a share of all, so that retries cannot overload what is left of an
+app.
 
-Counted over the last ten seconds and more; a small number is always allowed, so that an app with few requests has its
-retries too (as Envoy's retry budget and Finagle's have it). Going to another instance because one could not be
-reached is not a retry here: nothing was sent, so that it is no load for anybody, and how often it happens is bounded
-by the pauses of that instance.
+Counted over at least the last ten seconds; a small number is always allowed, so that an app with few requests has its
+retries too (as in Envoy's retry budget and Finagle's). Going to another instance because one could not be reached is
+not a retry here: nothing was sent, so it is no load, and its frequency is bounded by the pauses of that instance.
 """
 
 from __future__ import annotations
 
-_WINDOW = 10.0  # seconds that are looked back, at least; the window before counts in part
-_FLOOR = 10  # retries a window that any app may have
+_WINDOW = 10.0  # seconds counted, at least; the previous window counts in part
+_FLOOR = 10  # retries per window that any app may have
 
 
 class RetryBudget:
-    """Requests and retries of this window and of the last. `share` is of the requests: 0.2 allows one in five."""
+    """Requests and retries of this window and of the last. `share` is relative to requests: 0.2 allows one in five."""
 
     __slots__ = ("_last_requests", "_last_retries", "_requests", "_retries", "_until", "share")
 
@@ -24,13 +23,13 @@ class RetryBudget:
         self._until = 0.0
 
     def request(self, now: float) -> None:
-        """A request has come."""
+        """Count a request."""
         if now >= self._until:
             self._turn(now)
         self._requests += 1
 
     def allows(self, now: float) -> bool:
-        """Whether one more may be sent again; it is counted as sent."""
+        """Whether one more may be sent again; if so, it is counted."""
         if now >= self._until:
             self._turn(now)
         rest = (self._until - now) / _WINDOW  # the part of the last window that still counts

@@ -1,4 +1,4 @@
-"""What is decided about a request before an instance is asked: the reserved path and the redirect to HTTPS.
+"""Checks of a request before an instance is involved: the reserved path and the redirect to HTTPS.
 
 Pure and synchronous; each returns a Reply that ends the request, or None to let it pass.
 """
@@ -16,13 +16,13 @@ from lb.routing.snapshot import Answer, Snapshot
 from lb.routing.table import host_name
 
 RESERVED = b"/.well-known/acme-challenge/"
-_DECODINGS = 4  # times that a path is decoded: nobody means more, and each may unveil the next
-_escapes = re.compile(rb"%([0-9A-Fa-f]{2})")  # urllib takes an exception for each "%" that is none
+_DECODINGS = 4  # times that a path is decoded: no real client needs more, and each may reveal the next
+_escapes = re.compile(rb"%([0-9A-Fa-f]{2})")  # urllib raises an exception for each invalid "%"
 _DECODED = {(one + two).encode(): bytes.fromhex(one + two) for one in hexdigits for two in hexdigits}
 
 
 def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: Answer) -> Reply | None:
-    """The front door's own path (T6): a known token gets its key authorization, every other spelling of the path
+    """The reserved path of lb itself (T6): a known token gets its key authorization, every other spelling of the path
     404.
     """
     path = target.partition(b"?")[0]
@@ -35,8 +35,8 @@ def answer_challenge(target: bytes, accept: bytes, request_id: bytes, answer: An
 
 
 def plain_path(path: bytes) -> bytes:
-    """The path that a lenient server could take this one for: decoded as often as it can be, backslashes turned, dots
-    and doubled slashes resolved. One that is encoded too often to be looked through is taken for the reserved one.
+    """The path as a lenient server could read it: decoded as often as possible, backslashes turned, dots and doubled
+    slashes resolved. One that is encoded too often to be resolved is treated as the reserved one.
     """
     for _ in range(_DECODINGS):
         parts = _escapes.split(path)
@@ -58,11 +58,11 @@ def plain_path(path: bytes) -> bytes:
 
 
 def https_redirect(route: Route, snapshot: Snapshot, head: RequestHead, secure: bool, address: bytes) -> Reply | None:
-    """The redirect of a domain with force_https (T2), if the client used HTTP: the connection says what it used, or
-    the CDN that it came from, where that is trusted (T3).
+    """The redirect of a domain with force_https (T2), if the client used HTTP: as the connection shows, or as the CDN
+    in front of it reports, if that is trusted (T3).
     """
     if route.cdn and snapshot.trusts(address):
-        # The CDN's own word is the last one: of one that appends, the first is its client's.
+        # The last entry is the CDN's own: if a CDN appends, the first is its client's.
         if head.forwarded_proto is None or head.forwarded_proto.rpartition(b",")[2].strip().lower() != b"http":
             return None
         return redirect_to_https(head.method, head.host, head.target, None)
@@ -72,13 +72,13 @@ def https_redirect(route: Route, snapshot: Snapshot, head: RequestHead, secure: 
 
 
 def redirect_to_https(method: bytes, host: bytes, target: bytes, port: int | None) -> Reply:
-    """The same host, path and query over HTTPS (T2): 301 for GET and HEAD, 308 for the rest; `port` is None for 443."""
+    """The same host, path and query over HTTPS (T2): 301 for GET and HEAD, 308 otherwise; `port` is None for 443."""
     if target == b"*":
-        target = b""  # what OPTIONS * means, as a URL (RFC 9112 3.2.4)
+        target = b""  # the URL form of `OPTIONS *` (RFC 9112 3.2.4)
     name = host_name(host)
     authority = b"[%b]" % name if b":" in name else name
     if port is not None and port != 443:
         authority += b":%d" % port
     if target == b"*":
-        target = b""  # the form of `OPTIONS *` in a URL (RFC 9112 3.2.4)
+        target = b""  # the URL form of `OPTIONS *` (RFC 9112 3.2.4)
     return redirect(b"https://" + authority + target, 301 if method in (b"GET", b"HEAD") else 308)

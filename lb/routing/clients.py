@@ -1,11 +1,11 @@
-"""Who counts as one client, and what is remembered of clients over all workers.
+"""What counts as one client, and what is remembered of clients over all workers.
 
 An IPv4 address is one client; of an IPv6 address the first 64 bits are, which is what one subscriber gets; an IPv4
-address that is written as an IPv6 one is the IPv4 address. A key is a keyed hash of that: nobody outside can choose
-addresses whose keys meet.
+address written as an IPv6 one is the IPv4 address. A key is a keyed hash of that, so that an attacker cannot choose
+addresses whose keys collide.
 
-Behind a CDN that is trusted, the client is who it says: the last address of X-Forwarded-For that is not trusted itself.
-What stands before it was said by the client, and is not looked at.
+Behind a trusted CDN, the client is the last address of X-Forwarded-For that is not trusted itself. The client wrote
+what stands before it, so that is ignored.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lb.routing.connection_count import Presence
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import Paces
 
-_HOPS = 16  # trusted addresses that are looked past: no chain of CDNs is longer, and each costs a look-up
+_HOPS = 16  # trusted addresses that are skipped: no chain of CDNs is longer, and each costs a look-up
 _MAPPED = b"::ffff:"
 
 
@@ -32,14 +32,16 @@ class Clients:
         self.presence = Presence()
 
     def key(self, address: bytes) -> int:
-        """The key of who has this address, in text; 0 where it is none. Never 0 otherwise, and fits 64 bits signed."""
+        """The key of the client with this address, in text; 0 if it is none. Never 0 otherwise, and fits 64 bits
+        signed.
+        """
         packed = packed_client(address)
-        # Workers are forks of one process, so str and bytes hash alike in all of them; the secret is theirs alone.
+        # Workers are forks of one process, so str and bytes hash alike in all of them, and nowhere else.
         return (hash(self._secret + packed) or 1) if packed else 0
 
 
 def packed_client(address: bytes) -> bytes:
-    """The bytes of an address in text that say whose it is; empty where it is not an address."""
+    """The bytes that identify the client of an address in text; empty if it is not an address."""
     try:
         if b":" not in address:
             return socket.inet_pton(socket.AF_INET, address.decode())
@@ -50,7 +52,7 @@ def packed_client(address: bytes) -> bytes:
 
 
 def client_behind(chain: bytes, trusted: Networks) -> bytes:
-    """Who a trusted proxy says it speaks for, given its X-Forwarded-For; empty where it names nobody."""
+    """The client that a trusted proxy names in its X-Forwarded-For; empty if there is none."""
     parts = chain.rsplit(b",", _HOPS)
     for part in reversed(parts[1:] if len(parts) > _HOPS else parts):
         address = _plain(part)
@@ -62,7 +64,7 @@ def client_behind(chain: bytes, trusted: Networks) -> bytes:
 
 
 def _plain(part: bytes) -> bytes:
-    """An element of X-Forwarded-For without what some put around an address: blanks, a port, brackets."""
+    """An element of X-Forwarded-For without the blanks, port or brackets that some put around an address."""
     part = part.strip()
     if part.startswith(b"["):
         part = part[1:].partition(b"]")[0]

@@ -1,4 +1,4 @@
-"""From the configuration to a snapshot: everything that can be decided before a request comes is decided here."""
+"""From the configuration to a snapshot: all that can be decided before a request comes is decided here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lb.routing.table import Table
 def compile_snapshot(
     plan: Plan, answer: Answer, registry_plan: RegistryPlan, https_port: int | None, workers: int
 ) -> Snapshot:
-    """The snapshot of one of `workers` workers; to be used when `registry_plan`, which is still empty, has been
+    """The snapshot of one of `workers` workers; to be used once `registry_plan`, which is still empty, has been
     committed.
 
     `https_port` is the port of the HTTPS listener, if there is one.
@@ -55,7 +55,7 @@ def compile_snapshot(
     on_demand = config.tls.on_demand
     if on_demand is not None and on_demand.wait is not None:
         snapshot.hold = on_demand.wait
-        # They are connections, and not all of those may stand still.
+        # They are connections, and not all of those may be held.
         snapshot.max_held = min(max(on_demand.waiting // workers, 1), snapshot.max_connections // 2)
     snapshot.max_waiting = max(config.limits.waiting // workers, 1)
     return snapshot

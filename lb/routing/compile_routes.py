@@ -79,9 +79,10 @@ class RouteCompiler:
             for index, one in enumerate(settings)
         ]
         patterns = [parse_pattern(one.path) for one in settings]
-        choices = Choices(patterns, [_condition(one) for one in settings], routes)
-        for one in (route, *routes):
-            one.choices = choices  # the routes themselves: guards are found that hold for another reading of the path
+        choices = Choices(patterns, [_condition(one) for one in settings])
+        for one in (route, *routes):  # the branches, too: guards are found that hold for another reading of the path
+            one.choices = choices
+            one.branches = tuple(routes)
 
     def _path_route(
         self, app: str, domain: Domain, kind: str, above: RouteExtras, settings: RouteSettings, key: str
@@ -130,7 +131,7 @@ class RouteCompiler:
         route.cdn = domain.cdn
         route.client_auth = domain.name.encode() if domain.client_ca is not None else None
         route.compression = self.compression if domain.compression else None
-        if extras != RouteExtras() or keys:
+        if keys or replace(extras, pattern=None) != RouteExtras():
             route.extras = replace(extras, keys=keys)
         return route
 

@@ -1,14 +1,14 @@
-"""How many connections one client has at once, over all workers: a count-min sketch a worker, in shared memory.
+"""How many connections one client has at once, over all workers: a count-min sketch per worker, in shared memory.
 
-Every worker has a sheet of its own, which it alone writes: rows of counters, in each of which a key has one place.
-Arriving adds one in every row, leaving takes it back. What a client has in a worker is the least of its counters there;
-what it has in all is the least of the rows' sums over the sheets. Others that share its place in every row make it
-count too much, never too little: with 4,000 other clients of ten connections each, one in 5,000 clients is taken for
-one of them. Nothing is stored that could be displaced, so no flood of addresses is forgotten or costs more memory.
+Every worker has a sheet of its own, which it alone writes: rows of counters, in each of which a key has one cell.
+Arriving adds one in every row, leaving subtracts it. A client's count in a worker is the least of its counters there;
+its total is the least of the rows' sums over the sheets. Other clients that share its cell in every row make its count
+too high, never too low: with 4,000 other clients of ten connections each, one in 5,000 clients is counted as one of
+them. No entry can be displaced, so a flood of addresses neither hides any nor costs more memory.
 
-A sheet is cleared by the worker that takes it over, so what a killed worker had counted is gone with its connections.
-Two workers that let one client in at the same instant may exceed its limit by one each. Beyond 256 workers two share a
-sheet, and may lose a count when both change it at once; counters stop at nothing.
+A sheet is cleared by the worker that takes it over, so the counts of a killed worker go with its connections. Two
+workers that accept one client at the same instant may exceed its limit by one each. Beyond 256 workers two share a
+sheet, and may lose a count if both change it at once; counters never go below zero.
 
 This file knows neither addresses nor connections.
 """
@@ -19,7 +19,7 @@ import mmap
 
 _ROWS = 4
 _ROW_BITS = 15
-_WIDTH = 1 << _ROW_BITS  # counters a row
+_WIDTH = 1 << _ROW_BITS  # counters per row
 _SHEET = _ROWS * _WIDTH
 _SHEETS = 256  # of 512 KiB; no page of one is resident before a client is counted on it
 
@@ -31,7 +31,7 @@ class Presence:
 
     def __init__(self) -> None:
         self._cells = memoryview(mmap.mmap(-1, _SHEETS * _SHEET * 4)).cast("I")
-        self._written = memoryview(mmap.mmap(-1, (_SHEETS + 1) * 4)).cast("I")  # which sheets are; how far to look
+        self._written = memoryview(mmap.mmap(-1, (_SHEETS + 1) * 4)).cast("I")  # sheets in use; how far to look
         self._own = 0
 
     def begin(self, slot: int) -> None:
@@ -43,7 +43,7 @@ class Presence:
                 self._cells[place] = 0
 
     def detach(self) -> None:
-        """Another worker takes this one's sheet: count on one of its own, which nobody else looks at."""
+        """Another worker takes over this one's sheet: count on a private one that no other process reads."""
         self._own = 0
         self._cells = memoryview(mmap.mmap(-1, _SHEET * 4)).cast("I")
         self._written = memoryview(mmap.mmap(-1, (_SHEETS + 1) * 4)).cast("I")
@@ -62,7 +62,7 @@ class Presence:
         return True
 
     def leave(self, key: int) -> None:
-        """One connection that was counted here has ended."""
+        """A connection that was counted here has ended."""
         first = self._own * _SHEET
         for row in range(_ROWS):
             place = first + row * _WIDTH + ((key >> row * _ROW_BITS) & (_WIDTH - 1))

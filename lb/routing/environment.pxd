@@ -11,7 +11,7 @@ cdef class Environment:
     cdef public Balancer balancer
     cdef public Passive passive
     cdef public RetryBudget budget
-    cdef public bint keep_alive, nameless, woken
+    cdef public bint keep_alive, nameless, wake_scheduled
     cdef public object waiting, policy, key, cookie, observer
     cpdef follow(self, policy, list instances, double now)
     cpdef change(self, list instances, double now)

@@ -1,4 +1,4 @@
-"""Production or staging of an app: its instances, the balancer over them, and who waits for one of them.
+"""Production or staging of an app: its instances, the balancer over them, and the exchanges that wait for one of them.
 
 Environments live in the registry and outlast configurations. Knows no connection; time is passed in, in seconds of the
 monotonic clock.
@@ -20,17 +20,17 @@ from lb.routing.request_key import RequestKey
 from lb.routing.sticky_cookie import StickyCookie
 
 Observer = Callable[["Environment", Instance], None]
-"""Is told that `failing` of an instance has changed."""
+"""Called when `failing` of an instance has changed."""
 
 
 class Environment:
     """The state of an environment.
 
-    `waiting` are the exchanges that wait for an instance, first come first, `woken` that they are about to try again;
-    `key` is what is asked of each request for the balancer, `cookie` what sticks clients, `budget` bounds retries:
-    None where the policy has no such thing. `keep_alive` says whether connections serve several requests, `nameless`
-    that its instances are configured by names that have no address; `observer` is told of instances that begin to fail,
-    and of those that work again.
+    `waiting` are the exchanges that wait for an instance, first come, first served; `wake_scheduled` says that they are
+    about to try again; `key` extracts the balancer's key from a request, `cookie` makes clients sticky, `budget` bounds
+    retries: each None if the policy has none. `keep_alive` says whether connections serve several requests, `nameless`
+    that its instances are configured by names that have no address; `observer` is called for instances that begin to
+    fail, and for those that work again.
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class Environment:
         "passive",
         "policy",
         "waiting",
-        "woken",
+        "wake_scheduled",
     )
 
     balancer: Balancer
@@ -60,8 +60,8 @@ class Environment:
         self.app = app.encode()
         self.name = name.encode()
         self.instances: list[Instance] = []
-        self.waiting: deque[Any] = deque()  # Exchanges, of which this layer knows nothing
-        self.woken = self.nameless = False
+        self.waiting: deque[Any] = deque()  # exchanges, of which this layer knows nothing
+        self.wake_scheduled = self.nameless = False
         self.observer: Observer | None = None
         self.balancer = policy.balancer()
         self.budget = None
@@ -70,7 +70,7 @@ class Environment:
         self.follow(policy, instances, 0.0)
 
     def follow(self, policy: Policy, instances: list[Instance], now: float) -> None:
-        """Change to another policy and set of instances; those that stay are the same objects, and keep their state."""
+        """Change to another policy and set of instances; those in both stay the same objects, and keep their state."""
         if policy.balance != self.policy.balance:
             self.balancer = policy.balancer()
         if policy.retries is None:
@@ -90,7 +90,7 @@ class Environment:
         self.change(instances, now)
 
     def change(self, instances: list[Instance], now: float) -> None:
-        """Change to another set of instances; one that is new begins slowly, unless all are."""
+        """Change to another set of instances; a new one starts slowly, unless all are new."""
         before = set(self.instances)
         for instance in instances:
             if instance not in before:
@@ -102,7 +102,7 @@ class Environment:
         self._agree(now)
 
     def _agree(self, now: float) -> None:
-        """Who may serve, by the checks: whoever passes; if nobody does, whoever at least answers (A1)."""
+        """Apply the checks: instances that pass serve; if none passes, those that at least answer (A1)."""
         passing = False
         for instance in self.instances:
             passing = passing or instance.passes
@@ -112,11 +112,11 @@ class Environment:
                 instance.set_healthy(healthy, now)
 
     def end(self) -> None:
-        """It is in no configuration any more: nothing may serve for it."""
+        """It is no longer in any configuration: nothing may serve for it."""
         self.instances = []
 
     def observe(self, observer: Observer) -> None:
-        """Tell `observer` from now on when an instance begins to fail, and when it works again."""
+        """From now on, call `observer` when an instance begins to fail, and when it works again."""
         self.observer = observer
         for instance in self.instances:
             self._watch(instance)
@@ -132,8 +132,8 @@ class Environment:
         instance.equip(MOST_IDLE if policy.keep_alive else 0, policy.slow_start, token)
 
     def pick(self, tried: list[Instance] | None, key: bytes | None, now: float) -> Instance | None:
-        """The next instance that may serve; where all are passed over for past failures, the one whose turn is
-        nearest. None where there is none, or where one is worth waiting for (`is_full`).
+        """The next instance that may serve; if all are passed over for past failures, the one whose turn is nearest.
+        None if there is none, or if one is worth waiting for (`is_full`).
         """
         instance = self.balancer.pick(self.instances, tried, key, now)
         if instance is None:
@@ -157,38 +157,38 @@ class Environment:
         return nearest
 
     def is_full(self, tried: list[Instance] | None) -> bool:
-        """Whether only the bound on concurrent requests keeps an instance from being picked."""
+        """Whether only the limit on concurrent requests keeps an instance from being picked."""
         for other in self.instances:
             if other.healthy and other.is_full() and (tried is None or other not in tried):
                 return True
         return False
 
     def shortage(self) -> str:
-        """The cause code of having no instance that may serve."""
+        """The cause code for having no instance that may serve."""
         return "dns_error" if self.nameless else "destination_unavailable"
 
     def may_wake(self) -> bool:
-        """Whether those who wait are to be told to try again; they are not yet about to."""
-        if self.woken or not self.waiting:
+        """Whether waiting exchanges should be told to try again; they are not about to already."""
+        if self.wake_scheduled or not self.waiting:
             return False
-        self.woken = True
+        self.wake_scheduled = True
         return True
 
     def woke(self) -> None:
-        """Those who wait are trying."""
-        self.woken = False
+        """The waiting exchanges are trying."""
+        self.wake_scheduled = False
 
     def has_untried(self, tried: list[Instance] | None) -> bool:
-        """Whether an instance is left that could be tried, now or later."""
+        """Whether any instance is left to try, now or later."""
         for other in self.instances:  # noqa: SIM110  a generator could not be compiled
             if other.healthy and (tried is None or other not in tried):
                 return True
         return False
 
     def failed(self, instance: Instance, now: float, cause: str = "") -> None:
-        """An instance could not be reached, broke off, or did not answer: `cause` is the code of that."""
+        """An instance could not be reached, broke off, or did not answer: `cause` is the code for that."""
         self.passive.failed(instance, self.instances, now, cause)
 
     def answered(self, instance: Instance, status: int, seconds: float, now: float) -> None:
-        """The head of a response came, so many seconds after the request had gone."""
+        """The head of a response arrived, `seconds` after the request was sent."""
         self.passive.answered(instance, self.instances, status, seconds, now)

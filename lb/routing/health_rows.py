@@ -1,4 +1,4 @@
-"""Rows of the health table for the instances that a plan watches: who gets one, and what stands in it at first."""
+"""Rows of the health table for the instances that a plan watches: which get one, and their initial condition."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lb.routing.health_table import EXPECTED, HEALTHY, STARTING, UNCHECKED, Cond
 
 
 def rows_needed(watched: Iterable[ConfiguredInstance]) -> int:
-    """How many rows they take."""
+    """How many rows they need."""
     return sum(len(one.keys) for one in watched)
 
 
@@ -21,11 +21,11 @@ def give_rows(
     now: float,
     known: Mapping[bytes, Condition] = MappingProxyType({}),
 ) -> None:
-    """Gives rows to the watched instances that have none yet; `now` in seconds since the epoch. Raises TableFullError.
-    `known` is what a predecessor knew, by key.
+    """Give rows to the watched instances that have none yet; `now` in seconds since the epoch. Raises TableFullError.
+    `known` is the predecessor's knowledge, by key.
 
-    An instance that joins others which are known to work waits for its first passed check. Where none is, it is trusted
-    until a check has failed: at the start of the service nobody is turned away because nothing has been asked yet.
+    An instance that joins others known to work waits for its first passed check. If none is known to, it is trusted
+    until a check has failed: when the service starts, no request is refused only because no check has run yet.
     """
     working = {
         (one.app, one.environment)
@@ -41,7 +41,7 @@ def give_rows(
 
 
 def _inherited(one: ConfiguredInstance, known: Condition | None) -> Condition | None:
-    """What is known of an instance, as far as this configuration has a use for it."""
+    """The part of an instance's known condition that applies to this configuration."""
     if known is None or bool(known.host) != one.address.is_name:
         return None
     if not one.section.is_checked:

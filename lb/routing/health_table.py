@@ -1,12 +1,12 @@
-"""What is known about instances beyond one worker, in shared memory: who may be asked for a request, and where it is.
+"""What all processes know about instances, in shared memory: which may get requests, and their addresses.
 
-One row an instance. The supervisor gives rows to instances before anybody looks for them, one process writes what it
-finds out (the health child), every other reads. A row is found by its key alone, an open-addressing hash, so that
-nobody has to be told numbers: not after a reload, and not in a child that was forked later.
+One row per instance. The supervisor gives rows to instances before anything looks for them; one process (the health
+child) writes its findings, every other reads. A row is found by its key alone, in an open-addressing hash, so that no
+process has to be told numbers: not after a reload, and not in a child that was forked later.
 
-The memory has no lock. A row carries a checksum, so a reader that meets a half-written one sees that and comes back;
-and the number of the change that it belongs to, so a reader that is faster than the writer's stores sees that as well.
-A worker asks for one number, the generation, and reads only rows that changed since.
+The memory has no lock. A row carries a checksum, so a reader detects a half-written one and tries again; and the number
+of the change that it belongs to, so a reader that is faster than the writer's stores detects that, too. A worker reads
+one number, the generation, and then only the rows that have changed since.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 ABSENT, UNCHECKED, EXPECTED, STARTING, HEALTHY, UNHEALTHY = range(6)
-"""An instance's state: not there (a name has fewer addresses); not asked how it is; new, and trusted until the first
-check says otherwise; new, and not trusted until a check has passed; and what the checks say."""
+"""An instance's state: absent (a name has fewer addresses); without checks; new, and trusted until the first check
+fails; new, and not trusted until a check has passed; and the result of the checks."""
 
 STATES = ("absent", "unchecked", "expected", "starting", "healthy", "unhealthy")
 SERVES = frozenset((UNCHECKED, EXPECTED, HEALTHY))
@@ -28,12 +28,12 @@ SERVES = frozenset((UNCHECKED, EXPECTED, HEALTHY))
 _ROW = 384  # bytes
 _KEY = 16
 _HEAD = struct.Struct("<16sI")  # key, checksum of the rest
-_FIXED = struct.Struct("<QBBBBddd")  # change, state, three lengths, since, checked, failed_at
+_FIXED = struct.Struct("<QBBBBddd")  # change number, state, three lengths, since, checked, failed_at
 _REST = _ROW - _HEAD.size
 _TEXT = _REST - _FIXED.size
 _LONGEST = 125  # bytes of a text; an IP address with its zone is shorter
-_CHANGES = 1024  # the last changes that a reader can look at one by one
-_ANSWERS = 0x80  # beside the state, in its byte
+_CHANGES = 1024  # the last changes that a reader can read one by one
+_ANSWERS = 0x80  # a flag in the state's byte
 _NEVER, _FREED = bytes(_KEY), b"\xff" * _KEY
 
 
@@ -43,11 +43,11 @@ class TableFullError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """How an instance is. Times are seconds since the epoch, 0 for never.
+    """The condition of an instance. Times are seconds since the epoch, 0 for never.
 
-    `host` is the IP address for one that is configured by name, else empty. `since` is when the state began, `last`
-    what came of the last check, at `checked`, and `error` of the last one that failed, at `failed_at`. `answers` says
-    that it does not pass, but that the last check was answered in HTTP.
+    `host` is the IP address if it is configured by name, else empty. `since` is when the state began, `last` the result
+    of the last check, at `checked`, and `error` that of the last one that failed, at `failed_at`. `answers` says that
+    it does not pass, but that the last check was answered in HTTP.
     """
 
     state: int = ABSENT
@@ -77,11 +77,11 @@ class HealthTable:
         self._numbers = memory[:head].cast("Q")  # the generation, then the rows of the last changes
         self._cells = memory[head:]
 
-    # The supervisor
+    # For the supervisor
 
     def claim(self, conditions: Mapping[bytes, Condition]) -> None:
-        """Gives a row to each of these keys, none of which has one, with a condition to begin with. Nothing is
-        announced: nobody can know these rows yet. Raises TableFullError, and then has given none.
+        """Give a row to each of these keys, none of which has one, with an initial condition. Nothing is announced: no
+        process can know these rows yet. Raises TableFullError, and then has given none.
         """
         if self._used + len(conditions) > self._capacity:
             raise TableFullError(f"{self._used + len(conditions)} of {self._capacity} rows")
@@ -90,21 +90,21 @@ class HealthTable:
         self._used += len(conditions)
 
     def begin(self, row: int, condition: Condition) -> None:
-        """Writes a row that nobody looks at yet: it is not announced, so that there is one writer who announces."""
+        """Write a row that no process reads yet. It is not announced: only one process announces changes."""
         self._store(row, self._key(row), 0, condition)
 
     def keep(self, keys: set[bytes]) -> None:
-        """Takes the rows of all other keys back. Call when nobody reads those any more."""
+        """Free the rows of all other keys. Call when no process reads those any more."""
         for row in range(self._rows):
             key = self._key(row)
             if key not in (_NEVER, _FREED) and key not in keys:
                 self._store(row, _FREED, 0, Condition())
                 self._used -= 1
 
-    # The writer
+    # For the writer
 
     def write(self, row: int, condition: Condition) -> None:
-        """Replaces a row; a change of state, address or `answers` is announced to the readers."""
+        """Replace a row; a change of state, address or `answers` is announced to the readers."""
         before = self._load(row)
         same = before is not None and _decisive(before[1]) == _decisive(condition)
         if same and before is not None:
@@ -115,7 +115,7 @@ class HealthTable:
         self._numbers[1 + change % _CHANGES] = row
         self._numbers[0] = change
 
-    # Everybody
+    # For all processes
 
     @property
     def generation(self) -> int:
@@ -135,12 +135,12 @@ class HealthTable:
         return -1
 
     def read(self, row: int) -> Condition | None:
-        """A row as it is now; None when it is just being written, or for -1."""
+        """A row as it is now; None while it is being written, or for -1."""
         found = self._load(row) if row >= 0 else None
         return found[1] if found is not None else None
 
     def conditions(self) -> Iterator[tuple[bytes, Condition]]:
-        """Every row in use, by its key, but for those that are just being written and those that were never."""
+        """Every row in use, by its key, except those being written and those never written."""
         for row in range(self._rows):
             key = self._key(row)
             found = self._load(row) if key not in (_NEVER, _FREED) else None
@@ -148,8 +148,8 @@ class HealthTable:
                 yield key, found[1]
 
     def changes(self, seen: int) -> Iterator[tuple[int, int, Condition]] | None:
-        """(number, row, condition) of each change after `seen`, as far as they are to be read already; None when they
-        are too many to be listed: then look at every row.
+        """(number, row, condition) of each change after `seen` that can be read already; None if there are too many to
+        list: then read every row.
         """
         generation = self.generation
         if generation - seen > _CHANGES // 2:  # well before the oldest are overwritten
@@ -161,7 +161,7 @@ class HealthTable:
             row = self._numbers[1 + number % _CHANGES]
             found = self._load(row) if row < self._rows else None
             if found is None or found[0] < number:
-                return  # not all of it has arrived here: the next look will see it
+                return  # not all of it is visible here yet: the next look will see it
             yield number, row, found[1]
 
     # Bytes
@@ -203,7 +203,7 @@ class HealthTable:
 
 
 def _decisive(condition: Condition) -> tuple[int, str, bool]:
-    """What of a condition the readers go by."""
+    """The part of a condition that readers act on."""
     return condition.state, condition.host, condition.answers
 
 

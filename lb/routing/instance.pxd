@@ -10,7 +10,7 @@ cdef class Instance:
     cdef public bytes packed
     cdef public list idle
     cdef public Py_ssize_t connections, inflight, limit, most_idle
-    cdef public bint healthy, passes, answers, failing, keeps_idle, retired, trying, rising
+    cdef public bint healthy, passes, answers, failing, keeps_idle, retired, trying, ramping
     cdef public double down_until, failed_at, pause, slow_start, since, credit, keep_alive
     cdef public unsigned long long seed
     cpdef bint is_up(self, double now)

@@ -1,7 +1,7 @@
-"""One address of an app, and how it is doing: the live state that outlives a configuration.
+"""One address of an app, and its live state, which outlives a configuration.
 
 Passive failover (F1): an instance that fails is passed over for a while that grows each time, then gets one request to
-show that it works, and is back when that went well; with `slow_start` its share then grows from little to full. What
+prove that it works, and returns if that succeeds; with `slow_start` its share then grows from little to full. What
 counts as a failure is `outlier`'s business. Knows no socket; time is passed in, in seconds of the monotonic clock.
 """
 
@@ -13,38 +13,38 @@ from collections.abc import Callable
 from hashlib import blake2b
 
 SAFE_IDLE = 1.0
-"""Seconds for which an idle connection is taken to be safe for a request that must not be repeated: half of
-gunicorn's 2 s, the shortest keep-alive of the usual servers."""
+"""Seconds for which an idle connection counts as safe for a request that must not be repeated: half of gunicorn's 2 s,
+the shortest keep-alive of the usual servers."""
 
 
 PROOF = 0.05
-"""Seconds that an idle connection has to stay open before the instance is taken for one that keeps them."""
+"""Seconds that an idle connection has to stay open before the instance counts as one that keeps them."""
 
-_LEAST_SHARE = 0.1  # the part of its share that an instance begins with when it comes back slowly
+_LEAST_SHARE = 0.1  # the part of its share with which an instance starts when it comes back slowly
 
 MOST_IDLE = 256
-"""Idle connections that are kept for an instance."""
+"""Idle connections that are kept per instance."""
 
-_DOUBLINGS = 8  # of a pause, at most: they are capped long before
+_DOUBLINGS = 8  # of a pause, at most: they reach their limit long before
 
 
 class Instance:
-    """An instance: where it is, and its state.
+    """An instance: its address, and its state.
 
-    `key` is its address as configured; `idle` the pooled connections, newest last, of which there are at most
-    `most_idle`; `connections` all that are open, idle ones and those being made or closed included; `inflight` the
-    exchanges that it is serving; `limit` how many connections it may have at once (0: any number), so that it never
-    serves more requests; `keep_alive` for how many seconds an idle connection is trusted; `keeps_idle` that one has
-    been seen to stay open at all; `retired` that its environment is done with it: what it serves ends well, and nothing
-    returns to its pool.
+    `key` is its address as configured; `idle` the pooled connections, newest last, at most `most_idle`; `connections`
+    all that are open, including idle ones and those being made or closed; `inflight` the exchanges that it is serving;
+    `limit` how many connections it may have at once (0: any number), and so how many requests it may serve;
+    `keep_alive` for how many seconds an idle connection is trusted; `keeps_idle` says that one has been seen to stay
+    open at all; `retired` that its environment is done with it: what it serves ends well, and nothing returns to its
+    pool.
 
     `healthy` says that active checks let it serve: it `passes` them, or it `answers` them with a status that does not
-    pass, and no other instance passes. `failures` counts those in a row; `failing` that they were enough to pass it
-    over, and nothing has worked since: `cause` is that of the last one, at `failed_at`, and stays known when it is
-    over. `on_change` is told when `failing` changes. `down_until` is 0 while it works, else the
-    time at which it may show that it works again; `pauses` counts how often in a row that went wrong, and `pause` is
-    the length of the last one. `rising` says that its share is still growing, since `since`. `token` names it in
-    cookies, `seed` in hashes.
+    pass, and no other instance passes. `failures` counts those in a row; `failing` says that they were enough to pass
+    it over, and nothing has worked since: `cause` is that of the last one, at `failed_at`, and is kept when it works
+    again. `on_change` is called when `failing` changes. `down_until` is 0 while it works, else the time at which it
+    gets a chance to prove that it works again; `pauses` counts how often in a row that failed, and `pause` is the
+    length of the last one. `ramping` says that its share is still growing, since `since`. `token` names it in cookies,
+    `seed` in hashes.
     """
 
     __slots__ = (
@@ -72,8 +72,8 @@ class Instance:
         "passes",
         "pause",
         "pauses",
+        "ramping",
         "retired",
-        "rising",
         "seed",
         "since",
         "slow_start",
@@ -100,7 +100,7 @@ class Instance:
         self.on_change: Callable[[Instance], None] | None = None
         self.failures = self.pauses = 0
         self.down_until = self.pause = 0.0
-        self.trying = self.rising = False
+        self.trying = self.ramping = False
         self.slow_start = self.since = self.credit = 0.0
         self.keep_alive = SAFE_IDLE
         self.keeps_idle = False
@@ -109,11 +109,11 @@ class Instance:
     # Whether it may serve
 
     def is_up(self, now: float) -> bool:
-        """Whether nothing speaks against it but, perhaps, that it is serving as much as it may."""
+        """Whether it works; it may still be serving as much as it may."""
         return self.healthy and self.down_until <= now
 
     def may_serve(self, tried: list[Instance] | None, now: float) -> bool:
-        """Whether it may serve one more request, which these have been tried for."""
+        """Whether it may serve one more request, for which `tried` were tried."""
         return (
             self.healthy
             and self.down_until <= now
@@ -125,30 +125,30 @@ class Instance:
         """Whether it serves as many as it may."""
         return self.limit != 0 and self.inflight >= self.limit
 
-    # What its configuration and the checks say
+    # From its configuration and the checks
 
     def equip(self, most_idle: int, slow_start: float, token: bytes) -> None:
-        """What its environment's policy is for it."""
+        """Apply its environment's policy."""
         self.most_idle = most_idle
         self.slow_start = slow_start
-        self.rising = self.rising and slow_start > 0.0
+        self.ramping = self.ramping and slow_start > 0.0
         self.token = token
 
     def bound(self, limit: int) -> None:
-        """It may have so many connections at once; 0: any number."""
+        """Set how many connections it may have at once; 0: any number."""
         self.limit = limit
 
     def begin_healthy(self, healthy: bool) -> None:
-        """Whether a new one may serve."""
+        """Set whether a new one may serve."""
         self.healthy = healthy
 
     def checked(self, passes: bool, answers: bool) -> None:
-        """What the active checks found."""
+        """Apply the result of the active checks."""
         self.passes = passes
         self.answers = answers
 
     def observed_by(self, on_change: Callable[[Instance], None]) -> None:
-        """Tell this one when `failing` changes."""
+        """Call this when `failing` changes."""
         self.on_change = on_change
 
     # What it serves
@@ -158,51 +158,51 @@ class Instance:
         self.inflight += 1
 
     def left(self) -> None:
-        """It is done with one."""
+        """It has finished one."""
         self.inflight -= 1
 
     def connected(self) -> None:
-        """There is one more connection to it, or there is about to be."""
+        """A connection to it was made, or is being made."""
         self.connections += 1
 
     def disconnected(self) -> None:
-        """There is one less."""
+        """A connection to it is closed."""
         self.connections -= 1
 
     def keep_idle(self, connection: object) -> None:
-        """Have this connection in its pool."""
+        """Put this connection into its pool."""
         self.idle.append(connection)
 
     def take_newest(self) -> object:
-        """The connection that has been in its pool for the shortest time; there must be one."""
+        """Take the connection that has been in its pool for the shortest time; there must be one."""
         return self.idle.pop()
 
     def lost_idle(self, connection: object) -> None:
-        """Have this connection in its pool no more."""
+        """Remove this connection from its pool."""
         self.idle.remove(connection)
 
     def retire(self) -> None:
         """Its environment is done with it."""
         self.retired = True
 
-    # How much of its share it has
+    # Its share
 
     def share(self, now: float) -> float:
-        """The part of its usual share that it is to have: less than 1 for a while after it came back."""
-        if not self.rising:
+        """Its present part of its usual share: less than 1 for a while after it came back."""
+        if not self.ramping:
             return 1.0
         risen = (now - self.since) / self.slow_start
         if risen >= 1.0:
-            self.rising = False
+            self.ramping = False
             return 1.0
         return max(risen, _LEAST_SHARE)
 
     def load(self, now: float) -> float:
-        """What it serves, in relation to what it is to serve."""
-        return self.inflight if not self.rising else self.inflight / self.share(now)
+        """What it serves, relative to its share."""
+        return self.inflight if not self.ramping else self.inflight / self.share(now)
 
     def takes_turn(self, now: float) -> bool:
-        """Whether it takes this turn of its: as many in ten as its share has tenths, and evenly."""
+        """Whether it takes its turn this time: as many in ten as its share has tenths, evenly spread."""
         self.credit += self.share(now)
         if self.credit < 1.0:
             return False
@@ -212,7 +212,7 @@ class Instance:
     # What happened to it
 
     def passed_over(self, now: float, first: float, longest: float) -> None:
-        """From now on, for `first` seconds, doubled each time in a row up to `longest`."""
+        """Pass it over from now on, for `first` seconds, doubled each time in a row up to `longest`."""
         self.pause = min(first * 2.0 ** min(self.pauses, _DOUBLINGS), longest)
         self.pauses += 1
         self.down_until = now + self.pause
@@ -220,7 +220,7 @@ class Instance:
         self.failing = True
 
     def tried(self, now: float) -> None:
-        """Its pause is over, and a request goes to it: one, until that is known to have worked."""
+        """Its pause is over, and a request goes to it: only one, until that has succeeded."""
         self.trying = True
         self.down_until = now + self.pause
 
@@ -230,7 +230,7 @@ class Instance:
         if self.failing:
             self._recovered(now)
         if self.keep_alive < SAFE_IDLE:
-            self.keep_alive += 0.001  # what was learnt from a restart is forgotten with time
+            self.keep_alive += 0.001  # what was learnt from a restart fades with time
 
     def _recovered(self, now: float) -> None:
         self.failing = False
@@ -243,28 +243,28 @@ class Instance:
             self.on_change(self)
 
     def set_healthy(self, healthy: bool, now: float) -> None:
-        """What the active checks say; `now` in seconds of the monotonic clock."""
+        """Apply the result of the active checks; `now` in seconds of the monotonic clock."""
         if healthy and not self.healthy:
-            self.worked(now)  # what happened before it was taken out is over
+            self.worked(now)  # failures before it was taken out no longer count
             self.came_back(now)
         self.healthy = healthy
 
     def came_back(self, now: float) -> None:
-        """It works (again, or is new): its share grows from now on, if it is to come back slowly."""
+        """It works (again, or is new): from now on its share grows, if it is to come back slowly."""
         if self.slow_start:
-            self.rising = True
+            self.ramping = True
             self.since = now
             self.credit = 0.0
 
     def count_failure(self, now: float, cause: str) -> int:
-        """One more in a row; how many there are."""
+        """Count one more in a row; returns how many there are."""
         self.failures += 1
         self.cause = cause
         self.failed_at = now
         return self.failures
 
     def serve_on(self) -> None:
-        """It fails, and is not passed over: nothing is left to go to instead."""
+        """It fails, but is not passed over: no other instance is left."""
         self.down_until = 0.0
         self.trying = False
         self.failing = True
@@ -274,7 +274,7 @@ class Instance:
         self.keeps_idle = True
 
     def keeps_idle_for(self, seconds: float) -> None:
-        """It said for how long it keeps an idle connection: stay well below that."""
+        """It announced for how long it keeps an idle connection: stay well below that."""
         self.keep_alive = seconds * 0.5
 
     def closed_idle(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
-"""The instances that stand for a configured address, and what is found out about them.
+"""The instances behind a configured address, and what is known about them.
 
-An address that is watched has rows in the health table: one, or one for each address that its name may have. What the
-rows say is brought to a worker's instances and to the environments' lists of them here. Knows no connection.
+A watched address has rows in the health table: one, or one for each address that its name may have. Here the rows'
+contents are applied to a worker's instances and to the environments' lists of them. Knows no connection.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ _UNWATCHED, _UNREAD = Condition(HEALTHY), Condition(EXPECTED)
 
 class Member:
     """One configured address of an environment: `text` as it is written; `host` and `port`, or the `path` of a Unix
-    socket. `host` is empty for one configured by name: then the rows tell the addresses.
+    socket. `host` is empty if it is configured by name: then the rows have the addresses.
 
-    `instances` has them by number; an address that is not a name has number 0 only. `limit` is what each may serve at
-    once, `checked` whether the instances are asked how they are.
+    `instances` has them by number; an address that is not a name has number 0 only. `limit` is how many requests each
+    may serve at once, `checked` whether the instances are checked actively.
     """
 
     __slots__ = ("checked", "host", "instances", "limit", "path", "port", "rows", "text")
@@ -39,9 +39,7 @@ class Member:
         self.instances: dict[int, Instance] = {}
 
     def follow(self, rows: tuple[int, ...], checked: bool, limit: int, table: HealthTable) -> None:
-        """Goes by these rows from now on, none for an address that is not watched; nothing is read of those that it
-        follows already.
-        """
+        """Use these rows from now on, none for an unwatched address; rows that it used already are not read."""
         self.limit = limit
         for instance in self.instances.values():
             instance.bound(limit)
@@ -57,9 +55,9 @@ class Member:
                 self.apply(number, condition or _UNREAD, now)
 
     def apply(self, number: int, condition: Condition, now: float) -> Instance | None:
-        """Brings a condition to the instance of this number; `now` in seconds of the monotonic clock.
+        """Apply a condition to the instance of this number; `now` in seconds of the monotonic clock.
 
-        Returns the instance that is no longer meant, if there was one.
+        Returns the instance that is no longer in use, if there was one.
         """
         instance = self.instances.get(number)
         key = instance_key(self.text, condition.host)
@@ -87,7 +85,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What became of an environment: the instances that it has no longer."""
+    """A change of an environment: the instances that it no longer has."""
 
     environment: Environment
     gone: list[Instance]
@@ -95,7 +93,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Whose row it is."""
+    """The owner of a row."""
 
     environment: Environment
     member: Member
@@ -103,7 +101,7 @@ class _Place:
 
 
 class HealthWatch:
-    """A worker's look at the health table: `look` is cheap while nothing changes."""
+    """A worker's view of the health table: `look` is cheap while nothing changes."""
 
     def __init__(self, table: HealthTable) -> None:
         self._table = table
@@ -112,7 +110,7 @@ class HealthWatch:
         self._places: dict[int, _Place] = {}  # by row
 
     def follow(self, environments: Mapping[Environment, list[Member]], generation: int) -> None:
-        """Looks at these from now on, and at nothing else. They know what the table said at `generation`."""
+        """Watch these from now on, and nothing else. They have what the table said at `generation`."""
         self._members = dict(environments)
         self._places = {
             row: _Place(environment, member, number)
@@ -123,7 +121,7 @@ class HealthWatch:
         self._seen = min(self._seen, generation)
 
     def look(self, now: float) -> list[Change]:
-        """What changed since the last look; it is in the environments' lists already."""
+        """What has changed since the last look; the environments' lists are updated already."""
         generation = self._table.generation
         if generation == self._seen:
             return []
@@ -159,5 +157,5 @@ def instances_of(members: list[Member]) -> list[Instance]:
 
 
 def instance_key(text: str, host: str) -> str:
-    """What an instance is called: as it is configured, with the address behind it if that is a name's."""
+    """The name of an instance: as it is configured, followed by its address if that is a name."""
     return f"{text} ({host})" if host else text

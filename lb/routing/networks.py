@@ -1,6 +1,4 @@
-"""Whether an address is in one of many networks: one set of integers a prefix length, so that it costs a few
-look-ups.
-"""
+"""Whether an address is in one of many networks: one set of integers per prefix length, so it costs a few look-ups."""
 
 from __future__ import annotations
 

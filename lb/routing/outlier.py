@@ -1,9 +1,9 @@
 """What counts as a failure of an instance, and how many of them may be passed over for it (F1).
 
 There are two kinds. An instance that cannot be reached, breaks off or does not answer at all is useless, and only the
-last one that is left is kept. One that answers late or with a status that the operator calls unhealthy still serves;
-passing it over puts its load on the others, which may be just as late for the same reason, so that this happens to
-half of the instances at most (as Envoy's max_ejection_percent has it).
+last one is kept. One that answers late or with a status that the operator calls unhealthy still serves; passing it
+over puts its load on the others, which may be just as late for the same reason, so this happens to half of the
+instances at most (as with Envoy's max_ejection_percent).
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from lb.routing.instance import Instance
 
 BAD_ANSWER = "unhealthy_answer"
-"""Stands for a cause where an instance did answer, but late or with a status that the operator calls unhealthy."""
+"""The cause for an instance that did answer, but late or with a status that the operator calls unhealthy."""
 
 _GROWTH = 10.0  # the longest pause, in first pauses
 
 
 @dataclass(frozen=True, slots=True)
 class Unhealthy:
-    """Answers that count as failures: with a head that comes later than `latency` seconds (0: however late), or with
+    """Answers that count as failures: with a head that comes later than `latency` seconds (0: never too late), or with
     one of `statuses`.
     """
 
@@ -28,14 +28,14 @@ class Unhealthy:
     statuses: frozenset[int]
 
     def means(self, status: int, seconds: float) -> bool:
-        """Whether an answer of this status, after this time, is one of them."""
+        """Whether an answer with this status, after this time, is one of them."""
         return status in self.statuses or 0.0 < self.latency < seconds
 
 
 class Passive:
     """Counts failures in a row; `max_fails` of them take an instance out for `first` seconds, later for more.
 
-    `unhealthy` is None where every answer is as good as another.
+    `unhealthy` is None if no answer counts as a failure.
     """
 
     __slots__ = ("first", "max_fails", "unhealthy")
@@ -46,21 +46,21 @@ class Passive:
         self.unhealthy = unhealthy
 
     def failed(self, instance: Instance, instances: list[Instance], now: float, cause: str) -> None:
-        """It could not be reached, broke off, or did not answer: `cause` is the code of that."""
+        """It could not be reached, broke off, or did not answer: `cause` is the code for that."""
         self._count(instance, instances, len(instances) - 1, now, cause)
 
     def answered(self, instance: Instance, instances: list[Instance], status: int, seconds: float, now: float) -> None:
-        """The head of a response came, so many seconds after the request had gone."""
+        """The head of a response arrived, `seconds` after the request was sent."""
         if self.unhealthy is not None and self.unhealthy.means(status, seconds):
             self._count(instance, instances, len(instances) // 2, now, BAD_ANSWER)
         else:
             instance.worked(now)
 
     def _count(self, instance: Instance, instances: list[Instance], most: int, now: float, cause: str) -> None:
-        """One failure more; it is passed over unless `most` others are already."""
+        """Count one more failure; it is passed over unless `most` others already are."""
         failures = instance.count_failure(now, cause)
         if failures < self.max_fails or not (instance.trying or instance.down_until <= now):
-            return  # requests that were under way together fail together: that is one reason for a pause, not many
+            return  # concurrent requests fail together: that is one reason for a pause, not many
         was_failing = instance.failing
         out = 0
         for other in instances:

@@ -1,6 +1,6 @@
-"""How an environment chooses among its instances and what it thinks of their failures: a configuration's part in it.
+"""How an environment chooses among its instances and rates their failures: the part that a configuration sets.
 
-A policy is made anew with each configuration and compared with the one before: state is kept where it did not change.
+A policy is made anew with each configuration and compared with the previous one: state is kept where it is unchanged.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _BALANCERS: dict[str, type[Balancer]] = {
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What an environment is told.
+    """An environment's settings.
 
-    `balance` names the balancer; `hash_on` is there for consistent_hash, `cookie` for sticky. An instance that failed
+    `balance` names the balancer; `hash_on` is set for consistent_hash, `cookie` for sticky. An instance that failed
     `max_fails` times in a row is passed over for `fail_duration` seconds at first, and comes back within `slow_start`
     seconds (0: at once). `retries` is the share of requests that may be sent again, None for any. Without `keep_alive`
     a connection to an instance serves one request.
@@ -51,5 +51,5 @@ class Policy:
         return _BALANCERS[self.balance]()
 
     def key(self) -> RequestKey | None:
-        """What is taken from a request for the balancer."""
+        """Extracts the balancer's key from a request."""
         return self.hash_on if self.cookie is None else StickyKey(self.cookie.name)

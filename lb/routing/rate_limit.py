@@ -1,17 +1,17 @@
-"""How fast one client may ask: a token bucket by GCRA, in a table of fixed size that all workers share.
+"""How fast one client may send requests: a token bucket by GCRA, in a table of fixed size that all workers share.
 
-GCRA (ITU-T I.371, the virtual-scheduling form) needs one number a client: `due`, when its bucket is full again. A
-request moves it by one `interval`, and is refused while it lies more than `slack` ahead. No timer refills anything, and
-a client that was not heard of has simply a bucket that is full.
+GCRA (ITU-T I.371, the virtual-scheduling form) needs one number per client: `due`, when its bucket is full again. A
+request moves it by one `interval`, and is refused while it lies more than `slack` ahead. Nothing has to be refilled by
+a timer, and an unknown client simply has a full bucket.
 
-A key chooses a bucket of four cells, 64 bytes, one line of the processor's cache. A client that is in none of them
-takes the cell that is due first: most often one that is due already, and says nothing that is still needed. So memory
-does not grow, and a flood of addresses displaces those who ask least: whoever is at his limit is due last, and stays.
+A key chooses a bucket of four cells, 64 bytes, one cache line. A client that is in none of them takes the cell that is
+due first: most often one that is due already, and holds nothing that is still needed. So memory does not grow, and a
+flood of addresses displaces the clients with the fewest requests: a client at its limit is due last, and stays.
 
-Nothing is locked. Two workers that write one cell in the same instant lose one of the two requests, and two new clients
-that take one cell in the same instant share it until one of them takes another: both err by a request or so. `due` is a
-time of the monotonic clock, which all processes of a machine share, and which is never believed to lie further ahead
-than it can by the present figures: so they may change at any time.
+Nothing is locked. Two workers that write one cell at the same instant lose one of the two requests, and two new clients
+that take one cell at the same instant share it until one of them takes another: both err by a request or so. `due` is a
+time of the monotonic clock, which all processes of a machine share, and counts as at most as far ahead as the present
+figures allow: so these may change at any time.
 
 This file knows neither addresses nor requests; time is passed in, in seconds.
 """
@@ -21,11 +21,11 @@ from __future__ import annotations
 import mmap
 
 CELLS = 1 << 18
-"""Clients that are remembered; 4 MiB, of which only what is used is ever resident."""
+"""Clients that are remembered; 4 MiB, of which only the used part is ever resident."""
 
-_WAYS = 4  # cells a bucket
-_WORDS = 2  # 64-bit words a cell: key, due
-_ROUNDING = 1e-6  # seconds; so that who comes back exactly when he was told is not too early by a bit
+_WAYS = 4  # cells per bucket
+_WORDS = 2  # 64-bit words per cell: key, due
+_ROUNDING = 1e-6  # seconds; a client that comes back exactly when it may must not be too early by a rounding error
 
 
 class Pace:
@@ -39,7 +39,7 @@ class Pace:
 
 
 class Paces:
-    """What is remembered of all clients. Made before the first fork; `cells` is a power of two."""
+    """The state of all clients. Made before the first fork; `cells` is a power of two."""
 
     __slots__ = ("_due", "_keys", "_mask")
 
@@ -52,7 +52,9 @@ class Paces:
         self._mask = cells // _WAYS - 1
 
     def take(self, key: int, now: float, pace: Pace) -> float:
-        """Let the client with this key (not 0) ask once more: 0.0, or seconds after which it may, and nothing taken."""
+        """Count a request of the client with this key (not 0): 0.0, or the seconds to wait, and then nothing is
+        counted.
+        """
         first = (key & self._mask) * (_WAYS * _WORDS)
         place = first
         due = now
@@ -66,7 +68,7 @@ class Paces:
                 place = at
         ahead = due - now
         ahead = max(ahead, 0.0)
-        if ahead > pace.slack + pace.interval:  # by other figures than these
+        if ahead > pace.slack + pace.interval:  # written with other figures than these
             ahead = pace.slack + pace.interval
             self._due[place + 1] = now + ahead
         if ahead > pace.slack:

@@ -1,8 +1,8 @@
 """The live instances and environments of a worker, by name: what outlives snapshots.
 
-A new configuration gets the instances that it shares with the old one as they are: their pools, failures and balance.
-It is applied in two steps: a `Plan` says which environments and instances there will be, and may be made aside, in
-another thread; `commit` makes it so. Until then nothing that is live has changed, and a plan may be forgotten.
+A new configuration reuses the instances that it shares with the old one: with their pools, failures and balance. It is
+applied in two steps: a `RegistryPlan` says which environments and instances there will be, and may be made separately,
+in another thread; `commit` applies it. Until then nothing live has changed, and a plan may be dropped.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from lb.routing.sticky_cookie import StickyCookie, sticky_secret
 
 
 class Registry:
-    """Environments by app and name, and their members; `watch` brings what `table` says to them."""
+    """Environments by app and name, and their members; `watch` applies what `table` says to them."""
 
     __slots__ = ("environments", "members", "observer", "table", "watch")
 
@@ -37,19 +37,19 @@ class Registry:
         self.observer: Observer | None = None
 
     def observe(self, observer: Observer) -> None:
-        """Tell `observer` from now on when an instance begins to fail, and when it works again."""
+        """From now on, call `observer` when an instance begins to fail, and when it works again."""
         self.observer = observer
         for environment in self.environments.values():
             environment.observe(observer)
 
     def plan(self) -> RegistryPlan:
-        """What is to become of it, still empty."""
+        """A new plan, still empty."""
         return RegistryPlan(self)
 
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """What a commit left out: exchanges that hold one of these go on with it, and nothing new begins there."""
+    """What a commit removed: exchanges that hold one of these go on with it, and nothing new begins there."""
 
     instances: Sequence[Instance]
     environments: Sequence[Environment]
@@ -67,7 +67,7 @@ class RegistryPlan:
 
     def environment(self, wanted: EnvironmentPlan, limit: int) -> Environment:
         """The environment, which will have the instances that are `wanted`, each serving at most `limit` requests (0:
-        any number). What is watched of them has its rows in the table already.
+        any number). Watched instances have their rows in the table already.
         """
         registry = self._registry
         app, name, config = wanted.app, wanted.name, wanted.settings
@@ -89,7 +89,7 @@ class RegistryPlan:
         return environment
 
     def commit(self) -> Gone:
-        """Make it so: from here on the registry holds what was planned, and nothing else."""
+        """Apply it: from here on the registry holds what was planned, and nothing else."""
         registry = self._registry
         before = registry.environments
         had = [instance for environment in before.values() for instance in environment.instances]
@@ -110,7 +110,7 @@ class RegistryPlan:
 
 @dataclass(frozen=True, slots=True)
 class _Planned:
-    """One environment, and what it will be; `apply` is all that touches what is live."""
+    """One environment, and its planned state; only `apply` touches what is live."""
 
     environment: Environment
     policy: Policy

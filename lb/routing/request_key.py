@@ -1,4 +1,4 @@
-"""What a balancer goes by beside the instances: something of the request, as the configuration names it.
+"""A balancer's key: a part of the request, as the configuration names it.
 
 Pure; knows heads, and nothing of balancers or connections.
 """
@@ -12,14 +12,14 @@ from lb.http.cookies import cookie_value, field_value
 from lb.http.head import RequestHead
 
 RequestKey = Callable[[RequestHead, bytes], bytes | None]
-"""From a request and its client's address to the key, or None where the request has none."""
+"""From a request and its client's address to the key, or None if the request has none."""
 
 
 @dataclass(frozen=True, slots=True)
 class HashKey:
     """`hash_on`: `source` is client_address, uri, header or cookie; `name` that of the header (lower case) or cookie.
 
-    A request that lacks its header or cookie goes by its client's address.
+    A request without its header or cookie uses its client's address.
     """
 
     source: str
@@ -38,7 +38,7 @@ class HashKey:
 
 @dataclass(frozen=True, slots=True)
 class StickyKey:
-    """The token in the cookie that sticks a client to an instance."""
+    """The token in the cookie that ties a client to an instance."""
 
     name: bytes
 

@@ -1,4 +1,4 @@
-"""One compiled, immutable configuration: what an exchange takes once, at its start, and keeps to its end."""
+"""One compiled, immutable configuration: an exchange takes it once, at its start, and keeps it to its end."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Answer = Callable[[bytes], bytes | None]
 
 
 class Snapshot:
-    """A configuration as the data path wants it. Times are in seconds; `https_port` is where a redirect leads, None
-    if nowhere.
+    """A configuration in the form that the data path uses. Times are in seconds; `https_port` is the port that
+    redirects name, None if there is none.
 
     `max_connections`, `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a
-    certificate, each for `hold`) are a worker's share of the bounds of L5. `drain` is how long a worker without a
-    supervisor finishes what is open; where there is one, it says when that is over.
-    `client_pace` and `client_connections` hold for one client over all workers; None and 0 where there is no bound.
+    certificate, each for `hold`) are a worker's share of the limits of L5. `drain` is how long a worker without a
+    supervisor waits for what is open; a supervisor sets its own end. `client_pace` and `client_connections` hold for
+    one client over all workers; None and 0 for no limit.
     """
 
     __slots__ = (
@@ -62,5 +62,5 @@ class Snapshot:
         self.max_waiting = 1000
 
     def trusts(self, address: bytes) -> bool:
-        """Whether a CDN may speak from this address."""
+        """Whether this address is that of a trusted CDN."""
         return address in self.trusted

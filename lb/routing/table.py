@@ -1,9 +1,8 @@
 """From the Host of a request to the route of its domain (D2): exact beats one-label wildcard; case, final dot and
 port do not count.
 
-Hosts are looked up as they are written in requests: what was found once is remembered under that spelling, so the
-usual request costs one dict look-up however many domains are bound. Only found spellings are remembered, and only so
-many.
+Hosts are looked up as they are written in requests: a result is cached under that spelling, so the usual request costs
+one dict look-up however many domains are bound. Only spellings that were found are cached, and only so many.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ class Table:
         return route
 
     def environments(self) -> set[Environment]:
-        """Those that any of the routes leads to."""
+        """The environments that any of the routes leads to."""
         routes = [*self._exact.values(), *self._wildcard.values()]
         if self._any is not None:
             routes.append(self._any)

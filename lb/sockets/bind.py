@@ -1,9 +1,9 @@
-"""Listening sockets: one a worker slot and address, bound before any worker exists, and why binding failed.
+"""Listening sockets: one per worker slot and address, bound before any worker exists, and why binding failed.
 
 The kernel spreads connections over the sockets of one address (SO_REUSEPORT), each with a queue of its own; since the
-supervisor keeps them, what waits in the queue of a worker that died is served by its successor. Sockets that were open
-before us are taken instead of bound anew (sockets/inherited). This file knows nothing of processes: it makes sockets
-and describes them.
+supervisor keeps them, connections in the queue of a dead worker are served by its successor. Inherited sockets are used
+instead of binding new ones (sockets/inherited). This file knows nothing about processes: it makes and describes
+sockets.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from lb.sockets.inherited import Inherited
 from lb.sockets.port_owner import port_holder
 
 BACKLOG = 4096
-_Address = tuple[Any, ...]  # what bind() takes: host and port, and more for IPv6
-_RESERVED = 1024  # ports below belong to root
-# Elsewhere SO_REUSEPORT does not spread connections, so there the slots share one socket.
+_Address = tuple[Any, ...]  # the argument of bind(): host and port, and more for IPv6
+_RESERVED = 1024  # ports below this belong to root
+# On other systems SO_REUSEPORT does not spread connections, so the slots share one socket.
 _SPREADS = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One address as it was bound: a listening socket for each slot, and more where more were inherited.
+    """One bound address: a listening socket for each slot, and more if more were inherited.
 
-    Socket `i` belongs to slot `i` modulo the number of slots: none is left unserved, or what waits in it would be lost.
+    Socket `i` belongs to slot `i` modulo the number of slots, so that none is left unserved, and no connection lost.
     """
 
     scheme: str
@@ -49,7 +49,7 @@ class Bound:
 
     @property
     def port(self) -> int:
-        """The port, as the system gave it where 0 was asked for."""
+        """The port; if 0 was requested, the one that the system chose."""
         return int(self.sockets[0].getsockname()[1])
 
     @property
@@ -58,22 +58,22 @@ class Bound:
         return _url(self.scheme, self.host, self.port)
 
     def takes_both_families(self) -> bool:
-        """Whether it is every address of this machine, IPv4 and IPv6, at once."""
+        """Whether it is one socket for every address of this machine, IPv4 and IPv6."""
         sock = self.sockets[0]
         is_every = sock.family == socket.AF_INET6 and self.host == "::"
         return is_every and not sock.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
 def _url(scheme: str, host: str, port: int) -> str:
-    """A URL's first part, IPv6 addresses in brackets."""
+    """The start of a URL, IPv6 addresses in brackets."""
     return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
 
 
 def bind_all(
     addresses: Iterable[tuple[str, ListenAddress]], slots: int, inherited: Inherited | None = None
 ) -> tuple[Bound, ...]:
-    """Binds every (scheme, address) for `slots` slots, but for what was `inherited`: all of them, or none and
-    StartError.
+    """Binds every (scheme, address) for `slots` slots, except what was `inherited`. Raises StartError, and binds none,
+    if one fails.
     """
     inherited = inherited or Inherited()
     with ExitStack() as opened:
@@ -88,7 +88,7 @@ def bind_all(
 
 
 def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: Inherited) -> list[Bound]:
-    """An address that stands for several, as ":80" does for both families, gives several."""
+    """An address such as ":80", which stands for both families, gives several."""
     port = address.port
     if not address.host and (taken := inherited.take_both_families(scheme, port)):
         return [Bound(scheme, share(taken, slots))]
@@ -106,10 +106,10 @@ def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: In
                     sock.close()
             reason = explain(scheme, str(target[0]), port, error)
             if in_the_way := inherited.on_port(port):
-                reason += f". It was passed to this process already, bound to {in_the_way}: `listen` must say the same"
+                reason += f". A socket bound to {in_the_way} was passed to this process: `listen` must say the same"
             raise StartError(reason) from error
         bound.append(Bound(scheme, sockets))
-        port = bound[-1].port  # where the system picks, both families get the same number
+        port = bound[-1].port  # if the system picks the port, both families get the same
     return bound
 
 
@@ -117,11 +117,11 @@ NO_SUCH_FAMILY = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
 
 def resolve(scheme: str, address: ListenAddress) -> list[tuple[int, _Address]]:
-    """(family, address) of what the host stands for; "" is every address of both families. Raises StartError."""
+    """The (family, address) pairs of a host; "" is every address of both families. Raises StartError."""
     if not address.host:
         return [(socket.AF_INET, ("0.0.0.0", 0)), (socket.AF_INET6, ("::", 0, 0, 0))]  # noqa: S104  the file says ":80"
     try:
-        # Not for names, there are none: it turns the scope of fe80::1%eth0 into a number.
+        # Not for names, which are not allowed: it turns the scope of fe80::1%eth0 into a number.
         found = socket.getaddrinfo(address.host, 0, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except socket.gaierror as error:
         raise StartError(explain(scheme, address.host, address.port, error)) from error
@@ -129,20 +129,20 @@ def resolve(scheme: str, address: ListenAddress) -> list[tuple[int, _Address]]:
 
 
 def share(sockets: tuple[socket.socket, ...], slots: int) -> tuple[socket.socket, ...]:
-    """Inherited sockets for `slots` slots: where they are fewer, several slots accept from one and the same queue.
+    """Inherited sockets for `slots` slots: if they are fewer, several slots accept from the same queue.
 
-    More of them bound beside these would have queues that end with this process, while whoever passed these keeps them.
-    The workers that have nothing to do all look when somebody comes, and one gets him. (EPOLLEXCLUSIVE would not help:
-    it has no effect on an epoll descriptor that is itself watched, and where it has, one worker gets nearly all.)
+    Further sockets bound beside these would have queues that end with this process, while the process that passed these
+    keeps them. A new connection wakes all idle workers, and one accepts it. (EPOLLEXCLUSIVE would not help: it has no
+    effect on an epoll descriptor that is itself watched, and where it has, one worker gets nearly all.)
     """
     missing = range(len(sockets), slots)
     return (*sockets, *(sockets[slot % len(sockets)].dup() for slot in missing))
 
 
 def bind_slots(family: int, target: _Address, slots: int, *, alone: bool = True) -> tuple[socket.socket, ...]:
-    """As many listening sockets; `alone` unless it is this service that has the port already. Raises OSError."""
+    """That many listening sockets; `alone` unless this service has the port already. Raises OSError."""
     if target[1] and alone:
-        # SO_REUSEPORT would let a second `lb` of the same user share the port in silence; a bind without it does not.
+        # SO_REUSEPORT would let a second `lb` of the same user share the port silently; a bind without it does not.
         _bind(family, target, share=False).close()
     first = _bind(family, target, share=_SPREADS)
     target = (target[0], first.getsockname()[1], *target[2:])
@@ -165,7 +165,7 @@ def is_shared(sock: socket.socket) -> bool:
 
 
 def bind_more(beside: socket.socket, count: int) -> tuple[socket.socket, ...]:
-    """As many more for the same address, which do not listen yet. Raises OSError."""
+    """That many more for the same address, which do not listen yet. Raises OSError."""
     sockets: list[socket.socket] = []
     try:
         while len(sockets) < count:
@@ -180,12 +180,12 @@ def bind_more(beside: socket.socket, count: int) -> tuple[socket.socket, ...]:
 def _bind(family: int, target: _Address, *, share: bool) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart need not wait for TIME_WAIT to end
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a restart need not wait for the end of TIME_WAIT
         if share:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        # Accepted sockets inherit it: a system call less each.
+        # Accepted sockets inherit it, which saves a system call for each.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setblocking(False)
         sock.bind(target)
@@ -196,14 +196,14 @@ def _bind(family: int, target: _Address, *, share: bool) -> socket.socket:
 
 
 def explain(scheme: str, host: str, port: int, error: OSError) -> str:
-    """Why the address could not be bound, and what helps."""
+    """Why the address could not be bound, and what to do."""
     reason = error.strerror or str(error)
     if error.errno == errno.EADDRINUSE:
         holder = port_holder(port)
         reason = f"the port is in use by {holder}" if holder else "the port is in use by another process"
     elif error.errno == errno.EACCES and port < _RESERVED:
         reason = (
-            f"ports below {_RESERVED} need a privilege that this process lacks. Listen on a higher port, or run it "
+            f"this process lacks the privilege for ports below {_RESERVED}. Listen on a higher port, or run lb "
             "from systemd with AmbientCapabilities=CAP_NET_BIND_SERVICE, or allow it for every process with "
             f"`sysctl net.ipv4.ip_unprivileged_port_start={port}`"
         )

@@ -1,9 +1,9 @@
-"""From the listening sockets that there are to those that a changed configuration asks for.
+"""The difference between the current listening sockets and those of a changed configuration.
 
-What stays is kept with all that waits in it: the number of an address's sockets never falls, since closing one would
-reset whoever is in its queue. What is added to an address that is served already is bound at once, so that it is known
-to work, and listens at the very end: the kernel sends connections there from that moment, and nobody gives it up any
-more. This file knows addresses and sockets, no processes.
+A socket that stays keeps its queue: the number of an address's sockets never falls, since closing one would reset the
+connections in its queue. Sockets added to an address that is already served are bound at once, so that a failure shows,
+but listen at the very end: from then on the kernel sends connections there, and they cannot be given up any more. This
+file knows addresses and sockets, no processes.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from lb.sockets.bind import (
     share,
 )
 
-_MOST = 256  # sockets of an address beyond which they are not rounded up any more
+_MOST = 256  # sockets per address up to which the number is rounded up
 _EVERY = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 
 @dataclass(slots=True)
 class Rebound:
-    """`bound` are the addresses as they will be; `left` the sockets of those that are given up; `new` what was bound
-    for this, and `silent` those of them that do not listen yet.
+    """`bound` are the future addresses; `left` the sockets of addresses that are given up; `new` the sockets bound for
+    the change, and `not_listening` those of them that do not listen yet.
 
-    Exactly one of `listen` with a later `close_left`, and `give_up`, ends it.
+    It ends with either `listen` and a later `close_left`, or `give_up`.
     """
 
     bound: tuple[Bound, ...] = ()
     left: tuple[socket.socket, ...] = ()
     new: list[socket.socket] = field(default_factory=list)
-    silent: list[socket.socket] = field(default_factory=list)
+    not_listening: list[socket.socket] = field(default_factory=list)
 
     def listen(self) -> None:
-        """Let connections come to all of `bound`. Raises OSError."""
-        for sock in self.silent:
+        """Accept connections on all of `bound`. Raises OSError."""
+        for sock in self.not_listening:
             sock.listen(BACKLOG)
 
     def give_up(self) -> None:
@@ -54,15 +54,15 @@ class Rebound:
             sock.close()
 
     def close_left(self) -> None:
-        """Nobody serves them any more."""
+        """Close the sockets in `left`, which are no longer served."""
         for sock in self.left:
             sock.close()
 
 
 def rebind(before: Sequence[Bound], addresses: Iterable[tuple[str, ListenAddress]], slots: int) -> Rebound:
-    """What is to become of `before` so that there are these (scheme, address) for `slots` slots.
+    """The change from `before` to these (scheme, address) for `slots` slots.
 
-    A port that the system was to pick stays the one that it picked. Raises StartError; nothing has changed then.
+    A port that the system picked stays the same. Raises StartError; nothing has changed then.
     """
     rebound = Rebound()
     rest = list(before)
@@ -104,7 +104,7 @@ def _address(
 
 
 def _take(rest: list[Bound], scheme: str, family: int | None, port: int, host: str = "::") -> Bound | None:
-    """What is bound to exactly this; `family` None is for a socket that takes both. Port 0: any of this scheme."""
+    """The address bound to exactly this; `family` None is a socket for both. Port 0: any of this scheme."""
     for one in rest:
         matches = one.takes_both_families() if family is None else one.family == family and one.host == host
         if matches and (one.port == port if port else one.scheme == scheme):
@@ -114,12 +114,12 @@ def _take(rest: list[Bound], scheme: str, family: int | None, port: int, host: s
 
 
 def _overlaps(one: Bound, family: int, host: str, port: int) -> bool:
-    """Whether the system would call the address taken, and it is by ourselves."""
+    """Whether this service itself makes the address unavailable."""
     return one.family == family and one.port == port and (one.host in _EVERY or host in _EVERY)
 
 
 def _enough(rebound: Rebound, kept: Bound, slots: int) -> tuple[socket.socket, ...]:
-    """The sockets that there are, and what is missing for `slots` slots to have as many each. Raises OSError."""
+    """The existing sockets, and new ones so that all of `slots` slots have equally many. Raises OSError."""
     have = kept.sockets
     if not is_shared(have[0]):
         more = share(have, slots)[len(have) :]
@@ -128,5 +128,5 @@ def _enough(rebound: Rebound, kept: Bound, slots: int) -> tuple[socket.socket, .
     wanted = -(-len(have) // slots) * slots
     more = bind_more(have[0], (wanted if wanted <= _MOST else max(slots, len(have))) - len(have))
     rebound.new += more
-    rebound.silent += more
+    rebound.not_listening += more
     return (*have, *more)

@@ -1,8 +1,8 @@
-"""Listening sockets that were open before us: which of them belongs to which address of the configuration.
+"""Inherited listening sockets: which of them belongs to which address of the configuration.
 
-systemd binds them (`lb.socket`) and keeps them over a restart; on an upgrade the predecessor passes its own on. Either
-way they come as open descriptors, named by environment variables, and whoever binds an address asks here first. This
-file knows what such sockets are, and neither why they were opened nor who will serve them. Protocol: sd_listen_fds(3).
+systemd binds them (`lb.socket`) and keeps them over a restart; in an upgrade the predecessor passes its own. Either way
+they come as open descriptors, named by environment variables, and are used before new ones are bound. This file knows
+what these sockets are, but not why they were opened or what will serve them. Protocol: sd_listen_fds(3).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ANY_IPV6 = "::"
 
 @dataclass(frozen=True, slots=True)
 class Passed:
-    """`name` says what it was opened for: systemd's FileDescriptorName=, or a predecessor's `http` or `https`."""
+    """`name` is its purpose: systemd's FileDescriptorName=, or a predecessor's `http` or `https`."""
 
     name: str
     socket: socket.socket
@@ -50,16 +50,16 @@ class Passed:
 
 
 class Inherited:
-    """Sockets to be taken, each once. `source` says who passed them, for messages."""
+    """Sockets that can each be taken once. `source` names the process that passed them, for messages."""
 
     def __init__(self, source: str = "", passed: Iterable[Passed] = ()) -> None:
         self._source = source
         self._left = list(passed)
 
     def take(self, scheme: str, family: int, target: tuple[Any, ...]) -> tuple[socket.socket, ...]:
-        """The sockets bound to exactly this host and port, in the order in which they were passed; mostly none.
+        """The sockets bound to exactly this host and port, in the order in which they were passed; usually none.
 
-        Where the configuration leaves the port to the system (0), those on the host that were opened for `scheme`.
+        If the configuration leaves the port to the system (0): those on the host that were opened for `scheme`.
         """
         host, port = target[:2]
         here = [one for one in self._left if one.socket.family == family and one.host == host]
@@ -68,21 +68,21 @@ class Inherited:
         return self._take([one for one in here if one.port == port])
 
     def take_both_families(self, scheme: str, port: int) -> tuple[socket.socket, ...]:
-        """The sockets for every address of this machine at once: what systemd makes of ListenStream=80."""
+        """The sockets for every address of this machine at once, such as systemd's ListenStream=80."""
         here = [one for one in self._left if one.takes_both_families()]
         if not port:
             port = next((one.port for one in here if one.name == scheme), -1)
         return self._take([one for one in here if one.port == port])
 
     def on_port(self, port: int) -> str:
-        """The addresses not taken that have this port, in words for a message, or ""."""
+        """The unused addresses with this port, in words for a message, or ""."""
         return " and ".join(sorted({one.url for one in self._left if one.port == port}))
 
     def close_unused(self) -> None:
-        """Says which sockets nothing in the configuration asks for, and closes them."""
+        """Logs and closes the sockets that the configuration does not use."""
         for one in self._left:
             log.warning(
-                "%s passed a listening socket on %s, which is no address under `listen` or `admin`: it is not served",
+                "%s passed a listening socket on %s, which is not under `listen` or `admin`: it is not served",
                 self._source,
                 one.url,
             )
@@ -96,7 +96,7 @@ class Inherited:
 
 
 def from_systemd(environ: MutableMapping[str, str]) -> Inherited:
-    """What systemd passed to this process. The variables are removed: they are not for processes that we start.
+    """The sockets passed by systemd. The variables are removed: they are not for child processes.
 
     Raises StartError for a descriptor that is not a listening TCP socket.
     """
@@ -109,7 +109,7 @@ def from_systemd(environ: MutableMapping[str, str]) -> Inherited:
 
 
 def open_passed(source: str, fd: int, name: str) -> Passed:
-    """The listening TCP socket that came as descriptor `fd`. Raises StartError if it is none."""
+    """The listening TCP socket with descriptor `fd`. Raises StartError if it is not one."""
     try:
         os.set_inheritable(fd, False)
         if not stat.S_ISSOCK(os.fstat(fd).st_mode):
@@ -127,13 +127,13 @@ def open_passed(source: str, fd: int, name: str) -> Passed:
 
 
 def _what_else(sock: socket.socket) -> str:
-    """What it is instead of a listening TCP socket, or ""."""
+    """What it is if it is not a listening TCP socket, or ""."""
     if sock.family not in _FAMILIES:
-        return "a Unix socket" if sock.family == socket.AF_UNIX else "of another family than IPv4 and IPv6"
+        return "a Unix socket" if sock.family == socket.AF_UNIX else "of a family other than IPv4 and IPv6"
     if sock.type != socket.SOCK_STREAM:
         return "a datagram socket (ListenDatagram=)"
     if not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        return "a socket that does not listen (is it a unit with Accept=yes?)"
+        return "a socket that does not listen (does the unit have Accept=yes?)"
     return ""
 
 

@@ -1,7 +1,7 @@
-"""Who listens on a port: what /proc tells, in words for an error message.
+"""The process that listens on a port, according to /proc, in words for an error message.
 
-It knows the text form of /proc/net/tcp and of a process's descriptors. Where there is no /proc, or where it does not
-tell (another user's process), the answer is an empty string: the message is then shorter, never wrong.
+It knows the text form of /proc/net/tcp and of a process's descriptors. Without /proc, or for another user's process,
+the result is an empty string: the message is then shorter, but never wrong.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def _holds(process: Path, inodes: set[str]) -> bool:
             with suppress(FileNotFoundError):  # closed meanwhile
                 if str(descriptor.readlink()) in inodes:
                     return True
-    except OSError:  # it ended, or belongs to somebody else
+    except OSError:  # it ended, or belongs to another user
         return False
     return False
 
@@ -58,5 +58,5 @@ def _command(process: Path) -> str:
         text = (process / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
     except OSError:
         return "a process"
-    text = printable(" ".join(text.split()))  # anybody may have started it, with whatever arguments
+    text = printable(" ".join(text.split()))  # its arguments are not trusted
     return text if len(text) <= _COMMAND_SHOWN else text[: _COMMAND_SHOWN - 1] + "…"

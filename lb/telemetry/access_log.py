@@ -1,13 +1,13 @@
 """The access log's way to its sink: the loop collects lines, one thread writes them, and no response waits for a disk.
 
 This file knows lines as bytes, batches and descriptors. It does not know what is in a line, when it is flushed, or why
-the log is to be reopened. `AccessLog` is the loop's side; `_Writer` is the thread's. They share a queue and a few
-values of which each has one writer, so neither ever waits for the other.
+the log is reopened. `AccessLog` is the loop's side; `_Writer` is the thread's. They share a queue and a few values of
+which each has one writer, so neither ever waits for the other.
 
-A sink can be stuck (a full pipe), gone (a pipe without reader), full (a disk), or never have been there (a closed
-stdout). Where somebody may read again in a moment, `_MEMORY` bytes are kept, and what comes on top is dropped and
-counted. What a disk refuses is dropped and counted at once, and no half of a line stays in the file: another process
-would write its own behind it. The next lines are tried all the same.
+A sink can be stuck (a full pipe), gone (a pipe without reader), full (a disk), or never have existed (a closed stdout).
+If a reader may come back, `_MEMORY` bytes are kept, and anything beyond is dropped and counted. What a disk refuses is
+dropped and counted at once, and no partial line stays in the file: another process would append its own to it. The next
+lines are still tried.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ log = logging.getLogger("lb.access_log")
 _MEMORY = 4 * 1024 * 1024
 _LONG = 1000  # lines
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC
-_MODE = 0o640  # it holds people's addresses
+_MODE = 0o640  # it contains personal data: client addresses
 
 _FIRST_PAUSE = 0.05  # seconds between two attempts, doubled each time
 _LONGEST_PAUSE = 2.0
-_ROOM_PATIENCE = 100  # milliseconds that the thread sleeps in poll before it looks up
+_ROOM_TIMEOUT = 100  # milliseconds that the thread sleeps in poll before it checks for changes
 _STUCK = 2.0  # seconds without room after which a sink counts as stuck
-# A reader may come, or come back; everything else that a write can meet is the disk's, and lasts.
+# A reader may come, or come back; every other error is the disk's, and lasts.
 _READERLESS = frozenset((errno.EPIPE, errno.ENXIO))
-_UNREAD = "nobody reads it"
-_GRACE = 0.5  # seconds past its deadline in which the thread has certainly looked up
+_UNREAD = "it has no reader"
+_GRACE = 0.5  # seconds past its deadline in which the thread has certainly noticed
 
 
 class AccessLog:
-    """The access log of one process, made after the fork; with `format` "off" it swallows everything.
+    """The access log of one process, made after the fork; with `format` "off" it discards everything.
 
     `path` is a file or a named pipe, or "-" for stdout; raises OSError if the file cannot be opened. `append` takes a
-    line with its newline and costs next to nothing; no thread is started before the first `flush`. All methods are for
-    one thread.
+    line with its newline and costs next to nothing; no thread is started before the first `flush`. All methods must be
+    called from one thread.
     """
 
     __slots__ = ("_bytes", "_count", "_dropped", "_lines", "_trouble", "_writer", "append")
@@ -56,7 +56,7 @@ class AccessLog:
     def __init__(self, path: str, format: str) -> None:  # noqa: A002 - the configuration's word
         self._lines: list[bytes] = []
         self._bytes = 0  # handed to the writer so far
-        self._count = 0  # likewise, lines
+        self._count = 0  # likewise, in lines
         self._dropped = 0
         self._trouble = SinkTrouble(path)
         self._writer = None if format == "off" else _Writer(path)
@@ -65,7 +65,7 @@ class AccessLog:
 
     @property
     def dropped(self) -> int:
-        """Lines that were lost: too many for a stuck sink, or left over when the log was closed."""
+        """Lines that were lost: too many for a stuck sink, or left when the log was closed."""
         return self._dropped + (0 if self._writer is None else self._writer.lines_lost)
 
     def flush(self) -> None:
@@ -86,12 +86,12 @@ class AccessLog:
         self._trouble.look(writer.reason, self.dropped)
 
     def flush_if_long(self) -> None:
-        """As `flush`, where so much has been appended that it should not wait for the next one."""
+        """As `flush`, if too much has been appended to wait for the next one."""
         if len(self._lines) >= _LONG:
             self.flush()
 
     def reopen(self) -> None:
-        """Go on in a new file of the same name, the old one having been renamed; nothing for stdout."""
+        """Go on in a new file of the same name, after the old one was renamed; no effect for stdout."""
         if self._writer is not None:
             self._writer.reopen()
 
@@ -106,7 +106,7 @@ class AccessLog:
 
 
 def _swallow(line: bytes) -> None:
-    """What `append` is for a log that is off."""
+    """The `append` of a log that is off."""
 
 
 class _Writer:
@@ -119,8 +119,8 @@ class _Writer:
         self.bytes_done = 0
         self.lines_done = 0
         self.lines_lost = 0
-        self.is_behind = False  # lines are lost because those before them are not written yet
-        self._failure = ""  # the thread's: why the last write was in vain
+        self.is_behind = False  # lines are lost because earlier ones are not written yet
+        self._failure = ""  # set by the thread: why the last write failed
         self._path = path
         self._batches: SimpleQueue[tuple[bytes, int] | None] = SimpleQueue()  # None is the end
         self._thread: Thread | None = None
@@ -138,13 +138,13 @@ class _Writer:
     @property
     def reason(self) -> str:
         """Why lines cannot be written at present, "" if they can."""
-        return self._failure or ("it takes less than there is" if self.is_behind else "")
+        return self._failure or ("it is too slow" if self.is_behind else "")
 
     def submit(self, batch: bytes, count: int) -> None:
         self._batches.put((batch, count))
         if self._thread is None:
             thread = Thread(target=self._run, name="access log", daemon=True)
-            with suppress(RuntimeError):  # there is none to be had now: the next batch asks again
+            with suppress(RuntimeError):  # no thread can be started now: the next batch tries again
                 thread.start()
                 self._thread = thread
 
@@ -183,7 +183,7 @@ class _Writer:
         self._close_descriptor()
 
     def _write(self, batch: bytes) -> int:
-        """Write a batch, however long a reader makes it wait; returns how many of its lines had to be given up."""
+        """Write a batch, however long the reader takes; returns how many of its lines were given up."""
         at, stuck_at = 0, monotonic() + _STUCK
         while at < len(batch):
             if self._hopeless:
@@ -191,10 +191,10 @@ class _Writer:
             try:
                 written = self._write_piece(memoryview(batch)[at:])
             except (BlockingIOError, InterruptedError):
-                written = 0  # others that write there were quicker
+                written = 0  # other writers were quicker
                 self._rest_a_while()
             except OSError as error:
-                self._reopen = True  # a new descriptor may see first that things have changed
+                self._reopen = True  # a new descriptor may show the change first
                 if error.errno not in _READERLESS:
                     self._failure = error.strerror or str(error)
                     return self._take_back(batch, at)
@@ -213,13 +213,13 @@ class _Writer:
         return 0
 
     def _take_back(self, batch: bytes, at: int) -> int:
-        """The disk takes no more than `at` bytes of the batch: no half of a line stays behind. Returns how many of its
-        lines are not written.
+        """The disk takes no more than `at` bytes of the batch: remove a partial line. Returns how many of its lines are
+        not written.
         """
         begun = at - (batch.rfind(b"\n", 0, at) + 1)
         if begun and self._is_file and self._descriptor is not None:
             with suppress(OSError):
-                end = os.lseek(self._descriptor, 0, os.SEEK_CUR)  # of what was appended last
+                end = os.lseek(self._descriptor, 0, os.SEEK_CUR)  # after what was just appended
                 if os.fstat(self._descriptor).st_size == end:
                     os.ftruncate(self._descriptor, end - begun)
                     begun = 0
@@ -233,25 +233,25 @@ class _Writer:
         self._pause = min(2 * self._pause, _LONGEST_PAUSE)
 
     def _write_piece(self, rest: memoryview) -> int:
-        """Write what can be written at once; 0 if there was no room for a while. Raises OSError."""
+        """Write what fits at once; 0 if there was no room for a while. Raises OSError."""
         if self._descriptor is None:
-            raise OSError(errno.ENXIO, "nobody reads")
+            raise OSError(errno.ENXIO, "no reader")
         if self._is_file:
-            if self._torn:  # half a line is there, which could not be taken back: at least it ends here
+            if self._torn:  # a partial line is there that could not be removed: at least end it here
                 os.write(self._descriptor, b"\n")
                 self._torn = False
             return os.write(self._descriptor, rest)
-        # The pipe may be a blocking one that other workers write to as well: only a write of at most PIPE_BUF bytes
-        # neither blocks after poll saw room, nor is mixed with another's. It should be whole lines.
+        # The pipe may be a blocking one with other writers, too: only a write of at most PIPE_BUF bytes neither blocks
+        # after poll saw room, nor is mixed with another's. It should be whole lines.
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
-        if not poll.poll(_ROOM_PATIENCE):
+        if not poll.poll(_ROOM_TIMEOUT):
             return 0
         piece = rest[: select.PIPE_BUF].tobytes()
         return os.write(self._descriptor, piece[: piece.rfind(b"\n") + 1] or piece)
 
     def _reopen_if_due(self) -> None:
-        """Change to a new descriptor if asked to, and keep the old one if that fails; then it stays due."""
+        """Change to a new descriptor if requested, and keep the old one if that fails; then it stays due."""
         if not self._reopen or self._path == "-":
             return
         self._reopen = False
@@ -267,9 +267,9 @@ class _Writer:
                 os.close(old)
 
     def _open(self) -> None:
-        """Open the sink. Raises OSError, except for a named pipe that nobody reads yet: that stays due."""
+        """Open the sink. Raises OSError, except for a named pipe without a reader: that stays due."""
         if self._path == "-":
-            # If stdout was closed at start, something else has its number by now. A copy is safe from that later on.
+            # If stdout was closed at start, its number may be reused later. A copy is safe from that.
             self._hopeless = sys.__stdout__ is None
             descriptor = None if self._hopeless else os.dup(1)
         else:

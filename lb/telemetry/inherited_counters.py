@@ -1,8 +1,8 @@
-"""What was counted before this service: by those that it succeeds, who may still be counting.
+"""What was counted by the predecessors of this service, which may still be counting.
 
-After an upgrade the predecessors' last requests end in their own time, so what they counted is no number yet. It is
-summed up in their memory whenever somebody asks, and becomes a number when they are gone. Their names are their own:
-another version of the program counts other things.
+After an upgrade the predecessors' last requests end in their own time, so their counts are not final yet. They are
+summed in their memory whenever they are read, and become numbers when the predecessors are gone. Their names are their
+own: another version of the program counts other things.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 
 def column_sums(cells: memoryview, width: int) -> list[int]:
-    """The sums over all rows of a slab's cells: the first cell says how many rows were ever asked for, each of `width`
+    """The sums over all rows of a slab's cells: the first cell says how many rows were ever used, each of `width`
     cells.
     """
     rows = min(cells[0], (len(cells) - 1) // width)
@@ -23,7 +23,7 @@ def column_sums(cells: memoryview, width: int) -> list[int]:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """A predecessor's slab: `cells`, called by `names`, of which `gauges` describe the present. `owner` is its
+    """A predecessor's slab: `cells` with these `names`, of which `gauges` describe the present. `owner` is its
     supervisor's process id, `memory` an open descriptor of it.
     """
 
@@ -34,7 +34,7 @@ class Ledger:
     gauges: frozenset[str]
 
     def is_open(self) -> bool:
-        """Whether its owner lives. Who has the number now may be another: then it is settled later."""
+        """Whether its owner lives. If another process has the number now, it is settled later."""
         try:
             os.kill(self.owner, 0)
         except ProcessLookupError:
@@ -44,7 +44,7 @@ class Ledger:
         return True
 
     def total(self) -> dict[str, int]:
-        """The sums by name; what described the present of who is gone is nothing."""
+        """The sums by name; gauges count as zero once the owner is gone."""
         ended = frozenset() if self.is_open() else self.gauges
         sums = zip(self.names, column_sums(self.cells, len(self.names)), strict=True)
         return {name: count for name, count in sums if name not in ended}
@@ -52,20 +52,20 @@ class Ledger:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """`settled` are the sums of those that are gone, by name; `ledgers` are the others'."""
+    """`settled` are the sums of those that are gone, by name; `ledgers` are those of the others."""
 
     settled: Mapping[str, int] = field(default_factory=dict)
     ledgers: Sequence[Ledger] = ()
 
     def total(self) -> Counter[str]:
-        """All of it, by name."""
+        """All counts, by name."""
         total = Counter(self.settled)
         for ledger in self.ledgers:
             total.update(ledger.total())
         return total
 
     def by_now(self) -> Earlier:
-        """The same, with the sums of all that have gone meanwhile settled."""
+        """The same, with the sums settled of all that have gone meanwhile."""
         still = [ledger for ledger in self.ledgers if ledger.is_open()]
         ended = [ledger for ledger in self.ledgers if ledger not in still]
         return Earlier(Earlier(self.settled, ended).total(), still)

@@ -1,8 +1,8 @@
-"""How each worker sees its instances, in shared memory: what metrics tell of them. One page a worker slot.
+"""How each worker sees its instances, in shared memory, for the metrics. One page per worker slot.
 
-A page says what it is about by a digest of the instances' names, since workers change their configuration one by one:
-whoever reads looks at pages about the instances that he means, and at no others. Nothing is decided by these figures,
-so one that is read while it is being written may mix two moments.
+A page identifies its instances by a digest of their names, since workers change their configuration one by one: a
+reader uses only pages about the instances that it asks for. Nothing is decided by these figures, so one that is read
+while it is being written may mix two moments.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ Name = tuple[str, str, str]
 """App, environment, and address as it is configured."""
 
 FIGURES = 6
-"""An instance's, in this order: how many addresses it has, how many of them get requests, how many requests these are
-serving, how many of them are failing, the number of the last failure's cause (0: there was none), and when that was, in
-whole seconds of the monotonic clock, which all processes share."""
+"""Figures per instance, in this order: how many addresses it has, how many of them get requests, how many requests
+these are serving, how many of them are failing, the number of the last failure's cause (0: there was none), and when
+that was, in whole seconds of the monotonic clock, which all processes share."""
 
 _CODES = ("", *CAUSES, BAD_ANSWER)
 NUMBERS: dict[str, int] = {code: number for number, code in enumerate(_CODES)}
-"""The number of each cause code; 0 is that of none."""
+"""The number of each cause code; 0 means no cause."""
 
 _DIGEST = 4  # cells of four bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """One configured instance, all workers together: so many (address, worker) pairs there are, so many of them get
-    requests, and so many requests it is serving. `failing` of the pairs failed last time; `cause` is the code of the
+    """One configured instance, all workers together: how many (address, worker) pairs there are, how many of them get
+    requests, and how many requests it is serving. `failing` of the pairs failed last time; `cause` is the code of the
     last failure ("": there was none), at `failed_at` in seconds of the monotonic clock.
     """
 
@@ -56,7 +56,7 @@ class Page:
         self._cells = cells
 
     def store(self, about: array[int], figures: array[int]) -> None:
-        """`figures` of the instances whose digest is `about`, in their order; nothing if they are too many."""
+        """Write `figures` of the instances whose digest is `about`, in their order; no effect if there are too many."""
         fits = len(figures) <= len(self._cells) - _DIGEST
         if not fits or self._cells[:_DIGEST] != about:
             self._cells[:_DIGEST] = array("i", [0] * _DIGEST)
@@ -68,8 +68,7 @@ class Page:
 class Loads:
     """The pages of `slots` workers, each with room for `capacity` instances. Made before the workers are.
 
-    `memory` is a descriptor of what they are to be in: then the system reserves nothing for slots that are never used,
-    which are most.
+    `memory` is a descriptor for them: then the system reserves nothing for unused slots, which are most.
     """
 
     def __init__(self, slots: int, capacity: int, memory: int = -1) -> None:
@@ -84,7 +83,7 @@ class Loads:
         return Page(self._page(slot))
 
     def total(self, names: Sequence[Name], slots: Iterable[int]) -> list[Load]:
-        """Of each of these instances what the workers in these slots say together; nothing if none says anything."""
+        """For each of these instances the sum over the workers in these slots; empty if none has reported."""
         about, length = digest(names), FIGURES * len(names)
         if _DIGEST + length > self._length:
             return []
@@ -97,14 +96,14 @@ class Loads:
         return self._cells[slot * self._length : (slot + 1) * self._length]
 
 
-def _together(told: list[list[int]]) -> Load:
-    pairs, up, in_flight, failing = (sum(figures) for figures in zip(*(one[:4] for one in told), strict=True))
-    failed_at, number = max((one[5], one[4]) for one in told)
+def _together(reports: list[list[int]]) -> Load:
+    pairs, up, in_flight, failing = (sum(figures) for figures in zip(*(one[:4] for one in reports), strict=True))
+    failed_at, number = max((one[5], one[4]) for one in reports)
     return Load(pairs, up, in_flight, failing, _CODES[number] if 0 < number < len(_CODES) else "", failed_at)
 
 
 def digest(names: Iterable[Name]) -> array[int]:
-    """What tells these instances, in this order, from any others."""
+    """Distinguishes these instances, in this order, from any others."""
     hashed = blake2b(digest_size=_DIGEST * array("i").itemsize)
     for name in names:
         hashed.update("\0".join((*name, "")).encode("utf-8", "surrogateescape"))

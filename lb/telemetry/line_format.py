@@ -1,4 +1,4 @@
-"""The forms of an access-log line, by the words of the configuration: what makes the line, and how it has the time."""
+"""The formats of an access-log line, by their names in the configuration: the writer, and its time format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lb.telemetry.record import Record
 
 @dataclass(frozen=True, slots=True)
 class LineFormat:
-    """`write` makes a line of a record and the time; `time` is how that has it, for `strftime` in UTC."""
+    """`write` makes a line of a record and the time; `time` is that time's format, for `strftime` in UTC."""
 
     write: Callable[[Record, bytes], bytes]
     time: str

@@ -1,8 +1,8 @@
 """Access-log lines: a finished exchange's facts in JSON or in the combined format. Pure; the compiled twin is
 `lines.pyx`.
 
-Every byte that a client chose is escaped, so that a line is one line and one JSON value whatever it sent: what is not
-printable ASCII is written as the code point of its byte, as if it were Latin-1.
+Every byte from a client is escaped, so that a line is one line and one JSON value whatever the client sent: a byte that
+is not printable ASCII is written as its code point in Latin-1.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _Values = TypeVar("_Values", bound=tuple[bytes | int, ...])
 _PLAIN = re.compile(rb"[ !#-\[\]-~]*").fullmatch
 _JSON = [b"%c" % byte if 0x20 <= byte < 0x7F else b"\\u%04x" % byte for byte in range(256)]
 _JSON[0x22], _JSON[0x5C] = b'\\"', b"\\\\"
-_MOST = 1024  # parts of lines that are remembered, of at most so many bytes: 1 MB
+_MOST = 1024  # cached parts of lines, each of at most so many bytes: 1 MB
 _LONGEST = 512
 _LINE = (
     b'{"time":"%b",%b,%b,"status":%d,"bytes_sent":%d,"bytes_received":%d,"duration":%.6f,'
@@ -46,7 +46,7 @@ def json_line(record: Record, time: bytes) -> bytes:
 
 
 def combined_line(record: Record, time: bytes) -> bytes:
-    """The combined log format; `time` is as in it: 20/Nov/2026:23:11:00 +0000."""
+    """The combined log format; `time` in its form: 20/Nov/2026:23:11:00 +0000."""
     request = (
         b"%b %b HTTP/1.%d" % (_combined(record.method), _combined(record.target), record.minor)
         if record.method
@@ -76,7 +76,7 @@ def _as_json(value: bytes) -> bytes:
 
 
 class _Remembered(dict[_Values, bytes]):
-    """What lines repeat, as JSON, by the values it is made of: most of a line is in the lines before it, too."""
+    """Cached parts of lines, as JSON, by their values: most of a line was in earlier lines, too."""
 
     __slots__ = ("_write",)
 

@@ -1,4 +1,4 @@
-"""Every counter of the service, declared once: its metric, its help, its labels, its cells and who counts it.
+"""Every counter of the service, declared once: its metric, its help, its labels, its cells and its source.
 
 The shared memory (`counters`), the metrics page (`prometheus`) and the test of the documentation follow from this
 table. To add a counter, declare it here and count it where `counted_by` says. This file knows names; it counts nothing.
@@ -16,7 +16,7 @@ from lb.telemetry.process_kind import PARTS, ProcessKind
 
 
 class CountedBy(StrEnum):
-    """Whose numbers go into the cells."""
+    """The process whose numbers go into the cells."""
 
     ENGINE = "proxy/engine.py"
     HANDSHAKES = "tls/handshake/pending.py"
@@ -25,8 +25,8 @@ class CountedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CounterMetric:
-    """One metric, as Prometheus knows it. `cells` are the names of its cells in shared memory by the values of its
-    `label`, "" for one without a label. A gauge describes the present, and so ends with the worker.
+    """One Prometheus metric. `cells` are the names of its cells in shared memory by the values of its `label`, "" for
+    one without a label. A gauge describes the present, and so ends with the worker.
     """
 
     name: str
@@ -38,17 +38,17 @@ class CounterMetric:
 
 
 def response_cell(status_class: int) -> str:
-    """Of responses with a status of this class, from 1 to 5."""
+    """The cell for responses with a status of this class, from 1 to 5."""
     return f"responses_{status_class}xx"
 
 
 def error_cell(cause: str) -> str:
-    """Of requests that failed for this cause."""
+    """The cell for requests that failed for this cause."""
     return f"error_{cause}"
 
 
 def restart_cell(kind: ProcessKind) -> str:
-    """Of processes of this kind that were replaced."""
+    """The cell for processes of this kind that were replaced."""
     return f"restarts_{kind}"
 
 
@@ -125,13 +125,13 @@ COUNTER_METRICS = (
     ),
     CounterMetric(
         "lb_redirects_to_self_total",
-        "Responses of apps that redirect a URL to itself: many of them are a loop.",
+        "Responses of apps that redirect a URL to itself: many mean a loop.",
         _ENGINE,
         {"": "redirects_to_self_total"},
     ),
     CounterMetric(
         "lb_log_lines_dropped_total",
-        "Access-log lines lost to a sink that was stuck.",
+        "Access-log lines lost because their sink was stuck.",
         _ENGINE,
         {"": "log_lines_dropped_total"},
     ),
@@ -151,7 +151,7 @@ COUNTER_METRICS = (
     ),
     CounterMetric(
         "lb_process_restarts_total",
-        "Processes that ended unasked and were replaced, by kind.",
+        "Processes that exited unexpectedly and were replaced, by kind.",
         _SUPERVISOR,
         {kind.value: restart_cell(kind) for kind in PARTS},
         "process",

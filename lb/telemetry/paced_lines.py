@@ -1,4 +1,4 @@
-"""What the log says about instances: a line a change, and one line for all the others when very many change at once."""
+"""Log lines about instances: a line per change, and one line for all the others when very many change at once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ class Lines:
         self._written = self._left_out = 0
 
     def write(self, level: int, text: str) -> None:
-        """One line, unless there were too many in this second: then it is counted."""
-        self.settle()
+        """Write one line, unless there were too many in this second: then count it."""
+        self.end_second()
         if self._written >= _MOST:
             self._left_out += 1
             return
         self._written += 1
         self._log.log(level, "%s", text)
 
-    def settle(self) -> None:
-        """When a second is over: says how many lines were left out, and begins anew. Call it now and then."""
+    def end_second(self) -> None:
+        """When a second is over: log how many lines were left out, and start over. Call it periodically."""
         now = self._clock()
         if now - self._since < _SECOND:
             return

@@ -1,7 +1,7 @@
 """Counters as Prometheus text (exposition format 0.0.4).
 
-This file knows the format's syntax and the gauges that are no counters; counters are declared in `metrics`. Where the
-numbers come from is its caller's business.
+This file knows the format's syntax and the gauges that are no counters; counters are declared in `metrics`. The caller
+provides the numbers.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def render_start(started: int) -> bytes:
 
 
 def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
-    """One gauge for each (app, environment, instance, whether it gets requests); nothing when nobody is checked."""
+    """One gauge for each (app, environment, instance, whether it gets requests); empty if none is checked."""
     lines = [
         f"lb_instance_healthy{_labels((app, environment, instance))} {int(healthy)}\n"
         for app, environment, instance, healthy in instances
@@ -39,7 +39,7 @@ def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
 
 
 def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
-    """Two gauges for each instance, one by name being one; nothing when no worker has told anything."""
+    """Two gauges for each instance; the addresses of a name count as one; empty if no worker has reported."""
     up, in_flight = [], []
     for name, load in loads:
         labels = _labels(name)
@@ -68,8 +68,8 @@ def _labels(name: Name) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CertificateFigures:
-    """Times are seconds since the epoch: `not_after` None where there is no certificate yet, `next_attempt` None where
-    nobody intends any. `failures` are those in a row, None where nobody renews it.
+    """Times are seconds since the epoch: `not_after` is None without a certificate yet, `next_attempt` None if no
+    attempt is planned. `failures` are those in a row, None if nothing renews it.
     """
 
     name: str
@@ -80,8 +80,8 @@ class CertificateFigures:
 
 
 def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000) -> bytes:
-    """Gauges of certificates. Of more than `most` only those have series of their own that fail, or end first; of
-    several with one name (an RSA one beside an ECDSA one) the one that ends first.
+    """Gauges of certificates. If there are more than `most`, only those that fail or expire first have their own
+    series; of several with one name (an RSA one beside an ECDSA one), the one that expires first.
     """
     if not figures:
         return b""
@@ -91,21 +91,21 @@ def render_certificates(figures: Sequence[CertificateFigures], most: int = 1000)
     shown = [*reversed(distinct.values())][:most]
     return "".join(
         (
-            _header("lb_certificates", "gauge", "Certificates that are there or wanted, by where they are from."),
+            _header("lb_certificates", "gauge", "Certificates that exist or are wanted, by source."),
             *(f'lb_certificates{{source="{source}"}} {count}\n' for source, count in sorted(sources.items())),
             *_gauges(
                 "lb_certificate_not_after_timestamp_seconds",
-                "When a certificate ends; 0: there is none yet.",
+                "When a certificate expires; 0: there is none yet.",
                 ((one, one.not_after or 0.0) for one in shown),
             ),
             *_gauges(
                 "lb_certificate_next_attempt_timestamp_seconds",
-                "When it is renewed, or tried again.",
+                "When the next attempt to obtain or renew it is due.",
                 ((one, one.next_attempt) for one in shown),
             ),
             *_gauges(
                 "lb_certificate_failures",
-                "Attempts to obtain it that failed since the last one that did not.",
+                "Failed attempts to obtain it since the last success.",
                 ((one, one.failures) for one in shown),
             ),
         )
@@ -120,7 +120,7 @@ def _gauges(metric: str, text: str, values: Iterable[tuple[CertificateFigures, f
 
 
 def _lines(totals: Mapping[str, int], info: Mapping[str, str]) -> Iterator[str]:
-    yield _header("lb_info", "gauge", "What runs here.")
+    yield _header("lb_info", "gauge", "Version and build of this service.")
     yield "lb_info{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in info.items()) + "} 1\n"
     for metric in COUNTER_METRICS:
         yield _header(metric.name, metric.kind, metric.help)

@@ -1,4 +1,4 @@
-"""What is told about a finished exchange: the facts of one access-log line. Knows neither formats nor where they go."""
+"""The facts of a finished exchange, for one access-log line. Knows neither formats nor where they go."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from lb.http.refused import Refused
 
 
 class Record:
-    """The facts, all of them for whoever makes one to fill in. `sent` and `received` count body bytes; `duration` is in
-    seconds; `cause` is an error's code, or None when all went well: then nobody asks for `detail`, which says what in
-    particular was wrong, b"" if there is nothing to add.
+    """The facts, all of them to be filled in by the creator. `sent` and `received` count body bytes; `duration` is in
+    seconds; `cause` is an error's code, or None if all went well: then `detail` is not read; it says what exactly was
+    wrong, b"" if there is nothing to add.
     """
 
     __slots__ = (
@@ -47,7 +47,7 @@ class Record:
     status: int
 
     def of_request(self, head: RequestHead) -> None:
-        """Take over what a request's head says."""
+        """Copy what a request's head says."""
         self.method = head.method
         self.target = head.target
         self.host = head.host
@@ -56,12 +56,12 @@ class Record:
         self.referer = head.referer()
 
     def of_none(self) -> None:
-        """What came could not be read as a request."""
+        """For input that could not be read as a request."""
         self.method = self.target = self.host = self.user_agent = self.referer = b""
         self.minor = 1
 
     def of_refused(self, refused: Refused) -> None:
-        """Take over what came of a request that could not be read whole."""
+        """Copy what is known of a request that could not be read whole."""
         self.method = refused.method
         self.target = refused.target
         self.host = refused.host

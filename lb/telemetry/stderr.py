@@ -1,11 +1,11 @@
-"""stderr for a service: whoever reads it slowly, or not at all, holds nobody up.
+"""stderr for a service: a slow or missing reader delays nothing.
 
-Everything that Python writes to `sys.stderr` comes here: the log, warnings, tracebacks. A line goes out at once where
-there is room; else it waits here, up to a bound, and what comes on top is dropped and counted; the count is written
-when there is room again. Nothing here raises for a sink that fails. This file knows lines as bytes and one descriptor.
+Everything that Python writes to `sys.stderr` comes here: the log, warnings, tracebacks. A line is written at once if
+there is room; else it waits here, up to a limit, and lines beyond are dropped and counted; the count is written when
+there is room again. Nothing here raises for a sink that fails. This file knows lines as bytes and one descriptor.
 
-No lock of a process may be held by a thread while it forks, and the supervisor forks: so it has no thread here, and
-tries again in its rounds (`flush_stderr`). In its children a thread waits for room, and only while something waits.
+A thread must not hold a lock while its process forks, and the supervisor forks: so it has no thread here, and retries
+in its rounds (`flush_stderr`). In its children a thread waits for room, and only while lines are waiting.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 _STDERR = 2
-_MEMORY = 256 * 1024  # bytes of lines that wait
+_MEMORY = 256 * 1024  # bytes of waiting lines
 _PIECE = select.PIPE_BUF  # a write of so much, after poll saw room, does not block, and is not mixed with others'
-_STEP = 0.2  # seconds between two tries of a sink that fails
-_LAST = 1.0  # seconds that the last lines get
+_STEP = 0.2  # seconds between two attempts on a failing sink
+_LAST = 1.0  # seconds for the last lines
 
 
 class Stderr(io.RawIOBase):
-    """What is written is sent a line at a time; `write` never waits, and never raises."""
+    """Sends what is written line by line; `write` never waits, and never raises."""
 
     def __init__(self, descriptor: int = _STDERR) -> None:
         self._to = descriptor
@@ -43,13 +43,13 @@ class Stderr(io.RawIOBase):
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._dropped = 0
-        self._is_child = False  # which never forks, and so may have a thread
+        self._is_child = False  # a child never forks, and so may have a thread
         self._thread: Thread | None = None
         self._lock = RLock()
         os.register_at_fork(after_in_child=self._begin_anew)
 
     def _begin_anew(self) -> None:
-        """What waits is the parent's to write."""
+        """Drop what waits: the parent writes it."""
         self._lock = RLock()
         self._thread = None
         self._waiting.clear()
@@ -77,11 +77,11 @@ class Stderr(io.RawIOBase):
         return len(taken)
 
     def flush(self) -> None:
-        """Whoever writes a line may ask for this each time: it does not wait."""
+        """May be called for each line: it does not wait."""
 
     @property
     def waits(self) -> bool:
-        """Whether something waits for room."""
+        """Whether anything waits for room."""
         return bool(self._waiting)
 
     def push(self) -> None:
@@ -90,13 +90,13 @@ class Stderr(io.RawIOBase):
             self._send()
 
     def reopen(self) -> None:
-        """The descriptor is another one's by now."""
+        """The descriptor has been replaced."""
         with self._lock:
             self._sink = _Sink(self._to)
 
-    def finish(self, patience: float = _LAST) -> None:
-        """Before the end of the process: what waits gets so many seconds."""
-        until = monotonic() + patience
+    def finish(self, timeout: float = _LAST) -> None:
+        """Called before the process exits: waiting lines get `timeout` seconds."""
+        until = monotonic() + timeout
         with self._lock:
             if self._begun:
                 self._keep(self._begun + b"\n")
@@ -106,7 +106,7 @@ class Stderr(io.RawIOBase):
             self._sink.wait(min(left, _STEP))
             self.push()
 
-    # With the lock
+    # With the lock held
 
     def _keep(self, line: bytes) -> None:
         if self._size + len(line) > _MEMORY:
@@ -118,7 +118,7 @@ class Stderr(io.RawIOBase):
         self._size += len(line)
 
     def _tell_dropped(self) -> None:
-        said = f"{self._dropped} lines of this log were lost: nobody read them, or the disk was full\n".encode()
+        said = f"{self._dropped} lines of this log were lost: there was no reader, or the disk was full\n".encode()
         self._waiting.append(said)
         self._size += len(said)
         self._dropped = 0
@@ -136,7 +136,7 @@ class Stderr(io.RawIOBase):
             if not self._waiting and self._dropped:
                 self._tell_dropped()
         if self._waiting and self._is_child and self._thread is None:
-            with suppress(RuntimeError):  # there is none to be had: the next line asks again
+            with suppress(RuntimeError):  # no thread can be started: the next line tries again
                 thread = Thread(target=self._wait_for_room, name="stderr", daemon=True)
                 thread.start()
                 self._thread = thread
@@ -154,11 +154,11 @@ class Stderr(io.RawIOBase):
 
 
 class _Sink:
-    """A descriptor that is never waited for, though others that share it may expect that it blocks."""
+    """A descriptor that never blocks us, though others that share it may expect it to block."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
-        self._own = -1  # an opening of our own of the same pipe or terminal, which does not block
+        self._own = -1  # our own open file of the same pipe or terminal, which does not block
         self._socket: socket.socket | None = None
         self._is_file = False
         with suppress(OSError):
@@ -171,7 +171,7 @@ class _Sink:
                 self._own = os.open(f"/proc/self/fd/{descriptor}", flags)
 
     def send(self, data: bytes) -> int:
-        """How many bytes were taken; all where nobody will ever take them."""
+        """Returns how many bytes were taken; all if they can never be written."""
         try:
             if self._socket is not None:
                 return self._socket.send(data, socket.MSG_DONTWAIT)
@@ -188,7 +188,7 @@ class _Sink:
             return 0 if self._is_file else len(data)  # a disk may have room again
 
     def wait(self, seconds: float) -> None:
-        """Until there may be room, or for so long."""
+        """Wait until there may be room, at most so long."""
         if self._is_file or not self._has_room(seconds):
             select.select([], [], [], seconds if self._is_file else 0.0)
 
@@ -202,7 +202,7 @@ _installed: list[Stderr] = []
 
 
 def install_stderr() -> None:
-    """Let everything that Python writes to stderr go this way; nothing where it goes elsewhere already, or nowhere."""
+    """Send everything that Python writes to stderr this way; no effect if it goes elsewhere already, or nowhere."""
     before = sys.stderr
     if before is None or _installed:
         return
@@ -218,19 +218,19 @@ def install_stderr() -> None:
 
 
 def flush_stderr() -> bool:
-    """Send what waits, without waiting; whether something still does."""
+    """Send what waits, without blocking; returns whether anything still waits."""
     for one in _installed:
         one.push()
     return any(one.waits for one in _installed)
 
 
 def reopen_stderr() -> None:
-    """Its descriptor leads somewhere else now."""
+    """Its descriptor has been replaced."""
     for one in _installed:
         one.reopen()
 
 
 def finish_stderr() -> None:
-    """Before the end of the process: what waits gets a moment."""
+    """Called before the process exits: waiting lines get a moment."""
     for one in _installed:
         one.finish()

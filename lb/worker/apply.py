@@ -1,8 +1,8 @@
-"""What a changed configuration means to a worker: what of it is prepared aside, and what becomes live at the switch.
+"""Applies a changed configuration in a worker: prepared in the background, made live at the switch.
 
-Prepared: the snapshot, the plan of the registry, certificates, the access log, new sockets. The switch is a handful of
-assignments between two events of the loop, so that no request sees half of it. Requests, tunnels and connections that
-are open keep what they began with; instances that stay keep their pools and their state.
+Prepared are the snapshot, the registry's plan, certificates, the access log and new sockets. The switch is a handful of
+assignments between two events of the loop, so that no request sees half of it. Open requests, tunnels and connections
+keep the configuration that they started with; instances that stay keep their pools and their state.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from lb.config.model import AccessLogSettings
 from lb.config.plan import Plan
 from lb.process.channel import Message
 from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.verbs import Verb
 from lb.proxy.engine import Engine
 from lb.routing.registry import Registry, RegistryPlan
@@ -33,12 +33,12 @@ from lb.worker.log_switch import Logbook, line_of, open_log
 
 log = logging.getLogger("lb.worker")
 
-_UNREAD = 3.0  # seconds until certificates that could not be read are read again
+_UNREAD = 3.0  # seconds until unreadable certificates are read again
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedGeneration:
-    """All that the switch needs; `log` is None where the access log stays as it is."""
+    """Everything that the switch needs; `log` is None if the access log does not change."""
 
     revision: Revision
     snapshot: Snapshot
@@ -59,7 +59,7 @@ class PreparedGeneration:
 
 @dataclass(slots=True)
 class Live:
-    """What of a worker a change touches; `sources` says which certificates there are."""
+    """The parts of a worker that a change affects; `sources` tells which certificates exist."""
 
     engine: Engine
     registry: Registry
@@ -70,47 +70,47 @@ class Live:
 
 
 class Changing:
-    """One worker's changes: of its configuration, and of certificates that were replaced on disk."""
+    """The changes of one worker: of its configuration, and of certificates replaced on disk."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Verb, str], None], live: Live) -> None:
         self._loop = loop
         self._live = live
         self._refreshes = 0
         self._refresh_waits = False
-        self._aside = Aside(loop)
-        self._changes = Changes(self._aside, say, self._prepare, self._switch)
+        self._background = BackgroundThread(loop)
+        self._changes = Changes(self._background, say, self._prepare, self._switch)
 
     def heard(self, message: Message) -> None:
-        """Something that the supervisor has said."""
+        """Handles a message of the supervisor."""
         if message.verb is Verb.CERTIFICATES:
             self.refresh_certificates()
         else:
             self._changes.heard(message)
 
     def refresh_certificates(self) -> None:
-        """Read the certificates' files; new handshakes then present what is new. Being asked often while they are read
-        makes it read once more: where thousands are obtained, one comes after the other.
+        """Read the certificate files, so that new handshakes present the new ones. All calls during a read lead to one
+        more: when thousands are obtained, the calls come one after another.
         """
         self._refreshes += 1
         if not self._refresh_waits:
             self._refresh_waits = True
-            self._aside.run(self._read_certificates)
+            self._background.run(self._read_certificates)
 
     def _not_read(self) -> None:
-        """What is presented stays what it was; the files may be readable in a moment."""
+        """The presented certificates stay; the files may be readable in a moment."""
         self._loop.call_later(_UNREAD, self.refresh_certificates)
 
     # In the thread
 
     def _prepare(self, plan: Plan, revision: Revision, sockets: Sequence[socket.socket]) -> PreparedGeneration:
-        """Raises OSError for a log that cannot be written, TlsError for certificates that cannot be used."""
+        """Raises OSError for a log that is not writable, TlsError for unusable certificates."""
         refreshes = self._refreshes
         sources = sources_of(self._live.contexts, plan.tls)
         presented = present(self._live.contexts, plan.tls, sources)
         snapshot, registry_plan = compile_for_worker(plan, self._live.registry, revision.https_port, revision.workers)
         new = {inode(sock): sock for sock in sockets}
         for sock in sockets:
-            if new[inode(sock)] is not sock:  # where a queue is shared, there are several descriptors of one socket
+            if new[inode(sock)] is not sock:  # several descriptors of one socket, if slots share a queue
                 sock.close()
         known = self._live.listeners
         if any(number not in new and number not in known for _, number in revision.listeners):
@@ -120,7 +120,7 @@ class Changing:
         return PreparedGeneration(revision, snapshot, registry_plan, sources, presented, refreshes, settings, log, new)
 
     def _read_certificates(self) -> Callable[[], None]:
-        self._refresh_waits = False  # what is written from here on is read another time
+        self._refresh_waits = False  # files written from here on are read by the next refresh
         try:
             presented = self._live.contexts.refresh(self._live.sources())
         except Exception as error:
@@ -147,5 +147,5 @@ class Changing:
             live.engine.log_to(prepared.log, line_of(prepared.access_log))
             live.logbook.change(prepared.access_log, prepared.log, live.engine.lines_lost)
         setproctitle(f"lb: {revision.title}")
-        if prepared.refreshes != self._refreshes:  # what was prepared may be older than what they are by now
+        if prepared.refreshes != self._refreshes:  # the prepared certificates may be outdated by now
             self.refresh_certificates()

@@ -1,7 +1,7 @@
-"""What the log says of instances that fail, and of those that work again (E3): one line each, from whichever worker.
+"""Log lines about instances that fail, and that work again (E3): one line each, whichever worker notices.
 
-It knows what passive failover found out, and what the other workers have said already. What failed is said where it is
-known; nothing here is done for a request that goes well.
+It knows the results of passive failover, and what other workers have logged already. It does nothing for requests that
+succeed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ log = logging.getLogger("lb.worker")
 
 
 class InstanceFailures:
-    """Told by the instances of a registry (`Registry.observe`); `clock` is the monotonic one."""
+    """Called by the instances of a registry (`Registry.observe`); `clock` is the monotonic one."""
 
     def __init__(self, said: Said, clock: Callable[[], float] = time.monotonic) -> None:
         self._said = said
@@ -42,13 +42,13 @@ class InstanceFailures:
             self._lines.write(logging.INFO, f"{title(environment, instance)} works again, after {seconds:.0f} s")
 
     def look(self) -> None:
-        """Once a second: says what could not be said at once, and keeps alive what was."""
+        """Once a second: logs what could not be logged at once, and keeps alive what was."""
         for instance, environment in list(self._failing.items()):
             if instance.retired:
                 del self._failing[instance]
             else:
                 self._tell(environment, instance)
-        self._lines.settle()
+        self._lines.end_second()
 
     def _tell(self, environment: Environment, instance: Instance) -> None:
         now = self._clock()
@@ -57,7 +57,7 @@ class InstanceFailures:
 
 
 def title(environment: Environment, instance: Instance) -> str:
-    """What the log calls it."""
+    """Its name in the log."""
     return f"app {' '.join(_name(environment, instance))}"
 
 
@@ -66,7 +66,7 @@ def _name(environment: Environment, instance: Instance) -> Name:
 
 
 def _failing(instance: Instance, now: float) -> str:
-    """What happens to it, why, and what to do."""
+    """What happens to the instance, why, and what to do."""
     if instance.down_until > now:
         what = f"is passed over for {instance.pause:g} s, and then gets one request"
     else:

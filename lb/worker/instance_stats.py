@@ -1,4 +1,4 @@
-"""A worker's report of its instances, for metrics: once a second, and nothing on the path of a request."""
+"""A worker's report of its instances for metrics, once a second and off the request path."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ EVERY = 1.0
 
 
 class Report:
-    """What is in `registry`, whatever configuration it holds, goes to `page`."""
+    """Writes the instances of `registry`, of whichever configuration, to `page`."""
 
     def __init__(self, registry: Registry, page: Page) -> None:
         self._registry = registry
@@ -24,9 +24,9 @@ class Report:
         self._about = digest(())
 
     def write(self, now: float) -> None:
-        """How the instances are doing; `now` in seconds of the monotonic clock."""
+        """Write the state of the instances; `now` in seconds of the monotonic clock."""
         members = self._registry.members
-        if members is not self._members:  # a commit makes another one
+        if members is not self._members:  # a commit makes a new one
             self._members = members
             self._about = digest(
                 (environment.app.decode(), environment.name.decode(), member.text)

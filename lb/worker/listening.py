@@ -1,7 +1,7 @@
 """The listening sockets that one worker serves, and how they change.
 
-A socket that another worker takes over is left as it is, with what waits in it; one whose address is given up is
-emptied first. Knows no configuration: sockets go by inode numbers (process/child_config.py).
+A socket that another worker takes over is left with its queue; one whose address is given up is emptied first. Knows
+no configuration: sockets are identified by inode numbers (process/child_config.py).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class ListeningSocket:
 
 
 class WorkerListeners:
-    """What `engine` accepts connections from."""
+    """The sockets on which `engine` accepts connections."""
 
     def __init__(self, engine: Engine, contexts: Contexts) -> None:
         self._engine = engine
@@ -36,7 +36,7 @@ class WorkerListeners:
         return number in self._served
 
     def serve(self, listener: ListeningSocket) -> None:
-        """Accept connections here, too; a second descriptor of a socket that is served is closed."""
+        """Accept connections here, too; a second descriptor of a served socket is closed."""
         number = inode(listener.socket)
         if number in self._served:
             listener.socket.close()
@@ -47,7 +47,7 @@ class WorkerListeners:
         self._served[number] = listener, accepting
 
     def change(self, revision: Revision, new: Mapping[int, socket.socket]) -> None:
-        """Serve what the revision says and nothing else; `new` are sockets that came with it."""
+        """Serve only what the revision says; `new` are sockets that came with it."""
         wanted = {number: scheme for scheme, number in revision.listeners}
         for number in [number for number in self._served if number not in wanted]:
             listener, accepting = self._served.pop(number)
@@ -68,7 +68,7 @@ class WorkerListeners:
                 sock.close()
 
     def close(self) -> None:
-        """The engine accepts no more: let go of the sockets."""
+        """The engine accepts no more: close the sockets."""
         for listener, _ in self._served.values():
             listener.socket.close()
         self._served.clear()

@@ -1,6 +1,6 @@
-"""The access log that a worker writes now, and the change to another one: no line is lost, and none waits for a disk.
+"""The worker's current access log, and the switch to another: no line is lost, and nothing waits for a disk.
 
-`AccessLog` is one sink; this is which one, and in which form.
+`AccessLog` is one sink; this file chooses the sink and its format.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from lb.config.model import AccessLogSettings as Settings
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.line_format import LINE_FORMATS, LineFormat
 
-_PATIENCE = 2.0  # seconds that the last lines get to be written
+_TIMEOUT = 2.0  # seconds for writing the last lines
 
 
 class Logbook:
-    """Begins with these settings; OSError if the log cannot be opened."""
+    """Starts with these settings; raises OSError if the log cannot be opened."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -27,15 +27,15 @@ class Logbook:
         self._closing: list[Thread] = []
 
     def change(self, settings: Settings, log: AccessLog, lost: Callable[[int], None]) -> None:
-        """Go on with `log`, which was opened for `settings`. What the one before still holds is written meanwhile;
-        `lost` is told, on the running loop, how many of its lines could not be.
+        """Continue with `log`, which was opened for `settings`. The previous log writes its remaining lines meanwhile;
+        `lost` gets, on the running loop, the number of those that could not be written.
         """
         loop = asyncio.get_running_loop()
         before, self.settings, self.log = self.log, settings, log
         dropped = before.dropped
 
         def close() -> None:
-            before.close(_PATIENCE)
+            before.close(_TIMEOUT)
             with suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(lost, before.dropped - dropped)
 
@@ -43,26 +43,26 @@ class Logbook:
         thread = Thread(target=close, name="closing log", daemon=True)
         try:
             thread.start()
-        except RuntimeError:  # there is none to be had: what its own thread does not write now is lost
+        except RuntimeError:  # no thread available: lines that its own thread does not write now are lost
             before.close(0.0)
             lost(before.dropped - dropped)
         else:
             self._closing.append(thread)
 
     def reopen(self) -> None:
-        """Go on in a new file of the same name."""
+        """Continue in a new file of the same name."""
         self.log.reopen()
 
     def close(self) -> None:
-        """Write what is left."""
-        until = monotonic() + _PATIENCE
-        self.log.close(_PATIENCE)
+        """Write the remaining lines."""
+        until = monotonic() + _TIMEOUT
+        self.log.close(_TIMEOUT)
         for thread in self._closing:
             thread.join(max(0.0, until - monotonic()))
 
 
 def line_of(settings: Settings) -> LineFormat | None:
-    """How a line is made, None where none is."""
+    """The line format, None if the log is off."""
     return LINE_FORMATS[settings.format]
 
 

@@ -1,10 +1,10 @@
-"""A worker: one process with an event loop that serves what it inherited, changes when it is told to, drains and goes.
+"""A worker: one process with an event loop that serves what it inherited, applies changes, drains and ends.
 
-It knows signals, the channel to the supervisor and the engine's few methods; it does not know HTTP. Life: serving →
-draining (SIGTERM, or the supervisor's death) → gone. What is left of draining is skipped at a word of the supervisor's,
-not at a second SIGTERM: who sends it to all processes of a service makes two of one. Only an orphan obeys that. Where
-others serve the same sockets it retires instead: the same, in no hurry. Meanwhile it tells the supervisor what is still
-open, and closes it when it is told that the time for it is over; an orphan goes by the configuration's.
+It knows signals, the channel to the supervisor and the engine's few methods; it does not know HTTP. Its states: serving
+→ draining (SIGTERM, or the supervisor's death) → ended. A message of the supervisor cuts draining short, not a second
+SIGTERM, which may be the first one sent to all processes of the service; only an orphan obeys that. If others serve the
+same sockets it retires instead: the same, without haste. Meanwhile it reports what is still open, and closes it when
+the supervisor says that its time is over; an orphan uses the configured times.
 """
 
 from __future__ import annotations
@@ -45,16 +45,16 @@ from lb.worker.unraisable import Unraisable
 
 log = logging.getLogger("lb.worker")
 
-_LOOK = 0.02  # seconds between two looks at whether a drain is over
-_TELL = 0.5  # and between two at what is still open
+_LOOK = 0.02  # seconds between two checks whether a drain is over
+_TELL = 0.5  # and between two reports of what is still open
 ENDING = 1.0
-"""Seconds that clients get to take what was still queued for them when the time to drain is over."""
+"""Seconds that clients have to receive what is queued for them when the time to drain is over."""
 
 
 @dataclass(frozen=True, slots=True)
 class Assignment:
-    """All that a worker inherits; everything in it was made before the fork. `sources` says which certificates there
-    are for `contexts`.
+    """Everything that a worker inherits, made before the fork. `sources` tells which certificates exist for
+    `contexts`.
     """
 
     snapshot: Snapshot
@@ -73,7 +73,7 @@ class Assignment:
 def run_worker(assignment: Assignment, line: socket.socket) -> int:
     """Serves until told to end; returns the exit status 0. `line` is this end of the channel to the supervisor.
 
-    Expects SIGTERM and SIGUSR1 blocked, and unblocks them when it can act on them.
+    Expects SIGTERM and SIGUSR1 blocked, and unblocks them when it can handle them.
     """
     raise_descriptor_limit()
     sys.unraisablehook = Unraisable(assignment.contexts.count_unknown)
@@ -92,7 +92,7 @@ class _Worker:
     def __init__(self, loop: asyncio.AbstractEventLoop, assignment: Assignment, line: socket.socket) -> None:
         self._loop = loop
         self._draining = self._is_orphan = self._is_ending = self._is_detached = False
-        self._told: str | None = None  # what was open when the supervisor was told of it last
+        self._last_reported: str | None = None  # what was open at the last report to the supervisor
         self._parent = os.getppid()
         self._logbook = Logbook(assignment.access_log)
         line_format = line_of(assignment.access_log)
@@ -124,12 +124,12 @@ class _Worker:
         for listener in listeners:
             self._listeners.serve(listener)
         calm_garbage_collector()
-        # Only once the loop runs: uvloop does not hear of a signal that came before.
+        # Not before the loop runs: uvloop misses a signal that came earlier.
         unblocked = (signal.SIGTERM, signal.SIGUSR1)
         self._loop.call_soon(signal.pthread_sigmask, signal.SIG_UNBLOCK, unblocked)
         self._loop.call_soon(self._channel.say_ready)
         every(self._loop, EVERY, self._write_report)
-        self._changing.refresh_certificates()  # what the parent had at its start may be old for a successor
+        self._changing.refresh_certificates()  # for a successor of a dead worker, the parent's may be outdated
 
     def close(self) -> None:
         self._engine.close()
@@ -147,7 +147,7 @@ class _Worker:
         elif message.verb is Verb.FINISH:
             self._finish()
         elif self._draining:
-            message.drop()  # nothing begins here any more
+            message.drop()  # no new work here
         elif message.verb is Verb.RETIRE:
             self._retire(accepting=bool(message.rest))
         elif message.verb is Verb.DENIED:
@@ -166,7 +166,7 @@ class _Worker:
     def _orphaned(self) -> None:
         self._is_orphan = True
         if os.getppid() == self._parent:
-            log.error("the line to the supervisor has ended, though the supervisor lives: draining")
+            log.error("the line to the supervisor has ended although the supervisor lives: draining")
             self._detach()
         else:
             log.error("the supervisor is gone: draining")
@@ -175,14 +175,14 @@ class _Worker:
         self._loop.call_later(self._engine.snapshot.drain, self._finish)
 
     def _detach(self) -> None:
-        """Another worker is started in this one's place: what they would share is its own from now on."""
+        """Another worker replaces this one: it stops using what they would share."""
         self._is_detached = True
         self._engine.detach()
 
     def _retire(self, *, accepting: bool) -> None:
-        """Others serve the same sockets: what waits there is theirs, and nobody needs to be hurried.
+        """Others serve the same sockets: waiting connections are theirs, and clients are not hurried.
 
-        If `accepting`, that may not be so for all of them: a reload has also changed the addresses.
+        With `accepting`, that may not hold for every socket: a reload has also changed the addresses.
         """
         if accepting:
             self._engine.stop_listening()
@@ -197,22 +197,22 @@ class _Worker:
         self._watch_the_end()
 
     def _finish(self) -> None:
-        """The time to drain, or to retire, is over: close what is open, and end when that has arrived, or soon."""
+        """The time to drain, or to retire, is over: close what is open, and end when that is delivered, or soon."""
         if not self._is_ending:
             self._is_ending = True
             self._engine.cut()
             self._loop.call_later(ENDING, self._loop.stop)
 
     def _watch_the_end(self) -> None:
-        if self._told is None:  # a worker that retires may still be told to drain
-            self._told = ""
+        if self._last_reported is None:  # a retiring worker may still be told to drain
+            self._last_reported = ""
             every(self._loop, _TELL, self._tell_what_is_open)
             every(self._loop, _LOOK, self._look_if_drained)
 
     def _tell_what_is_open(self) -> None:
         text = dump(self._engine.remaining())
-        if text != self._told:
-            self._told = text
+        if text != self._last_reported:
+            self._last_reported = text
             self._channel.say(Verb.OPEN, text)
 
     def _look_if_drained(self) -> None:

@@ -1,8 +1,8 @@
-"""What becomes of exceptions that have nobody to go to (`sys.unraisablehook`), in a process that clients speak with.
+"""Handles unraisable exceptions (`sys.unraisablehook`) in a process that serves clients.
 
-Python writes five lines about each of them. One kind is made by clients: a server name that is not ASCII, which `ssl`
-cannot decode before it asks anybody. That one is counted; of all others a line a second is bound to be enough. It knows
-nothing of handshakes but this.
+Python writes five lines about each. Clients can cause one kind: a server name that is not ASCII, which `ssl` fails to
+decode before it calls any callback. That kind is counted; of all others, one line a second is enough. It knows nothing
+else about handshakes.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sys import UnraisableHookArgs
 
-_PAUSE = 1.0  # seconds between two that are written
+_PAUSE = 1.0  # seconds between two lines
 
 
 class Unraisable:
-    """The hook. `on_name` is told of each server name that could not be decoded."""
+    """The hook. `on_name` is called for each server name that could not be decoded."""
 
     def __init__(self, on_name: Callable[[], object], clock: Callable[[], float] = time.monotonic) -> None:
         self._on_name = on_name
@@ -28,7 +28,7 @@ class Unraisable:
 
     def __call__(self, unraisable: UnraisableHookArgs) -> None:
         error = unraisable.exc_value
-        # `object` is the name, and from Python 3.13 on None
+        # `object` is the name; None from Python 3.13 on
         if isinstance(error, UnicodeDecodeError) and isinstance(unraisable.object, bytes | None):
             self._on_name()
             return

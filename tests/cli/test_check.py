@@ -116,7 +116,7 @@ class TestCertificates:
         heads = [line for line in result.stderr.splitlines() if not line.startswith(" ")]
         assert [head.split(":")[1] for head in heads[:-1]] == ["4", "5", "6", "7"]
         assert "no.pem: No such file" in heads[0]
-        assert f"it was looked for in the working directory, {folder}" in result.stderr
+        assert f"the path is relative to the working directory, {folder}" in result.stderr
 
     def test_a_redirect_to_an_uncovered_name(self, folder: Path) -> None:
         pair = ensure_certificate(folder, ["localhost"])
@@ -162,8 +162,8 @@ class TestAccessLog:
         assert result.stderr.startswith(
             f'lb.yaml:{line}:{column}: error: access_log.path: the directory "/no/such" does not exist\n'
         )
-        assert "    hint: make it: mkdir -p /no/such\n" in result.stderr
-        assert f"it was looked for in the working directory, {folder}" in self.said("logs/access.log").stderr
+        assert "    hint: create it: mkdir -p /no/such\n" in result.stderr
+        assert f"the path is relative to the working directory, {folder}" in self.said("logs/access.log").stderr
 
     def test_what_is_no_directory_or_no_file(self) -> None:
         Path("file").touch()
@@ -176,7 +176,7 @@ class TestAccessLog:
         monkeypatch.setattr("os.access", lambda _, mode: not mode & os.W_OK)  # root may write everything
         result = self.said("access.log")
         assert result.exit_code == 0
-        assert f'warning: access_log.path: user {os.getuid()} may not write "."' in result.stderr
+        assert f'warning: access_log.path: user {os.getuid()} may not write to "."' in result.stderr
 
     def test_good(self) -> None:
         for path in ("access.log", "/dev/null", '"-"'):

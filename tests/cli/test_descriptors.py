@@ -40,7 +40,7 @@ def test_too_few_for_what_the_file_says() -> None:
     assert "868 client connections in 2 workers, not 5000" in problem.message
     assert "LimitNOFILE" in problem.hint
     [line] = _lines(loaded)
-    assert line.startswith("868 client connections in 2 workers at most, not 5000 (limits.connections)")
+    assert line.startswith("at most 868 client connections in 2 workers, not 5000 (limits.connections)")
 
 
 @pytest.mark.parametrize("descriptors", [256], indirect=True)

@@ -75,7 +75,7 @@ def test_wrong_usage_is_exit_code_2(arguments: list[str]) -> None:  # spec: R5
         (["certs", "lst"], "Did you mean list?"),
         (["config", "exmaple"], "Did you mean example?"),
         (["help", "srve"], "Did you mean serve?"),
-        (["help", "serve", "now"], '"lb serve" has no commands of its own.'),
+        (["help", "serve", "now"], '"lb serve" has no subcommands.'),
         (["serve", "--htp", ":80"], "--http"),
         (["status", "--jsno"], "--json"),
     ],
@@ -119,7 +119,7 @@ def test_version_warns_of_an_openssl_that_cannot_be_reached(monkeypatch: pytest.
     monkeypatch.setattr("lb.cli.build.reach", lambda: None)
     code, output = invoke("version")
     assert code == 0
-    assert "warning: this Python's OpenSSL cannot be reached: the keys of session tickets stay the same" in output
+    assert "warning: lb cannot call this Python's OpenSSL: the keys of session tickets stay the same" in output
 
 
 def test_a_fallback_is_an_error_where_the_compiled_engine_is_required(monkeypatch: pytest.MonkeyPatch) -> None:

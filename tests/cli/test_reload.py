@@ -34,7 +34,7 @@ def test_a_changed_file_is_in_effect_when_the_command_ends(tmp_path: Path) -> No
         assert (again.returncode, again.stdout) == (0, "nothing changed in lb.yaml\n")
         log = [line for line in door.stderr if "reloaded: " in line]
         assert "the changed configuration is in effect" in log[0]
-        assert "nothing changed in the configuration" in log[1]
+        assert "the configuration has not changed" in log[1]
 
 
 def rewrite(door: FrontDoor, **changed: object) -> Path:
@@ -53,7 +53,7 @@ def test_a_bad_file_is_refused_as_lb_check_refuses_it(tmp_path: Path) -> None:
         problems = ended.stderr.splitlines()
         assert problems[:-1] == checked.stderr.splitlines()[:-1]
         assert len(problems) > 3
-        assert problems[-1] == f"lb: {file} was not applied; what was in effect stays"
+        assert problems[-1] == f"lb: {file} was not applied; the previous configuration stays in effect"
         assert door.ask(get()).status == 200
 
 
@@ -88,7 +88,7 @@ def test_nothing_runs(tmp_path: Path, command: str) -> None:
     ended = run_lb(command, str(file))
     assert (ended.returncode, ended.stderr) == (
         1,
-        f"lb: there is no file {file}, and nothing serves one of this name\n",
+        f"lb: {file} does not exist, and no service runs for it\n",
     )
     file.touch()
     ended = run_lb(command, str(file))

@@ -60,7 +60,7 @@ def test_what_is_less_than_it_could_be() -> None:
     assert [line.partition(": ")[2].partition(":")[0] for line in lines if "warning" in line] == [
         "running without the compiled engine",
         "running without uvloop",
-        "this Python's OpenSSL cannot be reached",
+        "lb cannot call this Python's OpenSSL",
     ]
 
 
@@ -78,7 +78,7 @@ def test_instances_that_get_no_requests() -> None:
     apps: dict[str, object] = {"shop": {"domains": [], "production": production, "staging": None}}
     assert list(describe({**ANSWER, "apps": apps}, 1120.0))[-3:] == [
         "    unix:/a is \x1b[31munhealthy\x1b[0m for 2 min: GET / answered 500",
-        "    web:80 (10.0.0.2) is \x1b[31mstarting\x1b[0m for 2 min: not asked yet",
+        "    web:80 (10.0.0.2) is \x1b[31mstarting\x1b[0m for 2 min: not checked yet",
         "    api:80 has no address: Name or service not known",
     ]
 
@@ -116,7 +116,7 @@ def test_a_second_service_of_one_file_is_refused(tmp_path: Path) -> None:
     with FrontDoor(configure("127.0.0.1:1"), tmp_path) as door:
         ended = run_lb("serve", str(tmp_path / "lb.yaml"))
         assert ended.returncode == 1
-        assert f"is already being served by process {door.pid}" in ended.stderr
+        assert f"is already served by process {door.pid}" in ended.stderr
 
 
 def test_a_drain_in_words() -> None:
@@ -158,9 +158,7 @@ def test_the_only_service_needs_no_name(tmp_path: Path, monkeypatch: pytest.Monk
     the_only_places(monkeypatch, runtime / "lb", others)
     nothing = invoke(command)
     assert nothing.exit_code == 1
-    assert (
-        "lb: no service runs that was started with a configuration file; `lb serve FILE` starts one" in nothing.output
-    )
+    assert "lb: no service with a configuration file is running; `lb serve FILE` starts one" in nothing.output
     env = {"XDG_RUNTIME_DIR": str(runtime)}
     with FrontDoor(configure("127.0.0.1:1"), tmp_path / "a", env=env) as first:
         one = invoke(command)

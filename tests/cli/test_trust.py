@@ -100,7 +100,7 @@ def test_what_is_not_reached_is_said(tmp_path: Path) -> None:
     system = SystemStore(tmp_path, "crt", ("true",), ("true",))
     environ = {"PATH": str(tmp_path), "SUDO_USER": "alice"}
     assert list(unreached([system, NssStore(tmp_path / ".mozilla/firefox/a")], environ)) == [
-        "Chromium (chromium): it has made no list yet; start it once, then run this command again",
+        "Chromium (chromium): it has no list yet; start it once, then run this command again",
         "the browsers of alice: run this command again as alice, without sudo",
     ]
     assert list(unreached([system], {"PATH": "/nowhere"})) == []
@@ -150,12 +150,12 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = CliRunner().invoke(trust, store)
     assert first.exit_code == 1  # one of the two could not be changed
     assert "No such file" in first.stderr
-    assert f"trusted now by the system ({directory})" in first.stdout
+    assert f"now trusted by the system ({directory})" in first.stdout
     assert len(list(directory.iterdir())) == 1
     monkeypatch.setattr(trust_module, "find_stores", lambda _: [system])
-    assert f"trusted already by the system ({directory})" in CliRunner().invoke(trust, store).stdout
+    assert f"already trusted by the system ({directory})" in CliRunner().invoke(trust, store).stdout
     last = CliRunner().invoke(untrust, store)
     assert last.exit_code == 0
-    assert last.stdout == f"not trusted any more by the system ({directory})\n"
+    assert last.stdout == f"no longer trusted by the system ({directory})\n"
     assert list(directory.iterdir()) == []
     assert (tmp_path / "store" / "local" / "root.pem").is_file()

@@ -173,7 +173,7 @@ def test_demanded_wildcards(tls: str, demanded: list[str]) -> None:
     assert found.demanded_wildcards == frozenset(demanded)
 
 
-_WILDCARD = "a wildcard needs dns-01, and so tls.acme.dns_hook"
+_WILDCARD = "a wildcard needs dns-01, and therefore tls.acme.dns_hook"
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ _WILDCARD = "a wildcard needs dns-01, and so tls.acme.dns_hook"
         (["'*.a.example'"], f"{ACME}, {ASK}", (), {"*.a.example": ""}),
         (["'*.a.example'"], DNS, ("*.a.example",), {}),
         (["shop.internal"], PRIVATE, ("shop.internal",), {}),
-        (["shop.internal"], ACME, (), {"shop.internal": "it is no name of the internet, and the CA is a public one"}),
+        (["shop.internal"], ACME, (), {"shop.internal": "it is not a public name, and the CA is a public one"}),
     ],
 )
 def test_certificate_needs(domains: list[str], tls: str, names: tuple[str, ...], impossible: dict[str, str]) -> None:
@@ -201,9 +201,9 @@ def test_without_acme_or_https_no_certificate_is_needed(tls: str, listen: str) -
     ("name", "public", "wildcards", "reason"),
     [
         ("a.example", True, False, None),
-        ("8.8.8.8", False, True, "it is an address, and CAs are asked for names only"),
-        ("my_app.example", False, True, "CAs give none for names with an underscore"),
-        ("intranet", True, True, "it is no name of the internet, and the CA is a public one"),
+        ("8.8.8.8", False, True, "it is an address, and lb orders certificates for names only"),
+        ("my_app.example", False, True, "CAs issue none for names with an underscore"),
+        ("intranet", True, True, "it is not a public name, and the CA is a public one"),
         ("intranet", False, True, None),
         ("*.a.example", True, False, _WILDCARD),
         ("*.a.example", True, True, None),

@@ -64,9 +64,9 @@ def test_nobody_waits_long_for_the_end_of_a_pipe() -> None:
     os.write(writing, b"apps:")
     try:
         with pytest.raises(TimeoutError, match="did not end in time"):
-            read_soon(f"/dev/fd/{reading}", 1000, patience=0.05)
+            read_soon(f"/dev/fd/{reading}", 1000, timeout=0.05)
         assert os.write(writing, b"x") == 1
-        assert read_soon(f"/dev/fd/{reading}", 1, patience=0.05) == b"x"
+        assert read_soon(f"/dev/fd/{reading}", 1, timeout=0.05) == b"x"
     finally:
         os.close(reading)
         os.close(writing)

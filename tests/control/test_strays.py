@@ -36,7 +36,7 @@ def test_a_worker_whose_line_is_gone_is_replaced_at_once_and_finishes_its_reques
             assert process.is_alive(worker)
             assert say(connection, "go on")[0] == worker
         wait_for(lambda: not process.is_alive(worker), "the old one to go")
-        running.wait_line(rf"worker 1/1 \(pid {worker}\), which had lost its line, has finished")
+        running.wait_line(rf"worker 1/1 \(pid {worker}\), which had lost its line, finished")
         running.signal(signal.SIGTERM)
         assert running.wait_end() == 0
         assert "hangs" not in running.stderr

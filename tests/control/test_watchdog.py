@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.control.watchdog import PATIENCE, Watchdog
+from lb.control.watchdog import TIMEOUT, Watchdog
 from lb.process.channel import Line
 from lb.process.child import Child, Role, RolePlace
 from lb.telemetry.process_kind import ProcessKind
@@ -73,14 +73,14 @@ def test_who_answers_is_asked_every_few_seconds_and_left_alone(one: FakeChild) -
         watchdog.look([one], now, busy=False)
         assert one.said() == ["ping"]
         one.asked = 0  # the supervisor heard an answer
-        assert watchdog.due == pytest.approx(now + PATIENCE / 6)
+        assert watchdog.due == pytest.approx(now + TIMEOUT / 6)
         now = watchdog.due
     assert one.sent == []
 
 
 def test_who_does_not_answer_is_asked_once_and_ended_when_patience_is_over(one: FakeChild) -> None:
     watchdog = Watchdog()
-    now = watch(watchdog, one, 100.0, PATIENCE)
+    now = watch(watchdog, one, 100.0, TIMEOUT)
     assert one.said() == ["ping"]
     assert one.sent == []
     watchdog.look([one], now, busy=False)
@@ -89,8 +89,8 @@ def test_who_does_not_answer_is_asked_once_and_ended_when_patience_is_over(one: 
     watchdog.look([one], now + 2.0, busy=False)
     assert one.sent == [signal.SIGABRT, signal.SIGKILL]
     # The kernel may hold on to it for longer than that: everything from the beginning, and not all at once.
-    once_more = watch(watchdog, one, now + 2.001, PATIENCE - 2.001)
-    assert once_more == pytest.approx(now + PATIENCE)
+    once_more = watch(watchdog, one, now + 2.001, TIMEOUT - 2.001)
+    assert once_more == pytest.approx(now + TIMEOUT)
     assert one.sent == [signal.SIGABRT, signal.SIGKILL]
     watchdog.look([one], once_more, busy=False)
     assert one.sent == [signal.SIGABRT, signal.SIGKILL, signal.SIGABRT]
@@ -98,7 +98,7 @@ def test_who_does_not_answer_is_asked_once_and_ended_when_patience_is_over(one: 
 
 def test_looking_more_often_asks_no_more_often(one: FakeChild) -> None:
     watchdog = Watchdog()
-    for tenth in range(10 * int(PATIENCE)):
+    for tenth in range(10 * int(TIMEOUT)):
         watchdog.look([one], 100.0 + tenth / 10, busy=False)
     assert one.sent == []
 
@@ -111,7 +111,7 @@ def test_its_last_words_are_waited_for_by_whoever_has_little_patience(one: FakeC
 
 def test_one_that_ends_by_sigabrt_is_not_killed_and_its_number_is_forgotten(one: FakeChild) -> None:
     watchdog = Watchdog()
-    now = watch(watchdog, one, 100.0, PATIENCE + 0.001)
+    now = watch(watchdog, one, 100.0, TIMEOUT + 0.001)
     assert one.sent == [signal.SIGABRT]
     one.pid = 0
     watchdog.look([one], now, busy=False)
@@ -130,18 +130,18 @@ def test_time_in_which_nobody_could_ask_does_not_count(one: FakeChild) -> None:
 
 def test_while_a_change_is_prepared_nobody_counts(one: FakeChild) -> None:
     watchdog = Watchdog()
-    now = watch(watchdog, one, 100.0, 10 * PATIENCE, busy=True)
+    now = watch(watchdog, one, 100.0, 10 * TIMEOUT, busy=True)
     assert one.sent == []
-    watch(watchdog, one, now, PATIENCE + 1)
+    watch(watchdog, one, now, TIMEOUT + 1)
     assert one.sent[:1] == [signal.SIGABRT]
 
 
 @pytest.mark.parametrize("one", [None], indirect=True, ids=["assistant"])
 def test_assistants_get_longer(one: FakeChild) -> None:
     watchdog = Watchdog()
-    now = watch(watchdog, one, 100.0, 9 * PATIENCE)
+    now = watch(watchdog, one, 100.0, 9 * TIMEOUT)
     assert one.sent == []
-    watch(watchdog, one, now, PATIENCE + 1)
+    watch(watchdog, one, now, TIMEOUT + 1)
     assert one.sent == [signal.SIGABRT]
 
 

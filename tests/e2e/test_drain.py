@@ -232,7 +232,7 @@ def test_a_new_service_of_the_file_starts_while_the_old_one_drains(tmp_path: Pat
             assert new.port("admin") == old.port("admin")
             assert status(new)["supervisor"] == new.pid
             refused = run_lb("serve", str(new.file))
-            assert f"is already being served by process {new.pid}" in refused.stderr
+            assert f"is already served by process {new.pid}" in refused.stderr
             client.send(b"still there")
             assert old.process.poll() is None
             client.close()

@@ -100,7 +100,7 @@ def test_one_that_fails_is_taken_out_and_comes_back(tmp_path: Path) -> None:  # 
             assert gauge + b" 1\n" in admin(door, "/metrics")
             assert said(door, f"{second.address} is unhealthy") == [
                 (
-                    f"production {second.address} is unhealthy: GET / answered 500 (Host: shop.example.com); mend the "
+                    f"production {second.address} is unhealthy: GET / answered 500 (Host: shop.example.com); fix the "
                     "app, set health_uri to a path that answers 2xx, or health_status: [2xx, 3xx, 4xx, 500]"
                 )
             ]
@@ -149,12 +149,12 @@ def test_nobody_healthy_by_status_serves_all_the_same_said_once(tmp_path: Path) 
             assert [line for line in said_line(door, first.address + " is") if " warning " in line]
             assert said(door, first.address + " is") == [
                 (
-                    f"production {first.address} is not healthy yet, and is asked every second: GET /up answered 404 "
+                    f"production {first.address} is not healthy yet, and is checked every second: GET /up answered 404 "
                     "(Host: shop.example.com); set health_uri to a path that answers 2xx, or health_status: [2xx, 404]"
                 )
             ]
             status = run_lb("status", str(door.file)).stdout
-            assert "GET /up answered 404 (Host: shop.example.com); it gets requests all the same" in status
+            assert "GET /up answered 404 (Host: shop.example.com); it gets requests nevertheless" in status
             one.status = 200
             wait_for_only(door, b"one")  # one that passes is better than one that only answers
             one.status = 404
@@ -346,7 +346,7 @@ def test_an_address_that_changes_is_followed(tmp_path: Path) -> None:  # spec: F
         wait_for(lambda: first.open_connections == 0, "the last connection to the old address to be closed")
         assert [state["address"] for state in health(door, f"app:{port}")] == ["127.0.0.2"]
         assert said(door, "has the address") == [
-            f"production app:{port} has the address 127.0.0.2 now; before: 127.0.0.1"
+            f"production app:{port} now has the address 127.0.0.2; before: 127.0.0.1"
         ]
 
 

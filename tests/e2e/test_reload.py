@@ -93,7 +93,7 @@ def test_a_bad_file_changes_nothing_and_the_log_says_where(tmp_path: Path) -> No
         log = "\n".join(door.stderr)
         assert f'{door.file}:3:1: error: unknown key "worker": did you mean "workers"?' in log
         assert f"{door.file}:4:" in log
-        assert "not reloaded: the configuration in effect stays what it was" in log
+        assert "not reloaded: the previous configuration stays in effect" in log
         assert door.ask(get()).status == 200
         assert door.workers == workers
         door.file.unlink()
@@ -139,7 +139,7 @@ def test_without_a_file_there_is_nothing_to_read(tmp_path: Path) -> None:
     ):
         running.wait_ready()
         running.signal(signal.SIGHUP)
-        running.wait_line("there is no configuration file to be read anew")
+        running.wait_line("there is no configuration file to reload")
         running.wait_line("not reloaded")
         running.signal(signal.SIGTERM)
         assert running.wait_end() == 0

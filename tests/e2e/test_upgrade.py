@@ -47,7 +47,7 @@ class Upgraded:
         """By the command; the successor's process id."""
         ended = run_lb("upgrade", str(self.file))
         assert ended.returncode == 0, ended.stderr
-        found = re.fullmatch(r"process (\d+) serves now; process (\d+) ends what it has begun\n", ended.stdout)
+        found = re.fullmatch(r"process (\d+) serves now; process (\d+) finishes its requests\n", ended.stdout)
         assert found is not None, ended.stdout
         assert int(found[2]) == self.pids[-1]
         self.pids.append(int(found[1]))
@@ -105,7 +105,7 @@ def test_sigusr2_is_the_same(tmp_path: Path) -> None:
         assert service.door.ask(get()).status == 200
         successor = service.status()["supervisor"]
         assert isinstance(successor, int)
-        told = f"process {successor} serves now; what has begun here goes on to its end"
+        told = f"process {successor} serves now; this one finishes its requests and ends"
         assert any(told in line for line in service.door.stderr)
         service.pids.append(successor)
         service.end()
@@ -295,9 +295,9 @@ def test_a_successor_that_cannot_serve_changes_nothing(tmp_path: Path, how: str)
             assert client.ask(get()).status == 200
             ended = run_lb("upgrade", str(service.file))
             assert ended.returncode == code, ended.stderr
-            assert re.search(r"the service goes on as it was: it " + reason, ended.stderr, re.DOTALL), ended.stderr
+            assert re.search(r"the service continues as before: it " + reason, ended.stderr, re.DOTALL), ended.stderr
             assert Echo(client.ask(get())).target == "/"
-        assert any("the upgrade failed, and this version goes on" in line for line in door.stderr)
+        assert any("the upgrade failed, and this version continues" in line for line in door.stderr)
         assert set(door.workers) == workers
         for _ in range(10):
             assert door.ask(get()).status == 200

@@ -138,7 +138,7 @@ async def test_what_was_answered_well_is_asked_for_first() -> None:
             500,
             ("2xx", "3xx", "4xx"),
             "GET /up answered 500 (Host: shop.example.com)",
-            "mend the app, set health_uri to a path that answers 2xx, or health_status: [2xx, 3xx, 4xx, 500]",
+            "fix the app, set health_uri to a path that answers 2xx, or health_status: [2xx, 3xx, 4xx, 500]",
         ),
     ],
 )

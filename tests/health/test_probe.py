@@ -67,7 +67,7 @@ def test_the_table_has_the_last_outcome_the_last_error_and_since_when() -> None:
     assert table.generation == 2
 
 
-NOT_YET = "is not healthy yet, and is asked every second: GET / answered 500"
+NOT_YET = "is not healthy yet, and is checked every second: GET / answered 500"
 IS_HEALTHY, IS_UNHEALTHY = "is healthy: GET / answered 200", "is unhealthy: GET / answered 500"
 
 
@@ -116,8 +116,8 @@ def test_many_changes_are_few_lines(caplog: pytest.LogCaptureFixture) -> None:
         for number in range(500):
             lines.write(logging.WARNING, f"{number} is unhealthy")
         now = 1.5
-        lines.settle()
-        lines.settle()
+        lines.end_second()
+        lines.end_second()
         lines.write(logging.INFO, "0 is healthy")
     assert caplog.messages == [
         *(f"{number} is unhealthy" for number in range(20)),

@@ -1,4 +1,4 @@
-"""Bounds on the elements of lists (L1): as many as anybody means are read, and one more is not."""
+"""Bounds on the elements of lists (L1): as many as any real client sends are read, and one more is not."""
 
 from __future__ import annotations
 

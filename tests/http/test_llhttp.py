@@ -38,7 +38,7 @@ STRICTER = {
         b"GET /a#b HTTP/1.1\r\n" + _HOST,
         "knows fragments; RFC 9112 3.2 has none",
     ),
-    _BAD + "the request target and Host name two authorities": (
+    _BAD + "the request target and Host name different authorities": (
         b"GET http://b/ HTTP/1.1\r\n" + _HOST,
         "knows how targets are written, not what they mean",
     ),

@@ -75,11 +75,11 @@ def test_it_is_done_elsewhere(sender: Sender) -> None:
 @pytest.mark.parametrize(
     ("job", "reason"),
     [
-        (lambda: 1 / 0, "came to nothing: its process exited with status 1"),
-        (lambda: lambda: None, "came to nothing: its process exited with status 1"),  # nobody can send that
+        (lambda: 1 / 0, "failed: its process exited with status 1"),
+        (lambda: lambda: None, "failed: its process exited with status 1"),  # nobody can send that
         (
             lambda: os.kill(os.getpid(), signal.SIGKILL),
-            "came to nothing: its process was killed by SIGKILL: by somebody, or by the kernel for want of memory",
+            "failed: its process was killed by SIGKILL (by a user, or by the kernel when memory ran out)",
         ),
         (lambda: time.sleep(100), "took longer than 0 s"),
     ],
@@ -131,4 +131,4 @@ def test_without_a_process_it_fails_at_once(sender: Sender, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "fork", refuse)
     sender.send(lambda: 1)()
-    assert sender.told == ["cannot be done: no process can be started (Resource temporarily unavailable)"]
+    assert sender.told == ["failed: no process can be started (Resource temporarily unavailable)"]

@@ -18,7 +18,7 @@ from lb.process import reload_participant as changes_module
 from lb.process.channel import Message
 from lb.process.child_config import Revision, inode
 from lb.process.memfd import wrap_up
-from lb.process.reload_participant import Aside, Changes
+from lb.process.reload_participant import BackgroundThread, Changes
 from lb.process.verbs import Verb
 from tests.e2e.harness import process
 
@@ -52,7 +52,7 @@ class Child:
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.may.set()
-        self.changes = Changes(Aside(self.loop), self.say, self.prepare, self.live.append)
+        self.changes = Changes(BackgroundThread(self.loop), self.say, self.prepare, self.live.append)
 
     def say(self, verb: str, rest: str) -> None:
         self.said.put_nowait(f"{verb} {rest}")
@@ -150,7 +150,7 @@ async def test_a_line_that_came_without_its_descriptors_is_refused() -> None:
 
 
 async def test_a_job_that_raises_is_followed_by_the_next() -> None:
-    aside = Aside(asyncio.get_running_loop())
+    background = BackgroundThread(asyncio.get_running_loop())
     done: asyncio.Queue[int] = asyncio.Queue()
 
     def job(number: int) -> Callable[[], None]:
@@ -159,7 +159,7 @@ async def test_a_job_that_raises_is_followed_by_the_next() -> None:
         return partial(done.put_nowait, number)
 
     for number in range(7):
-        aside.run(partial(job, number))
+        background.run(partial(job, number))
     assert [await asyncio.wait_for(done.get(), 10) for _ in range(4)] == [0, 2, 4, 6]
 
 
@@ -174,9 +174,9 @@ async def test_a_job_waits_for_a_thread_that_the_system_does_not_give(monkeypatc
         start(thread)
 
     monkeypatch.setattr(Thread, "start", reluctant)
-    aside = Aside(asyncio.get_running_loop())
+    background = BackgroundThread(asyncio.get_running_loop())
     done = asyncio.Event()
-    aside.run(lambda: done.set)
+    background.run(lambda: done.set)
     await asyncio.wait_for(done.wait(), 10)
     assert refusals == []
 

@@ -12,12 +12,12 @@ from lb.process.wording import death_in_words, duration, lifetime
 @pytest.mark.parametrize(
     ("status", "words"),
     [
-        (0, "ended without being asked to (status 0)"),
+        (0, "ended unexpectedly (status 0)"),
         (1, "exited with status 1"),
-        (-signal.SIGKILL, "was killed by SIGKILL: by somebody, or by the kernel for want of memory"),
+        (-signal.SIGKILL, "was killed by SIGKILL (by a user, or by the kernel when memory ran out)"),
         (-signal.SIGTERM, "was killed by SIGTERM"),
         (-signal.SIGSEGV, "was killed by SIGSEGV: it crashed (Segmentation fault)"),
-        (-signal.SIGABRT, "was killed by SIGABRT: it crashed (Aborted), or hung and was ended"),
+        (-signal.SIGABRT, "was killed by SIGABRT: it crashed (Aborted), or it hung"),
         (-63, "was killed by signal 63"),
     ],
 )

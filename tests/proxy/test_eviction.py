@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from lb.proxy.eviction import MOST_TURNED_AWAY, PATIENCE, Room
+from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT, MOST_TURNED_AWAY, Room
 
 if TYPE_CHECKING:
     from lb.proxy.http1.connection import Client
@@ -99,9 +99,9 @@ def test_a_newcomer_has_its_time() -> None:
     house = House()
     house.silent("new", 10.0)
     house.idle("idle", 9.0)
-    now = 10.0 + PATIENCE / 2
+    now = 10.0 + FIRST_REQUEST_TIMEOUT / 2
     assert [house.make(now), house.make(now)] == ["idle", ""]
-    assert house.make(10.0 + PATIENCE) == "new"
+    assert house.make(10.0 + FIRST_REQUEST_TIMEOUT) == "new"
 
 
 def test_the_longest_idle_goes_first_and_who_is_busy_never() -> None:
@@ -129,7 +129,7 @@ def test_a_request_that_has_just_come_is_not_silence() -> None:
     house.silent("silent", 2.0)
     assert [house.make(20.0), house.make(20.0)] == ["silent", ""]
     house.clients[0].just_spoke = False  # it was no whole request: the rest of it has as much time again
-    assert [house.make(20.0 + PATIENCE / 2), house.make(20.0 + PATIENCE)] == ["", "spoke"]
+    assert [house.make(20.0 + FIRST_REQUEST_TIMEOUT / 2), house.make(20.0 + FIRST_REQUEST_TIMEOUT)] == ["", "spoke"]
 
 
 def test_one_that_was_turned_away_makes_no_room_for_another() -> None:

@@ -62,7 +62,7 @@ def test_what_is_no_address_has_no_key(text: bytes) -> None:
         (b",", b""),
         (b"203.0.113.7" + b", 10.0.0.1" * 15, b"203.0.113.7"),
         (b"203.0.113.7" + b", 10.0.0.1" * 16, b""),
-        (b"203.0.113.7" + b", 10.0.0.1" * 500, b""),  # nobody has so many, and each costs something
+        (b"203.0.113.7" + b", 10.0.0.1" * 500, b""),  # no chain is so long, and each costs something
     ],
 )
 def test_who_a_trusted_proxy_speaks_for(chain: bytes, client: bytes) -> None:

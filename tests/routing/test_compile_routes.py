@@ -37,11 +37,9 @@ def snapshot_of(app: dict[str, Any], **top: Any) -> Snapshot:
 def found(snapshot: Snapshot, host: str = HOST, target: str = "/") -> Route:
     route = snapshot.table.find(host.encode())
     assert route is not None
-    if route.choices is None:
-        return route
     head = RequestHead()
     head.target = target.encode()
-    return route.choices.pick(head) or route
+    return route.branch(head)
 
 
 def test_a_route_that_asks_for_nothing_has_nothing() -> None:

@@ -47,12 +47,12 @@ def test_checks_that_pass_again_end_what_was_and_begin_slowly() -> None:
     [one] = make(1)
     one.slow_start = 10.0
     one.set_healthy(True, NOW)
-    assert not one.rising  # it had not been away
+    assert not one.ramping  # it had not been away
     one.failures = 2
     one.set_healthy(False, NOW)
-    assert (one.healthy, one.failures, one.rising) == (False, 2, False)
+    assert (one.healthy, one.failures, one.ramping) == (False, 2, False)
     one.set_healthy(True, NOW + 5)
-    assert (one.healthy, one.failures, one.rising, one.since) == (True, 0, True, NOW + 5)
+    assert (one.healthy, one.failures, one.ramping, one.since) == (True, 0, True, NOW + 5)
 
 
 def test_how_long_idle_connections_are_trusted() -> None:

@@ -220,7 +220,7 @@ def test_changes_between_plan_and_commit_are_not_lost() -> None:
 
 
 def test_who_is_trusted_before_the_first_check() -> None:
-    # At the start everyone is; who joins others that are known to work proves itself first.
+    # At the start every instance serves; one that joins others known to work has to pass a check first.
     world = World()
     world.configure(section("127.0.0.1:1", "127.0.0.1:2"))
     assert conditions(world, ["127.0.0.1:1", "127.0.0.1:2"]) == [EXPECTED, EXPECTED]

@@ -125,7 +125,7 @@ def test_a_full_one_is_better_than_a_failed_one() -> None:
 
 
 def test_what_is_left_to_try() -> None:
-    # spec: F2, L5: only a full one is worth waiting for, and only who was not tried
+    # spec: F2, L5: only a full one is worth waiting for, and only one that was not tried
     where, (one, two) = environment(2, limit=1)
     two.inflight = 1
     tried: list[list[Instance] | None] = [None, [one], [two], [one, two]]
@@ -190,17 +190,17 @@ def test_bad_answers_take_out_half_at_most(count: int, out: int) -> None:
 def test_slow_start_begins_when_an_instance_is_back() -> None:
     # spec: F1
     where, (bad, good) = environment(2, Policy(slow_start=10.0))
-    assert not bad.rising  # at the start all are new: nobody has to be spared
+    assert not bad.ramping  # at the start all are new: none has to be spared
     where.failed(bad, NOW)
     where.pick(None, None, NOW + 1)
     bad.worked(NOW + 3)
-    assert bad.rising
+    assert bad.ramping
     assert bad.share(NOW + 3) == pytest.approx(0.1)
     assert bad.share(NOW + 8) == pytest.approx(0.5)
     assert bad.share(NOW + 13) == 1
-    assert not bad.rising
+    assert not bad.ramping
     good.worked(NOW)
-    assert not good.rising
+    assert not good.ramping
 
 
 def test_a_new_policy_keeps_instances_and_what_is_known_of_them() -> None:
@@ -216,9 +216,9 @@ def test_a_new_policy_keeps_instances_and_what_is_known_of_them() -> None:
     assert budget is not None
     assert budget.share == 0.5
     assert (one.down_until, two.inflight) == (NOW + 1, 3)
-    assert new.rising
-    assert not two.rising
+    assert new.ramping
+    assert not two.ramping
     where.follow(Policy(balance="least_connections", retries=None), [one, two, new], NOW)
     assert where.balancer is not balancer
     assert where.budget is None
-    assert not new.rising
+    assert not new.ramping

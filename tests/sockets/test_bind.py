@@ -133,7 +133,7 @@ def test_one_bad_address_leaves_none_bound() -> None:
 
 def test_a_reserved_port_says_what_to_do() -> None:
     text = binding.explain("http", "0.0.0.0", 80, OSError(errno.EACCES, "Permission denied"))
-    assert text.startswith("cannot listen on http://0.0.0.0:80: ports below 1024 need a privilege")
+    assert text.startswith("cannot listen on http://0.0.0.0:80: this process lacks the privilege for ports below 1024")
     assert "ip_unprivileged_port_start=80" in text
 
 

@@ -65,7 +65,7 @@ def test_what_is_asked_for_again_stays_as_it_is() -> None:
         wanted = [(one.scheme, address(port=one.port)) for one in there]
         rebound = rebind(there, wanted, 2)
         assert rebound.bound == there
-        assert (rebound.left, rebound.new, rebound.silent) == ((), [], [])
+        assert (rebound.left, rebound.new, rebound.not_listening) == ((), [], [])
         close(rebound)
 
 
@@ -96,7 +96,7 @@ def test_the_number_of_sockets_never_falls(before: int, slots: int, after: int) 
         assert one.sockets[:before] == there[0].sockets
         assert {sock.getsockname()[1] for sock in one.sockets} == {there[0].port}
         more = list(one.sockets[before:])
-        assert rebound.new == rebound.silent == more
+        assert rebound.new == rebound.not_listening == more
         assert not any(map(listens, more))
         rebound.listen()
         assert all(map(listens, more))
@@ -174,5 +174,5 @@ def test_a_queue_that_cannot_be_divided_is_shared(monkeypatch: pytest.MonkeyPatc
         [one] = rebound.bound
         assert len({os.fstat(sock.fileno()).st_ino for sock in one.sockets}) == 1
         assert len(one.sockets) == 3
-        assert rebound.silent == []
+        assert rebound.not_listening == []
         close(rebound)

@@ -95,7 +95,7 @@ def test_an_empty_host_takes_what_stands_for_it(opened: ExitStack, *, both: bool
 
 def test_one_for_both_families_is_not_one_for_ipv4(opened: ExitStack) -> None:
     sock = listening(opened, "::", dual=True)
-    with pytest.raises(StartError, match=r"was passed to this process already, bound to \[::\]:\d+"):
+    with pytest.raises(StartError, match=r"A socket bound to \[::\]:\d+ was passed to this process"):
         bind(opened, passed(sock), "0.0.0.0", port_of(sock))
 
 
@@ -116,7 +116,7 @@ def test_what_nothing_asks_for_is_told_and_closed(opened: ExitStack, caplog: pyt
     inherited.close_unused()
     [record] = caplog.records
     assert record.levelno == logging.WARNING
-    assert f"systemd passed a listening socket on {address}, which is no address under" in record.getMessage()
+    assert f"systemd passed a listening socket on {address}, which is not under" in record.getMessage()
     assert unused.fileno() == -1
     assert used.fileno() >= 0
 

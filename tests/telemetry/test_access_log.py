@@ -349,7 +349,7 @@ def test_a_pipe_that_nobody_reads_is_told(pipe: Path, caplog: pytest.LogCaptureF
 
     def told() -> bool:
         log.flush()
-        return any("cannot be written: nobody reads it" in record.getMessage() for record in caplog.records)
+        return any("cannot be written: it has no reader" in record.getMessage() for record in caplog.records)
 
     write(log, b"one\n")
     wait_for(told, "a line about it")

@@ -1,4 +1,4 @@
-"""stderr that nobody reads, or that cannot be written: nobody waits, nothing is raised, and what is lost is counted."""
+"""stderr without a reader, or not writable: nothing waits, nothing is raised, and what is lost is counted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_a_full_pipe_holds_nobody_up_and_what_is_lost_is_said(pipe: tuple[int, i
     written = drain(stderr, reading).splitlines(keepends=True)
     assert 200 < len(written) < 400
     assert written[:-1] == lines[: len(written) - 1]
-    assert written[-1] == b"%d lines of this log were lost: nobody read them, or the disk was full\n" % (
+    assert written[-1] == b"%d lines of this log were lost: there was no reader, or the disk was full\n" % (
         len(lines) - len(written) + 1
     )
     stderr.write(b"after\n")

@@ -42,7 +42,7 @@ def self_signed(
     not_before: datetime | None = None,
     not_after: datetime | None = None,
 ) -> CertificateFiles:
-    """A certificate that nobody trusts, with exactly these dates; without names it has no subjectAltName."""
+    """A certificate that no client trusts, with exactly these dates; without names it has no subjectAltName."""
     key = key or ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "common.example")])

@@ -6,10 +6,10 @@ from enum import StrEnum
 
 
 class Command(StrEnum):
-    """What may be asked."""
+    """The commands by name."""
 
     STATUS = "status"
     RELOAD = "reload"
     UPGRADE = "upgrade"
     RELEASE_ADMIN = "release admin"
-    """Asked by a service that starts, of one of the same file that drains: for its admin address."""
+    """Sent by a starting service to a draining one of the same file, which then gives up its admin address."""

@@ -1,8 +1,8 @@
-"""Where the supervisor of a configuration file and the commands about that file meet: a Unix socket.
+"""The control socket: the Unix socket over which commands reach the supervisor of a configuration file.
 
-Its name is made from the file's path, its directory is one that only this user (or the service manager) can write to:
-$RUNTIME_DIRECTORY under systemd, else $XDG_RUNTIME_DIR/lb, else /tmp/lb-UID. This file knows paths and sockets, and
-nothing of what is said over them.
+Its name is derived from the file's path; its directory is writable only for this user (or the service manager):
+$RUNTIME_DIRECTORY under systemd, else $XDG_RUNTIME_DIR/lb, else /tmp/lb-UID. This file knows paths and sockets, but not
+the commands.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from hashlib import sha256
 from pathlib import Path
 
 from lb.process.start_error import StartError
-from lb.tls.files.locking import PATIENCE, locked, shared
+from lb.tls.files.locking import TIMEOUT, locked, shared
 
 _QUEUE = 16  # connections that may wait to be accepted
-_SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107 in all
-_PATIENCE = 5.0  # seconds to connect
-_OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old|end)")  # what `_name` makes
+_SHOWN = 24  # characters of the file's name in the socket's: a socket's path has room for 107
+_TIMEOUT = 5.0  # seconds to connect
+_OURS = re.compile(r"[\w-]{1,24}-[0-9a-f]{16}\.(sock|old|end)")  # the names that `_name` makes
 _SERVING = ".sock"
-_DRAINING = ".end"  # a service that drains has this ending instead, so that the next one may have the name
-_SYSTEM = Path("/run/lb")  # what RuntimeDirectory=lb makes, for those who call from outside of the unit
+_DRAINING = ".end"  # a draining service has this ending instead, so that the name is free for the next one
+_SYSTEM = Path("/run/lb")  # the directory of RuntimeDirectory=lb, for commands from outside the unit
 _PLACES_OF_USERS = ("tmp/lb-*", "run/user/*/lb")
 
 
 @dataclass(frozen=True, slots=True)
 class Meeting:
-    """The supervisor's side: a listening socket, the names by which it is found, and what tells it from others."""
+    """The supervisor's side: a listening socket, the names by which it is found, and its identity."""
 
     listener: socket.socket
     paths: tuple[Path, ...]
@@ -41,13 +41,13 @@ class Meeting:
 
     @property
     def is_found(self) -> bool:
-        """Whether every name still leads here: somebody may have removed one, or the directory."""
+        """Whether every name still leads here: a name, or the directory, may have been removed."""
         return all(_leads_to(path, self.identity) for path in self.paths)
 
     def step_back(self) -> Meeting:
-        """Be found only where nobody else serves the file: what drains makes room for the next service."""
+        """Use the name for draining services, so that the next service can have the usual one."""
         behind = tuple(path.with_suffix(_DRAINING) for path in self.paths)
-        with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
+        with suppress(OSError), locked(self.paths[0].parent, timeout=0.0):
             if _identity(self.paths[0]) == self.identity:
                 self.paths[0].rename(behind[0])
                 for path, alias in zip(self.paths[1:], behind[1:], strict=True):
@@ -58,11 +58,11 @@ class Meeting:
         return self
 
     def leave(self) -> None:
-        """Be found no more. Names that somebody else, a successor, has taken meanwhile stay his."""
+        """Remove the names. A name that a successor has taken meanwhile stays."""
         if self.listener.fileno() < 0:
-            return  # it has left already: what told its socket from others may be said of a successor's by now
-        # The end waits for nobody: names that stay mean nothing, and go with the next start.
-        with suppress(OSError), locked(self.paths[0].parent, patience=0.0):
+            return  # it has left already: by now, a successor's socket may have the same identity
+        # Do not wait at the end: names that stay do no harm, and the next start removes them.
+        with suppress(OSError), locked(self.paths[0].parent, timeout=0.0):
             if _identity(self.paths[0]) == self.identity:
                 for path in self.paths:
                     path.unlink()
@@ -75,20 +75,18 @@ def open_meeting(
     """Listens for commands about the configuration `file`; `succeed` takes over from a supervisor that does, and
     `instead_of` is what this one has listened on before.
 
-    Names left by processes that are gone are taken over in any case. Raises StartError when another supervisor serves
-    this file, and OSError when there can be no such socket.
+    Names of dead processes are always taken over. Raises StartError if another supervisor serves this file, and OSError
+    if the socket cannot be made.
     """
     directory = _own_directory(environ)
     names = _names(file) if instead_of is None else [path.name for path in instead_of.paths]
-    with locked(directory, patience=PATIENCE if instead_of is None else 0.0):  # who serves already waits for nobody
+    with locked(directory, timeout=TIMEOUT if instead_of is None else 0.0):  # a running service does not wait
         paths = tuple(directory / name for name in names)
         if not succeed:
             ours = None if instead_of is None else instead_of.identity
             for path in paths:
                 if not _leads_to(path, ours) and (holder := _holder(path)):
-                    raise StartError(
-                        f"{file} is already being served by {holder}; `lb reload {file}` applies changes to it"
-                    )
+                    raise StartError(f"{file} is already served by {holder}; `lb reload {file}` applies changes to it")
         _sweep(directory)
         with _set_aside(paths[0]):
             listener = _listen(paths[0])
@@ -99,16 +97,16 @@ def open_meeting(
 
 
 def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
-    """A connection to the supervisor that serves `file`, or drains where none does; None when there is none.
+    """A connection to the supervisor that serves `file` or, if there is none, to one that drains; else None.
 
-    Raises PermissionError when it is another user's, TimeoutError when some process keeps the lock of the place.
+    Raises PermissionError if it is another user's, TimeoutError if another process holds the directory's lock.
     """
     sock = _met(_names(file), environ)
     return sock if sock is not None else meet_draining(file, environ)
 
 
 def meet_draining(file: Path, environ: Mapping[str, str]) -> socket.socket | None:
-    """A connection to a supervisor that served `file` and drains; None when there is none. Raises PermissionError."""
+    """A connection to a draining supervisor of `file`; None if there is none. Raises PermissionError."""
     return _met([Path(name).with_suffix(_DRAINING).name for name in _names(file)], environ)
 
 
@@ -121,9 +119,7 @@ def _met(names: Iterable[str], environ: Mapping[str, str]) -> socket.socket | No
 
 
 def services(environ: Mapping[str, str]) -> list[Path]:
-    """The sockets of all services that commands of this user reach: of those that serve or, if none does, of those
-    that drain.
-    """
+    """The sockets of all services that this user can reach: those that serve or, if none does, those that drain."""
     found: dict[str, list[Path]] = {_SERVING: [], _DRAINING: []}
     for directory in dict.fromkeys(path.resolve() for path in _directories(environ)):
         with suppress(OSError):
@@ -134,12 +130,12 @@ def services(environ: Mapping[str, str]) -> list[Path]:
 
 
 def connected(path: Path) -> socket.socket | None:
-    """A connection to the supervisor whose socket this is. Raises PermissionError when it is another user's."""
+    """A connection to the supervisor with this socket. Raises PermissionError if it is another user's."""
     return _connected(path)
 
 
 def users_elsewhere() -> list[int]:
-    """The users whose services run where commands of this user do not look, as far as he may see that."""
+    """The users whose services run outside the directories that commands search, as far as that is visible."""
     users: set[int] = set()
     for places in _PLACES_OF_USERS:
         for path in Path("/").glob(f"{places}/*{_SERVING}"):
@@ -150,7 +146,7 @@ def users_elsewhere() -> list[int]:
 
 
 def user_elsewhere(file: Path) -> int | None:
-    """The user whose service of `file` is where commands of this user do not look, as far as he may see that."""
+    """The user whose service of `file` is outside the directories that commands search, as far as that is visible."""
     for places in _PLACES_OF_USERS:
         for place in Path("/").glob(places):
             for path in (place / name for name in _names(file)):
@@ -162,11 +158,11 @@ def user_elsewhere(file: Path) -> int | None:
 
 
 def _connected(path: Path) -> socket.socket | None:
-    """A connection to whoever listens at `path`. Raises PermissionError and TimeoutError."""
+    """A connection to the process that listens at `path`. Raises PermissionError and TimeoutError."""
     sock = socket.socket(socket.AF_UNIX)
-    sock.settimeout(_PATIENCE)
+    sock.settimeout(_TIMEOUT)
     try:
-        with shared(path.parent):  # a successor may just be taking over: then there is no such name
+        with shared(path.parent):  # while a successor takes over, the name is missing for a moment
             sock.connect(str(path))
     except (PermissionError, TimeoutError):
         sock.close()
@@ -178,7 +174,7 @@ def _connected(path: Path) -> socket.socket | None:
 
 
 def peer(connection: socket.socket) -> int:
-    """The process at the other end of a Unix socket; 0 where the system does not tell."""
+    """The process at the other end of a Unix socket; 0 if unknown."""
     if not hasattr(socket, "SO_PEERCRED"):
         return 0
     pid, _, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
@@ -186,8 +182,8 @@ def peer(connection: socket.socket) -> int:
 
 
 def _names(file: Path) -> tuple[str, ...]:
-    """By the file's real path, and by the path as it was given where that is another: a link may come to lead
-    elsewhere while the supervisor runs.
+    """One for the file's real path, and one for the given path if it differs: a link may change while the supervisor
+    runs.
     """
     given = os.path.abspath(file)  # noqa: PTH100  `absolute` leaves ".." in it
     return tuple(dict.fromkeys(_name(path) for path in (os.path.realpath(given), given)))
@@ -199,7 +195,7 @@ def _name(path: str) -> str:
 
 
 def _directories(environ: Mapping[str, str]) -> Iterator[Path]:
-    """Where a supervisor may listen, seen from a command that need not have its environment."""
+    """Where a supervisor may listen, for a command that need not have the same environment."""
     if directory := _runtime_directory(environ):
         yield directory
     yield _SYSTEM
@@ -211,7 +207,7 @@ def _directories(environ: Mapping[str, str]) -> Iterator[Path]:
 
 
 def _own_directory(environ: Mapping[str, str]) -> Path:
-    """Where this process listens, made if need be. Raises OSError."""
+    """The directory in which this process listens, created if missing. Raises OSError."""
     if directory := _runtime_directory(environ):
         return directory
     runtime = environ.get("XDG_RUNTIME_DIR", "")
@@ -226,19 +222,19 @@ def _runtime_directory(environ: Mapping[str, str]) -> Path | None:
 
 
 def _fallback() -> Path:
-    return Path(f"/tmp/lb-{os.getuid()}")  # noqa: S108  _checked looks whose it is
+    return Path(f"/tmp/lb-{os.getuid()}")  # noqa: S108  _checked verifies the owner
 
 
 def _checked(directory: Path) -> Path:
-    """In /tmp anybody may have made it, or put a link in its place. Raises OSError."""
+    """The directory if it is safe: in /tmp, another user may have made it, or put a link there. Raises OSError."""
     found = directory.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or stat.S_IMODE(found.st_mode) & 0o077:
-        raise PermissionError(0, "it is not a directory of this user alone", str(directory))
+        raise PermissionError(0, "it is not a directory of this user only", str(directory))
     return directory
 
 
 def _sweep(directory: Path) -> None:
-    """Removes the names of supervisors that were killed. Needs the lock: others might be about to listen."""
+    """Removes the names of killed supervisors. Needs the lock: others may be about to listen."""
     for path in directory.iterdir():
         if _OURS.fullmatch(path.name) and (path.is_symlink() or path.is_socket()) and not _holder(path):
             path.unlink(missing_ok=True)
@@ -246,9 +242,9 @@ def _sweep(directory: Path) -> None:
 
 @contextmanager
 def _set_aside(path: Path) -> Iterator[None]:
-    """Frees the name of a predecessor who still lives; it is his again if that was in vain.
+    """Frees the name of a living predecessor; on a failure, the predecessor gets it back.
 
-    A socket has the name for good that it was bound to, so it must be the right one from the beginning.
+    A socket keeps the name that it was bound to, so that must be the right one from the start.
     """
     aside = path.with_suffix(".old")
     with suppress(FileNotFoundError):
@@ -266,7 +262,7 @@ def _listen(path: Path) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
     try:
         listener.bind(str(path))
-        path.chmod(0o600)  # nobody could connect so far: it does not listen yet
+        path.chmod(0o600)  # no connection could be made so far: it does not listen yet
         listener.listen(_QUEUE)
         listener.setblocking(False)
     except OSError:
@@ -276,13 +272,13 @@ def _listen(path: Path) -> socket.socket:
 
 
 def _holder(path: Path) -> str:
-    """Who listens at `path`, "" if nobody does."""
+    """The process that listens at `path`, in words; "" if there is none."""
     with socket.socket(socket.AF_UNIX) as sock:
         sock.setblocking(False)
         try:
             sock.connect(str(path))
         except BlockingIOError:
-            return "a process that takes no commands at present"  # its queue is full
+            return "a process that accepts no commands at the moment"  # its queue is full
         except PermissionError:
             return "a process of another user"
         except OSError:
@@ -298,6 +294,6 @@ def _leads_to(path: Path, identity: tuple[int, int] | None) -> bool:
 
 
 def _identity(path: Path) -> tuple[int, int]:
-    """What tells the socket at `path` from others that have been there. Raises OSError."""
+    """What distinguishes the socket at `path` from earlier ones. Raises OSError."""
     found = path.stat()
     return found.st_dev, found.st_ino

@@ -1,8 +1,7 @@
-"""What operators ask of a running service, by a signal or over its command socket, and what that does.
+"""The operations of a running service, requested by a signal or over the control socket.
 
-It knows the commands, and that one change at a time is made; how children are started, drained and reloaded is the
-supervisor's business, how the asking and answering goes is `server`'s, how a successor is started is
-`upgrade/launch`'s.
+It knows the commands, and that changes exclude each other. The supervisor starts, drains and reloads children, `server`
+transports requests and answers, `upgrade/launch` starts a successor.
 """
 
 from __future__ import annotations
@@ -24,29 +23,29 @@ from lb.telemetry.process_kind import ProcessKind
 
 log = logging.getLogger("lb.control")
 
-_LOOK = 5.0  # seconds between two looks at the control socket: as often as the watchdog asks
+_LOOK = 5.0  # seconds between two checks of the control socket: as often as the watchdog asks
 _COMMANDS = {command.value: command for command in Command}
 
 
 class Supervised(Protocol):
-    """What the supervisor does when it is asked to."""
+    """What the supervisor does on request."""
 
     def refusal(self) -> str:
-        """Why there can be no upgrade at present, or ""."""
+        """Why there can be no upgrade now, or ""."""
 
     def change(self, done: Callable[[ReloadOutcome], None]) -> None:
-        """Read the configuration anew; `done` is told how that went."""
+        """Reload the configuration; `done` gets the outcome."""
 
     def retire(self, successor: int) -> None:
-        """Process `successor` serves the same sockets: finish what has begun, and end."""
+        """Process `successor` serves the same sockets: finish what is open, and end."""
 
     def release(self, kind: ProcessKind, done: Callable[[], None]) -> None:
-        """End the assistant of this kind; `done` is called when it has gone. Only for a service that drains."""
+        """End the assistant of this kind; `done` is called when it has ended. Only for a draining service."""
 
 
 class Operations:
-    """`describe` gives the service's status, `bequeath` what a successor is handed. Commands are taken where `origin`
-    says, if it does.
+    """`describe` returns the service's status, `bequeath` what a successor gets. Commands are accepted on the control
+    socket of `origin`, if it has one.
     """
 
     def __init__(self, describe: Callable[[], Answer], bequeath: Callable[[], Legacy], origin: BootContext) -> None:
@@ -56,22 +55,22 @@ class Operations:
         self._commands: Commands | None = None
         self._upgrade: Upgrade | None = None
         self._drains = False
-        self._next_look = 0.0  # at the control socket
+        self._next_look = 0.0  # the next check of the control socket
 
     def begin(self, selector: selectors.BaseSelector, service: Supervised) -> None:
-        """From now on it acts for `service`, in its `selector`; everything else here comes after that."""
+        """From now on it acts for `service`, in its `selector`; call this first."""
         self._selector = selector
         self._service = service
         self._take_commands()
 
     def service_serves(self) -> None:
-        """For the first time: a predecessor may go."""
+        """The service serves for the first time: a predecessor may retire."""
         self._origin.succeed()
         self._take_commands()
 
     @property
     def upgrading(self) -> bool:
-        """Whether a successor is on its way: nothing else may change then."""
+        """Whether a successor is starting: nothing else may change then."""
         return self._upgrade is not None
 
     @property
@@ -80,9 +79,9 @@ class Operations:
         return self._upgrade.pid if self._upgrade is not None else 0
 
     def upgrade(self, reply: Reply = lambda _: None) -> None:
-        """Start a successor; `reply` is told how it went."""
+        """Start a successor; `reply` gets the outcome."""
         if reason := self._refusal():
-            log.error("no upgrade: %s", reason)
+            log.error("not upgraded: %s", reason)
             reply({"ok": False, "error": reason})
             return
         log.info("upgrade: starting a successor on the same sockets")
@@ -94,7 +93,7 @@ class Operations:
 
         def failed(reason: str, status: int | None) -> None:
             self._upgrade = None
-            log.error("the upgrade failed, and this version goes on: %s", reason.partition("\n")[0])
+            log.error("the upgrade failed, and this version continues: %s", reason.partition("\n")[0])
             reply({"ok": False, "error": reason, "status": status})
 
         attempt = Upgrade(self._selector, succeeded, failed)
@@ -123,8 +122,8 @@ class Operations:
             self._upgrade.meet_deadlines(now)
 
     def _look(self, now: float) -> None:
-        """Somebody may have removed the control socket. Who drains, or is being succeeded, gives up its names."""
-        assert self._commands is not None  # noqa: S101  its caller looked
+        """The control socket may have been removed. A service that drains, or is being replaced, gives up its names."""
+        assert self._commands is not None  # noqa: S101  checked by the caller
         if now < self._next_look:
             return
         self._next_look = now + _LOOK
@@ -132,21 +131,19 @@ class Operations:
             self._commands.move(listener)
 
     def child_ended(self) -> None:
-        """It may have been the successor."""
+        """A child has ended: it may be the successor."""
         if self._upgrade is not None:
             self._upgrade.look()
 
     def drain(self) -> None:
-        """The service ends: it still says how that goes, but whoever starts next on the same file finds the place
-        free.
-        """
+        """The service ends: it still reports its progress, but the next service of the same file can have the name."""
         if self._upgrade is not None:
             self._upgrade.give_up("the service was stopped meanwhile")
         self._drains = True
         self._origin.step_back()
 
     def end(self) -> None:
-        """It has ended, or somebody else is the service of this file."""
+        """The service has ended, or another one serves this file."""
         if self._upgrade is not None:
             self._upgrade.give_up("the service was stopped meanwhile")
         if self._commands is not None:
@@ -179,7 +176,7 @@ class Operations:
         elif known is Command.RELEASE_ADMIN:
             reply({"ok": False, "error": "this service is not draining"})
         else:
-            reply({"ok": False, "error": f"this lb knows no command {command!r}"})
+            reply({"ok": False, "error": f"this lb has no command {command!r}"})
 
     def _refusal(self) -> str:
         """Why there can be no upgrade now, or ""."""

@@ -1,10 +1,9 @@
-"""Takes commands of other processes over a Unix socket, and gives each its answer: a line of JSON in, a line out.
+"""Accepts commands of other processes over a Unix socket, and answers each: a line of JSON in, a line of JSON out.
 
     {"command": "reload"}  →  {"ok": true, …}
 
-It belongs to the supervisor's selector and never waits: neither for somebody who says nothing, nor for somebody who
-does not read. It knows lines and clients; what a command does is the business of whoever handles it, who may answer at
-once or much later.
+It belongs to the supervisor's selector and never waits, neither for a silent client nor for one that does not read. It
+knows lines and clients; a handler carries out the commands, and may answer at once or much later.
 """
 
 from __future__ import annotations
@@ -28,14 +27,14 @@ Handler = Callable[[str, Reply], None]
 
 _MOST_CLIENTS = 16
 _LONGEST = 4096  # bytes of a request
-_PATIENCE = 10.0  # seconds for a request to come, and for an answer to be read
-_REST = 1.0  # seconds until the next client is accepted after the system had no descriptor for one
+_TIMEOUT = 10.0  # seconds for a request to arrive, and for an answer to be read
+_REST = 1.0  # seconds until the next accept after the system ran out of descriptors
 _CHUNK = 65536
 
 
 @dataclass(slots=True, eq=False)
 class _Client:
-    """`deadline` is None while the answer is being worked on."""
+    """`deadline` is None while the command runs."""
 
     connection: socket.socket
     deadline: float | None
@@ -44,14 +43,14 @@ class _Client:
 
 
 class Commands:
-    """Serves `listener` as long as it is registered; `handle` gets a command's name and how to answer it, once."""
+    """Serves `listener` while it is registered; `handle` gets a command's name and a function for its one answer."""
 
     def __init__(self, listener: socket.socket, handle: Handler) -> None:
         self._listener = listener
         self._handle = handle
         self._clients: list[_Client] = []
         self._failures = RepeatedFailures()
-        self._rests_until: float | None = None  # set: nobody is accepted
+        self._rests_until: float | None = None  # set: no client is accepted
         self._selector: selectors.BaseSelector | None = None
 
     def register(self, selector: selectors.BaseSelector) -> None:
@@ -59,7 +58,7 @@ class Commands:
         selector.register(self._listener, selectors.EVENT_READ, self._accept)
 
     def move(self, listener: socket.socket) -> None:
-        """Serve this one instead; clients stay."""
+        """Serve this listener instead; clients stay."""
         self._pause()
         self._listener.close()
         self._listener = listener
@@ -81,7 +80,7 @@ class Commands:
         return min((at for at in deadlines if at is not None), default=None)
 
     def expire(self, now: float) -> None:
-        """Ends those who took too long, and accepts again after a rest."""
+        """Closes clients that took too long, and accepts again after a rest."""
         if self._rests_until is not None and self._rests_until <= now:
             self._resume()
         for client in list(self._clients):
@@ -89,7 +88,7 @@ class Commands:
                 self._end(client)
 
     def close(self) -> None:
-        """Takes no more commands; who waits for an answer still gets it."""
+        """Accepts no more commands; clients that wait for an answer still get it."""
         self._pause()
         self._rests_until = None
         for client in list(self._clients):
@@ -102,14 +101,13 @@ class Commands:
             client.connection.close()
 
     def _accept(self) -> None:
-        assert self._selector is not None  # noqa: S101  it called us
+        assert self._selector is not None  # noqa: S101  the selector called this
         try:
             connection, _ = self._listener.accept()
         except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-            return  # it has gone already
+            return  # it has left already
         except OSError as error:
-            # There are no descriptors. It is still there the next time; asked again at once, the system would say so
-            # without end.
+            # There are no descriptors. The client stays in the queue; without a pause, the error would repeat for ever.
             self._failures.tell("accepting a command", error)
             self._make_room()
             self._pause()
@@ -119,12 +117,12 @@ class Commands:
         if len(self._clients) >= _MOST_CLIENTS and not self._make_room():
             connection.close()
             return
-        client = _Client(connection, time.monotonic() + _PATIENCE)
+        client = _Client(connection, time.monotonic() + _TIMEOUT)
         self._clients.append(client)
         self._selector.register(connection, selectors.EVENT_READ, lambda: self._readable(client))
 
     def _make_room(self) -> bool:
-        """Ends the client that has been silent for longest."""
+        """Closes the client that has been silent for longest."""
         for client in self._clients:
             if client.deadline is not None:
                 self._end(client)
@@ -139,10 +137,10 @@ class Commands:
         except OSError:
             data = b""
         if not data:
-            self._end(client)  # what it asked for goes on
+            self._end(client)  # its command continues
             return
         if client.deadline is None or client.unsent:
-            return  # one command a connection
+            return  # one command per connection
         client.received += data
         line, newline, _ = client.received.partition(b"\n")
         if newline:
@@ -163,12 +161,12 @@ class Commands:
             self._handle(command, lambda answer: self._answer(client, answer))
         except Exception:
             log.exception("the command %r failed", command)
-            self._answer(client, {"ok": False, "error": "it failed unexpectedly; the service's log says how"})
+            self._answer(client, {"ok": False, "error": "the command failed unexpectedly; the service's log says why"})
 
     def _answer(self, client: _Client, answer: Answer) -> None:
         if client not in self._clients:
-            return  # it did not wait
-        client.deadline = time.monotonic() + _PATIENCE
+            return  # the client did not wait
+        client.deadline = time.monotonic() + _TIMEOUT
         client.unsent = json.dumps(answer).encode() + b"\n"
         self._send(client)
 
@@ -186,7 +184,7 @@ class Commands:
             self._end(client)
 
     def _end(self, client: _Client) -> None:
-        """Closes it, and forgets an answer that may still come."""
+        """Closes it, and drops an answer that may still come."""
         if client not in self._clients or self._selector is None:
             return
         self._clients.remove(client)

@@ -1,12 +1,12 @@
 """A reload: the dialogue that brings a changed configuration to every child, or to none.
 
 Idle → reading (another process reads the configuration) → preparing (the next edition is made, every child prepares it
-aside) → switching (all have prepared it: they are told to change over) → idle. A refusal, or an answer that does not
-come, abandons it everywhere. A child that dies meanwhile counts as whatever is current: its place is filled with the
-old edition, and asked like the others, or with the new one once the switch has begun.
+in the background) → switching (all are prepared: they are told to switch) → idle. A refusal, or a missing answer,
+abandons it everywhere. The place of a child that dies meanwhile is filled with the old edition, and asked like the
+others; or with the new one, once the switch has begun.
 
-This file knows children, words and a clock. What an edition consists of is `next_generation`'s business, who
-fills places and waits for signals the supervisor's.
+This file knows children, messages and a clock. `next_generation` makes the edition; the supervisor fills places and
+handles signals.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ from lb.tls.files.certificate import TlsError
 
 log = logging.getLogger("lb.control")
 
-PATIENCE = 10.0
-"""Seconds that a child gets to prepare, and to switch: at least; and so many times what making the edition took, since
-a large configuration on a busy machine takes everyone long."""
+TIMEOUT = 10.0
+"""A child has at least so many seconds to prepare, and to switch; or so many times what making the edition took, since
+a large configuration on a busy machine takes every process long."""
 _TIMES = 5
-READING_PATIENCE = 60.0
-"""Seconds that the file, what it names and the resolver may take."""
+READING_TIMEOUT = 60.0
+"""Seconds for reading the file and the files it names, and for the resolver."""
 
 
 class Crew(Protocol):
-    """The children, and the supervisor's hands."""
+    """The children, and what the supervisor does with them."""
 
     @property
     def children(self) -> Sequence[Child]: ...
 
     def hire(self, role: Role) -> None:
-        """There is one more place to be filled."""
+        """Add a place for this role."""
 
     def dismiss(self, child: Child) -> None:
-        """Let it finish what it does and go; its place is no more."""
+        """Let it finish and end; its place is removed."""
 
     def send(self, errand: Errand[Read]) -> Callable[[], None]:
-        """Let another process do this; what is returned calls it off."""
+        """Run this in another process; the returned function cancels it."""
 
 
 class _State(Enum):
@@ -63,7 +63,7 @@ class _State(Enum):
 
 
 class Reload:
-    """Asked for by `request`; the supervisor passes on what happens. Times are seconds of the monotonic clock."""
+    """Started by `request`; the supervisor reports events. Times are seconds of the monotonic clock."""
 
     def __init__(
         self, plans: Plans, crew: Crew, notifier: Notifier, clock: Callable[[], float] = time.monotonic
@@ -74,14 +74,14 @@ class Reload:
         self._clock = clock
         self._state = _State.IDLE
         self._asked: list[Callable[[ReloadOutcome], None]] = []  # for the next one
-        self._told: list[Callable[[ReloadOutcome], None]] = []  # about the one that is running
+        self._listeners: list[Callable[[ReloadOutcome], None]] = []  # for the one that is running
         self._again = self._ended = False
         self._number = 0
-        self._patience = PATIENCE
-        self._call_off: Callable[[], None] = lambda: None  # the reading
+        self._timeout = TIMEOUT
+        self._call_off: Callable[[], None] = lambda: None  # cancels the reading
         self._change: NextGeneration | None = None
         self._parcel = -1
-        self._awaited: set[int] = set()  # the process ids of children that have not answered
+        self._awaited: set[int] = set()  # pids of children that have not answered
         self._leaving: list[Child] = []
         self.due: float | None = None  # when to stop waiting for answers
 
@@ -91,13 +91,13 @@ class Reload:
 
     @property
     def keeps_busy(self) -> bool:
-        """Whether the children have something to do with it."""
+        """Whether the children are working on it."""
         return self._state in (_State.PREPARING, _State.SWITCHING)
 
     def request(self, done: Callable[[ReloadOutcome], None] = lambda _: None) -> None:
-        """Read the configuration anew and bring it to everyone; `done` is told how that went, in the end.
+        """Read the configuration and bring it to all children; `done` gets the outcome at the end.
 
-        While one is running this asks for another one behind it, however often it is called.
+        While a reload runs, all such calls together request one more after it.
         """
         if self._ended:
             done(ReloadOutcome(("the service is being stopped",)))
@@ -107,10 +107,10 @@ class Reload:
         if self._state is _State.IDLE:
             self._begin()
 
-    # What the supervisor passes on
+    # Reported by the supervisor
 
     def heard(self, child: Child, message: Message) -> None:
-        """A child has said something."""
+        """A child has sent a message."""
         number, reason = ReloadAnswer.read(message.rest)
         if number != str(self._number) or child.pid not in self._awaited:
             return
@@ -121,12 +121,12 @@ class Reload:
             self._advance()
 
     def started(self, child: Child) -> None:
-        """A place was filled anew."""
+        """A place was filled again."""
         if self._state is _State.PREPARING:
             self._ask(child)
 
     def died(self, child: Child) -> None:
-        """A child has ended; its place still says who it was."""
+        """A child has ended; its place still describes it."""
         if child.retiring and child.role.slot is not None:
             self._plans.worker_gone(child.role.slot)
         if child.pid in self._awaited:
@@ -141,14 +141,14 @@ class Reload:
             return
         late = " and ".join(child.role.title for child in self._crew.children if child.pid in self._awaited)
         if self._state is _State.PREPARING:
-            self._give_up(f"{late} did not answer within {self._patience:.0f} s")
+            self._give_up(f"{late} did not answer within {self._timeout:.0f} s")
         else:
-            log.warning("%s did not switch within %.0f s, and will do so when it can", late, self._patience)
+            log.warning("%s did not switch within %.0f s; it will when it can", late, self._timeout)
             self._awaited.clear()
             self._advance()
 
     def end(self) -> None:
-        """The service ends: nothing changes any more."""
+        """The service ends: no further change."""
         self._ended = True
         self._again = False
         if self._state is _State.READING:
@@ -164,7 +164,7 @@ class Reload:
             done(ReloadOutcome(("the service is being stopped",)))
 
     def forget(self, newborn: Role) -> None:
-        """In a child that was just forked: close what is the parent's, and not its own."""
+        """In a newly forked child: close what belongs to the parent only."""
         for sock in () if self._change is None else self._change.sockets:
             if sock not in newborn.sockets:
                 sock.close()
@@ -172,23 +172,23 @@ class Reload:
             os.close(self._parcel)
 
     def _settle_if_quiet(self, gone: Child | None = None) -> None:
-        """Nobody reads what earlier editions had, once nobody retires."""
-        everybody = (child for child in self._crew.children if child is not gone)
-        if self._state is _State.IDLE and not any(child.retiring for child in everybody):
-            self._plans.settle()
+        """When no child retires any more, the data of earlier editions is released."""
+        children = (child for child in self._crew.children if child is not gone)
+        if self._state is _State.IDLE and not any(child.retiring for child in children):
+            self._plans.release_unused()
 
     # Reading
 
     def _begin(self) -> None:
         self._again = False
-        self._told, self._asked = self._asked, []
-        self._notifier.reloading("reading the configuration anew")
+        self._listeners, self._asked = self._asked, []
+        self._notifier.reloading("reloading the configuration")
         self._state = _State.READING
         job = partial(read, self._plans)
-        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_PATIENCE))
+        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_TIMEOUT))
 
     def _unread(self, reason: str) -> None:
-        self._failed(ReloadOutcome((f"reading the configuration, and what it names, {reason}",)))
+        self._failed(ReloadOutcome((f"reading the configuration and the files it names {reason}",)))
 
     # Preparing
 
@@ -206,8 +206,8 @@ class Reload:
         self._change = change
         self._number += 1
         self._state = _State.PREPARING
-        self._patience = max(PATIENCE, _TIMES * (self._clock() - began + reading.cost))
-        self.due = self._clock() + self._patience
+        self._timeout = max(TIMEOUT, _TIMES * (self._clock() - began + reading.cost))
+        self.due = self._clock() + self._timeout
         try:
             self._parcel = wrap_up(change.plan)
         except OSError as error:
@@ -218,7 +218,7 @@ class Reload:
         self._advance()
 
     def _ask(self, child: Child) -> None:
-        """Let a child that stays prepare its part."""
+        """Ask a child that stays to prepare its part."""
         role = None if self._change is None else _role_of(child, self._change.roles)
         if role is None or role.revision is None or not child.pid:
             return
@@ -229,7 +229,7 @@ class Reload:
         except OSError as error:
             self._give_up(f"the configuration cannot be passed on to {role.title}: {error.strerror}")
             return
-        # Where it is not heard, either the child's end comes, or no answer in time.
+        # If the message is lost, the child ends, or does not answer in time.
         child.say(Verb.PREPARE, str(self._number), (self._parcel, revision, *new))
         os.close(revision)
         self._awaited.add(child.pid)
@@ -260,7 +260,7 @@ class Reload:
             return
         change.put_in_place()
         self._state = _State.SWITCHING
-        self.due = self._clock() + self._patience
+        self.due = self._clock() + self._timeout
         new = {role.place: role for role in change.roles}
         for child in self._crew.children:
             if child.retiring:
@@ -278,12 +278,12 @@ class Reload:
         self._advance()
 
     def _finish(self, change: NextGeneration) -> None:
-        # Only now: who stays has taken over the sockets of those who leave.
+        # Not before: the children that stay have now taken over the sockets of those that leave.
         for child in self._leaving:
             self._crew.dismiss(child)
         change.finish()
         if change.unchanged:
-            log.info("reloaded: nothing changed in the configuration; files and names in it were looked up again")
+            log.info("reloaded: the configuration has not changed; the files and names in it were looked up again")
         else:
             log.info("reloaded: the changed configuration is in effect")
         self._over(ReloadOutcome(unchanged=change.unchanged))
@@ -293,7 +293,7 @@ class Reload:
     def _failed(self, outcome: ReloadOutcome) -> None:
         for problem in outcome.problems:
             log.error("%s", problem)
-        log.error("not reloaded: the configuration in effect stays what it was")
+        log.error("not reloaded: the previous configuration stays in effect")
         self._over(outcome)
 
     def _over(self, outcome: ReloadOutcome) -> None:
@@ -303,10 +303,10 @@ class Reload:
         if self._parcel >= 0:
             os.close(self._parcel)
             self._parcel = -1
-        self._notifier.ready("serving" if outcome.ok else "serving; the last reload changed nothing, see the log")
+        self._notifier.ready("serving" if outcome.ok else "serving; the last reload failed, see the log")
         self._settle_if_quiet()
-        told, self._told = self._told, []
-        for done in told:
+        listeners, self._listeners = self._listeners, []
+        for done in listeners:
             done(outcome)
         if self._again and self._state is _State.IDLE:
             self._begin()
@@ -316,7 +316,7 @@ _ANSWERS = {(_State.PREPARING, Verb.PREPARED), (_State.SWITCHING, Verb.SWITCHED)
 
 
 def _role_of(child: Child, roles: Sequence[Role]) -> Role | None:
-    """What this child is in an edition with these roles; None if nothing, or if it retires already."""
+    """The role of this child in an edition with these roles; None if it has none, or retires already."""
     if child.retiring:
         return None
     return next((role for role in roles if role.place == child.role.place), None)

@@ -1,7 +1,7 @@
-"""One configuration made ready to be served: its sockets, what workers begin with, and the places to be filled.
+"""One configuration, ready to be served: its sockets, the initial state of workers, and the places to fill.
 
-An edition is made whole before anything of it is used, at the start of the service and at every reload. What outlives
-editions (contexts, counters, board) is the `Ground` that they stand on.
+An edition is complete before any of it is used, at the start of the service and at every reload. What outlives editions
+(contexts, counters, board) is in `Ground`.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from lb.worker.main import Assignment, run_worker
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What is made once, before the first fork; `info` describes the build to metrics and status."""
+    """What is created once, before the first fork; `info` describes the build for metrics and status."""
 
     info: Mapping[str, str]
     contexts: Contexts
@@ -61,8 +61,8 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Edition:
-    """`slots` are the workers' places on the board, in the order in which they share the sockets; `left` are the
-    sockets that the edition before has and this one has not; `urls` are where apps are served.
+    """`slots` are the workers' places on the board, in the order in which they share the sockets; `left` are sockets
+    of the previous edition that this one no longer has; `urls` are where apps are served.
     """
 
     plan: Plan
@@ -76,7 +76,7 @@ class Edition:
     urls: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        # Asked for when the sockets may be closed: while draining, and in children.
+        # Stored, because the sockets may be closed later: while draining, and in children.
         object.__setattr__(self, "urls", tuple(one.url for one in self.bound))
         for one in self.bound:
             for sock in one.sockets:
@@ -133,8 +133,8 @@ class Edition:
         return Role("admin", run, sockets, None, RolePlace(ProcessKind.ADMIN), revision)
 
     def _certificates(self, ground: Ground) -> Role:
-        """The process that looks after certificates, and obtains them if that is wanted. It is replaced when what it
-        goes by changes.
+        """The process that watches certificates, and obtains them if configured. It is replaced when its settings
+        change.
         """
         plan, tls = self.plan.tls, self.plan.tls.settings
         shelf = ground.contexts.presented.shelf
@@ -179,10 +179,10 @@ def compile_first(
     give_addresses: GiveAddresses,
     known: Mapping[bytes, Condition] = MappingProxyType({}),
 ) -> tuple[Snapshot, Registry]:
-    """What every worker that is yet to be forked begins with; its own state grows in its copy. `give_addresses`
-    writes those of names that are new to the table, `known` is what a predecessor knew about instances.
+    """The state that every new worker inherits by fork. `give_addresses` writes the addresses of new names to the
+    table, `known` is what a predecessor knew about instances.
 
-    Raises StartError when no instance has an address, or there are too many.
+    Raises StartError if no instance has an address, or there are too many.
     """
     _find_instances(plan, table, give_addresses, known)
     registry = Registry(table)
@@ -194,14 +194,14 @@ def compile_first(
 def _find_instances(
     plan: Plan, table: HealthTable, give_addresses: GiveAddresses, known: Mapping[bytes, Condition]
 ) -> None:
-    """Gives instances their rows, and those that are configured by name their addresses. One name that is not found
-    does not keep the others from serving; nothing but such names is a mistake that is better said at once.
+    """Assigns rows to instances, and addresses to those configured by name. A single name that is not found does not
+    stop the others from serving; if no name is found, that is an error to report at once.
     """
     watched = plan.health.watched
     try:
         give_rows(table, watched, time.time(), known)
     except TableFullError as error:
-        raise StartError(f"more instances are to be watched than a reload can add ({error}): restart lb") from error
+        raise StartError(f"the file has more instances than a reload can add ({error}): restart lb") from error
     give_addresses(table, watched)
     lost = unfound(table, watched)
     if lost and len(lost) == len(plan.instance_names):
@@ -209,12 +209,12 @@ def _find_instances(
 
 
 def https_port(bound: Sequence[Bound]) -> int | None:
-    """Where a redirect leads; None if nowhere."""
+    """The port for redirects to HTTPS; None without HTTPS."""
     return next((one.port for one in bound if one.scheme == "https"), None)
 
 
 def addresses_of(listen: Listen) -> list[tuple[str, ListenAddress]]:
-    """(scheme, address) of everything that apps are served at."""
+    """(scheme, address) of everything that serves apps."""
     return [("http", address) for address in listen.http] + [("https", address) for address in listen.https]
 
 
@@ -223,9 +223,9 @@ def admin_addresses_of(admin: ListenAddress | None) -> list[tuple[str, ListenAdd
 
 
 def try_access_log(settings: AccessLogSettings) -> None:
-    """Every worker opens the log for itself; one that cannot be opened is better said once, here. Raises StartError."""
+    """Every worker opens the log itself; a failure is better reported once, here. Raises StartError."""
     try:
         AccessLog(settings.path, settings.format).close(0)
     except OSError as error:
-        who = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
-        raise StartError(f"cannot write the access log {settings.path}: {error.strerror}{who}") from error
+        user = f" (user {os.getuid()})" if isinstance(error, PermissionError) else ""
+        raise StartError(f"cannot write the access log {settings.path}: {error.strerror}{user}") from error

@@ -1,7 +1,7 @@
-"""A changed configuration on its way into a running service, as the supervisor sees it: the next edition, not in use.
+"""The supervisor's side of a changed configuration: the next edition, not in use yet.
 
-Making it does everything that can fail. After that it is either put in place or given up; in between the service goes
-on as if nothing had been asked. Who is told what, and when, is `coordinator`'s business.
+Making it does everything that can fail. After that it is either put in place or given up; in between, the service runs
+unchanged. `coordinator` sends the messages.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lb.control.reload.generation import (
     try_access_log,
 )
 from lb.control.reload.steps import Reading
-from lb.health.dns import settle
+from lb.health.dns import apply_found
 from lb.process.child_config import present, sources_of
 from lb.process.scoreboard import MOST_SLOTS
 from lb.process.start_error import StartError
@@ -28,9 +28,9 @@ from lb.sockets.diff import Rebound, rebind
 
 
 class NextEdition:
-    """The edition that what was read makes of the one before. Raises StartError or TlsError; nothing has changed then.
+    """The edition that follows the previous one. Raises StartError or TlsError; nothing has changed then.
 
-    `busy` are the slots of workers that live, those that retire included; `adopt` is told when it is put in place.
+    `busy` are the slots of living workers, retiring ones included; `adopt` is called when it is put in place.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class NextEdition:
             raise
         try:
             snapshot, registry = compile_first(
-                plan, ground.table, self._rebound.bound, workers, partial(settle, found=reading.found)
+                plan, ground.table, self._rebound.bound, workers, partial(apply_found, found=reading.found)
             )
         except StartError:
             self.give_up()
@@ -85,7 +85,7 @@ class NextEdition:
         for rebound in self._both:
             rebound.close_left()
         gc.collect()
-        gc.freeze()  # as at the start: pages that are to be shared
+        gc.freeze()  # as at the start, so that children share the pages
 
     def give_up(self) -> None:
         for rebound in self._both:
@@ -97,10 +97,10 @@ class NextEdition:
 
 
 def _slots(before: Sequence[int], busy: Collection[int], workers: int) -> tuple[int, ...]:
-    """The workers that stay keep their slots; others get free ones. Raises StartError when there are no more."""
+    """The workers that stay keep their slots; others get free ones. Raises StartError if there are too few."""
     kept = tuple(before[:workers])
     taken = {*before, *busy}
     free = [slot for slot in range(MOST_SLOTS) if slot not in taken]
     if len(free) < workers - len(kept):
-        raise StartError(f"{len(busy)} workers still serve what earlier configurations began; wait for them to finish")
+        raise StartError(f"{len(busy)} workers still serve earlier configurations; try again when some have ended")
     return kept + tuple(free[: workers - len(kept)])

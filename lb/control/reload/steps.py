@@ -1,7 +1,7 @@
-"""Where a reload gets a changed configuration from, and what it gets: the two steps that can fail, and how they end.
+"""The two steps of a reload that can fail, and their outcomes.
 
-The first step reads what others keep, files and names, and may take as long as these do; the second one changes what
-is here, and is quick. Nothing of either is in use before the reload says so.
+The first step reads files and looks up names, and may take long; the second one prepares the change here, and is quick.
+Neither takes effect before the reload says so.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from lb.tls.files.certificate import TlsError
 
 @dataclass(frozen=True, slots=True)
 class ReloadOutcome:
-    """How a reload went: `problems` say why it changed nothing, as text for people; none if it succeeded.
-    `bad_configuration` says that they are about what is written in the configuration, certificates included.
-    `unchanged`: it succeeded, and the configuration said the same as before.
+    """The outcome of a reload: `problems` say why it changed nothing, as text for people; empty if it succeeded.
+    `bad_configuration`: they are about the configuration itself, certificates included. `unchanged`: it succeeded, and
+    the configuration was the same as before.
     """
 
     problems: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ class ReloadOutcome:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a configuration comes to, and what names of instances in it that are new were found to be."""
+    """The new plan, and the addresses of instance names that are new."""
 
     plan: Plan
     found: Mapping[str, Found]
@@ -46,70 +46,70 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What came of reading, and what it cost in seconds of the processor."""
+    """The result of reading, and its cost in CPU seconds."""
 
     result: Reading | ReloadOutcome
     cost: float
 
 
 class NextGeneration(Protocol):
-    """The next edition, not in use yet. `roles` are all places that there will be."""
+    """The next edition, not in use yet. `roles` are all of its places."""
 
     @property
     def plan(self) -> Plan: ...
     @property
     def unchanged(self) -> bool:
-        """The configuration says the same as the one in effect. What it leads to, files and names, may have changed."""
+        """The configuration equals the one in effect. The files and names in it may have changed."""
 
     @property
     def roles(self) -> Sequence[Role]: ...
     @property
     def sockets(self) -> Sequence[socket.socket]:
-        """Those that it adds, and those that it gives up."""
+        """The sockets that it adds, and those that it gives up."""
 
     def listen(self) -> None:
         """The last step that can fail: raises OSError."""
 
     def put_in_place(self) -> None:
-        """From now on children begin with it."""
+        """From now on new children start with it."""
 
     def finish(self) -> None:
-        """Nobody uses what it replaced any more."""
+        """What it replaced is no longer in use."""
 
     def give_up(self) -> None:
         """Everything stays as it was."""
 
 
 class Plans(Protocol):
-    """Where changes come from."""
+    """The source of changes."""
 
     def read(self) -> Reading:
-        """The configuration, read anew. It changes nothing here, so another process may do it.
+        """Reads the configuration again. It changes nothing here, so another process may do it.
 
         Raises ConfigErrors, TlsError or StartError.
         """
 
     def next_change(self, reading: Reading, busy: Collection[int]) -> NextGeneration:
-        """What that means for a service whose workers, those that retire included, have these slots.
+        """The next edition, for a service whose workers, retiring ones included, have these slots.
 
         Raises TlsError or StartError.
         """
 
     def read_certificates(self) -> None:
-        """Their files have changed: children that begin from now on present them as they are now."""
+        """Their files have changed: new children present the new ones."""
 
     def worker_gone(self, slot: int) -> None:
-        """A worker that retired has ended."""
+        """A retired worker has ended."""
 
-    def settle(self) -> None:
-        """Every child goes by the configuration in effect: what others needed may be taken back."""
+    def release_unused(self) -> None:
+        """Every child uses the configuration in effect: what earlier ones needed may be released."""
 
 
 class NoPlans:
-    """For a service that was not made from anything that could change."""
+    """For a service without a file that could change."""
 
     def read(self) -> Reading:
-        raise StartError("there is no configuration file to be read anew")
+        raise StartError("there is no configuration file to reload")
 
     def next_change(self, reading: Reading, busy: Collection[int]) -> NextGeneration:
         raise NotImplementedError("nothing was read")
@@ -118,14 +118,14 @@ class NoPlans:
         """There are none."""
 
     def worker_gone(self, slot: int) -> None:
-        """It leaves nothing behind."""
+        """There is nothing to release."""
 
-    def settle(self) -> None:
-        """There is nothing to be taken back."""
+    def release_unused(self) -> None:
+        """There is nothing to release."""
 
 
 def read(plans: Plans) -> Read:
-    """The first step, whatever comes of it."""
+    """The first step, with its result or its failure."""
     began = time.process_time()
     try:
         result: Reading | ReloadOutcome = plans.read()
@@ -135,7 +135,7 @@ def read(plans: Plans) -> Read:
 
 
 def failure(error: Exception) -> ReloadOutcome:
-    """How a reload went that ended with this error of one of the two steps."""
+    """The outcome of a reload in which one of the two steps raised this error."""
     if isinstance(error, ConfigErrors):
         found = in_order((*error.problems, *error.warnings))
         return ReloadOutcome(tuple(map(str, found)), bad_configuration=True)

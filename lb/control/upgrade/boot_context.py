@@ -1,7 +1,7 @@
-"""Where a service comes from: which file it serves, which sockets were open before it, and whom it succeeds.
+"""The context of a start: which file the service serves, which sockets it inherits, and which process it replaces.
 
-Three ways lead here. Started by hand, there is nothing but the place where commands about the file are taken; systemd
-may have passed sockets; and a predecessor hands over its sockets, and its place when we serve.
+There are three ways to start. By hand, there is only the control socket to open; systemd may pass listening sockets;
+and a predecessor hands over its sockets and, when this process serves, its place.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ from lb.sockets.inherited import Inherited, from_systemd
 
 log = logging.getLogger("lb.control")
 
-_PATIENCE = 5.0  # seconds for that
+_TIMEOUT = 5.0  # seconds for that
 
 
 @dataclass(slots=True)
 class BootContext:
-    """`listening` and `admin` are sockets to be taken before new ones are bound; `meeting` is where commands about
-    `file` are taken, None without a file and before a predecessor has left the place.
+    """`listening` and `admin` are inherited sockets, used before new ones are bound; `meeting` is the control socket of
+    `file`, None without a file and until a predecessor has given up its own.
     """
 
     file: Path | None
@@ -37,10 +37,10 @@ class BootContext:
     admin: Inherited
     meeting: Meeting | None
     succession: Succession | None
-    _said: str = ""  # why the meeting is not made again at present
+    _said: str = ""  # why the control socket cannot be made again, as logged last
 
-    def settle(self) -> None:
-        """The service has all that it needs."""
+    def complete(self) -> None:
+        """The service has everything that it needs."""
         self.listening.close_unused()
         self.admin.close_unused()
         if self.succession is not None:
@@ -52,13 +52,13 @@ class BootContext:
             self.meeting.leave()
 
     def step_back(self) -> None:
-        """The service drains: commands still reach it, unless another one serves the file."""
+        """The service drains: commands still reach it unless another service has the file."""
         if self.meeting is not None:
             self.meeting = self.meeting.step_back()
 
     def keep_meeting(self) -> socket.socket | None:
-        """Look whether commands still find the service. If its names are gone, it takes new ones: the new listening
-        socket is returned. What keeps it from that is logged once.
+        """Check whether commands still find the service. If its names are gone, make them again, and return the new
+        listening socket. A failure is logged once.
         """
         old = self.meeting
         if self.file is None or old is None or old.listener.fileno() < 0 or old.is_found:
@@ -75,7 +75,7 @@ class BootContext:
         return self.meeting.listener
 
     def succeed(self) -> None:
-        """The service serves: a predecessor, if there is one, retires."""
+        """The service serves: a predecessor, if any, retires."""
         if self.succession is None:
             return
         self.meeting = _open_meeting(self.file, os.environ, succeed=True)
@@ -90,9 +90,9 @@ class BootContext:
 
 
 def find_origin(file: Path | None, environ: MutableMapping[str, str]) -> BootContext:
-    """Reads what `environ` says, and removes it there: it is not for processes that we start.
+    """Reads the variables of `environ` and removes them: they are not for child processes.
 
-    Raises StartError when another service serves `file`, or something was passed that is no listening socket.
+    Raises StartError if another service serves `file`, or a passed descriptor is not a listening socket.
     """
     passed, succession = from_systemd(environ), from_predecessor(environ)
     if succession is not None:
@@ -101,8 +101,8 @@ def find_origin(file: Path | None, environ: MutableMapping[str, str]) -> BootCon
 
 
 def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
-    """Has a service of `file` that is draining give up its admin address, if there is one. Whether that helped is seen
-    when the address is bound.
+    """Asks a draining service of `file`, if any, to give up its admin address. Binding the address shows whether it
+    did.
     """
     if file is None:
         return
@@ -110,7 +110,7 @@ def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
         connection = meet_draining(file, environ)
         if connection is not None:
             with connection:
-                connection.settimeout(_PATIENCE)
+                connection.settimeout(_TIMEOUT)
                 connection.sendall(json.dumps({"command": Command.RELEASE_ADMIN}).encode() + b"\n")
                 connection.recv(1)
 
@@ -121,5 +121,5 @@ def _open_meeting(file: Path | None, environ: Mapping[str, str], *, succeed: boo
     try:
         return open_meeting(file, environ, succeed=succeed)
     except OSError as error:
-        log.warning("there will be no `lb reload`, `lb status` and `lb upgrade`: no socket for them (%s)", error)
+        log.warning("`lb reload`, `lb status` and `lb upgrade` will not work: no socket for them (%s)", error)
         return None

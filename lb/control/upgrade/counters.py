@@ -1,7 +1,7 @@
-"""What has been counted so far, as text for a successor, who may be another version of the program.
+"""The counters so far, as text for a successor, which may be another version of the program.
 
-A slab goes over as an open descriptor, since workers count in it until they end: the text says which, and what its
-cells are called. What the reader does not know it leaves out of its metrics, and passes on.
+A slab is passed as an open descriptor, since workers count in it until they end: the text names the descriptor and its
+cells. Unknown counters are left out of the successor's metrics, and passed on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from lb.telemetry.inherited_counters import Earlier, Ledger
 
 
 def write_down(slab: Slab) -> tuple[bytes, tuple[int, ...]]:
-    """The text, and the descriptors that it speaks of: the slab's own, and those of predecessors that still count."""
+    """The text, and the descriptors it names: the slab's own, and those of predecessors that still count."""
     earlier = slab.earlier.by_now()
     own = _entry(os.getpid(), slab.memory, NAMES, GAUGES)
     others = [_entry(one.owner, one.memory, one.names, one.gauges) for one in earlier.ledgers]

@@ -1,10 +1,10 @@
-"""What one supervisor hands to the next one on an upgrade, and what the two say to each other while both live.
+"""The handover from one supervisor to the next in an upgrade, and their messages while both live.
 
-The predecessor starts the successor with open descriptors and one environment variable that says what they are: the
-listening sockets, a line, what is known about instances and has been counted, and where stderr really goes. The keys of
-session tickets come over the line. Until the successor has all that it needs, its stderr leads to the predecessor, who
-wants to say why it failed. Then: "ready" when it serves → the predecessor retires and closes the line → the successor
-is the service. Both sides are here, since they must agree across versions: what is unknown in the variable is ignored.
+The predecessor starts the successor with open descriptors and one environment variable that describes them: the
+listening sockets, a line, instance health, counters, and the real stderr. The keys of session tickets are sent over the
+line. Until the successor has everything, its stderr leads to the predecessor, which reports a failure. Then: "ready"
+when it serves → the predecessor retires and closes the line → the successor is the service. Both sides are in this
+file, since they must agree across versions: unknown parts of the variable are ignored.
 """
 
 from __future__ import annotations
@@ -27,17 +27,16 @@ from lb.telemetry.stderr import finish_stderr, reopen_stderr
 
 VARIABLE = "LB_UPGRADE"
 READY = b"ready\n"
-_NOT_FOR_IT = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")  # they speak of one process
-_PATIENCE = 5.0  # seconds for the predecessor to retire
+_NOT_FOR_IT = ("WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")  # each is for one process only
+_TIMEOUT = 5.0  # seconds for the predecessor to retire
 _STDERR = 2
-_PATIENCE = 10.0  # seconds that a predecessor gets to step back
+_TIMEOUT = 10.0  # seconds that a predecessor has to step back
 
 
 @dataclass(frozen=True, slots=True)
 class Legacy:
     """The predecessor's side: its listening sockets, each with its scheme, the keys of its session tickets, and
-    descriptors of what it knows about the health of instances, of what has been counted, and of the `slabs` in which
-    that goes on.
+    descriptors of instance health, of counters, and of the `slabs` in which counting continues.
     """
 
     listening: tuple[tuple[str, socket.socket], ...]
@@ -52,7 +51,7 @@ class Legacy:
         return [*sockets, *self._parcels(), *self.slabs]
 
     def close(self) -> None:
-        """What was made for the successor alone is handed over."""
+        """Closes what was made for the successor only."""
         for parcel in self._parcels():
             os.close(parcel)
 
@@ -60,7 +59,7 @@ class Legacy:
         return [parcel for parcel in (self.health, self.counted) if parcel >= 0]
 
     def environment(self, environ: Mapping[str, str], line: int, stderr: int) -> dict[str, str]:
-        """The successor's environment; `line` and `stderr` are descriptors. What is secret comes over the line."""
+        """The successor's environment; `line` and `stderr` are descriptors. Secrets are sent over the line."""
         said = {
             "from": os.getpid(),
             "listening": _once(self.listening),
@@ -77,7 +76,7 @@ class Legacy:
 
 @dataclass(slots=True)
 class Succession:
-    """The successor's side: what it was handed."""
+    """The successor's side of the handover."""
 
     predecessor: int
     listening: Inherited
@@ -89,7 +88,7 @@ class Succession:
     _stderr: int
 
     def speak_for_itself(self) -> None:
-        """From here on stderr is not the predecessor's to read."""
+        """From now on the predecessor does not read stderr."""
         sys.stderr.flush()
         finish_stderr()
         os.dup2(self._stderr, _STDERR)
@@ -97,9 +96,9 @@ class Succession:
         reopen_stderr()
 
     def succeed(self) -> None:
-        """We serve: lets the predecessor retire, and returns when it has made us the service's main process."""
+        """Now that this process serves: lets the predecessor retire, and returns when this is the main process."""
         with self._line as line, suppress(OSError):
-            line.settimeout(_PATIENCE)  # one that hangs must not keep us from looking after our children
+            line.settimeout(_TIMEOUT)  # a hanging predecessor must not block the supervisor
             line.sendall(READY)
             line.recv(1)
 
@@ -109,9 +108,9 @@ class Succession:
 
 
 def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
-    """What we were handed, if this process was started to succeed another; the variable is removed.
+    """The handover, if this process was started by an upgrade; the variable is removed.
 
-    Raises StartError if that makes no sense.
+    Raises StartError if the variable is malformed.
     """
     text = environ.pop(VARIABLE, "")
     if not text:
@@ -122,7 +121,7 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
         for descriptor in (said["line"], said["stderr"]):
             os.set_inheritable(descriptor, False)
         line = socket.socket(fileno=said["line"])
-        line.settimeout(_PATIENCE)
+        line.settimeout(_TIMEOUT)
         return Succession(
             said["from"],
             Inherited(source, _open(source, said["listening"])),
@@ -134,9 +133,7 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
             said["stderr"],
         )
     except (ValueError, TypeError, KeyError, AttributeError, OSError) as error:
-        raise StartError(
-            f"{VARIABLE} is set by `lb upgrade` alone, and this does not come from there: {text}"
-        ) from error
+        raise StartError(f"{VARIABLE} is for `lb upgrade` only, and this value is not from there: {text}") from error
 
 
 def _earlier(text: bytes) -> Earlier:
@@ -144,7 +141,7 @@ def _earlier(text: bytes) -> Earlier:
 
 
 def _opened(parcel: int) -> bytes:
-    """What is in it, nothing if there is none."""
+    """Its content, empty if there is none."""
     if parcel < 0:
         return b""
     try:
@@ -154,7 +151,7 @@ def _opened(parcel: int) -> bytes:
 
 
 def _once(sockets: Iterable[tuple[str, socket.socket]]) -> list[tuple[str, int]]:
-    """Each socket once, by whichever of its descriptors: slots may share it."""
+    """Each socket once, by any of its descriptors: slots may share it."""
     first = {os.fstat(sock.fileno()).st_ino: (scheme, sock.fileno()) for scheme, sock in reversed(list(sockets))}
     return list(reversed(first.values()))
 

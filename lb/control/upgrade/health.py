@@ -1,7 +1,7 @@
-"""What the health table says, as text for a successor, who may be another version of the program.
+"""The health table as text for a successor, which may be another version of the program.
 
-Rows are named by their keys and states by their names; what the reader does not know it leaves out. It is old by
-seconds when it is read, which is better than to send requests to instances of which nothing is known.
+Rows are named by their keys and states by their names; unknown ones are ignored. The data is seconds old when it is
+read, which is better than sending requests to instances in an unknown state.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lb.routing.health_table import ABSENT, STATES, Condition, HealthTable
 
 
 def write_down(table: HealthTable) -> bytes:
-    """Every instance that has been heard of."""
+    """Every instance with a known state."""
     return json.dumps([_entry(key, condition) for key, condition in table.conditions()]).encode()
 
 

@@ -1,7 +1,7 @@
 """Starts a successor of this supervisor: the program as it is installed now, on the same listening sockets.
 
-One attempt is one `Upgrade`. It ends in one of two ways: the successor says that it serves, or it does not come that
-far and is gone. What becomes of this process then is the supervisor's business; nothing here touches what it does.
+One attempt is one `Upgrade`. It ends in one of two ways: the successor reports that it serves, or it fails and has
+ended. The supervisor decides what this process does then; nothing here affects its work.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from contextlib import suppress
 from lb.control.upgrade.handover import READY, Legacy
 from lb.process.wording import death_in_words
 
-PATIENCE = 60.0  # seconds for the successor to serve
+TIMEOUT = 60.0  # seconds for the successor to serve
 _CHUNK = 65536
-_MOST_SAID = 16384  # bytes of a failed successor's stderr that are kept for whoever asked
+_MOST_SAID = 16384  # bytes of a failed successor's stderr that are kept for the answer
 _STDERR = 2
-_LAST_WAIT = 2.0  # seconds for a successor that was killed to be gone
+_LAST_WAIT = 2.0  # seconds for a killed successor to end
 
 
 class Upgrade:
-    """`on_success` and `on_failure` are called once, one of them; the latter with what went wrong, in words, and the
-    successor's exit status if it has one.
+    """Either `on_success` or `on_failure` is called, once; the latter with the reason in words, and the successor's
+    exit status if it has one.
     """
 
     def __init__(
@@ -44,23 +44,23 @@ class Upgrade:
         self._stderr = -1
         self._said = b""
         self._heard = b""
-        self.due: float | None = None  # when it is too late to serve, in seconds of the monotonic clock
+        self.due: float | None = None  # the deadline for serving, in seconds of the monotonic clock
 
     @property
     def pid(self) -> int:
         return self._process.pid if self._process is not None else 0
 
     def start(self, legacy: Legacy) -> None:
-        """Starts the successor; `look` is to be called whenever a child may have ended, `meet_deadlines` at `due`.
+        """Starts the successor; call `look` whenever a child may have ended, `meet_deadlines` at `due`.
 
-        Raises OSError when no process can be started.
+        Raises OSError if no process can be started.
         """
         ours, theirs = socket.socketpair()
-        ours.send(legacy.tickets)  # at once: there is room for it
+        ours.send(legacy.tickets)  # does not block: there is room
         reading, writing = os.pipe()
         stderr = os.dup(_STDERR)
         try:
-            self._process = subprocess.Popen(  # noqa: S603  what this process was started with, and nothing else
+            self._process = subprocess.Popen(  # noqa: S603  the command line of this process, and nothing else
                 [sys.executable or sys.orig_argv[0], *sys.orig_argv[1:]],
                 stderr=writing,
                 pass_fds=(*legacy.descriptors(), theirs.fileno(), stderr),
@@ -78,12 +78,12 @@ class Upgrade:
         ours.setblocking(False)
         os.set_blocking(reading, False)
         self._line, self._stderr = ours, reading
-        self.due = time.monotonic() + PATIENCE
+        self.due = time.monotonic() + TIMEOUT
         self._selector.register(ours, selectors.EVENT_READ, self._hear)
         self._selector.register(reading, selectors.EVENT_READ, self._relay)
 
     def look(self) -> None:
-        """Whether the successor has ended."""
+        """Checks whether the successor has ended."""
         if self._process is None or self._process.poll() is None or self._line is None:
             return
         status = self._process.returncode
@@ -94,13 +94,13 @@ class Upgrade:
 
     def meet_deadlines(self, now: float) -> None:
         if self.due is not None and self.due <= now:
-            self.give_up(f"it did not serve within {PATIENCE:.0f} s")
+            self.give_up(f"it did not serve within {TIMEOUT:.0f} s")
 
     def give_up(self, reason: str) -> None:
-        """Ends the successor, if it does not serve yet."""
+        """Ends a successor that does not serve yet."""
         if self._process is not None and self._line is not None:
             self._process.kill()
-            with suppress(subprocess.TimeoutExpired):  # who hangs in the kernel is not waited for
+            with suppress(subprocess.TimeoutExpired):  # one that hangs in the kernel is not waited for
                 self._process.wait(_LAST_WAIT)
             self._relay()
             self._fail(reason, None)
@@ -124,9 +124,9 @@ class Upgrade:
         if self._heard == READY:
             self._relay()
             self._on_success(self.pid)
-            self._close()  # which tells the successor that it is the service now
+            self._close()  # tells the successor that it is the service now
         elif not data:
-            self._stop_hearing()  # it is ending; SIGCHLD brings the rest
+            self._stop_hearing()  # it is ending; SIGCHLD follows
 
     def _stop_hearing(self) -> None:
         assert self._line is not None  # noqa: S101  there is an attempt
@@ -134,7 +134,7 @@ class Upgrade:
             self._selector.unregister(self._line)
 
     def _relay(self) -> None:
-        """Passes on what it says on stderr, and keeps the end of it."""
+        """Passes on its stderr, and keeps the end of it."""
         while self._stderr >= 0:
             try:
                 data = os.read(self._stderr, _CHUNK)

@@ -1,7 +1,7 @@
-"""Which route a request goes, and whether it may go at all: what is asked before anything is forwarded.
+"""Which route a request takes, and whether it may proceed: everything checked before anything is forwarded.
 
-It knows the client, the head and the snapshot that the exchange goes by. It does not know instances, nor what becomes
-of a request that may not go: that is raised.
+It knows the client, the head and the snapshot that the exchange uses. It does not know instances, nor what becomes of
+a refused request: it raises.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def find_route(client: ClientInfo, head: RequestHead, snapshot: Snapshot) -> Rou
     """
     route = snapshot.table.find(head.host)
     if route is not None and route.choices is not None:
-        route = route.choices.pick(head) or route
+        route = route.branch(head)
     if snapshot.client_pace is not None or (route is not None and route.pace is not None):
         early = client.early(route, head)
         if early > 0.0:
@@ -51,7 +51,7 @@ def admit(client: ClientInfo, head: RequestHead, route: Route) -> None:
 
 
 def origin(client: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> bytes:
-    """The address that the request comes from: the client's, as far as a trusted CDN tells it."""
+    """The address that the request comes from: the client's, if a trusted CDN reports it."""
     address = client.address
     if route.cdn and snapshot.trusts(address):
         return client_behind(head.forwarded_for or b"", snapshot.trusted) or address

@@ -1,7 +1,7 @@
-"""One try at an instance, and the next one where it fails: choosing, connecting, sending, sending again.
+"""One attempt at an instance, and the next where it fails: choosing, connecting, sending, sending again.
 
-It knows the environment that a request goes to, the pool and the queue. It does not know what an answer says: that a
-try went well is for `response` to find, and why there is one at all for `exchange`.
+It knows the environment that a request goes to, the pool and the queue. It does not know what a response says: whether
+an attempt succeeded is for `response` to find, and why there is one at all for `exchange`.
 """
 
 from __future__ import annotations
@@ -19,26 +19,26 @@ from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
 from lb.routing.instance import Instance
 
-_ATTEMPTS = 3  # times that a request which may have been acted on is sent
+_ATTEMPTS = 3  # how often a request that may have been acted on is sent
 
 
 class Attempt(ExchangeBase):
-    """An exchange, as far as it is about getting its request to an instance."""
+    """The part of an exchange that gets its request to an instance."""
 
     __slots__ = ()
 
     def forward(self) -> None:
-        """Give the request to the next instance; called again when one could not take it."""
+        """Give the request to the next instance; called again if one could not take it."""
         engine = self.engine
         environment = self.route.environment
-        if environment.waiting and self.phase == DECIDING:  # others were here before
+        if environment.waiting and self.phase == DECIDING:  # others came first
             self._wait()
             engine.queue.rouse(environment)
             return
         while True:
             instance = environment.pick(self.tried, self.key, engine.poller.now)
             if instance is None:
-                if self.crowded or environment.is_full(self.tried):
+                if self.all_busy or environment.is_full(self.tried):
                     self._wait()
                 else:
                     self.fail(self.last_error if self.last_error is not None else ProxyError(environment.shortage()))
@@ -53,18 +53,18 @@ class Attempt(ExchangeBase):
                 return
 
     def _reach(self, instance: Instance) -> bool:
-        """Connect to this instance; False where the next one has to be tried at once."""
+        """Connect to this instance; False if the next one has to be tried at once."""
         engine = self.engine
         if not may_connect(instance):  # connections that are only being closed fill its limit
             self._pass_over(instance)
-            self.crowded = True
+            self.all_busy = True
             return False
         upstream = Upstream(engine, instance) if engine.connector is None else engine.connector(engine, instance)
         engine.connecting()
         error = upstream.reach()
-        if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, which is no failure
+        if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, not failed
             self._pass_over(instance)
-            self.crowded = True
+            self.all_busy = True
             return False
         self._take(instance, upstream)
         self.phase = CONNECTING
@@ -78,7 +78,7 @@ class Attempt(ExchangeBase):
         if error not in OURS:
             self._not_connected(upstream, error)
             return False
-        self._leave_instance(False)  # that we lack something says nothing about the instance
+        self._leave_instance(False)  # a lack of resources here says nothing about the instance
         self.last_instance = b""
         if engine.free_descriptors(error):
             return False
@@ -86,26 +86,26 @@ class Attempt(ExchangeBase):
         return True
 
     def _take(self, instance: Instance, upstream: Upstream) -> None:
-        """Let this instance serve it, over this connection."""
+        """Have this instance serve it, over this connection."""
         if self.phase == WAITING:
             self._stop_waiting()
-            self.client.arm()  # the time to wait is over
+            self.client.arm()  # the deadline for waiting is over
         self.instance = instance
         instance.entered()
         self.upstream = upstream
         upstream.tell(self)
 
     def _pass_over(self, instance: Instance) -> None:
-        """Do not take it for this request again."""
+        """Do not try it for this request again."""
         if self.tried is None:
             self.tried = []
         self.tried.append(instance)
 
     def _wait(self) -> None:
-        """Every instance that could serve has enough to do: queue up, if there is room (L5), or stay in the queue."""
-        if self.crowded:
-            self.crowded = False
-            self.tried = None  # who was busy may have time when its turn comes
+        """Every instance that could serve is busy: join the queue, if there is room (L5), or stay in it."""
+        if self.all_busy:
+            self.all_busy = False
+            self.tried = None  # an instance that was busy may be free when the turn comes
         if self.phase == WAITING:
             return
         engine = self.engine
@@ -117,7 +117,7 @@ class Attempt(ExchangeBase):
         self.client.arm()
 
     def _send_request(self) -> None:
-        """The head, and what has come of the body, in one write."""
+        """Send the head, and what has arrived of the body, in one write."""
         head = self.head
         upstream = self.upstream
         self.phase = FORWARDING
@@ -143,7 +143,7 @@ class Attempt(ExchangeBase):
             self.fail(error)
 
     def _send_body(self) -> None:
-        """What has come of the request's body, behind its head. Raises ProxyError."""
+        """Send what has arrived of the request's body, after its head. Raises ProxyError."""
         client = self.client
         upstream = self.upstream
         request = self.request
@@ -155,23 +155,23 @@ class Attempt(ExchangeBase):
             upstream.takes()
             client.pause()
         else:
-            client.read_on()  # it may have been stopped while there was nobody to take its bytes
+            client.read_on()  # it may have been paused while nothing took its bytes
         client.arm()
         if request.received:
             self.expecting = False
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self._time_to_answer())
 
     def request_data(self) -> None:
-        """The client has sent more: of the body, or already of its next request."""
+        """The client has sent more: of the body, or of its next request."""
         if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
-            self.expecting = False  # it does not wait any more
+            self.expecting = False  # it no longer waits
             try:
                 self._send_body()
             except ProxyError as error:
                 self.fail(error)
 
     def _time_to_answer(self) -> float:
-        """Seconds that the instance has before something else happens."""
+        """Seconds that the instance has before the next timeout."""
         return min(self.route.response, CONTINUE_AFTER) if self.expecting else self.route.response
 
     def is_waiting(self) -> bool:
@@ -179,11 +179,11 @@ class Attempt(ExchangeBase):
         return self.phase == WAITING
 
     def is_choosy(self) -> bool:
-        """Whether an instance that would do for others may not do for it."""
+        """Whether an instance that suits others may not suit it."""
         return self.tried is not None or self.route.environment.cookie is not None
 
     def awaits_client(self) -> bool:
-        """Whether the next thing to happen is up to the client: the rest of its body."""
+        """Whether the client has to act next: send the rest of its body."""
         return (
             self.request is not None
             and not self.request.done
@@ -191,7 +191,7 @@ class Attempt(ExchangeBase):
             and self.phase in (FORWARDING, RESPONDING)
         )
 
-    def client_patience(self) -> float:
+    def client_timeout(self) -> float:
         return self.route.connect if self.phase == WAITING else self.route.read
 
     def upstream_connected(self) -> None:
@@ -203,7 +203,7 @@ class Attempt(ExchangeBase):
         self.forward()
 
     def upstream_drained(self) -> None:
-        """The instance has taken what was queued for it."""
+        """The instance has taken all that was queued for it."""
         upstream = self.upstream
         if upstream.full:
             upstream.takes()
@@ -221,8 +221,8 @@ class Attempt(ExchangeBase):
         self._instance_failed(cause, connecting_detail(cause, error))
 
     def _instance_failed(self, cause: str, detail: str = "") -> None:
-        """The instance could not be reached: remember it, for this request and, unless it is our own fault (E3), for
-        the next ones.
+        """The instance could not be reached: note it for this request and, unless it is our own fault (E3), for later
+        ones.
         """
         instance = self.instance
         if not CAUSES[cause].ours:
@@ -232,7 +232,7 @@ class Attempt(ExchangeBase):
         self._leave_instance(False)
 
     def _broken(self, cause: str) -> None:
-        """The connection ended before a response began: send the request again where that cannot do harm (F2)."""
+        """The connection ended before a response began: send the request again where that does no harm (F2)."""
         reused = self.upstream is not None and self.upstream.reused
         if not reused:
             self._instance_failed(cause)
@@ -245,7 +245,7 @@ class Attempt(ExchangeBase):
         self.forward()
 
     def _may_repeat(self, reused: bool) -> bool:
-        """Whether it may be sent again; that an idle connection was at its end is nobody's failure, and free."""
+        """Whether it may be sent again. An idle connection that was already closed is no failure, and is free."""
         if not (
             self.idempotent
             and self.attempts < _ATTEMPTS

@@ -42,7 +42,7 @@ cdef class ExchangeBase(Handler):
     cdef FileBody file
     cdef object interims
     cdef Py_ssize_t received, sent
-    cdef bint idempotent, upgrading, keep_alive, crowded, expecting, continued, flush_due
+    cdef bint idempotent, upgrading, keep_alive, all_busy, expecting, continued, flush_due
     cpdef begin(self, Engine engine, Downstream client, ClientInfo info, RequestHead head)
     cdef _clear(self)
     cpdef bytes identity(self)

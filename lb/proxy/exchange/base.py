@@ -1,8 +1,8 @@
-"""What an exchange is made of, and the one way out of it.
+"""The state of an exchange, and its single exit.
 
-Whatever happened, an exchange ends in `finish`, once: by `fail` with an error, by `reply` with an answer of our own, by
+Whatever happens, an exchange ends in `finish`, once: by `fail` with an error, by `reply` with an answer of our own, by
 `cut` when the service ends, or when its response is complete. The steps before that are in the files that derive from
-this: `attempt`, `response` and `exchange`. None of them has an `__init__`, which would be one more call a request.
+this one: `attempt`, `response` and `exchange`. None has an `__init__`, which would be one more call per request.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from lb.proxy.downstream import Downstream
     from lb.proxy.engine import Engine
 
-# Statuses after which nobody knows where the next request begins.
+# Statuses after which it is unknown where the next request begins.
 _CLOSES = frozenset((400, 408, 413, 414, 417, 431, 501, 505))
-# What an instance does that works no longer, and for which it is passed over for a while (F1).
+# Failures that show that an instance no longer works, and for which it is passed over for a while (F1).
 _BLAMED = frozenset(
     (
         "http_protocol_error",
@@ -43,21 +43,21 @@ _BLAMED = frozenset(
         "instance_speaks_tls",
     )
 )
-_PLAIN = __file__.endswith(".py")  # uncompiled: what is compiled begins with None, zero and False by itself
+_PLAIN = __file__.endswith(".py")  # uncompiled: compiled attributes start as None, zero and False by themselves
 
 
 class ExchangeBase(Handler):
-    """One request on its way. `phase` is where it stands (see `states`); `head_out` that the client has seen the head
-    of a response; `expecting` that the client waits for a 100 before it sends its body.
+    """One request on its way. `phase` is where it stands (see `states`); `head_out` means that the client has been sent
+    the head of a response; `expecting` that the client waits for a 100 before it sends its body.
     """
 
     __slots__ = (
+        "all_busy",
         "answer",
         "attempts",
         "cause",
         "client",
         "continued",
-        "crowded",
         "detail",
         "engine",
         "expecting",
@@ -90,7 +90,7 @@ class ExchangeBase(Handler):
     )
 
     def begin(self, engine: Engine, client: Downstream, info: ClientInfo, head: RequestHead | None) -> None:
-        """What it is about; before anything else. `head` is None only for what could not be read."""
+        """Set what it is about; called first. `head` is None only for a request that could not be read."""
         if _PLAIN:
             self._clear()
         self.engine = engine
@@ -103,8 +103,8 @@ class ExchangeBase(Handler):
         self.detail = ""
 
     def _clear(self) -> None:
-        # Each of the first is there from the phase on that needs it, and None before (and `upstream` and `instance`
-        # again after).
+        # Each of the first is set in the phase that first needs it, and None before (`upstream` and `instance` again
+        # after).
         self.route: Route = None  # type: ignore[assignment]
         self.instance: Instance = None  # type: ignore[assignment]
         self.upstream: Upstream = None  # type: ignore[assignment]
@@ -122,11 +122,11 @@ class ExchangeBase(Handler):
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
-        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.crowded = False
+        self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.all_busy = False
         self.expecting = self.continued = self.flush_due = False
 
     def identity(self) -> bytes:
-        """The request's identifier: what came in X-Request-Id, or one of ours."""
+        """The request's identifier: the X-Request-Id that came with it, or one of ours."""
         if self.request_id is None:
             if self.head is not None and self.head.request_id is not None:
                 self.request_id = self.head.request_id
@@ -163,7 +163,7 @@ class ExchangeBase(Handler):
         return kind, route.environment.app, route.environment.name
 
     def _leave_instance(self, keep: bool) -> None:
-        """Give the connection back, or away, and let the next in the queue have the instance."""
+        """Return or close the connection, and let the next in the queue have the instance."""
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None  # type: ignore[assignment]
@@ -201,15 +201,15 @@ class ExchangeBase(Handler):
         self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after, error.fields))
 
     def refuse(self, error: ProxyError, refused: Refused | None) -> None:
-        """End what could not be read, with this error; `refused` is what can be told of it all the same."""
+        """End a request that could not be read, with this error; `refused` is what could be read of it."""
         self.refused = refused
         if refused is not None and refused.host:
             self.route = self.snapshot.table.find(refused.host)  # type: ignore[assignment]  # for the log
         self.fail(error)
 
     def cut(self) -> None:
-        """End it because the service ends: with a reply if none has begun, else where the client can see that the rest
-        is missing: in a chunked response the last chunk, in one of known length some bytes.
+        """End it because the service ends: with a reply if none has begun, else so that the client can see that the
+        rest is missing: in a chunked response the last chunk, in one of known length some bytes.
         """
         if self.phase == DONE:
             return
@@ -223,30 +223,30 @@ class ExchangeBase(Handler):
         else:
             self.finish(False)
 
-    # What a tunnel tells that it has become
+    # Called by the tunnel that it has become
 
     def count(self, received: int, sent: int) -> None:
-        """So many bytes more have gone through it."""
+        """Count bytes that the tunnel has passed on."""
         self.received += received
         self.sent += sent
 
     def let_go(self) -> None:
-        """The connection to the instance ends by itself, behind what is still to go over it."""
+        """The connection to the instance ends by itself, after its backlog."""
         self.upstream = None  # type: ignore[assignment]
 
     def end_tunnel(self, cause: str | None) -> None:
-        """Both sides are done with what it became; for this cause, if for one."""
+        """Both sides of the tunnel are done; `cause` is None unless it failed."""
         if cause is not None:
             self.cause = cause
         self._leave_instance(False)
         self.finish(False)
 
     def reply(self, reply: Reply) -> None:
-        """ResponseBody with a reply of our own."""
+        """Send a reply of our own."""
         head = self.head
         self._leave_instance(False)
         keep_alive = head is not None and head.keep_alive and not self.unread() and not self.engine.draining
-        # Behind an upgrade that comes to nothing there may be bytes of the other protocol (RFC 9931).
+        # After an upgrade that fails there may be bytes of the other protocol (RFC 9931).
         if reply.status in _CLOSES or (head is not None and head.upgrade is not None):
             keep_alive = False
         if head is not None:
@@ -273,7 +273,7 @@ class ExchangeBase(Handler):
         self.engine.queue.leave(self.route.environment, self)
 
     def finish(self, keep_alive: bool) -> None:
-        """The one way out: tell what happened, and let the client's connection go on."""
+        """The single exit: report what happened, and let the client's connection go on."""
         if self.phase == DONE:
             return
         if self.phase == WAITING:

@@ -71,7 +71,7 @@ def answer(asking: Asking) -> Reply | None:
 
 
 def _guard(info: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> None:
-    guarding = route.choices.guarding(head) if head.odd_path and route.choices is not None else ()
+    guarding = route.guarding(head) if head.odd_path else ()
     address: bytes | None = None
     for one in (route, *guarding):
         extras: RouteExtras | None = one.extras

@@ -1,10 +1,10 @@
 """One request and its response, from the first byte to the line in the access log.
 
 An exchange decides (routing and checks; here), forwards (an instance, a connection, the request; `attempt`), answers
-(the response, as it comes; `response`) and ends (`base`); every failure, a client that leaves included, goes through
+(the response, as it arrives; `response`) and ends (`base`); every failure, including a client that leaves, goes through
 `fail` or `client_gone` and ends in `finish`, once. It moves bytes between its two connections only through what a
-`Downstream` and an `Upstream` offer, and waits for nothing: what happens next is told to it. `states` says in a table
-what may happen when.
+`Downstream` and an `Upstream` offer, and never waits: it is told what happens next. `states` has the table of what may
+happen when.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE
 
 
 class Exchange(Answering):
-    """An exchange: what its client's side makes of a request, and tells of what the client does."""
+    """An exchange as its client's side sees it: created for a request, and told what the client does."""
 
     __slots__ = ()
 
     def start(self) -> None:
-        """Decide about a request that has been read, and send it on its way."""
+        """Decide about a request that has been read, and forward it."""
         try:
             self._decide()
         except ProxyError as error:
@@ -122,7 +122,7 @@ class Exchange(Answering):
             self.client.arm()
 
     def _frame(self) -> None:
-        """What kind of request it is: whether it may be repeated, how its body ends, whether it asks for an upgrade."""
+        """Find out whether the request may be repeated, how its body ends, and whether it asks for an upgrade."""
         head = self.head
         self.idempotent = head.method == b"GET" or head.method in _IDEMPOTENT
         if head.chunked or head.body_length > 0:
@@ -130,10 +130,10 @@ class Exchange(Answering):
             self.client.read_much(True)
             self.expecting = head.expect
         if head.upgrade is not None and b"h2c" not in head.upgrade.lower():
-            self.upgrading = True  # by any method, and behind a body if there is one (RFC 9110 7.8)
+            self.upgrading = True  # with any method, and after a body if there is one (RFC 9110 7.8)
 
     def _enter(self, environment: Environment) -> None:
-        """Tell the environment of it, and take from it what the balancer goes by."""
+        """Register it with the environment, and take from there what the balancer uses."""
         if environment.budget is not None:
             environment.budget.request(self.engine.poller.now)
         if environment.key is not None:
@@ -158,25 +158,25 @@ class Exchange(Answering):
             self.fail(ProxyError("request_timeout"))
 
     def client_severed(self) -> None:
-        self.client.abort()  # nobody is left to whom the answer could go
+        self.client.abort()  # no client is left to answer
 
     def client_drained(self) -> None:
-        """The client has taken what was queued for it."""
+        """The client has taken all that was queued for it."""
         upstream = self.upstream
         if self.phase == SERVING:
             self._serve_on()
         elif upstream is not None and upstream.paused and not self.client.full:
             upstream.read_much(True)
             upstream.resume()
-            patience = self.route.read if self.phase == RESPONDING else self.route.response
-            self.engine.deadlines.watch(upstream, self.engine.poller.now + patience)
+            timeout = self.route.read if self.phase == RESPONDING else self.route.response
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + timeout)
 
     def client_gone(self) -> None:
-        """The client's connection is no more: what the instance does for it is in vain (F3)."""
+        """The client's connection is closed: the instance works for it in vain (F3)."""
         if self.phase == DONE:
             return
         if self.cause is None and self.client.failure == errno.ETIMEDOUT:
-            self.cause = "client_stopped_reading"  # or it is out of reach: the system has given it up
+            self.cause = "client_stopped_reading"  # or it is unreachable: the system has given up on it
         elif self.cause is None and not self._is_event_stream():
             self.cause = "client_closed_request"
         if not self.head_out:
@@ -185,10 +185,10 @@ class Exchange(Answering):
         self.finish(False)
 
     def _is_event_stream(self) -> bool:
-        """Whether the client is getting one: it has no other end than that the client leaves, which is no error."""
+        """Whether the response is an event stream: it ends only when the client leaves, which is no error."""
         return self.phase == RESPONDING and self.response.content_type().lower().startswith(b"text/event-stream")
 
     def client_stopped(self) -> None:
-        """The client has not taken anything for too long: end it, and say in the log who ended it (L4)."""
+        """The client has taken nothing for too long: end it, and name it as the cause in the log (L4)."""
         self.cause = "client_stopped_reading"
         self.client.abort()

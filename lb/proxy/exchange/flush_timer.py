@@ -1,8 +1,8 @@
-"""Sees to it that what is kept back of responses goes on in time (C3).
+"""Makes sure that held-back parts of responses are sent in time (C3).
 
-A body that is compressed is kept back for a moment: its rest may be about to come, and then one piece is smaller and
-cheaper than two. All wait equally long, so they are due in the order in which they came, and one timer of the loop
-is enough. This file knows nothing of what is kept back.
+A compressed body is held back for a moment: if its rest follows at once, one piece is smaller and cheaper than two. All
+wait equally long, so they become due in the order in which they came, and one timer of the loop is enough. This file
+does not know what is held back.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ from typing import Protocol
 from lb.process.every import WhenDue
 
 DELAY = 0.03
-"""Seconds for which something may be kept back: with what a busy machine adds, below 50 ms."""
+"""Seconds for which output may be held back: with the delay of a busy machine, below 50 ms."""
 
 
 class Holder(Protocol):
-    """Who keeps something back from a client."""
+    """Holds back output for a client."""
 
     @property
     def client(self) -> object:
-        """From whom."""
+        """The client that the output is for."""
 
     def flush(self) -> None:
-        """Send it on, if it is still there."""
+        """Send it, if it is still there."""
 
 
 class FlushTimer:
-    """The timer of one worker; `on_error` is told of a holder that failed, by its client."""
+    """The timer of one worker; `on_error` gets the client of a holder that failed."""
 
     __slots__ = ("_due", "_loop", "_on_error", "_timer")
 

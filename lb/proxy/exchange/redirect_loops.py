@@ -1,8 +1,8 @@
-"""Notices an app that redirects a URL to itself, again and again: what browsers call too many redirects.
+"""Detects an app that redirects a URL to itself over and over: what browsers call too many redirects.
 
-The usual reason is that TLS ends here and the app has not been told to believe X-Forwarded-Proto: it takes each request
-for plain HTTP, and sends it to the very URL that the client asked for. One such redirect means nothing (it may set a
-cookie first); many within seconds do. This file knows URLs and counts, and is asked about redirects only.
+The usual reason is that TLS ends here and the app does not trust X-Forwarded-Proto: it takes each request for plain
+HTTP, and redirects it to the very URL that the client asked for. One such redirect means nothing (it may set a cookie
+first); many within seconds do. This file knows URLs and counts, and sees redirects only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Key = tuple[bytes, bytes]
 
 
 def leads_to_itself(location: bytes, scheme: bytes, host: bytes, target: bytes) -> bool:
-    """Whether a request for `target` that is redirected to `location` comes back as the same request."""
+    """Whether following a redirect of `target` to `location` leads to the same request again."""
     if location.startswith(b"/") and not location.startswith(b"//"):
         return location == target
     start = scheme + b"://"
@@ -35,7 +35,7 @@ def leads_to_itself(location: bytes, scheme: bytes, host: bytes, target: bytes) 
 
 
 class RedirectLoops:
-    """Those of one worker. `total` counts redirects of a URL to itself."""
+    """The redirect loops of one worker. `total` counts redirects of a URL to itself."""
 
     __slots__ = ("_begun", "_count", "_silent_until", "total")
 
@@ -46,7 +46,7 @@ class RedirectLoops:
         self._silent_until: dict[Key, float] = {}
 
     def look(self, key: Key, scheme: bytes, head: RequestHead, response: ResponseHead, now: float) -> None:
-        """`key` are the app and its environment, `scheme` is the one that the client used, `now` in seconds."""
+        """`key` is the app and its environment, `scheme` the one that the client used, `now` the time in seconds."""
         location = field_value(response.kept, b"location")
         if location is None or not leads_to_itself(location, scheme, head.host, head.target):
             return
@@ -64,7 +64,7 @@ def _tell(key: Key, scheme: bytes, head: RequestHead) -> None:
     hint = ""
     if scheme == b"https":
         hint = (
-            ". An app that redirects to HTTPS has to believe X-Forwarded-Proto from here "
+            ". An app that redirects to HTTPS has to trust X-Forwarded-Proto from lb "
             "(Django: SECURE_PROXY_SSL_HEADER; Flask: ProxyFix)"
         )
     target = head.target[:200].decode("ascii", "backslashreplace")

@@ -1,7 +1,6 @@
 """A request's body on its way to an instance: counted, and kept while it may have to be sent again.
 
-It knows how bodies are read. It does not know to which instance it goes, how often, or any timer: an
-exchange does.
+It knows how bodies are read. It does not know to which instance it goes, how often, or any timer: an exchange does.
 """
 
 from __future__ import annotations
@@ -20,14 +19,12 @@ _REPLAY = 65536  # bytes of an idempotent request's body that are kept so that i
 
 
 class RequestBody:
-    """One request's body. `received` counts its bytes; `done` that all of it was read."""
+    """One request's body. `received` counts its bytes; `done` means that all of it was read."""
 
     __slots__ = ("_body", "_replay", "done", "received")
 
     def __init__(self, head: RequestHead, cap: int, limits: Limits) -> None:
-        """For a request that has a body of at most `cap` bytes. Raises ProxyError for one that says it is larger
-        (L2).
-        """
+        """For a request with a body of at most `cap` bytes. Raises ProxyError if its declared length is larger (L2)."""
         if head.chunked:
             self._body = Body(CHUNKED, 0, cap, limits)
         elif head.body_length > cap:
@@ -39,7 +36,7 @@ class RequestBody:
         self.done = False
 
     def send(self, source: ReadBuffer, upstream: Upstream, idempotent: bool) -> None:
-        """What has come of the body, or all of it once more, behind the head. Raises ProxyError."""
+        """Send what has arrived of the body, or all of it again, after the head. Raises ProxyError."""
         if self._replay is not None:
             upstream.piece(self._replay, None)
             return
@@ -57,5 +54,5 @@ class RequestBody:
             upstream.body(source, trailers)
 
     def repeatable(self) -> bool:
-        """Whether it can be sent once more: all of it is kept."""
+        """Whether it can be sent again: all of it is kept."""
         return self._replay is not None

@@ -1,7 +1,7 @@
-"""An instance's answer on its way to the client: interim responses, the final head, the body, another protocol.
+"""An instance's answer on its way to the client: interim responses, the final head, the body, a protocol switch.
 
-It knows both sides and what belongs on which. How a body is read and compressed is `response_body`'s business, how it
-is written the client's side's, and what becomes of a request whose instance fails before it answers is `attempt`'s.
+It knows both sides and what belongs on which. Reading and compressing a body is the business of `response_body`,
+writing it of the client's side, and a request whose instance fails before it answers of `attempt`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from lb.proxy.exchange.response_body import ResponseBody
 from lb.proxy.exchange.states import CONNECTING, FORWARDING, RESPONDING
 from lb.proxy.exchange.tunnel import Tunnel
 
-_PROVEN = 65536  # bytes that a client has to take before much is read for it at once
+_PROVEN = 65536  # bytes that a client has to take before reads for it are large
 
 
 class Answering(Attempt):
-    """An exchange, as far as it is about what its instance answers."""
+    """The part of an exchange that handles the instance's answer."""
 
     __slots__ = ()
 
@@ -46,7 +46,7 @@ class Answering(Attempt):
             self.fail(self._fault_of(error))
 
     def _fault_of(self, error: ProxyError) -> ProxyError:
-        """What was wrong with what the instance sent (E3)."""
+        """The error for an invalid response from the instance (E3)."""
         upstream = self.upstream
         unheard = self.phase == FORWARDING and upstream is not None and self.response is None
         if unheard and looks_like_tls(bytes(upstream.view(min(upstream.have, 3)))):
@@ -54,7 +54,7 @@ class Answering(Attempt):
         return as_instance_fault(error)
 
     def _interim(self) -> None:
-        """A 1xx response: passed on to clients that know of such, 100 only to those who asked."""
+        """Pass on a 1xx response to clients that understand it, and 100 only to those that asked."""
         response = self.response
         client = self.client
         upstream = self.upstream
@@ -67,7 +67,7 @@ class Answering(Attempt):
         if response.status == 100:
             passes = self.head.expect and not self.continued
             self.expecting = False
-            client.arm()  # it may be its turn
+            client.arm()  # it may be the client's turn
         if passes:
             client.interim(without_fields(response.kept, CONTENT_LENGTH))
         if client.full:
@@ -77,7 +77,7 @@ class Answering(Attempt):
             self.engine.deadlines.watch(upstream, now + self.route.response)
 
     def _say_continue(self) -> None:
-        """The instance leaves a client waiting that expects a 100: it may know nothing of that (F4)."""
+        """The instance has not answered `Expect: 100-continue`, and may not know it: say 100 in its place (F4)."""
         self.expecting = False
         self.continued = True
         self.client.interim(CONTINUE)
@@ -85,7 +85,7 @@ class Answering(Attempt):
         self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.route.response)
 
     def _respond(self) -> None:
-        """A final head is there: decide how its body goes on, and send both."""
+        """A final head has arrived: decide how its body goes on, and send both."""
         head = self.head
         response = self.response
         status = response.status
@@ -142,25 +142,25 @@ class Answering(Attempt):
         self.finish(keep_alive)
 
     def _look_at_redirect(self) -> None:
-        """A client that is sent to where it came from goes in a circle: somebody has to be told (E3)."""
+        """A client that is redirected to where it came from is in a loop, which has to be logged (E3)."""
         environment = self.route.environment
         key = environment.app, environment.name
         engine = self.engine
         engine.redirect_loops.look(key, self.info.scheme, self.head, self.response, engine.poller.now)
 
     def _judge(self, status: int) -> None:
-        """What the instance's answer says about the instance (F1)."""
+        """What the response says about the instance (F1)."""
         environment = self.route.environment
         now = self.engine.poller.now
         if environment.passive.unhealthy is None:
             self.instance.worked(now)
         else:
-            # Its time runs from the last of the request that went to it, as its deadline does.
+            # Its time runs from the last byte of its request, as its deadline does.
             waited = now - (self.upstream.deadline - self._time_to_answer())
             environment.answered(self.instance, status, waited, now)
 
     def _relay(self) -> None:
-        """Send on what has come of the response. Raises ProxyError."""
+        """Send on what has arrived of the response. Raises ProxyError."""
         client = self.client
         upstream = self.upstream
         self.answer.relay(upstream, client)
@@ -180,14 +180,14 @@ class Answering(Attempt):
         self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.read)
 
     def flush(self) -> None:
-        """What the answer keeps back has waited long enough (C3)."""
+        """Held-back output has waited long enough (C3)."""
         self.flush_due = False
         if self.phase == RESPONDING and self.answer.lagging:
             self.answer.flush(self.upstream, self.client)
             self.head_out = True
 
     def _complete(self, whole: bool) -> None:
-        """The response has been read to its end; `whole` says that the connection may still be good."""
+        """The response has been read to its end; `whole` says that the connection may be reusable."""
         self._leave_instance(
             whole
             and self.response.keep_alive
@@ -199,7 +199,7 @@ class Answering(Attempt):
         self.finish(self.keep_alive)
 
     def _start_tunnel(self) -> None:
-        """The instance has agreed to speak another protocol: from here on bytes go both ways unread."""
+        """The instance has agreed to switch protocols: from here on bytes pass both ways unread."""
         response = self.response
         if not self.upgrading or not is_among(response.upgrade, self.head.upgrade):
             raise ProxyError("http_upgrade_failed")
@@ -231,7 +231,7 @@ class Answering(Attempt):
             self._broken("connection_terminated")
 
     def upstream_late(self) -> None:
-        """The instance's time is over (L3): the reply says which of its times it was."""
+        """The instance's time is over (L3): the reply says which timeout it was."""
         upstream = self.upstream
         if self.phase == CONNECTING:
             upstream.tell(None)

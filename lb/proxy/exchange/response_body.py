@@ -1,7 +1,7 @@
-"""A response's body on its way to the client: how it is read, whether it is compressed, how much went.
+"""A response's body on its way to the client: how it is read, whether it is compressed, how much was sent.
 
-It knows the two heads and how bodies are read; it takes them from wherever they come. It does not know how they are
-written, why a response ends early, what becomes of the connections behind it, or any timer: an exchange does.
+It knows the two heads and how bodies are read, from any source. It does not know how they are written, why a response
+ends early, what becomes of the connections behind it, or any timer: an exchange does.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from lb.proxy.downstream import Downstream
     from lb.proxy.io.read_buffer import ReadBuffer
 
-# Bytes of a body of known length that are waited for, for a moment, to be compressed as a whole: one write with its
-# length told, and an instance that breaks off can still be answered for. An encoder for a stream would hold as much
+# Bodies of known length up to this many bytes are collected for a moment and compressed as a whole: one write with a
+# known length, and an instance that breaks off can still be answered for. A streaming encoder would hold as much
 # memory.
 _COLLECTED = 131072
 
 
 class ResponseBody:
-    """One final response. `kind` is how the instance tells the end of the body, and `done` that it was seen; `sent`
-    counts the body's bytes as the client gets them; `streamed` that their number is not known when the head goes,
-    `lacks_length` that the head is to be held until it is; `waiting` says that nothing has gone to the client yet,
-    since all of the body may be about to come; `lagging` that something is kept back that `flush` sends on.
+    """One final response. `kind` is how the instance marks the end of the body, and `done` that it was seen; `sent`
+    counts the body's bytes as the client gets them; `streamed` says that their number is unknown when the head goes,
+    `lacks_length` that the head is held until it is known; `waiting` that nothing has been sent to the client yet,
+    since all of the body may be about to arrive; `lagging` that something is held back that `flush` sends.
     """
 
     __slots__ = (
@@ -59,8 +59,8 @@ class ResponseBody:
         self._coding: bytes | None = None  # of a body that is compressed as a whole
         self._lines = self._date = b""  # and its head
         self._persistent = self.streamed = self.lacks_length = self.waiting = self.lagging = self.done = False
-        self._chunks: Body | None = None  # takes a chunked body apart
-        self._left = self.sent = 0  # to come of a body of known length
+        self._chunks: Body | None = None  # decodes a chunked body
+        self._left = self.sent = 0  # bytes missing of a body of known length
         self.kind = self._framing(limits)
 
     def _framing(self, limits: Limits) -> int:
@@ -80,8 +80,8 @@ class ResponseBody:
         return CLOSE
 
     def start(self, source: ReadBuffer, compression: Compression | None, can_stream: bool) -> bytes:
-        """Decide how the body goes on, and give the lines of the head that says so, but for the length of a body that
-        is compressed as a whole. `can_stream` says whether the client can be sent one of unknown length.
+        """Decide how the body goes on, and return the lines of the head that says so, without the length of a body that
+        is compressed as a whole. `can_stream` says whether the client accepts a body of unknown length.
         """
         response = self._response
         head = self._head
@@ -98,7 +98,7 @@ class ResponseBody:
         ):
             kept = self._encode(kept, source, compression)
         elif response.status == 304 and compression is not None and can_stream and self._may_be_encoded(compression):
-            kept = varied(kept)  # as the 200 is that it stands for (RFC 9110 15.4.5)
+            kept = varied(kept)  # as for the 200 that it stands for (RFC 9110 15.4.5)
         if head.tagged and response.status in (304, 412) and self._coding is None and self._encoder is None:
             kept = varied(clients_tag(kept, head, () if compression is None else compression.codings))
         self.streamed = can_stream and (kind in (CHUNKED, CLOSE) or self._encoder is not None)
@@ -111,12 +111,12 @@ class ResponseBody:
         self._persistent = persistent
 
     def _has_body_for_get(self) -> bool:
-        """Whether this is what would be a response with a body, had the client not asked for its head only."""
+        """Whether this response to HEAD would have a body if the client had sent GET."""
         status = self._response.status
         return self._head.method == b"HEAD" and status != 204 and status != 304  # noqa: PLR1714  no tuple
 
     def _may_be_encoded(self, compression: Compression) -> bool:
-        """Whether the response that a 304 stands for is one that is compressed, as far as the 304 tells."""
+        """Whether the response that a 304 stands for would be compressed, as far as the 304 tells."""
         response = self._response
         return not (
             response.encoded
@@ -130,7 +130,7 @@ class ResponseBody:
         return self.kind in (CHUNKED, CLOSE) and not client.can_stream
 
     def relay(self, source: ReadBuffer, client: Downstream) -> None:
-        """Send on what has come of the body. Raises ProxyError for a body that cannot be read."""
+        """Send on what has arrived of the body. Raises ProxyError for a body that cannot be read."""
         if self._coding is not None:
             self._relay_whole(source, client)
         elif self._encoder is not None:
@@ -145,7 +145,7 @@ class ResponseBody:
             client.body(source, trailers)
 
     def _read(self, source: ReadBuffer) -> int:
-        """Make ready what has come of the body; so many bytes. Raises ProxyError."""
+        """Make ready what has arrived of the body; returns the number of bytes. Raises ProxyError."""
         if self.kind == LENGTH:
             size = source.read_up_to(self._left)
             self._left -= size
@@ -158,7 +158,7 @@ class ResponseBody:
         return size
 
     def _trailers(self) -> bytes:
-        """The field lines behind a chunked body."""
+        """The field lines after a chunked body."""
         if self._chunks is None or not self._chunks.trailers:
             return b""
         return self._chunks.trailers if self._encoder is None else without_digests(self._chunks.trailers)
@@ -173,7 +173,7 @@ class ResponseBody:
         client.piece(piece, b"")
 
     def _encode(self, kept: bytes, source: ReadBuffer, compression: Compression) -> bytes:
-        """Compress the response if it is worth it and the client accepts it (C1): the head that says so."""
+        """Compress the response if it is worth it and the client accepts it (C1); returns the head that says so."""
         response = self._response
         if 0 <= response.body_length < compression.min_size or not is_compressible(
             response.content_type(), compression.types
@@ -185,7 +185,7 @@ class ResponseBody:
             return kept
         kept = encoded(kept, coding)
         if self.kind == NONE:
-            return kept  # HEAD: what GET would get, but for a length that only compressing would tell (RFC 9110 8.6)
+            return kept  # HEAD: what GET would get, without a length that only compressing would tell (RFC 9110 8.6)
         size = response.body_length
         if self.kind == LENGTH and (size <= _COLLECTED or size <= source.have):
             self._coding = coding
@@ -196,7 +196,7 @@ class ResponseBody:
         return kept
 
     def _relay_whole(self, source: ReadBuffer, client: Downstream) -> None:
-        """Once all of the body is here: one call, one length, one write."""
+        """Once all of the body has arrived: one call, one length, one write."""
         size = self._response.body_length
         if source.have < size:
             return
@@ -213,7 +213,7 @@ class ResponseBody:
         self._read(source)
         piece = encoder.compress(source.take_ready())
         trailers = None
-        # What the instance flushed reaches the client now, or in a moment where it is likely that more follows (C3).
+        # What the instance flushed reaches the client now, or in a moment if more is likely to follow (C3).
         if self.done:
             piece += encoder.finish()
             trailers = self._trailers()
@@ -227,7 +227,7 @@ class ResponseBody:
         client.piece(piece, trailers)
 
     def flush(self, source: ReadBuffer, client: Downstream) -> None:
-        """Send on what was kept back: the rest of the body takes its time."""
+        """Send what was held back: the rest of the body takes its time."""
         if self._coding is not None:
             self._encoder = new_encoder(self._coding)
             self._coding = None

@@ -1,8 +1,8 @@
-"""Where an exchange stands, and what may happen to it there: the whole of it, as a table.
+"""The states of an exchange, and what may happen in each: all of it, as a table.
 
-The methods of an exchange are what the table says, and `tests/proxy/exchange/test_states.py` walks every cell. An event
-is named by the method that is called with it (`lb.proxy.handler` says by whom); a cell names the phases in which the
-exchange may be afterwards. This file knows no connection, and nothing runs by it: a method is as fast as it can be.
+The methods of an exchange do what the table says, and `tests/proxy/exchange/test_states.py` walks every cell. An event
+is named after the method that it calls (`lb.proxy.handler` says who calls it); a cell names the phases in which the
+exchange may be afterwards. This file knows no connection, and nothing uses it at run time: direct methods are fastest.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _one(*phases: int) -> Phases:
 _STAY_OR_END = {phase: _one(phase, DONE) for phase in range(7)}
 _TRY = _one(WAITING, CONNECTING, FORWARDING, DONE)  # the next instance has it, or none can
 
-# What the client's side may tell in every phase in which the exchange is at rest.
+# What the client's side may report in every phase in which the exchange is at rest.
 _OF_CLIENT = ("request_data", "client_drained", "client_ended", "probe_client")
 _ENDINGS = ("client_gone", "client_severed", "client_stopped", "fail", "cut")
 
@@ -37,7 +37,7 @@ def _at_rest(phase: int, **more: Phases) -> dict[str, Phases]:
 
 
 TABLE: dict[int, dict[str, Phases]] = {
-    # It decides within one call, and nobody else has his turn meanwhile.
+    # It decides within one call, and nothing else runs meanwhile.
     DECIDING: {"start": _TRY | {SERVING}, "fail": _one(DONE)},
     WAITING: _at_rest(WAITING, forward=_TRY, client_late=_one(DONE)),
     CONNECTING: _at_rest(
@@ -71,7 +71,7 @@ TABLE: dict[int, dict[str, Phases]] = {
         upstream_late=_STAY_OR_END[RESPONDING],
     ),
     SERVING: _at_rest(SERVING, client_drained=_STAY_OR_END[SERVING], client_late=_one(SERVING)),
-    # Whoever held it by a name of his own may tell it something yet.
+    # A caller that still holds a reference may report something yet.
     DONE: dict.fromkeys(("client_gone", "fail", "cut", "flush"), _one(DONE)),
 }
-"""Phase → event → the phases in which the exchange may be afterwards. What is not here cannot come."""
+"""Phase → event → the phases in which the exchange may be afterwards. An event that is not listed cannot occur."""

@@ -1,6 +1,6 @@
-"""What becomes of an exchange when its instance agrees to speak another protocol: bytes go both ways, unread.
+"""What an exchange becomes when its instance agrees to switch protocols: bytes pass both ways, unread.
 
-It knows the two connections, and the exchange that it was: that one counts what went, and ends for both.
+It knows the two connections, and the exchange that it was, which counts the bytes and ends for both.
 """
 
 from __future__ import annotations
@@ -17,28 +17,27 @@ if TYPE_CHECKING:
 
 
 class Tunnel(Handler):
-    """A tunnel between the connections of `exchange`. There is no time in which something must be said; only what was
-    said must be taken in time.
+    """A tunnel between the connections of `exchange`. Silence has no timeout; only what was sent must be taken in time.
 
-    Where one side ends, the other direction goes on. A client that is done may wait for hours for what the instance
-    makes of it. An instance that is done has often closed its connection altogether, which looks the same, so its
-    client has to send something now and then to keep the tunnel.
+    Where one side ends, the other direction goes on. A client that is done may wait hours for the instance's result. An
+    instance that is done has often closed its connection altogether, which looks the same, so its client has to send
+    something now and then to keep the tunnel.
     """
 
     __slots__ = ("_client_ended", "_lines", "_protocol", "_upstream_ended", "client", "engine", "exchange", "upstream")
 
     def __init__(self, exchange: ExchangeBase, lines: bytes, protocol: bytes) -> None:
-        """`lines` tell the client of it, of the head of a 101; `protocol` is what both speak from now on."""
+        """`lines` are those of the head of a 101, for the client; `protocol` is what both sides speak from now on."""
         self._lines = lines
         self._protocol = protocol
         self._client_ended = self._upstream_ended = False
         self.exchange = exchange
-        self.engine = self.exchange.engine  # by what has a type: an argument of __init__ has none when compiled
+        self.engine = self.exchange.engine  # taken from what has a type: an argument of __init__ has none when compiled
         self.client = self.exchange.client
         self.upstream = self.exchange.upstream
 
     def start(self) -> None:
-        """Tell the client, and pass on what both have said already."""
+        """Send the client the head, and pass on what both have sent already."""
         client = self.client
         upstream = self.upstream
         client.tell(self)
@@ -60,7 +59,7 @@ class Tunnel(Handler):
         self.exchange.fail(error)
 
     def cut(self) -> None:
-        """End it because the service ends: what was said so far still arrives on either side."""
+        """End it because the service ends: what was sent so far still arrives on either side."""
         upstream = self.upstream
         upstream.tell(None)
         upstream.close()
@@ -74,7 +73,7 @@ class Tunnel(Handler):
         return WEBSOCKET if is_websocket else TUNNEL, environment.app, environment.name
 
     def _watch_upstream(self) -> None:
-        """Let it have the time in which something must move (L3)."""
+        """Start the timeout within which the instance must take something (L3)."""
         self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.route.read)
 
     # The client
@@ -162,7 +161,7 @@ class Tunnel(Handler):
                 self.fail(ProxyError("connection_write_timeout"))
 
     def _end(self) -> None:
-        """Nothing more is to be passed on; what was said still arrives, on both sides."""
+        """Pass on nothing more; what was sent still arrives, on both sides."""
         upstream = self.upstream
         if upstream.handler is self:
             upstream.part()

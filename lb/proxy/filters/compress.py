@@ -1,7 +1,7 @@
 """The three content codings behind one small interface: gzip (RFC 1952), zstd (RFC 8878) and brotli (RFC 7932).
 
-This file knows the libraries, their fast levels and their flush modes. It does not know who accepts what, which bodies
-are worth it, or when to flush. A codec that is not importable here is left out of `AVAILABLE`; gzip always is there.
+This file knows the libraries, their fast levels and their flush modes. It does not know which clients accept what,
+which bodies are worth it, or when to flush. A codec that cannot be imported is missing in `AVAILABLE`; gzip never is.
 
 Measured on 20 KB / 100 KB of HTML (µs, whole body; size): isal 0 24/151 (23/19 %), isal 1 38/169 (20/17 %), zlib 1
 167/892 (21/18 %, what nginx does), zstd 1 150/403 (26 %), brotli 1 165/505 (29 %); HAProxy's encoder makes it 27/25 %.
@@ -19,14 +19,14 @@ from typing import Any, Protocol
 
 
 class Encoder(Protocol):
-    """One encoded body in the making. After `finish` it must not be used again."""
+    """An encoder for one body. It must not be used after `finish`."""
 
     def compress(self, data: bytes, /) -> bytes:
-        """Take a piece of the body; what comes back may lag behind."""
+        """Take a piece of the body; the output may lag behind."""
         ...
 
     def flush(self) -> bytes:
-        """What is missing to decode everything taken so far."""
+        """The output that is missing to decode everything taken so far."""
         ...
 
     def finish(self) -> bytes:
@@ -35,7 +35,7 @@ class Encoder(Protocol):
 
 
 def _optional(*names: str) -> ModuleType | None:
-    """The first of these modules that is here."""
+    """The first of these modules that can be imported."""
     for name in names:
         try:
             return import_module(name)
@@ -115,10 +115,10 @@ AVAILABLE: tuple[bytes, ...] = tuple(coding for coding in (b"zstd", b"br", b"gzi
 
 
 def new_encoder(coding: bytes) -> Encoder:
-    """An encoder for a body that is streamed; `coding` is one of `AVAILABLE` (KeyError otherwise)."""
+    """An encoder for a streamed body; `coding` is one of `AVAILABLE` (KeyError otherwise)."""
     return _ENCODERS[coding]()
 
 
 def compress_whole(coding: bytes, data: bytes | memoryview) -> bytes:
-    """A body that is complete, encoded at once; `coding` is one of `AVAILABLE` (KeyError otherwise)."""
+    """Encode a complete body at once; `coding` is one of `AVAILABLE` (KeyError otherwise)."""
     return _WHOLE[coding](data)

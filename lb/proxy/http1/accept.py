@@ -1,4 +1,4 @@
-"""Makes a client's connection of each that is accepted on one listening socket, if there is room for it."""
+"""Turns each connection accepted on one listening socket into a client's connection, if there is room for it."""
 
 from __future__ import annotations
 
@@ -33,18 +33,16 @@ class ClientListener(Listener):
             engine.broken(client, error)
 
     def _admit(self, client: Client) -> None:
-        """Count it, and begin with it: with what the configuration allows it, or with telling it that there is no
-        room.
-        """
+        """Count it, and start it as the configuration allows, or turn it away if there is no room."""
         engine = self.engine
-        crowded = engine.open_connections >= engine.max_connections
+        is_full = engine.open_connections >= engine.max_connections
         engine.opened(client)
         if not client.info.may_connect():
             client.turn_away("client_connection_limit_reached", "limits.client_connections")
-        elif crowded and not engine.make_room():
+        elif is_full and not engine.make_room():
             client.turn_away("connection_limit_reached", engine.limit_in_words())
         elif self.tls is None:
-            # A connection that never says anything has the time that a head has.
+            # A connection that never sends anything has the time that a head has.
             engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
         else:
             client.shake_hands(self.tls)

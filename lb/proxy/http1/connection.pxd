@@ -8,14 +8,14 @@ from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.http1.response_writer cimport ResponseWriter
 
-cdef double NEVER, PATIENCE, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
+cdef double NEVER, FIRST_REQUEST_TIMEOUT, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
 cdef Py_ssize_t _AHEAD, _IN_A_ROW
 
 cdef class Client(ResponseWriter):
     cdef public Engine engine
     cdef readonly ClientInfo info
     cdef public bint turned_away
-    cdef bint _reading, _begun, _silent, _established
+    cdef bint _reading, _begun, _no_request_yet, _established
     cdef double _listened_until
     cpdef _next_request(self)
     @cython.locals(exchange=Exchange)

@@ -1,8 +1,7 @@
 """A client's HTTP/1 connection: one request after the other becomes an exchange.
 
 It knows when a request begins, and that the next one waits until the exchange is done; what a request means is the
-exchange's business. Requests that cannot be read end the connection, since nobody can say where the next one would
-begin.
+exchange's business. A request that cannot be read ends the connection, since it is unknown where the next would begin.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from lb.errors import ProxyError
 from lb.http.head import RequestHead
 from lb.http.refused import Refused, head_too_large
 from lb.proxy.client_info import ClientInfo
-from lb.proxy.eviction import PATIENCE
+from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
 from lb.proxy.http1.response_writer import ResponseWriter
@@ -25,25 +24,25 @@ if TYPE_CHECKING:
     from lb.proxy.engine import Engine
 
 _AHEAD = 32768  # bytes that a client may send ahead of its turn
-_LINGER = 5.0  # seconds since its last byte for which a client is listened to after our last word
+_LINGER = 5.0  # seconds since its last byte for which a client is still read after our last word
 _LINGER_IN_ALL = 30.0
-_GRACE = 1.0  # seconds for a client that is to go to bring the request that is on its way
+_GRACE = 1.0  # seconds for a client that is to go to deliver the request that is on its way
 _NAMES = Pace(interval=2.0, burst=10)  # how often one client may bring up a name that has no certificate
-_NAMING = 0x5DEECE66D  # makes another key of a client's: names are counted apart from requests
-_IN_A_ROW = 32  # requests that one connection gets answered before others have their turn
+_NAMING = 0x5DEECE66D  # derives a second key for a client: names are counted apart from requests
+_IN_A_ROW = 32  # requests answered on one connection before others have their turn
 
 
 class Client(ResponseWriter):
-    """One connection from a client. `info` says who that is, `handler` who is told what the client does meanwhile;
-    `leaving` that the client has shut its side.
+    """One connection from a client. `info` describes the client; `handler` is told what it does meanwhile; `leaving`
+    means that the client has shut its side.
     """
 
     __slots__ = (
         "_begun",
         "_established",
         "_listened_until",
+        "_no_request_yet",
         "_reading",
-        "_silent",
         "engine",
         "info",
         "turned_away",
@@ -53,25 +52,25 @@ class Client(ResponseWriter):
         super().__init__()
         self.engine = engine
         self.info = ClientInfo(engine, scheme, address)
-        self.turned_away = False  # is being told that there is no room for it, and is not counted
+        self.turned_away = False  # it is being told that there is no room, and is not counted
         self._reading = False
         self._begun = False
-        self._silent = True  # has not made a whole request yet
+        self._no_request_yet = True  # not a whole one
         self._established = True  # no handshake is under way
-        self._listened_until = 0.0  # the latest, after our last word
+        self._listened_until = 0.0  # the latest time until which it is read after our last word
 
-    # What an exchange asks
+    # Called by an exchange
 
     def done(self, keep_alive: bool, unread: bool) -> None:
-        """The exchange has ended; `keep_alive` says that the client was told it may ask again, and then it may, though
-        a drain has begun since; `unread` that bytes of its request may still come.
+        """The exchange has ended. `keep_alive` says that the client was told it may send another request; it then may,
+        even if a drain has begun since. `unread` says that bytes of its request may still arrive.
         """
         self.handler = None
-        self.greedy = False
+        self.large_reads = False
         self._probe = None
         if self.closed:
             return
-        self.settle()
+        self.free_if_empty()
         if self.is_closing():
             return
         if keep_alive and (self.have or not self.leaving):
@@ -84,12 +83,12 @@ class Client(ResponseWriter):
             self._end(unread or self.have > 0)
 
     def read_on(self) -> None:
-        """Take more from the client, unless so much of its next requests is here already."""
+        """Read more from the client, unless enough of its next requests is buffered already."""
         if self.have <= _AHEAD:
             self.resume()
 
     def _end(self, lingering: bool) -> None:
-        """Close, once what is queued has gone; `lingering` for a client that may still be sending."""
+        """Close, once the backlog has gone; `lingering` for a client that may still be sending."""
         if lingering:
             self.close_lingering()
         else:
@@ -100,16 +99,16 @@ class Client(ResponseWriter):
     def _await_end(self) -> None:
         engine = self.engine
         now = engine.poller.now
-        patience = _LINGER
+        timeout = _LINGER
         if self.backlog():
             self.takes()
-            patience = engine.snapshot.read
+            timeout = engine.snapshot.read
         else:
             self._listened_until = now + _LINGER_IN_ALL
-        engine.deadlines.watch(self, now + patience)
+        engine.deadlines.watch(self, now + timeout)
 
     def arm(self) -> None:
-        """Set the deadline that the state of things asks for (L4)."""
+        """Set the deadline for the present state (L4)."""
         engine = self.engine
         now = engine.poller.now
         handler = self.handler
@@ -119,9 +118,9 @@ class Client(ResponseWriter):
         elif handler is None:
             if self._begun:
                 return  # the time for a head runs from its first byte
-            deadline = now + (_GRACE if engine.hurried else engine.snapshot.idle)
+            deadline = now + (_GRACE if engine.fast_drain else engine.snapshot.idle)
         elif handler.is_waiting() or handler.awaits_client():
-            deadline = now + handler.client_patience()
+            deadline = now + handler.client_timeout()
         elif self.leaving:
             deadline = now + AGAIN
         else:
@@ -133,30 +132,30 @@ class Client(ResponseWriter):
             engine.deadlines.watch(self, deadline)
 
     def may_be_spared(self, now: float) -> bool:
-        """Whether it is counted and no request is under way: of the next one not even a head that is arriving, or it
-        has had our last word.
+        """Whether it is counted and has no request under way: at most the head of the next one is arriving, or our last
+        word was sent.
         """
         if self.handler is not None or self.turned_away:
             return False
         if self.is_closing():
             return self.backlog() == 0
-        return not self._silent and (not self._begun or now - self.idle_since() >= PATIENCE)
+        return not self._no_request_yet and (not self._begun or now - self.idle_since() >= FIRST_REQUEST_TIMEOUT)
 
     def idle_since(self) -> float:
-        """When it began to be what it is: idle, in the middle of a head, or at its end."""
+        """When its present state began: idle, in the middle of a head, or ending."""
         snapshot = self.engine.snapshot
         if self.is_closing():
             return self.deadline - _LINGER
         return self.deadline - (snapshot.head if self._begun else snapshot.idle)
 
     def can_go(self) -> bool:
-        """Whether no request is lost by closing it: none is under way, and none has just come."""
+        """Whether no request is lost by closing it: none is under way, and none has just arrived."""
         if self.is_closing():
             return self.handler is None and self.backlog() == 0
         return self.handler is None and (self._begun or not self._established or not self.is_stale())
 
     def drain(self) -> None:
-        """End soon if no request is under way: one that is on its way to us by now is still answered."""
+        """End soon if no request is under way; one that is already on its way is still answered."""
         if self.handler is not None or self.is_closing():
             return
         if self.backlog():
@@ -165,7 +164,7 @@ class Client(ResponseWriter):
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
 
     def cut(self) -> None:
-        """End because the service ends: what is under way is told so, and what was sent so far still arrives."""
+        """End because the service ends: the exchange is told, and what was sent so far still arrives."""
         handler = self.handler
         if handler is not None:
             handler.cut()
@@ -174,7 +173,7 @@ class Client(ResponseWriter):
         else:
             self.close()
 
-    # What happens
+    # Events
 
     def suspended(self) -> None:
         engine = self.engine
@@ -186,7 +185,7 @@ class Client(ResponseWriter):
             held.refuse()
             self.refuse_handshake()
         elif held.hold(self, key, min(snapshot.max_held, engine.max_connections // 2), now):
-            engine.room.spoke(self)  # it waits for us, and makes no room for others
+            engine.room.spoke(self)  # it waits for us, and is not evicted for others
             engine.deadlines.watch(self, now + snapshot.hold)
         else:
             self.refuse_handshake()
@@ -198,7 +197,7 @@ class Client(ResponseWriter):
         ResponseWriter.go_on(self)
 
     def turn_down(self) -> None:
-        """There is no certificate for the name that this connection's handshake waits for."""
+        """There is no certificate for the name in this connection's pending handshake."""
         self.refuse_handshake()
 
     def handshaken(self) -> None:
@@ -208,7 +207,7 @@ class Client(ResponseWriter):
         self.arm()
 
     def unsecured(self) -> None:
-        # Whoever typed http:// is told so (`_begin`); `_established` stays False, and nothing is served.
+        # A client that typed http:// is told (`_begin`); `_established` stays False, and nothing is served.
         self.info.unsecured()
 
     def received(self) -> None:
@@ -278,7 +277,7 @@ class Client(ResponseWriter):
             self.arm()  # slow, and still reading: a stream that moves is never cut
         elif handler is None:
             if self._begun and not self.backlog():
-                self._refuse_unfinished("proxy_stopped" if self.engine.hurried else "request_timeout")
+                self._refuse_unfinished("proxy_stopped" if self.engine.fast_drain else "request_timeout")
             elif self.heard + _LINGER > self.engine.poller.now and self._listened_until > self.engine.poller.now:
                 self.engine.deadlines.watch(self, min(self.heard + _LINGER, self._listened_until))
             else:
@@ -292,13 +291,13 @@ class Client(ResponseWriter):
             handler.client_late()
 
     def _next_request(self) -> None:
-        """Read requests and start their exchanges, until one has to wait for something or no whole head is there."""
+        """Read requests and start their exchanges, until one has to wait or no whole head is there."""
         self._reading = True
         count = 0
         while self.have and self.handler is None and not self.is_closing():
-            if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.crowd, 1)):
-                # Nothing more is read before what has come is answered; and to whom does not read, nothing is answered.
-                # In a crowd turns are shorter.
+            if self.full or (count > 0 and count >= _IN_A_ROW // max(self.engine.poller.ready_count, 1)):
+                # Nothing more is read until what has arrived is answered, and a client that does not read gets no
+                # answers. With many ready connections turns are shorter.
                 self.engine.relieve_log()
                 self.pause()
                 if not self.full:
@@ -328,8 +327,8 @@ class Client(ResponseWriter):
 
     def _begin(self, head: RequestHead) -> None:
         self._begun = False
-        if self._silent:
-            self._silent = False
+        if self._no_request_yet:
+            self._no_request_yet = False
             self.engine.room.spoke(self)
             if not self._established:
                 self._refuse_cleartext(head)
@@ -341,7 +340,7 @@ class Client(ResponseWriter):
         exchange.start()
 
     def _refuse_cleartext(self, head: RequestHead) -> None:
-        """Answer a request that came in plain HTTP where TLS is spoken: with its URL, as far as that can be told."""
+        """Answer a plain HTTP request on a TLS port with its https URL, as far as that is known."""
         self.can_stream = head.minor == 1
         url = f"use https://{head.host.decode('latin-1')}/" if head.host else ""
         self.handler = exchange = Exchange()
@@ -349,14 +348,14 @@ class Client(ResponseWriter):
         exchange.fail(ProxyError("plain_http_on_https_port", url))
 
     def shake_hands(self, contexts: Terminator) -> None:
-        """Speak TLS, beginning with a handshake, which has a time of its own."""
+        """Start TLS with a handshake, which has a timeout of its own."""
         self._established = False
         self.start_tls(contexts)
         self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.handshake)
 
     def turn_away(self, cause: str, key: str) -> None:
-        """There is no room for this connection: say so where that costs no handshake, and close it. From here on it is
-        not one of those that are open. `key` is the limit's in the configuration.
+        """There is no room for this connection: say so where that costs no handshake, and close it. From here on it
+        does not count as open. `key` is that of the limit in the configuration.
         """
         engine = self.engine
         engine.turned_away(self)
@@ -372,11 +371,11 @@ class Client(ResponseWriter):
             engine.deadlines.watch(self, engine.poller.now + _GRACE)
 
     def _refuse_unfinished(self, cause: str) -> None:
-        """The rest of a head is not waited for any more, for this cause; on a port of HTTPS no rest would help."""
+        """Stop waiting for the rest of a head, for this cause; on an HTTPS port the rest would not help."""
         self._refuse(ProxyError(cause if self._established else "plain_http_on_https_port"))
 
     def _refuse(self, error: ProxyError) -> None:
-        """Answer what is not a request, and end the connection."""
+        """Answer something that is not a request, and end the connection."""
         self._begun = False
         self.can_stream = True
         refused = None

@@ -1,7 +1,7 @@
 """How an HTTP/1 message is framed on its way out, to a client or to an instance.
 
-A head goes out with what comes first of its body, in one write. A body whose length is not known goes in chunks (RFC
-9112 7.1), with its trailers behind the last one. This file knows no field but what framing needs, and no connection
+A head goes out together with the first bytes of its body, in one write. A body of unknown length is sent in chunks (RFC
+9112 7.1), with its trailers after the last one. This file knows no field but what framing needs, and no connection
 but as a `FileSender`, which is a `Wire`.
 """
 
@@ -12,19 +12,19 @@ from lb.proxy.io.read_buffer import ReadBuffer
 
 
 class MessageWriter(FileSender):
-    """A connection that messages are written to. Has no `__init__` of its own: another call a connection."""
+    """A connection that messages are written to. Has no `__init__` of its own: another call per connection."""
 
     __slots__ = ("_chunking", "_opening")
 
-    _chunking: bool  # the body of this message goes in chunks, and is not at its end
-    _opening: bytes  # a head that is yet to go
+    _chunking: bool  # the body of this message is sent in chunks, and has not ended
+    _opening: bytes  # a head that is yet to be sent
 
     def set_up(self) -> None:
         FileSender.set_up(self)
         self.begin(b"", False)
 
     def begin(self, head: bytes, chunked: bool) -> None:
-        """A message begins with this head."""
+        """Begin a message with this head."""
         self._opening = head
         self._chunking = chunked
 

@@ -1,6 +1,6 @@
-"""How an answer is written to a client that speaks HTTP/1: what of its head belongs to this connection alone.
+"""How an answer is written to an HTTP/1 client: the parts of its head that belong to this connection alone.
 
-It knows Connection and Transfer-Encoding, what HTTP/1.0 lacks, and what may be sent ahead of a head to find out whether
+It knows Connection and Transfer-Encoding, what HTTP/1.0 lacks, and what may be sent before a head to find out whether
 the client is still there. It does not know requests, nor when anything is due.
 """
 
@@ -11,7 +11,7 @@ from lb.proxy.http1.message_writer import MessageWriter
 
 
 class ResponseWriter(MessageWriter):
-    """A client's connection, as far as answers go. `can_stream` is False for a request of HTTP/1.0."""
+    """A client's connection, for writing answers. `can_stream` is False for an HTTP/1.0 request."""
 
     __slots__ = ("_probe",)
 
@@ -53,7 +53,7 @@ class ResponseWriter(MessageWriter):
             self.send(self._probe.of_chunk_size())
 
     def _send_at_once(self, head: bytes) -> None:
-        """What of this head is yet to go: its beginning may have been a probe."""
+        """Send the rest of this head: a probe may have sent its beginning."""
         if self._probe is None:
             self.send(head)
         else:

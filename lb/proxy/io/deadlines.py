@@ -1,8 +1,9 @@
-"""One coarse timer for all connections of a worker: a wheel of slots that is looked at four times a second.
+"""One coarse timer for all connections of a worker: a wheel of slots that turns four times a second.
 
 Moving a deadline later costs an assignment: the connection stays in its slot, and when the slot's turn comes it is
-put into a later one. Only a deadline that comes nearer moves at once. So a request arms its timeouts without touching
-the wheel. Times are seconds of the monotonic clock; a connection expires up to a slot's width late, never early.
+moved to a later one. Only a deadline that moves nearer is handled at once. So a request sets its timeouts without
+touching the wheel. Times are seconds of the monotonic clock; a connection expires up to a slot's width late, never
+early.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ WIDTH = 0.25
 
 _SLOTS = 512
 NEVER = 1e18
-"""A deadline that does not come."""
+"""A deadline that never comes."""
 
 
 class Deadlines:
-    """The wheel. A connection's `deadline` says when it expires; `due` when the wheel will look at it. `on_error` is
-    told of a connection whose handling failed.
+    """The wheel. A connection's `deadline` says when it expires; `due` when the wheel will look at it. `on_error` gets
+    a connection whose handling failed.
     """
 
     __slots__ = ("at", "now", "on_error", "slots")
@@ -34,13 +35,13 @@ class Deadlines:
         self.slots: list[set[Downstream]] = [set() for _ in range(_SLOTS)]
 
     def watch(self, wire: Downstream, deadline: float) -> None:
-        """Let this connection expire at `deadline` instead of whenever it would have."""
+        """Have this connection expire at `deadline`, whenever it would have expired before."""
         wire.deadline = deadline
         if wire.slot < 0 or deadline < wire.due:
             self._place(wire)
 
     def suspend(self, wire: Downstream) -> None:
-        """Let this connection not expire, until it is watched again."""
+        """Keep this connection from expiring until it is watched again."""
         wire.deadline = NEVER
 
     def _place(self, wire: Downstream) -> None:
@@ -55,7 +56,7 @@ class Deadlines:
         self.slots[wire.slot].add(wire)
 
     def forget(self, wire: Downstream) -> None:
-        """Drop a connection that is gone."""
+        """Drop a connection that is closed."""
         if wire.slot >= 0:
             self.slots[wire.slot].discard(wire)
             wire.slot = -1
@@ -74,11 +75,11 @@ class Deadlines:
             self._place(wire)
 
     def _failed(self, wire: Downstream, error: Exception) -> None:
-        with suppress(Exception):  # nobody is left to be told that this fails, too
+        with suppress(Exception):  # nothing is left that could report a failure of this
             self.on_error(wire, error)
 
     def advance(self, now: float) -> None:
-        """Turn the wheel up to `now`, and tell every connection whose deadline has passed."""
+        """Turn the wheel up to `now`, and call `expired` on every connection whose deadline has passed."""
         turns = min(int((now - self.now) / WIDTH), _SLOTS)
         for _ in range(turns):
             self.now += WIDTH
@@ -88,10 +89,10 @@ class Deadlines:
             due = self.slots[self.at]
             self.slots[self.at] = set()
             for wire in due:
-                # The others of this slot have their turn, whatever happens to one.
+                # A failure of one must not keep the others of this slot from their turn.
                 try:
                     self._look_at(wire, now)
                 except Exception as error:  # noqa: BLE001
                     self._failed(wire, error)
         if now - self.now > WIDTH:
-            self.now = now  # the process slept longer than the wheel is round
+            self.now = now  # the process slept for more than one turn of the wheel

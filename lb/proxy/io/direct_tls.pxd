@@ -7,12 +7,12 @@ cdef extern from "openssl.h":
         char* last
 
 cdef enum:
-    DONE = 0      # there was no reason to stop
-    BYTES = 1     # more has to come from the peer
+    DONE = 0      # nothing stopped it
+    BYTES = 1     # the peer has to send more
     ROOM = 2      # the socket has to take more first
-    ENDED = 3     # the peer said that it is done
+    ENDED = 3     # the peer has closed its side
     FAILED = 4
-    HELD = 5      # whoever was told of the client hello wants the handshake to wait
+    HELD = 5      # the client hello callback asked for the handshake to wait
 
 cdef class DirectTls:
     cdef SSL* ssl

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""TLS bytes of one connection, by OpenSSL itself on its socket: what `memory_tls` does where that is not possible.
+"""TLS bytes of one connection, by OpenSSL itself on its socket: does what `memory_tls` does where this is not possible.
 
-The library is the one that Python's `ssl` has loaded, and `ssl` makes contexts and sides; see `openssl.h` for what that rests on.
-Each call says in `wants` why it stopped. OpenSSL keeps its errors for a thread, not for a connection: they are cleared before and
-after each call. Knows nothing of what a connection does about it.
+The library is the one that Python's `ssl` has loaded, and `ssl` makes contexts and sides; see `openssl.h` for what that relies on.
+Each call says in `wants` why it stopped. OpenSSL keeps its errors per thread, not per connection: they are cleared before and
+after each call. Does not know how a connection reacts.
 """
 import _ssl
 import os
@@ -26,16 +26,16 @@ cdef extern from "openssl.h":
     int LB_SSL_CTRL_MODE, LB_SSL_ERROR_WANT_READ, LB_SSL_ERROR_WANT_WRITE, LB_SSL_ERROR_ZERO_RETURN, LB_SSL_ERROR_WANT_CLIENT_HELLO_CB
     long LB_SSL_MODE_ENABLE_PARTIAL_WRITE, LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, LB_SSL_MODE_RELEASE_BUFFERS
 
-DEF LEAST = 1024  # bytes of room for which it is worth to ask for another record
+DEF LEAST = 1024  # bytes of room for which another record is worth asking for
 DEF RECORDS = 64  # taken at once: a record of one byte costs as much as one of a thousand
-DEF WHOLE = 16640  # bytes of the socket in which there is a whole record
+DEF WHOLE = 16640  # bytes read from the socket that contain a whole record
 DEF WORTH = 64     # bytes of data that make up for one record without any; each record of data makes up for one, however short
 
-_nowhere = ssl.MemoryBIO()  # an SSLObject wants BIOs; `lb_join` replaces them at once
+_nowhere = ssl.MemoryBIO()  # an SSLObject needs BIOs; `lb_join` replaces them at once
 
 
 def _layout_holds():
-    # Tried on a connection made for that purpose, before one that matters: `lb.tls.handshake.openssl` does the same for what it asks.
+    # Tried on a connection made for the purpose, before a real one: `lb.tls.handshake.openssl` does the same for what it uses.
     side = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_bio(_nowhere, _nowhere, server_side=True)
     raw = getattr(side, "_sslobj", None)
     return raw is not None and lb_ssl_of(raw, side.context) != NULL
@@ -43,11 +43,11 @@ def _layout_holds():
 
 DIRECT = bool(getattr(_ssl, "__file__", None) and os.environ.get("LB_TLS") != "memory"
               and lb_openssl_load(os.fsencode(_ssl.__file__)) and _layout_holds())
-"""Whether that works here."""
+"""Whether direct TLS works here."""
 
 
 cdef DirectTls terminate(object contexts, int fd):
-    # The side that terminates TLS on this socket, or None where that has to be done in memory.
+    # The side that terminates TLS on this socket, or None if that has to be done in memory.
     cdef DirectTls made
     cdef SSL* found
     cdef lb_pipe* pipe
@@ -74,7 +74,7 @@ cdef class DirectTls:
     """`side` is the `ssl.SSLObject`, which owns the connection's state; `wants` is why the last call stopped."""
 
     cdef int handshake(self, bint hung_up) except -1:
-        # Whether it is done; what one call reads is bounded.
+        # Whether the handshake is done; what one call reads is bounded.
         cdef int result
         self._begin(WHOLE, hung_up)
         lb_ERR_clear_error()
@@ -86,8 +86,8 @@ cdef class DirectTls:
         return result == 1
 
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1:
-        # As much as there is, and room for it, unless that is many small records, or records without data. One budget for the whole turn:
-        # a byte of data now and then is no reason to go on for ever.
+        # Reads as much as there is, and room for it, unless that is many small records, or records without data. One budget for the whole
+        # turn: a byte of data now and then does not extend it forever.
         cdef Py_ssize_t total = 0
         cdef int n, asked, _
         self.wants = DONE
@@ -107,7 +107,7 @@ cdef class DirectTls:
         return total
 
     cdef int _has_read(self, int size, bint whole) noexcept:
-        # Data came of the last record, and that was all of it when it is `whole`: it was counted itself, too.
+        # The last record brought data, and is used up if it is `whole`: it was counted itself, too.
         self.pipe.idle -= whole
         self.pipe.barren = max(self.pipe.barren - 2 * whole - size // WORTH, 0)
         return 0
@@ -128,7 +128,7 @@ cdef class DirectTls:
         return self.pipe.barren
 
     cdef Py_ssize_t send(self, char* data, Py_ssize_t size) except -1:
-        # As much as the socket takes.
+        # Writes as much as the socket takes.
         cdef Py_ssize_t total = 0
         cdef int n
         self.wants = DONE
@@ -143,7 +143,7 @@ cdef class DirectTls:
         return total
 
     cdef bytes shutdown(self):
-        # Say that no more is to come; what is returned of that the socket did not take.
+        # Sends a close_notify; returns the part of it that the socket did not take.
         cdef bytes rest
         self.pipe.parting = True
         lb_ERR_clear_error()

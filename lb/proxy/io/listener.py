@@ -1,6 +1,6 @@
 """Accepts connections: the uncompiled twin of `listener.pyx`.
 
-It knows sockets and addresses; what becomes of an accepted descriptor is for derived classes to say.
+It knows sockets and addresses; derived classes decide what becomes of an accepted descriptor.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import socket
 from lb.proxy.io.poller import Poller, Watched
 
 _BURST = 16  # connections accepted before others have their turn
-_QUEUE = 1024  # connections accepted at the end: whoever floods us does not keep us here
+_QUEUE = 1024  # connections accepted at the end: a flood must not keep us here
 _NONE_NOW = frozenset((errno.EAGAIN, errno.EWOULDBLOCK, errno.EINTR, errno.ECONNABORTED))
 
 
@@ -27,9 +27,9 @@ class Listener(Watched):
         self._socket = None
 
     def listen(self, poller: Poller, sock: socket.socket) -> None:
-        """Accept what comes to this listening socket, which must not block, from now on.
+        """From now on, accept what arrives at this listening socket, which must not block.
 
-        Raises OSError, and nothing has changed then.
+        Raises OSError; then nothing has changed.
         """
         self.poller = poller
         poller.add_reader(sock.fileno(), self._on_readable)
@@ -42,7 +42,7 @@ class Listener(Watched):
             self._socket = None
 
     def stop(self) -> None:
-        """Accept what has come so far, and no more; the socket itself stays open for whoever serves it next."""
+        """Accept what has arrived so far, and no more; the socket itself stays open for the next process."""
         for _ in range(_QUEUE):
             if not self._accept():
                 break
@@ -57,7 +57,7 @@ class Listener(Watched):
             self.poller.failed(self, error)
 
     def _accept(self) -> bool:
-        """Accept one connection; whether there may be more."""
+        """Accept one connection; returns whether there may be more."""
         if self._socket is None:
             return False
         try:
@@ -71,8 +71,8 @@ class Listener(Watched):
         return True
 
     def accepted(self, fd: int, address: bytes, port: int) -> None:  # noqa: ARG002 - for derived classes
-        """A connection from `address`, which does not block; it belongs to whoever is told."""
+        """A connection from `address`, which does not block; the callee owns it."""
         os.close(fd)
 
     def refused(self, error: int) -> None:
-        """The system gives no descriptor (EMFILE, ENFILE, ENOBUFS): derived classes make room."""
+        """The system refuses a descriptor (EMFILE, ENFILE, ENOBUFS): derived classes make room."""

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Accepts connections: the compiled twin of `listener.py`.
 
-One accept4 a readiness gives a non-blocking descriptor and the peer's address at once; a queue that holds more reports itself again.
+One accept4 per event gives a non-blocking descriptor and the peer's address at once; a queue that holds more is reported again.
 """
 from cpython.bytes cimport PyBytes_FromString
 from libc.errno cimport ECONNABORTED, EAGAIN, EINTR, errno
@@ -56,7 +56,7 @@ DEF BURST = 16
 
 cdef class Listener(Watched):
     def listen(self, Poller poller, socket):
-        """Accept what comes to this listening socket, from now on. Raises OSError, and nothing has changed then."""
+        """From now on, accept what arrives at this listening socket. Raises OSError; then nothing has changed."""
         self.socket = socket
         self.fd = socket.fileno()
         self.poller = poller
@@ -74,8 +74,8 @@ cdef class Listener(Watched):
             self.poller.remove(self)
 
     def stop(self):
-        """Accept what has come so far, and no more; the socket itself stays open for whoever serves it next."""
-        for _ in range(64):  # by bursts: whoever floods us does not keep us here
+        """Accept what has arrived so far, and no more; the socket itself stays open for the next process."""
+        for _ in range(64):  # in bursts: a flood must not keep us here
             if self.fd < 0 or self.on_events(0) == 0:
                 break
         self.rest()
@@ -110,4 +110,4 @@ cdef class Listener(Watched):
         os.close(fd)
 
     def refused(self, int error):
-        """The system gives no descriptor (EMFILE, ENFILE, ENOBUFS): derived classes make room."""
+        """The system refuses a descriptor (EMFILE, ENFILE, ENOBUFS): derived classes make room."""

@@ -1,6 +1,6 @@
-"""TLS between bytes and bytes, by Python's own `ssl.MemoryBIO`: for where OpenSSL cannot be reached directly.
+"""TLS in memory, by Python's own `ssl.MemoryBIO`: for where OpenSSL cannot be reached directly.
 
-Slower than the direct way by a few copies, and the same in every other respect. Knows no socket.
+Slower than the direct way by a few copies, and otherwise the same. Knows no socket.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from lb.proxy.io.tls_records import RecordCounter
 _READ = 65536
 
 REFUSAL = bytes((21, 3, 3, 0, 2, 2, 112))
-"""The fatal alert unrecognized_name, as it is before a server's first word: in plain text (RFC 8446 section 5.1)."""
+"""The fatal alert unrecognized_name as a server's first record: in plain text (RFC 8446 section 5.1)."""
 
 
 class PresentedCertificate(Protocol):
@@ -33,14 +33,14 @@ class ServerTls(Protocol):
 
 
 class Terminator(Protocol):
-    """What makes the server side of a TLS connection: `lb.tls.handshake.contexts.Contexts`."""
+    """Makes the server side of a TLS connection: `lb.tls.handshake.contexts.Contexts`."""
 
     def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject: ...
 
 
 class MemoryTls:
-    """One TLS connection, server side. `held` says that its handshake stands still because whoever was told of the
-    client hello wants that; `waits` that more has come than is for one turn.
+    """One TLS connection, server side. `held` says that its handshake is paused because the client hello callback asked
+    for that; `waits` that more has arrived than one turn takes.
     """
 
     __slots__ = ("_cipher", "_in", "_out", "_records", "ended", "established", "failed", "held", "tls", "waits")
@@ -49,7 +49,7 @@ class MemoryTls:
         self._in = ssl.MemoryBIO()
         self._out = ssl.MemoryBIO()
         self.tls = contexts.wrap(self._in, self._out)
-        self._cipher = b""  # has come, and OpenSSL does not have it yet
+        self._cipher = b""  # arrived, and not passed to OpenSSL yet
         self._records = RecordCounter()
         self.waits = False
         self.established = False
@@ -63,8 +63,8 @@ class MemoryTls:
         return self._records.barren
 
     def feed(self, cipher: bytes, most: int) -> bytes:
-        """What the peer said, given the bytes that came; empty bytes are the end of the stream. Nothing is fed while it
-        `waits`, and no more than `most` bytes are taken.
+        """Decrypt the bytes that came; empty bytes are the end of the stream. Nothing is fed while it `waits`, and at
+        most `most` bytes are taken.
         """
         if not cipher:
             self._in.write_eof()
@@ -73,7 +73,7 @@ class MemoryTls:
         return self.go_on(most)
 
     def go_on(self, most: int) -> bytes:
-        """Go on with what has come, or with a handshake that was held."""
+        """Go on with what has arrived, or with a handshake that was held."""
         if self._cipher:
             admitted = self._records.admit(self._cipher, most)
             self._in.write(memoryview(self._cipher)[:admitted])
@@ -101,7 +101,7 @@ class MemoryTls:
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
             self.ended = True
         except ssl.SSLError as error:
-            # SSL_ERROR_WANT_CLIENT_HELLO_CB has no name in `ssl`; nothing else is unknown to it during a handshake.
+            # SSL_ERROR_WANT_CLIENT_HELLO_CB has no name in `ssl`; it is the only unknown one during a handshake.
             self.held = error.errno == ssl.SSL_ERROR_INVALID_ERROR_CODE and not self.established
             self.failed = not self.held
         return b"".join(plain)
@@ -115,11 +115,11 @@ class MemoryTls:
         return self.outgoing()
 
     def outgoing(self) -> bytes:
-        """Bytes that wait to be sent: of a handshake, an alert, or what `encrypt` left."""
+        """Bytes to be sent: of a handshake, an alert, or what `encrypt` left."""
         return self._out.read()
 
     def shutdown(self) -> bytes:
         """The close_notify alert."""
-        with contextlib.suppress(ssl.SSLError):  # the peer has not said its own yet; nobody waits for it
+        with contextlib.suppress(ssl.SSLError):  # the peer has not sent its own yet; we do not wait for it
             self.tls.unwrap()
         return self.outgoing()

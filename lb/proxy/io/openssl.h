@@ -2,11 +2,11 @@
 
    Contexts, certificates and the choice by SNI stay with Python's `ssl`; only the bytes of a connection go to OpenSSL directly. The SSL of an
    `ssl.SSLObject` is read out of CPython's PySSLSocket, whose first fields are the same from 3.11 to 3.14; `lb_ssl_of` checks their sizes
-   and the fields against the context before anything is believed, so an unknown layout means the slower way, not a crash.
+   and the fields against the context before it trusts them, so an unknown layout means the slower way, not a crash.
 
-   OpenSSL reads and writes through a BIO of ours (`lb_pipe`), because only there can the work of one call be bounded: within SSL_read and
-   SSL_do_handshake it goes on for as long as records come that carry no data. Records are counted there by their heads: what they carry is
-   not to be seen from outside, but whoever reads data knows which of them were worth it. */
+   OpenSSL reads and writes through a BIO of ours (`lb_pipe`), because only there the work of one call can be bounded: SSL_read and SSL_do_handshake
+   continue for as long as records without data come. Records are counted there by their headers: their content is not visible from outside,
+   but the reader of the data knows which of them were worth it. */
 #ifndef LB_OPENSSL_H
 #define LB_OPENSSL_H
 #include <Python.h>
@@ -47,15 +47,15 @@ static void *(*lb_SSL_get_SSL_CTX)(const SSL *);
 static void (*lb_ERR_clear_error)(void);
 static void (*lb_SSL_set_read_ahead)(SSL *, int);
 
-/* What joins one SSL to its socket. `allowance` is how many bytes may still be read in this turn; `cut` says that a call ended for want of it,
-   or of patience: `idle` are the records of this turn that have brought no data, `barren` those of the connection that its data has not made
-   up for. `dry` says that the socket had less than was asked for, so that the next edge tells of more (there is none after a hang-up). `left`
-   is what is to come of the record that has begun, `head` the part of a record's head that is here. What the socket does not take of the last
-   words (`parting`) is kept in `last`. */
+/* Joins one SSL to its socket. `allowance` is how many bytes may still be read in this turn; `cut` says that a call ended because that or the
+   limit of records was used up: `idle` counts the records of this turn that have brought no data, `barren` those of the connection that its
+   data has not made up for. `dry` says that the socket had less than was requested, so that the next edge reports more (there is none after a
+   hang-up). `left` is what is missing of the record that has begun, `head` the part of a record's header that is here. What the socket does
+   not take of the last words (`parting`) is kept in `last`. */
 #define LB_LAST_WORDS 128
 #define LB_RECORD_HEAD 5
 #define LB_IDLE 32      /* records without data that a turn may bring before it ends */
-#define LB_AHEAD 2048   /* bytes read beyond the record that has begun: OpenSSL takes all records that it has, whatever they are */
+#define LB_AHEAD 2048   /* bytes read beyond the record that has begun: OpenSSL takes all records that it has */
 typedef struct {
     int fd, eof, cut, dry, hung_up, parting, last_size, idle, head_size;
     Py_ssize_t allowance, barren, left;
@@ -79,7 +79,7 @@ static void lb_count_records(lb_pipe *pipe, const unsigned char *bytes, Py_ssize
             pipe->left -= step;
         } else {
             head[pipe->head_size++] = *bytes;
-            /* A client hello in the form of SSL 2.0, which may only be the first record, has a head of two bytes. */
+            /* A client hello in the form of SSL 2.0, which may only be the first record, has a header of two bytes. */
             if (head[0] & 0x80 ? pipe->head_size == 2 : pipe->head_size == LB_RECORD_HEAD) {
                 pipe->left = head[0] & 0x80 ? (head[0] & 0x7f) << 8 | head[1] : head[3] << 8 | head[4];
                 pipe->head_size = 0;
@@ -157,7 +157,7 @@ static int lb_pipe_make_method(void) {
         && lb_BIO_meth_set_destroy(lb_pipe_method, lb_pipe_destroy);
 }
 
-/* Lets this SSL read from and write to the socket; what is returned lives as long as the SSL. NULL without memory. */
+/* Lets this SSL read from and write to the socket; the pipe lives as long as the SSL. NULL without memory. */
 static lb_pipe *lb_join(SSL *ssl, int fd) {
     lb_pipe *pipe = calloc(1, sizeof(lb_pipe));
     BIO *bio = pipe ? lb_BIO_new(lb_pipe_method) : NULL;

@@ -14,7 +14,7 @@ cdef class Poller:
     cdef list again, graveyard
     cdef object on_error
     cdef bint scheduled
-    cdef readonly Py_ssize_t crowd
+    cdef readonly Py_ssize_t ready_count
     cdef int add(self, Watched watched, uint32_t events) except -1
     cdef int change(self, Watched watched, uint32_t events) except -1
     cdef int remove(self, Watched watched) except -1

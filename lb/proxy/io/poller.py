@@ -1,9 +1,9 @@
 """Tells connections that their sockets are ready: the uncompiled twin of `poller.pyx`.
 
-Where the system has epoll, all sockets are in one epoll descriptor of their own, and only that one is known to the
-event loop: a round costs one call, and nothing is lost. (libuv stops telling of a socket at its first error; if bytes
-came with a reset, only they would ever be told.) Elsewhere the loop itself is asked. Either way a socket is told of
-again until it was read.
+Where the system has epoll, all sockets are in one epoll descriptor, the only one that the event loop knows: a round
+costs one call, and no event is lost. (libuv stops reporting a socket at its first error; after a reset, bytes that came
+with it would be the last event.) Elsewhere the loop itself watches the sockets. Either way a socket is reported until
+it has been read.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ _IN = select.POLLIN
 _READ = select.POLLIN | getattr(select, "EPOLLRDHUP", 0)
 _WRITE = select.POLLOUT
 _BROKEN = select.POLLERR
-_ENDED = select.POLLERR | select.POLLHUP  # told unasked
+_ENDED = select.POLLERR | select.POLLHUP  # reported unasked
 
 
 class Watched:
-    """What a poller looks after."""
+    """Something that a poller watches."""
 
     __slots__ = ()
 
     def on_turn(self) -> None:
-        """It asked for a turn of its own (`Poller.later`)."""
+        """The turn that it asked for (`Poller.later`)."""
 
 
 class Poller:
     """One worker's poller. `now` is the time of this round, in seconds of the monotonic clock; `on_error` is told of a
-    handler that failed, with the one whose handler it was. `crowd` counts those who wanted something last time.
+    handler that failed, and whose it was. `ready_count` is how many had something to do in the last round.
     """
 
     __slots__ = (
@@ -45,9 +45,9 @@ class Poller:
         "_readers",
         "_scheduled",
         "_writers",
-        "crowd",
         "loop",
         "now",
+        "ready_count",
     )
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[Watched, Exception], object]) -> None:
@@ -55,7 +55,7 @@ class Poller:
         self._on_error = on_error
         self._again: list[Watched] = []
         self._scheduled = False
-        self.crowd = 0
+        self.ready_count = 0
         self._readers: dict[int, Callable[[], None]] = {}
         self._writers: dict[int, Callable[[], None]] = {}
         self._breakers: dict[int, Callable[[], None]] = {}
@@ -66,14 +66,14 @@ class Poller:
         self.now = monotonic()
 
     def close(self) -> None:
-        """Tell nobody of anything any more."""
+        """Report nothing any more."""
         self._again.clear()
         if self._epoll is not None:
             self.loop.remove_reader(self._epoll.fileno())
             self._epoll.close()
 
     def tick(self) -> float:
-        """Read the clock; what `now` says until the next round. Returns seconds of the monotonic clock."""
+        """Read the clock, and keep it as `now` until the next round. Returns seconds of the monotonic clock."""
         self.now = monotonic()
         return self.now
 
@@ -85,7 +85,7 @@ class Poller:
             self._epoll.modify(fd, _READ | _WRITE)
         else:
             self._epoll.register(fd, _READ)
-        self._readers[fd] = callback  # last: what the system refused must not be found under the number again
+        self._readers[fd] = callback  # last: a refused descriptor must not be found under the number later
 
     def add_writer(self, fd: int, callback: Callable[[], None]) -> None:
         """Call this whenever there is room to write; it must not raise. Raises OSError."""
@@ -100,7 +100,7 @@ class Poller:
         self._writers[fd] = callback
 
     def remove_reader(self, fd: int) -> None:
-        """The end of `add_reader`; before the descriptor is closed."""
+        """Undo `add_reader`; called before the descriptor is closed."""
         del self._readers[fd]
         if self._epoll is None:
             self.loop.remove_reader(fd)
@@ -110,7 +110,7 @@ class Poller:
             self._forget(self._epoll, fd)
 
     def remove_writer(self, fd: int) -> None:
-        """The end of `add_writer`; before the descriptor is closed."""
+        """Undo `add_writer`; called before the descriptor is closed."""
         del self._writers[fd]
         if self._epoll is None:
             self.loop.remove_writer(fd)
@@ -123,7 +123,7 @@ class Poller:
 
     def add_breaker(self, fd: int, callback: Callable[[], None]) -> None:
         """Call this once if the connection breaks while it has no reader; it must not raise. Raises OSError. Without
-        epoll nobody tells.
+        epoll it is never called.
         """
         if self._epoll is not None:
             if fd not in self._writers:
@@ -131,23 +131,23 @@ class Poller:
             self._breakers[fd] = callback
 
     def remove_breaker(self, fd: int) -> None:
-        """The end of `add_breaker`, whether it was told or not; before a reader is added."""
+        """Undo `add_breaker`, whether it was called or not; called before a reader is added."""
         if self._epoll is not None and self._breakers.pop(fd, None) is not None and fd not in self._writers:
             self._forget(self._epoll, fd)
 
     def _forget(self, epoll: select.epoll, fd: int) -> None:
         epoll.unregister(fd)
-        self._gone.add(fd)  # events of this round may name it, and it may be another's by then
+        self._gone.add(fd)  # events of this round may name it, when it may already be another's
 
     def _round(self) -> None:
-        """Everything that is ready now."""
+        """Handle everything that is ready now."""
         if self._epoll is None:
             return
         self.now = monotonic()
         gone = self._gone
         gone.clear()
         ready = self._epoll.poll(0)
-        self.crowd = len(ready) + len(self._again)  # who has more to read is ready again, and asks for no turn
+        self.ready_count = len(ready) + len(self._again)  # one with more to read is ready again, and asks for no turn
         readers = self._readers
         for fd, events in ready:
             if events != _WRITE and fd not in gone:
@@ -162,7 +162,7 @@ class Poller:
                     writer()
             if events & _ENDED and fd in self._breakers and fd not in gone:
                 breaker = self._breakers[fd]
-                self.remove_breaker(fd)  # an end is told as long as it is asked for
+                self.remove_breaker(fd)  # an end is reported for as long as it is asked for
                 if events & _BROKEN:
                     breaker()
 
@@ -171,19 +171,19 @@ class Poller:
         callback()
 
     def later(self, watched: Watched) -> None:
-        """There is something to do for this one without an event: in the next round."""
+        """Give this one a turn in the next round, without an event."""
         self._again.append(watched)
         self._schedule()
 
     def _schedule(self) -> None:
-        """There is a next round, whether anything becomes ready or not."""
+        """Make sure that there is a next round, whether anything becomes ready or not."""
         if not self._scheduled:
             self.loop.call_soon(self.poll)
             self._scheduled = True
 
     def failed(self, watched: Watched, error: Exception) -> None:
-        """A handler raised: whoever made this poller decides what becomes of the connection. Never raises: the others
-        have their turn whatever happens to one.
+        """A handler raised: the owner of this poller decides what becomes of the connection. Never raises: the others
+        get their turn whatever happens to one.
         """
         try:
             self._on_error(watched, error)
@@ -192,12 +192,12 @@ class Poller:
                 self.loop.call_exception_handler({"message": "a connection could not be ended", "exception": second})
 
     def poll(self) -> None:
-        """A turn for everyone who asked for one; for some of them now, where that takes long."""
+        """Give a turn to each that asked for one; only to some of them now if that takes long."""
         self._scheduled = False
         self.now = monotonic()
         again = self._again
         self._again = []
-        self.crowd = len(again) if self._epoll is None else max(self.crowd, len(again))
+        self.ready_count = len(again) if self._epoll is None else max(self.ready_count, len(again))
         until = self.now + _TURNS
         done = 0
         try:
@@ -211,6 +211,6 @@ class Poller:
                     break
         finally:
             if done < len(again):
-                # Who has something new comes before who has too much.
+                # New events come before those that have more than was read.
                 self._again[:0] = again[done:]
                 self._schedule()

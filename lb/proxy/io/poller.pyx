@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False
 """Tells connections that their sockets are ready: the compiled twin of `poller.py`.
 
-All sockets of the data path are in one epoll descriptor of their own, and only that one is known to the event loop: a socket is
-registered once, edge-triggered, and costs the loop nothing more (asked of the loop, each costs three epoll_ctl calls and a
-callback object). A round takes what is ready in one epoll_wait. The read buffer is one for all: what is read is handled before the next read.
+All sockets of the data path are in one epoll descriptor, the only one that the event loop knows: a socket is registered once,
+edge-triggered, and costs the loop nothing more (in the loop itself, each costs three epoll_ctl calls and a callback object). A round
+takes what is ready in one epoll_wait. All share one read buffer: what is read is handled before the next read.
 """
 from cpython.ref cimport Py_DECREF, Py_INCREF
 from libc.errno cimport EINTR, errno
@@ -26,7 +26,7 @@ cdef extern from "sys/epoll.h" nogil:
     int EPOLL_CLOEXEC, EPOLL_CTL_ADD, EPOLL_CTL_MOD, EPOLL_CTL_DEL
 
 DEF BATCH = 256
-DEF FEW = 8          # events of which nobody asks how long they take
+DEF FEW = 8          # up to this many events are not timed
 DEF TURNS = 0.002    # seconds of a round that turns may take, or half of what its events took if that is more
 
 cdef class Watched:
@@ -39,7 +39,7 @@ cdef class Watched:
 
 cdef class Poller:
     def __cinit__(self, loop, on_error):
-        self.buffer_size = 262144  # large bodies want large reads; one buffer a worker, so small ones do not pay for it
+        self.buffer_size = 262144  # large bodies need large reads; there is one buffer per worker, so small ones do not pay for it
         self.buffer = <char*>malloc(self.buffer_size)
         self.epfd = epoll_create1(EPOLL_CLOEXEC)
         if self.epfd < 0 or self.buffer == NULL:
@@ -62,7 +62,7 @@ cdef class Poller:
         self.loop.remove_reader(self.epfd)
 
     cpdef double tick(self):
-        """Read the clock; what `now` says until the next round. Returns seconds of the monotonic clock."""
+        """Read the clock, and keep it as `now` until the next round. Returns seconds of the monotonic clock."""
         cdef timespec t
         clock_gettime(CLOCK_MONOTONIC, &t)
         self.now = t.tv_sec + t.tv_nsec * 1e-9
@@ -74,7 +74,7 @@ cdef class Poller:
         event.data.ptr = <void*>watched
         if epoll_ctl(self.epfd, EPOLL_CTL_ADD, watched.fd, &event) < 0:
             raise OSError(errno, os.strerror(errno))
-        Py_INCREF(watched)  # given back by remove()
+        Py_INCREF(watched)  # released by remove()
         watched.registered = True
         return 0
 
@@ -96,7 +96,7 @@ cdef class Poller:
         return 0
 
     cdef int later(self, Watched watched) except -1:
-        # There is something to do for this one without an event: at the end of the round, or in the next.
+        # Gives this one a turn without an event: at the end of the round, or in the next.
         self.again.append(watched)
         self.schedule()
         return 0
@@ -113,7 +113,7 @@ cdef class Poller:
         except (KeyboardInterrupt, SystemExit):
             raise  # the process ends
         except BaseException as error:
-            # Whatever happens to one, the others of this round have their turn: an edge is told only once.
+            # A failure of one must not keep the others of this round from their turn: an edge is reported only once.
             try:
                 self.on_error(watched, error)
             except Exception as second:
@@ -124,7 +124,7 @@ cdef class Poller:
         return 0
 
     def poll(self):
-        """One round: everything that is ready now."""
+        """One round: handle everything that is ready now."""
         cdef epoll_event events[BATCH]
         cdef int i, n
         cdef list again
@@ -134,33 +134,33 @@ cdef class Poller:
         if n < 0 and errno != EINTR:
             raise OSError(errno, os.strerror(errno))
         began = self.tick()
-        self.scheduled = True  # who asks for a turn from here on has it below
+        self.scheduled = True  # one that asks for a turn from here on gets it below
         try:
             for i in range(n):
                 self.dispatch(<Watched>events[i].data.ptr, events[i].events)
-                if n > FEW and self.crowd < n and self.tick() - began > TURNS:
-                    self.crowd = n
+                if n > FEW and self.ready_count < n and self.tick() - began > TURNS:
+                    self.ready_count = n
         finally:
             self.scheduled = False
         again = self.again
         if again:
             self.again = []
-            self.crowd = len(again)
+            self.ready_count = len(again)
             at = 0
             until = self.tick()
             until += max(TURNS, (until - began) / 2)
             try:
-                while at < self.crowd:
+                while at < self.ready_count:
                     at += 1
                     self.dispatch(<Watched>again[at - 1], 0)
                     if self.tick() >= until:
                         break
             finally:
                 if at < len(again):
-                    # Who has something new comes before who has too much.
+                    # New events come before those that have more than was read.
                     self.again[:0] = again[at:]
                     self.schedule()
         else:
-            self.crowd = 0
+            self.ready_count = 0
         if self.graveyard:
             self.graveyard.clear()

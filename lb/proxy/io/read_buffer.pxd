@@ -19,7 +19,7 @@ cdef class ReadBuffer(Watched):
     cpdef Py_ssize_t read_raw(self) except -1
     cpdef bytes take_ready(self)
     cpdef object view(self, Py_ssize_t n)
-    cpdef settle(self)
+    cpdef free_if_empty(self)
 
     cdef int make_room(self, Py_ssize_t room) except -1
     cdef int keep(self) except -1

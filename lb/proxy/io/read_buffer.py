@@ -1,7 +1,7 @@
-"""The unread bytes of a connection: what has come and was not handled yet. The compiled twin is `read_buffer.pyx`.
+"""The unread bytes of a connection: what has arrived and is yet to be handled. The compiled twin is `read_buffer.pyx`.
 
-They are one immutable object as it was read, while all of it is handled at once; a rest that has to wait for more grows
-in place. They are read by heads and bodies, which here are lengths. This file knows neither socket nor loop.
+They are one immutable object, as read, while all of it is handled at once; a rest that waits for more grows in place.
+Heads and bodies read them, and appear here as lengths. This file knows neither socket nor loop.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ _Head = TypeVar("_Head", RequestHead, ResponseHead)
 
 
 class ReadBuffer(Watched):
-    """`have` counts unread bytes, `ready` those that were read as payload, and may go on."""
+    """`have` counts unread bytes, `ready` those that were read as payload and may be sent on."""
 
     __slots__ = ("_at", "_data", "_searched", "_span", "have", "ready")
 
     def __init__(self) -> None:
         self.have = self.ready = 0
-        self._data: bytes | bytearray = b""  # unread is what stands from `_at` on
+        self._data: bytes | bytearray = b""  # the unread bytes begin at `_at`
         self._at = 0
-        self._searched = 0  # so many bytes of an unfinished head do not hold its end
+        self._searched = 0  # so many bytes of an unfinished head do not contain its end
         self._span = b""
 
     def _add(self, data: bytes) -> None:
-        """More has come, while something is unread."""
+        """Append, while something is unread."""
         rest = self._data
         if isinstance(rest, bytearray):
             del rest[: self._at]
@@ -41,7 +41,7 @@ class ReadBuffer(Watched):
         self._at = 0
 
     def fill(self, data: bytes) -> None:
-        """More has come, from wherever: behind what is unread."""
+        """Append bytes from any source to the unread ones."""
         if self.have:
             self._add(data)
         else:
@@ -50,15 +50,15 @@ class ReadBuffer(Watched):
             self.have = len(data)
 
     def scan_request(self, limits: Limits) -> RequestHead | None:
-        """The request head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
+        """Take a request head from the start of the unread bytes; None if incomplete. Raises what `scan` does."""
         return self._take_head(REQUESTS, limits)
 
     def scan_response(self, limits: Limits) -> ResponseHead | None:
-        """The response head that the unread bytes begin with, taken from them, or None. Raises what `scan` does."""
+        """Take a response head from the start of the unread bytes; None if incomplete. Raises what `scan` does."""
         return self._take_head(RESPONSES, limits)
 
     def _take_head(self, heads: Known[_Head], limits: Limits) -> _Head | None:
-        # A head is read when it has begun and when it is complete, so a slow one costs no more than its bytes.
+        # A head is scanned when it has begun and when it is complete, so a slow one costs no more than its bytes.
         if self._searched and self.have <= limits.total and not has_ended(self._data, self._at, self._searched):
             self._searched = self.have
             return None
@@ -78,7 +78,7 @@ class ReadBuffer(Watched):
         self.have -= n
 
     def read_body(self, body: Body) -> int:
-        """Take what belongs to `body`; its payload is ready then, so many bytes. Raises what `Body.feed` does."""
+        """Take what belongs to `body`, and make its payload ready; returns its size. Raises what `Body.feed` does."""
         span, used = body.feed(self._data, self._at)
         self._at += used
         self.have -= used
@@ -87,7 +87,7 @@ class ReadBuffer(Watched):
         return size
 
     def read_up_to(self, n: int) -> int:
-        """Make at most `n` unread bytes ready; their number."""
+        """Make at most `n` unread bytes ready; returns their number."""
         at = self._at
         span = self._data[at : at + n]
         size = self.ready = len(span)
@@ -97,27 +97,25 @@ class ReadBuffer(Watched):
         return size
 
     def read_raw(self) -> int:
-        """Make all unread bytes ready; their number."""
+        """Make all unread bytes ready; returns their number."""
         self._span = bytes(self._data[self._at :])
         self.drop(self.have)
         self.ready = len(self._span)
         return self.ready
 
     def take_ready(self) -> bytes:
-        """What is ready, as bytes."""
+        """The ready bytes, copied."""
         taken = self._span if self.ready else b""
         self.ready = 0
         self._span = b""
         return taken
 
     def view(self, n: int) -> memoryview:
-        """The first `n` unread bytes where they are; there must be so many. To be let go of before anything else is
-        done here.
-        """
+        """The first `n` unread bytes in place; there must be so many. To be released before any other call here."""
         return memoryview(self._data)[self._at : self._at + n]
 
-    def settle(self) -> None:
-        """An exchange is over: if nothing is left to read, no memory is kept for it."""
+    def free_if_empty(self) -> None:
+        """An exchange is over: if nothing is left to read, keep no memory."""
         if not self.have:
             self._data = b""
             self._at = 0

@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""The unread bytes of a connection: the compiled twin of `read_buffer.py`, which says what can be done with them.
+"""The unread bytes of a connection: the compiled twin of `read_buffer.py`, which describes its methods.
 
-While events are handled they stand in the poller's shared buffer, at `data`; only an incomplete rest gets memory of its own, so an
+While events are handled they stay in the poller's shared buffer, at `data`; only an incomplete rest gets memory of its own, so an
 idle connection owns no buffer.
 """
 from cpython.buffer cimport PyBUF_READ
@@ -16,10 +16,10 @@ from lb.http.scan cimport head_end, read_request, read_response
 
 from lb.proxy.io.poller cimport Watched
 
-DEF SLACK = 2048  # what a rest may keep beyond itself
+DEF SLACK = 2048  # what a rest may occupy beyond its size
 
 
-# A compiled method takes None for an object of any class, and would read memory that is none: it is looked for first.
+# A compiled method accepts None for an object of any class, and would read invalid memory: it is checked first.
 
 cdef class ReadBuffer(Watched):
     def __dealloc__(self):
@@ -42,7 +42,7 @@ cdef class ReadBuffer(Watched):
         cdef RequestHead head
         if limits is None:
             raise TypeError("no limits")
-        # A head is read when it has begun and when it is complete, so a slow one costs no more than its bytes.
+        # A head is scanned when it has begun and when it is complete, so a slow one costs no more than its bytes.
         if self.searched and self.have <= limits.total and not head_end(self.data, self.have, self.searched):
             self.searched = self.have
             return None
@@ -108,7 +108,7 @@ cdef class ReadBuffer(Watched):
     cpdef object view(self, Py_ssize_t n):
         return PyMemoryView_FromMemory(self.data, n, PyBUF_READ)
 
-    cpdef settle(self):
+    cpdef free_if_empty(self):
         # Nothing is left to read: an idle connection owns no buffer.
         if self.have == 0 and self.rest != NULL:
             free(self.rest)
@@ -117,7 +117,7 @@ cdef class ReadBuffer(Watched):
             self.data = NULL
 
     cdef int make_room(self, Py_ssize_t room) except -1:
-        # The rest at the begin of memory of our own, with room behind it.
+        # Moves the rest to the beginning of memory of our own, with room after it.
         cdef char* grown
         cdef Py_ssize_t size
         if self.rest != NULL and self.data >= self.rest and self.data < self.rest + self.rest_size:
@@ -144,7 +144,7 @@ cdef class ReadBuffer(Watched):
         return 0
 
     cdef int keep(self) except -1:
-        # After the handling of events: the shared buffer belongs to others now.
+        # After the handling of events: from here on others use the shared buffer.
         self.ready = 0
         if self.have == 0:
             if self.rest != NULL:
@@ -155,7 +155,7 @@ cdef class ReadBuffer(Watched):
         else:
             self.make_room(0)
             if self.rest_size - self.have > SLACK:
-                # Whoever drips a head byte by byte keeps no more than he sent.
+                # A client that drips a head byte by byte occupies no more than it sent.
                 self.data = <char*>realloc(self.rest, self.have)
                 if self.data == NULL:
                     self.data = self.rest

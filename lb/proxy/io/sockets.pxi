@@ -1,4 +1,4 @@
-# What `wire.pyx` asks of the system.
+# The system calls that `wire.pyx` uses.
 
 cdef extern from "sys/epoll.h" nogil:
     int EPOLLIN, EPOLLOUT, EPOLLRDHUP, EPOLLHUP, EPOLLERR

@@ -11,13 +11,13 @@ cdef class Wire(Downstream):
     cdef readonly bint on_hold, resumed
     cdef int state
     cdef int ending
-    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, dear, more, greeted, parted
+    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, expensive, more, greeted, parted
     cdef char* out
     cdef Py_ssize_t out_at, out_end, out_size
     cdef DirectTls direct
     cdef object tls, memory
     cdef int held
-    cdef Py_ssize_t portion, barren, owed
+    cdef Py_ssize_t read_size, barren, owed
 
     cpdef attach(self, Poller poller, int fd)
     cpdef start_tls(self, contexts)

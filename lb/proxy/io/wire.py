@@ -1,18 +1,18 @@
 """One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
 
-Who derives from it is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that is to wait),
+A derived class is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that has to wait),
 `handshaken`, `received`, `ended` (the peer has shut its side), `drained` (some of the backlog went), `severed` (a
 client broke the connection while it was paused), `flooded` (it sends TLS records without data, and is closed),
-`expired`, and `lost`: once, at the end of every connection except one that failed to be made. It takes what has come as
-`read_buffer` says; what it leaves stays until more comes.
+`expired`, and `lost`: once, at the end of every connection except one that failed to be made. It takes what has arrived
+as `read_buffer` says; what it leaves stays until more comes.
 
-What can be relied on: a socket is read only in a round of the poller, never within a call from somewhere else, and what
-was read is handled before anything else is read. What was made ready goes on in the same call. A
-write that fails is told as `lost` in the next round, since whoever wrote is in the middle of something. `again` and
-`resume` have their effect in the next round, too.
+Guarantees: a socket is read only in a round of the poller, never within a call from somewhere else, and what was read
+is handled before anything else is read. What was made ready is sent on in the same call. A write that fails is
+reported as `lost` in the next round, since its caller is in the middle of something. `again` and `resume` take effect
+in the next round, too.
 
 Writing goes to the socket at once; what it does not take waits in a backlog, which is `full` above 64 KiB until it is
-down to 16. What messages mean, deadlines (they are only kept here) and pools are others' business.
+down to 16. The meaning of messages, deadlines (they are only stored here) and pools are handled elsewhere.
 """
 
 from __future__ import annotations
@@ -33,48 +33,46 @@ from lb.proxy.io.poller import Poller
 from lb.proxy.io.read_buffer import ReadBuffer
 
 CONNECTING, HANDSHAKE, OPEN, CLOSING, LINGERING, CLOSED = range(6)
-# CLOSING: the backlog still has to go. LINGERING: our side is shut; what comes is thrown away, so that our last reply
-# is not lost to a reset.
+# CLOSING: the backlog is still to be sent. LINGERING: our side is shut; what arrives is discarded, so that our last
+# reply is not lost to a reset.
 
 DIRECT = False
 """Whether TLS bytes go to OpenSSL directly; here they go through Python's `ssl.MemoryBIO`."""
 
-_HIGH = 65536  # bytes of backlog at which the other side is asked to wait
+_HIGH = 65536  # bytes of backlog at which the other side is paused
 _LOW = 16384
-_LARGE = 262144  # bytes read at once of a large body
-_MODEST = 32768  # bytes read at once from a client that should not send much: so much may have to be kept
-_FIRST = 8192  # the first piece from a client of whose bytes nobody knows what they cost, when that matters
+_LARGE = 262144  # bytes per read of a large body
+_MODEST = 32768  # bytes per read from a client that should not send much: all of it may have to be kept
+_FIRST = 8192  # the first piece from a client while the cost of its bytes is unknown, when that matters
 _LEAST = 2048
-# Records of TLS without data that data may not have made up for, or a handshake may take: nobody needs so many. And
-# from how many of them on a connection waits for its turns.
+# The most TLS records without data that data has not made up for, or that a handshake may take: no real client needs
+# as many. And from how many of them on a connection waits for its turns.
 _BARREN = 512
 _BORNE = 32
-_CROWD = 8  # who want a turn, when nobody may take long over his
-# Seconds that a piece may take; one that takes longer is followed by smaller ones. The compiled twin does in a fifth of
-# them what is done here.
+_MANY_READY = 8  # ready connections from which on none may take long over its turn
+# Seconds that a piece may take; one that takes longer is followed by smaller ones. The compiled twin needs a fifth of
+# the time.
 _LONG = 0.005
-_LONG_IN_A_CROWD = 0.001
-# After 45 s of silence the system asks an instance whether it is there, every 15 s, three times.
+_LONG_IF_MANY = 0.001
+# After 45 s of silence the system probes an instance, every 15 s, three times.
 _PROBING = tuple(
     (getattr(socket, name), value)
     for name, value in (("TCP_KEEPIDLE", 45), ("TCP_KEEPINTVL", 15), ("TCP_KEEPCNT", 3))
     if hasattr(socket, name)
 )
-_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: whoever closes resets
-_JOINED = 16384  # up to here one copy is cheaper than a vector for the system call
+_AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets
+_JOINED = 16384  # up to this size one copy is cheaper than a vector for the system call
 
 
 class Wire(Downstream):
-    """A connection. `on_hold` says that the handshake stands still, `heard` when the last bytes came that were thrown
-    away.
-    """
+    """A connection. `on_hold` says that the handshake is paused, `heard` when the last discarded bytes came."""
 
-    # Derived classes must not name a slot of theirs like one of these.
+    # Derived classes must not reuse the name of one of these slots.
     __slots__ = (
         "_broken",
-        "_dear",
         "_ending",
         "_eof",
+        "_expensive",
         "_greeted",
         "_heard",
         "_held",
@@ -86,8 +84,8 @@ class Wire(Downstream):
         "_outward",
         "_owed",
         "_parted",
-        "_portion",
         "_queued",
+        "_read_size",
         "_sock",
         "_state",
         "_writing",
@@ -101,8 +99,8 @@ class Wire(Downstream):
     _sock: socket.socket
 
     def __init_subclass__(cls) -> None:
-        # The interpreter remembers at each place of the code what it found for the last class there. Code that clients
-        # and connections to instances share would be wrong half the time: a tenth of a request's cost.
+        # The interpreter caches at each place of the code what it found for the last class there. Code shared by
+        # clients and connections to instances would miss half the time: a tenth of a request's cost.
         for base in cls.__mro__[1:]:
             for name, shared in vars(base).items() if issubclass(base, ReadBuffer) else ():
                 if isinstance(shared, FunctionType) and name not in vars(cls):
@@ -114,13 +112,13 @@ class Wire(Downstream):
         self.heard = 0.0
         self._held = 0
         self._most = _MODEST
-        self._portion = _FIRST
-        self._dear = False  # the last piece took long
+        self._read_size = _FIRST
+        self._expensive = False  # the last piece took long
         self.on_hold = self.resumed = False
         self._state = OPEN
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
-        self._heard = self._writing = False  # whether the loop tells of bytes to read, and of room to write
+        self._heard = self._writing = False  # whether the loop reports bytes to read, and room to write
         self._owed = 0  # bytes of the backlog that TLS made by itself
         self._greeted = self._parted = False
         self._ending = False  # `end` was called
@@ -131,7 +129,7 @@ class Wire(Downstream):
     def attach(self, poller: Poller, fd: int) -> None:
         """Serve a connected descriptor that does not block; it belongs to the Wire from now on."""
         self.poller = poller
-        # The family is not asked of the system: that would be three calls, and neither reading nor writing needs it.
+        # The address family is not queried: that would be three calls, and neither reading nor writing needs it.
         self._sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, 0, fd)
         self._hear()
 
@@ -142,10 +140,10 @@ class Wire(Downstream):
         self._state = HANDSHAKE
 
     def connect(self, poller: Poller, family: int, address: str | tuple[str, int], _packed: bytes) -> int:
-        """Connect: 0 when that is done, EINPROGRESS when it will be told, else the errno of the failure."""
+        """Connect: 0 if that is done, EINPROGRESS if the result will be reported, else the errno of the failure."""
         self._outward = True
         self._most = 4 * _MODEST
-        self._portion = _LARGE
+        self._read_size = _LARGE
         self.poller = poller
         try:
             sock = socket.socket(family, socket.SOCK_STREAM)
@@ -156,7 +154,7 @@ class Wire(Downstream):
             sock.setblocking(False)
             if family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                # An instance that is gone without a word ends its idle tunnels, too. (Clients: `control.keep_alive`.)
+                # An instance that vanishes ends its idle tunnels, too. (Clients: `control.keep_alive`.)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
                 for option, value in _PROBING:
                     sock.setsockopt(socket.IPPROTO_TCP, option, value)
@@ -189,7 +187,7 @@ class Wire(Downstream):
 
     def _on_readable(self) -> None:
         try:
-            if self._state == OPEN and not self.paused and not self._dear:
+            if self._state == OPEN and not self.paused and not self._expensive:
                 self._fill()
             elif self._state >= CLOSING:
                 self._discard()
@@ -199,7 +197,7 @@ class Wire(Downstream):
             elif self.on_hold:
                 self._look_while_held()
             else:
-                self._later()  # it costs as much as a dozen requests: those have their turn first
+                self._later()  # it costs as much as a dozen requests: those go first
         except Exception as error:  # noqa: BLE001 - a fault of one connection must not cost the others theirs
             self.poller.failed(self, error)
 
@@ -231,7 +229,7 @@ class Wire(Downstream):
             self.resumed = False
             if self.have and self._state == OPEN:
                 self._handle()
-        if self._heard and not self.paused and (self._state == HANDSHAKE or (self._dear and self._state == OPEN)):
+        if self._heard and not self.paused and (self._state == HANDSHAKE or (self._expensive and self._state == OPEN)):
             self._fill()
 
     def _later(self) -> None:
@@ -257,11 +255,11 @@ class Wire(Downstream):
             return
         memory = self._memory
         if memory is not None and self._owed > _LOW:
-            self._do_not_hear()  # it asks, and does not read what TLS answers by itself, until `_flush` has sent it
+            self._do_not_hear()  # it requests, and does not read what TLS answers by itself, until `_flush` has sent it
             return
         room = self._most
-        if self.greedy or (self._portion < room and (self._dear or self.poller.crowd > _CROWD)):
-            room = self._portion
+        if self.large_reads or (self._read_size < room and (self._expensive or self.poller.ready_count > _MANY_READY)):
+            room = self._read_size
         if memory is not None and memory.waits:
             self._take_cipher(memory, None, room)
         else:
@@ -295,11 +293,11 @@ class Wire(Downstream):
         if is_full:
             self._handle_much(began)
         else:
-            self._dear = False
+            self._expensive = False
             self._handle()
 
     def _take_cipher(self, memory: MemoryTls, cipher: bytes | None, room: int) -> None:
-        """What was read, up to `room`; None is what waits of what was read before."""
+        """Take what was read, up to `room`; None for what is left of earlier reads."""
         began = self.poller.tick()
         data = self._decrypt(memory, cipher, room)
         if memory.barren > _BARREN:
@@ -311,19 +309,19 @@ class Wire(Downstream):
         elif is_full:
             self._take_less_or_more(self.poller.tick() - began)
         else:
-            self._dear = False
+            self._expensive = False
         if memory.waits or memory.barren > _BORNE:
-            self._dear = True
+            self._expensive = True
             self._listen()
 
     def _hear_end(self) -> None:
-        if self._broken:  # a reset of which the failed write was told: no orderly end
+        if self._broken:  # a reset that the failed write was told of: no orderly end
             self._finish()
         else:
             self._eof = True
 
     def _greet(self) -> bool:
-        """Look at the first byte: whether it may be TLS; False when nothing is there, or HTTP in plain text."""
+        """Check the first byte: whether it may be TLS; False if nothing is there, or plain HTTP."""
         try:
             first = self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
         except (BlockingIOError, InterruptedError):
@@ -332,7 +330,7 @@ class Wire(Downstream):
             self._finish()
             return False
         self._greeted = True
-        if not first.isalpha():  # TLS begins with no letter, a method with nothing else
+        if not first.isalpha():  # TLS never begins with a letter, a method always does
             return True
         self._memory = None
         self._state = OPEN
@@ -343,12 +341,12 @@ class Wire(Downstream):
         self._do_not_hear()
         self.ended()
         if self._state == OPEN and not self._muted:
-            self._hear_of_a_break()  # it has shut its side, and may be gone later
+            self._hear_of_a_break()  # it has shut its side, and may break later
 
     def _handle_much(self, began: float) -> None:
         """There is more than was read, or decrypted since `began`."""
         poller = self.poller
-        if self.greedy or self._dear or poller.crowd > _CROWD:
+        if self.large_reads or self._expensive or poller.ready_count > _MANY_READY:
             began = began or poller.tick()
             self._handle()
             self._take_less_or_more(poller.tick() - began)
@@ -356,15 +354,15 @@ class Wire(Downstream):
             self._handle()
 
     def _take_less_or_more(self, seconds: float) -> None:
-        """Of who has more than was read: bytes that cost little come in large pieces; whose bytes cost much, waits
-        more often.
+        """Adapt the size of pieces for a peer that has sent more than was read: cheap bytes come in large pieces, a
+        peer whose bytes are expensive waits more often.
         """
-        much = _LONG_IN_A_CROWD if self.poller.crowd > _CROWD else _LONG
-        self._dear = seconds > much
-        if self._dear:
-            self._portion = max(int(self._portion * much / seconds), _LEAST)
+        much = _LONG_IF_MANY if self.poller.ready_count > _MANY_READY else _LONG
+        self._expensive = seconds > much
+        if self._expensive:
+            self._read_size = max(int(self._read_size * much / seconds), _LEAST)
         elif seconds < much / 4:
-            self._portion = min(self._portion * 2, _LARGE)
+            self._read_size = min(self._read_size * 2, _LARGE)
 
     def _handle(self) -> None:
         self.received()
@@ -399,7 +397,7 @@ class Wire(Downstream):
             self.suspended()
 
     def _look_while_held(self) -> None:
-        """A client that is held has nothing to say but that it leaves."""
+        """The only event from a held client is that it leaves."""
         if self._has_come():
             self._do_not_hear()
             self._hear_of_a_break()
@@ -407,7 +405,7 @@ class Wire(Downstream):
             self._finish()
 
     def _discard(self) -> None:
-        """Throw away what comes after our last word."""
+        """Discard what arrives after our last word."""
         if self._state == CLOSED:
             return
         try:
@@ -424,7 +422,7 @@ class Wire(Downstream):
         else:
             self.heard = self.poller.now
 
-    # What the loop is asked to tell
+    # What the loop is asked to report
 
     def _hear(self) -> None:
         if self._eof:
@@ -435,7 +433,7 @@ class Wire(Downstream):
             self._heard = True
 
     def _listen(self) -> None:
-        """Go on reading, unless nobody wants it: what waits in memory is told of by no socket."""
+        """Go on reading, unless paused: no socket event tells of what is left in memory."""
         if self._state in (OPEN, HANDSHAKE) and not self.paused and not self.on_hold:
             self._hear()
             if self._memory is not None and self._memory.waits:
@@ -477,7 +475,7 @@ class Wire(Downstream):
             self.poller.remove_writer(self._sock.fileno())
 
     def _forget_socket(self) -> None:
-        # The loop first: a descriptor that is closed may be another connection's the next moment.
+        # The loop first: the number of a closed descriptor may be reused the next moment.
         self._unmute()
         self._do_not_hear()
         self._stop_writing()
@@ -501,7 +499,7 @@ class Wire(Downstream):
         self._later()
 
     def is_stale(self) -> bool:
-        """Whether the peer of an idle connection closed it or said something unasked, and that is yet to be told."""
+        """Whether the peer of an idle connection has closed it or sent something unasked, and no event came yet."""
         if self._state != OPEN or self._broken or self._eof or self.have:
             return True
         if self._memory is not None and self._memory.waits:
@@ -521,7 +519,7 @@ class Wire(Downstream):
         return len(self._out) if self._out else 0
 
     def send(self, data: bytes) -> None:
-        """Send; nothing happens on a connection that is over."""
+        """Send; no effect on a connection that is over."""
         state = self._state
         if (state != OPEN and (state >= LINGERING or state == HANDSHAKE or self._parted)) or self._broken or not data:
             return
@@ -534,7 +532,7 @@ class Wire(Downstream):
         self._write(data)
 
     def send_with(self, prefix: bytes | None, source: ReadBuffer, suffix: bytes | None) -> None:
-        """Send what is ready at `source` between two pieces, in one system call where the socket takes them."""
+        """Send what is ready at `source` between two pieces, in one system call if the socket takes them."""
         payload = source.take_ready()
         if len(payload) <= _JOINED or self._memory is not None or self._out:
             self.send(b"".join((prefix or b"", payload, suffix or b"")))
@@ -556,7 +554,7 @@ class Wire(Downstream):
             n = max(n - len(piece), 0)
 
     def _write(self, data: bytes) -> None:
-        """To the socket as it is, or behind what waits for it."""
+        """To the socket as it is, or after its backlog."""
         if self._out:
             self._queue(data)
             return
@@ -609,7 +607,7 @@ class Wire(Downstream):
         self.drained()
 
     def _break(self) -> None:
-        # A write failed. Whoever wrote is in the middle of something: the end is told in the next round.
+        # A write failed. The caller is in the middle of something: the end is reported in the next round.
         if not self._broken:
             self._broken = True
             self._out = None
@@ -619,7 +617,7 @@ class Wire(Downstream):
     # Ending
 
     def _last_words(self) -> None:
-        """A write failed. What an instance said before it broke off is still to be heard: an early answer, perhaps."""
+        """A write failed. What an instance sent before it broke off is still to be read: an early answer, perhaps."""
         if self._outward and self._state == OPEN and not self._eof and self._has_come():
             if not self.paused:
                 self._fill()
@@ -634,7 +632,7 @@ class Wire(Downstream):
         return False
 
     def takes(self) -> bool:
-        """Whether the peer has taken anything since the last time that this was asked: the system holds less for it."""
+        """Whether the peer has taken anything since the last call: the system holds less for it."""
         before = self._held
         try:
             self._held = int.from_bytes(fcntl.ioctl(self._sock, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
@@ -643,11 +641,11 @@ class Wire(Downstream):
         return self._held < before
 
     def is_closing(self) -> bool:
-        """Whether nothing more is to be read or answered: it was told to close, or is closed."""
+        """Whether nothing more is to be read or answered: it is closing, or closed."""
         return self._state >= CLOSING
 
     def end(self) -> None:
-        """No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel)."""
+        """Send nothing more, once the backlog has gone; the peer may still send (the half-close of a tunnel)."""
         if self._state == OPEN and not self._ending and not self._broken:
             self._ending = True
             if self._memory is not None:
@@ -662,7 +660,7 @@ class Wire(Downstream):
                 self._sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close when the backlog has gone."""
+        """Close when the backlog has been sent."""
         if self._state >= CLOSING:
             return
         if self._out and self._state == OPEN and not self._broken:
@@ -672,7 +670,7 @@ class Wire(Downstream):
             self._finish_close()
 
     def close_lingering(self) -> None:
-        """As `close`, but throw away what still comes until the peer closes, too, or somebody aborts."""
+        """As `close`, but discard what still arrives until the peer closes, too, or `abort` is called."""
         self._lingers = True
         self.close()
 
@@ -682,7 +680,7 @@ class Wire(Downstream):
             self._finish()
 
     def reset(self) -> None:
-        """As `abort`, and the peer is told that this is no orderly end."""
+        """As `abort`, but tell the peer that this is no orderly end."""
         if self._state != CLOSED:
             with suppress(OSError):
                 self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
@@ -720,7 +718,7 @@ class Wire(Downstream):
             self._finish()
 
     def _part(self, memory: MemoryTls) -> None:
-        """TLS's last word; what the socket does not take of it waits as any other bytes do."""
+        """Send TLS's close_notify; what the socket does not take waits like any other bytes."""
         if not self._parted:
             self._parted = True
             last = memory.shutdown()
@@ -744,22 +742,22 @@ class Wire(Downstream):
         self.lost()
         self._memory = None
 
-    # What the one who derives from this is told
+    # Called on derived classes
 
     def connected(self) -> None:
         """The connection that `connect` began is made."""
 
     def connect_failed(self, error: int) -> None:
-        """It could not be made, for this errno; `closed` is set and nothing else will be told."""
+        """It could not be made, for this errno; `closed` is set and nothing else will be reported."""
 
     def suspended(self) -> None:
-        """Whoever was told of the client hello wants the handshake to wait: until `go_on` or `refuse_handshake`."""
+        """The client hello callback asked for the handshake to wait: until `go_on` or `refuse_handshake`."""
 
     def handshaken(self) -> None:
         """The TLS handshake is done: `secured` knows what was agreed."""
 
     def unsecured(self) -> None:
-        """What comes where a TLS handshake was to be is HTTP in plain text; it is read as on any connection."""
+        """Plain HTTP arrived where a TLS handshake was expected; it is read as on any connection."""
         self.abort()
 
     def received(self) -> None:
@@ -772,13 +770,13 @@ class Wire(Downstream):
         """The socket has taken some of the backlog."""
 
     def flooded(self) -> None:
-        """The peer sends TLS records without data and little else; the connection is closed at once."""
+        """The peer sends little but TLS records without data; the connection is closed at once."""
 
     def severed(self) -> None:
-        """The peer has broken the connection, of which nothing is read now; nobody else will close it."""
+        """The peer has broken the connection, which is not being read; nothing else will close it."""
 
     def lost(self) -> None:
-        """The connection is no more."""
+        """The connection is closed."""
 
     def expired(self) -> None:
         """Its deadline has passed."""

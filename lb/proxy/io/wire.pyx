@@ -1,7 +1,7 @@
 # cython: boundscheck=False, wraparound=False, initializedcheck=False, cdivision=True
-"""One connection's bytes: the compiled twin of `wire.py`, which says what a Wire is and does.
+"""One connection's bytes: the compiled twin of `wire.py`, which describes a Wire.
 
-What has come stands in `read_buffer`, what OpenSSL does in `direct_tls`. Writing goes to the socket at once; what it does not take is copied to a backlog.
+What has arrived is in `read_buffer`, OpenSSL's part in `direct_tls`. Writing goes to the socket at once; what it does not take is copied to a backlog.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, errno
@@ -24,28 +24,28 @@ cdef enum:
     CONNECTING = 0
     HANDSHAKE = 1
     OPEN = 2
-    CLOSING = 3      # the backlog still has to go
-    LINGERING = 4    # our side is shut; what comes is thrown away, so that our last reply is not lost to a reset
+    CLOSING = 3      # the backlog is still to be sent
+    LINGERING = 4    # our side is shut; what arrives is discarded, so that our last reply is not lost to a reset
     CLOSED = 5
 
 cdef enum:
-    ASKED = 1        # `end` was called, and the backlog still has to go
+    ASKED = 1        # `end` was called, and the backlog is still to be sent
     SHUT = 2         # our side is shut
 
-DEF HIGH = 65536     # bytes of backlog at which the other side is asked to wait
+DEF HIGH = 65536     # bytes of backlog at which the other side is paused
 DEF LOW = 16384
-DEF SPARE = 16384    # what a rest has room for beyond itself
-DEF MODEST = 32768   # what is read at once from a client that should not send much: so much may have to be kept; four times that elsewhere
-DEF FIRST = 8192     # the first piece from a client of whose bytes nobody knows what they cost, when that matters
+DEF SPARE = 16384    # room that a rest gets beyond its size
+DEF MODEST = 32768   # bytes per read from a client that should not send much: all of it may have to be kept; four times that elsewhere
+DEF FIRST = 8192     # the first piece from a client while the cost of its bytes is unknown, when that matters
 DEF LEAST = 2048
-DEF CROWD = 8        # who want a turn, when nobody may take long over his
+DEF MANY_READY = 8   # ready connections from which on none may take long over its turn
 DEF LONG = 0.001     # seconds that a piece may take; one that takes longer is followed by smaller ones
-DEF LONG_IN_A_CROWD = 0.0001
-DEF BARREN = 512     # records of TLS without data that data may not have made up for, or a handshake may take; nobody needs so many
+DEF LONG_IF_MANY = 0.0001
+DEF BARREN = 512     # TLS records without data that data has not made up for, or that a handshake may take; no real client needs as many
 DEF BORNE = 32       # from here on a connection waits for its turns
-DEF PROBED_AFTER = 45  # seconds of silence after which the system asks an instance whether it is there
-DEF PROBED_EVERY = 15  # seconds between two such questions
-DEF PROBES = 3         # of which none is answered before the connection is broken
+DEF PROBED_AFTER = 45  # seconds of silence after which the system probes an instance
+DEF PROBED_EVERY = 15  # seconds between two probes
+DEF PROBES = 3         # unanswered probes after which the connection is broken
 DEF SCRATCH = 131072
 
 cdef char scratch[SCRATCH]
@@ -58,7 +58,7 @@ cdef class Wire(Downstream):
     def __cinit__(self):
         self.slot = -1
         self.can_stream = True
-        self.portion = FIRST
+        self.read_size = FIRST
         self.state = OPEN
 
     def __dealloc__(self):
@@ -94,7 +94,7 @@ cdef class Wire(Downstream):
         if poller is None or packed is None:
             raise TypeError("no poller, or no address")
         self.outward = True
-        self.portion = poller.buffer_size
+        self.read_size = poller.buffer_size
         self.poller = poller
         self.fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)
         if self.fd < 0:
@@ -103,7 +103,7 @@ cdef class Wire(Downstream):
             return errno
         if family != AF_UNIX:
             setsockopt(self.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one))
-            # An instance that is gone without a word ends its idle tunnels, too. (Clients: see `control.keep_alive`.)
+            # An instance that vanishes ends its idle tunnels, too. (Clients: see `control.keep_alive`.)
             setsockopt(self.fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one))
             setsockopt(self.fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle))
             setsockopt(self.fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval, sizeof(interval))
@@ -185,15 +185,15 @@ cdef class Wire(Downstream):
                     self.hung_up = True
                     if self.eof and self.state == OPEN and events & (EPOLLHUP | EPOLLERR):
                         getsockopt(self.fd, SOL_SOCKET, SO_ERROR, &self.failure, &size)
-                        return self._finalize()  # it had shut its side, and is gone now
+                        return self._finalize()  # it had shut its side, and is closed now
                 if events & EPOLLERR and self.paused and not self.outward and self.state == OPEN:
                     getsockopt(self.fd, SOL_SOCKET, SO_ERROR, &self.failure, &size)
                     self.severed()
                     if self.state == CLOSED:
                         return 0
         if self.readable and (not self.paused or self.state >= CLOSING):
-            if events != 0 and (self.state == HANDSHAKE or self.dear):
-                self._later()  # it costs as much as a dozen requests: those have their turn first
+            if events != 0 and (self.state == HANDSHAKE or self.expensive):
+                self._later()  # it costs as much as a dozen requests: those go first
             else:
                 self._fill()
         return 0
@@ -221,11 +221,11 @@ cdef class Wire(Downstream):
             self.readable = False
             return 0
         if self.owed > LOW:
-            return 0  # it asks, and does not read what TLS answers by itself: `_flush` forgets it, and the event goes on here
-        if not self.greedy:
+            return 0  # it requests, and does not read what TLS answers by itself: `_flush` forgets it, and the event goes on here
+        if not self.large_reads:
             most = MODEST if not self.outward else 4 * MODEST
-        if self.greedy or self.dear or self.poller.crowd > CROWD:
-            most = min(most, self.portion)
+        if self.large_reads or self.expensive or self.poller.ready_count > MANY_READY:
+            most = min(most, self.read_size)
             began = self.poller.tick()
         if self.memory is not None:
             # What an incomplete record left behind comes out with what is read now: at most a record more than that.
@@ -251,11 +251,11 @@ cdef class Wire(Downstream):
                 return 0
             self.keep()
         if not self.more:
-            self.dear = False
+            self.expensive = False
         elif began:
             self._take_less_or_more(self.poller.tick() - began)
         if self.barren > BORNE:
-            self.dear = True  # what it sends is work, and no data
+            self.expensive = True  # what it sends is work, but no data
         if self.eof and self.state < CLOSING:
             self.readable = False
             self.ended()
@@ -264,17 +264,17 @@ cdef class Wire(Downstream):
         return 0
 
     cdef int _take_less_or_more(self, double seconds) except -1:
-        # Of who has more than was read: bytes that cost little come in large pieces; whose bytes cost much, waits more often.
-        cdef double much = LONG_IN_A_CROWD if self.poller.crowd > CROWD else LONG
-        self.dear = seconds > much
-        if self.dear:
-            self.portion = max(<Py_ssize_t>(self.portion * much / seconds), LEAST)
+        # For a peer that has sent more than was read: cheap bytes come in large pieces; a peer whose bytes are expensive waits more often.
+        cdef double much = LONG_IF_MANY if self.poller.ready_count > MANY_READY else LONG
+        self.expensive = seconds > much
+        if self.expensive:
+            self.read_size = max(<Py_ssize_t>(self.read_size * much / seconds), LEAST)
         elif seconds < much / 4:
-            self.portion = min(self.portion * 2, self.poller.buffer_size)
+            self.read_size = min(self.read_size * 2, self.poller.buffer_size)
         return 0
 
     cdef int _handshake(self) except -1:
-        # 1 when bytes may be read, 0 when not yet or never.
+        # 1 if bytes may be read, 0 if not yet or never.
         if not self.greeted:
             if not self._greet():
                 return 0
@@ -305,7 +305,7 @@ cdef class Wire(Downstream):
         return 0
 
     cdef int _greet(self) except -1:
-        # Look at the first byte: 1 when it may be TLS; 0 when nothing is there yet, or HTTP in plain text.
+        # Checks the first byte: 1 if it may be TLS; 0 if nothing is there yet, or plain HTTP.
         cdef unsigned char byte
         cdef Py_ssize_t n = recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT)
         if n < 0 and (errno == EAGAIN or errno == EINTR) and not self.hung_up:
@@ -314,7 +314,7 @@ cdef class Wire(Downstream):
                 self._later()
             return 0
         self.greeted = True
-        if n != 1 or not 97 <= byte | 32 <= 122:  # TLS begins with no letter, a method with nothing else
+        if n != 1 or not 97 <= byte | 32 <= 122:  # TLS never begins with a letter, a method always does
             return 1
         self.direct = None
         self.tls = self.memory = None
@@ -325,7 +325,7 @@ cdef class Wire(Downstream):
         return 0
 
     cdef int _after_step(self) except -1:
-        # In memory: what the handshake gave goes out.
+        # In memory: send what the handshake produced.
         cdef bytes cipher = self.memory.outgoing()
         if cipher:
             self._raw(cipher)
@@ -337,7 +337,7 @@ cdef class Wire(Downstream):
 
     cdef int _suspend(self) except -1:
         if self.hung_up:
-            return self._finalize()  # nobody is there for whom to hold it
+            return self._finalize()  # the client to hold it for is gone
         self.on_hold = True
         self.suspended()
         return 0
@@ -351,14 +351,14 @@ cdef class Wire(Downstream):
             return self._receive_memory(base, room)
         n = recv(self.fd, base, room, 0)
         if n > 0:
-            # A short read emptied the socket; the next edge will tell. After a hang-up there is no next edge.
+            # A short read emptied the socket; the next edge will report more. After a hang-up there is no next edge.
             self.more = n == room
             if n < room and not self.hung_up:
                 self.readable = False
             return n
         if n == 0:
             if self.broken:
-                return -2  # a reset of which the failed write was told: no orderly end
+                return -2  # a reset that the failed write was told of: no orderly end
             self.eof = True
             return 0
         if errno == EAGAIN or errno == EINTR:
@@ -375,7 +375,7 @@ cdef class Wire(Downstream):
             self.more = True
         elif wants == BYTES:
             self.readable = False
-            self.eof = self.hung_up  # the peer went without a close_notify
+            self.eof = self.hung_up  # the peer left without a close_notify
         elif wants == ROOM:
             self.readable = False
             self.retries = True
@@ -450,7 +450,7 @@ cdef class Wire(Downstream):
         self._later()
 
     cpdef bint is_stale(self) except -1:
-        # Whether an idle connection has been closed by its peer (or has said something unasked), without waiting for the event.
+        # Whether an idle connection has been closed by its peer (or has sent something unasked), without waiting for the event.
         cdef char byte
         cdef Py_ssize_t n
         if self.state != OPEN or self.broken or self.readable or self.have:
@@ -459,7 +459,7 @@ cdef class Wire(Downstream):
         return not (n < 0 and errno == EAGAIN)
 
     cpdef bint takes(self):
-        # Whether the peer has taken anything since the last time that this was asked: the system holds fewer bytes for it.
+        # Whether the peer has taken anything since the last call: the system holds fewer bytes for it.
         cdef int held = 0
         cdef int before = self.held
         if self.fd < 0 or ioctl(self.fd, SIOCOUTQ, &held) < 0:
@@ -468,7 +468,7 @@ cdef class Wire(Downstream):
         return held < before
 
     cpdef bint is_closing(self):
-        # Whether nothing more is to be read or answered: it was told to close, or is closed.
+        # Whether nothing more is to be read or answered: it is closing, or closed.
         return self.state >= CLOSING
 
     # Writing
@@ -507,7 +507,7 @@ cdef class Wire(Downstream):
             self._queue(PyBytes_AS_STRING(cipher) + n, PyBytes_GET_SIZE(cipher) - n)
 
     cdef int _emit(self, char* one, Py_ssize_t n1, char* two, Py_ssize_t n2, char* three, Py_ssize_t n3) except -1:
-        # Up to three pieces, in one system call where the socket takes them; what it does not take is queued.
+        # Up to three pieces, in one system call if the socket takes them; the rest is queued.
         cdef iovec parts[3]
         cdef int count = 0
         cdef Py_ssize_t sent = 0
@@ -523,7 +523,7 @@ cdef class Wire(Downstream):
         if self.out_end == self.out_at:
             if self.direct is not None:
                 if n1 + n2 + n3 <= SCRATCH and (n1 != 0) + (n2 != 0) + (n3 != 0) > 1:
-                    if n1:  # what is not there has no address, and memcpy wants one
+                    if n1:  # an empty piece has no address, and memcpy needs one
                         memcpy(scratch, one, n1)
                     if n2:
                         memcpy(scratch + n1, two, n2)
@@ -570,7 +570,7 @@ cdef class Wire(Downstream):
         return 0
 
     cdef Py_ssize_t _write(self, char* data, Py_ssize_t size) except -1:
-        # Through TLS, as much as goes.
+        # Through TLS, as much as possible.
         cdef Py_ssize_t n = self.direct.send(data, size)
         if self.direct.wants >= ENDED:
             self._break()
@@ -636,7 +636,7 @@ cdef class Wire(Downstream):
         return 0
 
     cdef int _break(self) except -1:
-        # A write failed. Whoever wrote is in the middle of something: the end of the connection is told at the end of the round.
+        # A write failed. The caller is in the middle of something: the end is reported at the end of the round.
         if not self.broken:
             self.failure = errno
             self.broken = True
@@ -647,7 +647,7 @@ cdef class Wire(Downstream):
     # Ending
 
     cdef int _last_words(self) except -1:
-        # A write failed. What an instance said before it broke off is still to be heard: an early answer, perhaps.
+        # A write failed. What an instance sent before it broke off is still to be read: an early answer, perhaps.
         cdef char byte
         if self.outward and self.state == OPEN and not self.eof and recv(self.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0:
             self.readable = True
@@ -659,14 +659,14 @@ cdef class Wire(Downstream):
         return self._finalize()
 
     cpdef end(self):
-        # No more bytes from us, once the backlog has gone; theirs still come (the half-close of a tunnel).
+        # No more bytes from us, once the backlog has gone; the peer may still send (the half-close of a tunnel).
         if self.state == OPEN and self.ending == 0:
             self.ending = ASKED
             if self.out_end == self.out_at or self.memory is not None:
                 self._finish_end()
 
     cdef int _finish_end(self) except -1:
-        # Over TLS a close_notify says it: the socket stays open for what the peer's next records ask of us.
+        # Over TLS a close_notify says so: the socket stays open for what the peer's next records require of us.
         if self.broken:
             return 0
         self.ending = SHUT
@@ -695,7 +695,7 @@ cdef class Wire(Downstream):
             self._finalize()
 
     cpdef reset(self):
-        # As `abort`, and the peer is told that this is no orderly end.
+        # As `abort`, but tells the peer that this is no orderly end.
         cdef linger at_once
         if self.state != CLOSED:
             at_once.l_onoff = 1
@@ -730,7 +730,7 @@ cdef class Wire(Downstream):
         return self._finalize()
 
     cdef int _part(self) except -1:
-        # TLS's last word; what the socket does not take of it waits as any other bytes do.
+        # Sends TLS's close_notify; what the socket does not take waits like any other bytes.
         if not self.parted:
             self.parted = True
             self._raw(self.direct.shutdown() if self.direct is not None else self.memory.shutdown())
@@ -755,7 +755,7 @@ cdef class Wire(Downstream):
         self.memory = None
         return 0
 
-    # What the one who derives from this is told
+    # Called on derived classes
 
     cpdef connected(self):
         pass

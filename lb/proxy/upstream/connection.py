@@ -1,4 +1,4 @@
-"""A connection to an instance: it knows its instance and the exchange that it serves, and passes on what happens."""
+"""A connection to an instance: it knows its instance and the exchange it serves, and passes events on."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
     from lb.proxy.engine import Engine
 
 LONGEST_IDLE = 60.0
-"""Seconds after which an idle connection to an instance is closed from here."""
+"""Seconds after which we close an idle connection to an instance."""
 
-_LINGER = 5.0  # seconds for an instance to end its side after the last word of a tunnel
+_LINGER = 5.0  # seconds for an instance to close its side after the last bytes of a tunnel
 
 
 class Upstream(MessageWriter):
-    """One connection to an instance. `handler` is whom it serves, None while it is idle; `reused` that it has served
-    before. Whoever calls a handler holds it by a name of his own: it may end in that call, and nobody else knows it
-    then.
+    """One connection to an instance. `handler` is the exchange that it serves, None while it is idle; `reused` means
+    that it has served before. A caller of a handler holds it in a local variable: it may end in that call, and there
+    may be no other reference.
     """
 
     __slots__ = ("engine", "idle_since", "instance", "pooled", "reused")
@@ -40,8 +40,8 @@ class Upstream(MessageWriter):
         self.deadline = NEVER
 
     def reach(self) -> int:
-        """Begin to connect to the instance; 0 or EINPROGRESS, and then it counts as one of its connections, or the
-        errno with which that failed.
+        """Begin to connect to the instance. Returns 0 or EINPROGRESS, and then it counts as one of its connections, or
+        the errno of the failure.
         """
         instance = self.instance
         error = self.connect(self.engine.poller, instance.family, instance.address, instance.packed)
@@ -62,7 +62,7 @@ class Upstream(MessageWriter):
             handler.upstream_refused(error)
 
     def why(self, error: int) -> str:
-        """The cause code for the errno with which it could not be made."""
+        """The cause code for the errno of a failed connect."""
         path = self.instance.address
         if error == errno.ECONNREFUSED and isinstance(path, str):
             with suppress(OSError):  # it may have gone meanwhile
@@ -75,7 +75,7 @@ class Upstream(MessageWriter):
         if handler is not None:
             handler.response_data()
         else:
-            self.abort()  # bytes that nobody asked for
+            self.abort()  # unsolicited bytes
 
     def ended(self) -> None:
         handler = self.handler
@@ -89,7 +89,7 @@ class Upstream(MessageWriter):
         handler = self.handler
         if handler is not None:
             handler.upstream_drained()
-        elif self.is_closing():  # slow, and still reading what is left of a tunnel
+        elif self.is_closing():  # slow, but still reading the rest of a tunnel
             self._await_end()
 
     def lost(self) -> None:
@@ -121,10 +121,10 @@ class Upstream(MessageWriter):
         protocol: bytes | None,
         keep_alive: bool,
     ) -> None:
-        """The request of `head`; where it has a body, it goes out with what comes first of that.
+        """Send the request of `head`; if it has a body, together with the first bytes of that.
 
-        `lines` and `fields` are its lines as they go on, `identity` is its identifier where these do not have it,
-        `protocol` what it asks to change to, if anything.
+        `lines` and `fields` are its lines as they are forwarded, `identity` is its identifier if these do not contain
+        it, `protocol` the one it asks to switch to, if any.
         """
         end = b"Transfer-Encoding: chunked\r\n\r\n" if head.chunked else b"\r\n"
         if protocol is not None:
@@ -142,9 +142,9 @@ class Upstream(MessageWriter):
             self.send(text)
 
     def release(self, keep: bool) -> None:
-        """The exchange is done with it: to the pool, or away."""
+        """The exchange is done with it: return it to the pool, or close it."""
         self.handler = None
-        self.greedy = False
+        self.large_reads = False
         instance = self.instance
         if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
             self.reused = self.pooled = True
@@ -155,19 +155,19 @@ class Upstream(MessageWriter):
             self.abort()
 
     def left_pool(self) -> None:
-        """It is taken for a request."""
+        """It was taken for a request."""
         self.pooled = False
 
     def part(self) -> None:
-        """The tunnel is done with it: what is queued still goes, and what comes is thrown away."""
+        """The tunnel is done with it: the backlog is still sent, and what arrives is discarded."""
         self.handler = None
         self.close_lingering()
         if not self.closed:
             self._await_end()
 
     def _await_end(self) -> None:
-        patience = _LINGER
+        timeout = _LINGER
         if self.backlog():
             self.takes()
-            patience = self.engine.snapshot.read
-        self.engine.deadlines.watch(self, self.engine.poller.now + patience)
+            timeout = self.engine.snapshot.read
+        self.engine.deadlines.watch(self, self.engine.poller.now + timeout)

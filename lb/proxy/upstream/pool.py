@@ -1,8 +1,8 @@
-"""Which idle connection to an instance a request may have, and which one goes when another is to be made.
+"""Which idle connection to an instance a request may use, and which one is closed when another is to be made.
 
-An instance closes idle connections when it likes (gunicorn after 2 s, uvicorn after 5), so one is trusted with a
-request that must not be repeated only while it is fresh, and after a look at its socket; how long fresh is, is learnt
-from each instance (F2). Connections return to the pool by `Upstream.release`.
+An instance closes idle connections when it likes (gunicorn after 2 s, uvicorn after 5), so a request that must not be
+repeated uses one only while it is fresh, and after a check of its socket; how long it stays fresh is learnt from each
+instance (F2). Connections return to the pool by `Upstream.release`.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ def take_idle(instance: Instance, unsafe: bool, now: float) -> Upstream | None:
     upstream: Upstream = idle[-1]  # type: ignore[assignment]
     if unsafe:
         if not instance.keeps_idle:
-            # Until one connection has been seen to stay open, this instance may be one that closes behind each
-            # response.
+            # Until one connection has been seen to stay open, this instance may be one that closes after each response.
             oldest: Upstream = idle[0]  # type: ignore[assignment]
             if now - oldest.idle_since < PROOF:
                 return None
@@ -37,8 +36,8 @@ def take_idle(instance: Instance, unsafe: bool, now: float) -> Upstream | None:
 
 
 def may_connect(instance: Instance) -> bool:
-    """Whether one more connection to `instance` may be made (`limits.instance_connections`). Idle ones count: where
-    there is no room, the oldest of them are closed for it.
+    """Whether one more connection to `instance` may be made (`limits.instance_connections`). Idle ones count: if there
+    is no room, the oldest of them are closed.
     """
     if instance.limit == 0:
         return True

@@ -1,7 +1,7 @@
-"""What every way of choosing an instance has in common: one class an algorithm, one algorithm a file.
+"""The interface of all balancers: one class per algorithm, one algorithm per file.
 
-A balancer sees instances, the key of the request where its kind has one, and the clock; it knows nothing of requests,
-connections or configurations. It belongs to one environment of one worker: what it counts is what this worker does.
+A balancer sees instances, the key of the request if its kind uses one, and the clock; it knows nothing of requests,
+connections or configurations. It belongs to one environment of one worker: it counts only this worker's activity.
 """
 
 from __future__ import annotations
@@ -17,10 +17,9 @@ class Balancer:
     def pick(
         self, instances: list[Instance], tried: list[Instance] | None, key: bytes | None, now: float
     ) -> Instance | None:
-        """An instance that is ready and not among `tried`, or None where there is none.
+        """An instance that is ready and not among `tried`, or None if there is none.
 
-        `key` is what the environment was told to take from requests (a cookie, an address, …), None where it takes
-        nothing; `now` is in seconds of the monotonic clock. The instance may be one that is only full: then it is
-        worth waiting for.
+        `key` is what the environment takes from requests (a cookie, an address, …), None if it takes nothing; `now` is
+        in seconds of the monotonic clock. The instance may be one that is only full: then it is worth waiting for.
         """
         raise NotImplementedError

@@ -1,10 +1,10 @@
-"""The same instance for the same key, as long as it is there and not overloaded.
+"""The same instance for the same key, as long as it exists and is not overloaded.
 
 Rendezvous hashing: key and instance together make a score, and the highest one wins (Thaler and Ravishankar, 1998). An
-instance that goes takes only its own keys along, one that comes takes an equal share from each; there is no table to
-be built, and workers, reloads and other front doors agree without a word. Bounded load (Mirrokni, Thorup and
-Zadimoghaddam, 2016): who already serves a quarter more than the mean is left out, so that one popular key does not
-bury its instance.
+instance that goes loses only its own keys, a new one takes an equal share from each; there is no table to build, and
+workers, reloads and other machines agree without communication. Bounded load (Mirrokni, Thorup and Zadimoghaddam,
+2016): an instance that already serves a quarter more than the mean is skipped, so that one popular key does not
+overload its instance.
 """
 
 from __future__ import annotations
@@ -50,12 +50,12 @@ class ConsistentHash(Balancer):
 
 
 def key_hash(key: bytes) -> int:
-    """64 bits of a key, the same everywhere; Python's own `hash` differs from start to start."""
+    """64 bits of a key, the same everywhere; Python's own `hash` differs between processes."""
     return int.from_bytes(blake2b(key, digest_size=8).digest(), "big")
 
 
 def mixed(number: int) -> int:
-    """64 bits in, 64 bits out, every one of which depends on every one of those."""
+    """64 bits in, 64 bits out; every output bit depends on every input bit."""
     number = (number ^ number >> 30) * _FIRST & _MASK
     number = (number ^ number >> 27) * _SECOND & _MASK
     return number ^ number >> 31

@@ -1,6 +1,6 @@
-"""The instance that is serving the fewest requests of this worker; where several are, each of them in turn.
+"""The instance that serves the fewest requests of this worker; several equal ones take turns.
 
-Right where some requests take much longer than others: a slow instance collects requests and is chosen less.
+Suits requests of very different duration: a slow instance collects requests and is chosen less.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from lb.routing.instance import Instance
 
 
 class LeastConnections(Balancer):
-    """Compares what the instances serve; `_next` is where it begins to look, so that equal ones take turns."""
+    """Compares what the instances serve; `_next` is where the search begins, so that equal ones take turns."""
 
     __slots__ = ("_next",)
 
@@ -22,7 +22,7 @@ class LeastConnections(Balancer):
     ) -> Instance | None:
         size = len(instances)
         at = self._next
-        best = steady = None  # of all, and of those that are not just coming back
+        best = steady = None  # of all, and of those not in slow start
         load = best_load = steady_load = 0.0
         best_at = steady_at = 0
         for _ in range(size):
@@ -34,9 +34,9 @@ class LeastConnections(Balancer):
                 load = instance.load(now)
                 if best is None or load < best_load:
                     best, best_load, best_at = instance, load, at
-                if not instance.rising and (steady is None or load < steady_load):
+                if not instance.ramping and (steady is None or load < steady_load):
                     steady, steady_load, steady_at = instance, load, at
-        if best is not None and steady is not None and best.rising and not best.takes_turn(now):
+        if best is not None and steady is not None and best.ramping and not best.takes_turn(now):
             best, best_at = steady, steady_at
         if best is not None:
             self._next = best_at

@@ -1,6 +1,6 @@
-"""Two instances by chance, and of these the one that is serving fewer requests of this worker.
+"""Of two random instances, the one that serves fewer requests of this worker.
 
-Nearly as even as looking at all of them, and workers that know nothing of each other do not all run to the one that
+Nearly as even as comparing all of them, and workers that know nothing of each other do not all choose the one that
 looks idle (Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001).
 """
 
@@ -15,7 +15,7 @@ _MASK = 0xFFFFFFFFFFFFFFFF
 
 
 class PowerOfTwo(Balancer):
-    """Draws with a generator of its own (Marsaglia's xorshift, 64 bits); `_state` is 0 until the first draw, so that
+    """Draws from a generator of its own (Marsaglia's xorshift, 64 bits); `_state` is 0 until the first draw, so that
     each worker seeds its own.
     """
 
@@ -43,12 +43,12 @@ class PowerOfTwo(Balancer):
             return one
         if other.load(now) < one.load(now):
             one, other = other, one
-        return one if not one.rising or one.takes_turn(now) else other
+        return one if not one.ramping or one.takes_turn(now) else other
 
     def _one_of(
         self, instances: list[Instance], tried: list[Instance] | None, now: float, place: int
     ) -> Instance | None:
-        """The instance at this place among those that may serve."""
+        """The instance at this position among those that may serve."""
         for instance in instances:
             if instance.may_serve(tried, now):
                 if place == 0:
@@ -57,7 +57,7 @@ class PowerOfTwo(Balancer):
         return None
 
     def _below(self, bound: int) -> int:
-        """A number from 0 to `bound` - 1, each as likely."""
+        """A uniformly random number from 0 to `bound` - 1."""
         state = self._state
         while state == 0:  # which the generator would never leave
             state = int.from_bytes(os.urandom(8), "big")

@@ -1,4 +1,4 @@
-"""Each instance in turn (F1): the least that can be known, and right where requests cost much the same."""
+"""Each instance in turn (F1): needs the least knowledge, and suits requests of similar cost."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from lb.routing.instance import Instance
 
 
 class RoundRobin(Balancer):
-    """Remembers whose turn is next. One that comes back slowly lets some of its turns go by."""
+    """Remembers whose turn is next. An instance in slow start skips some of its turns."""
 
     __slots__ = ("_next",)
 
@@ -19,7 +19,7 @@ class RoundRobin(Balancer):
     ) -> Instance | None:
         size = left = len(instances)
         at = self._next
-        passed = None  # has let its turn go by; better than none
+        passed = None  # skipped its turn; better than none
         passed_at = 0
         while left > 0:
             left -= 1
@@ -28,7 +28,7 @@ class RoundRobin(Balancer):
             instance = instances[at]
             at += 1
             if instance.may_serve(tried, now):
-                if not instance.rising or instance.takes_turn(now):
+                if not instance.ramping or instance.takes_turn(now):
                     self._next = at
                     return instance
                 if passed is None:

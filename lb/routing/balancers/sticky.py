@@ -1,8 +1,8 @@
-"""The instance that a client was served by before, as its cookie says; for a client without one, each in turn.
+"""The instance that served a client before, as its cookie says; clients without one get each in turn.
 
-The cookie names an instance by its token, which tells nothing to those who do not know the secret behind it. An
-instance that has failed is left, and the client sticks to the next; one that is merely full is waited for, since what
-it remembers of the client is on no other.
+The cookie names an instance by its token, which reveals nothing without the secret behind it. If the instance has
+failed, the client moves to the next; if it is merely full, the request waits for it, since no other has the client's
+session.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lb.routing.instance import Instance
 
 
 class Sticky(Balancer):
-    """Looks for the token that the request's cookie holds."""
+    """Looks for the token in the request's cookie."""
 
     __slots__ = ("_others",)
 

@@ -1,9 +1,10 @@
-"""Our account with a CA: made once, kept in the store, its key rolled over on request (RFC 8555 sections 7.3 to 7.3.5).
+"""Our account with a CA: created once, kept in the store, its key rolled over on request (RFC 8555 sections 7.3 to
+7.3.5).
 
 This file knows account objects. It does not know orders.
 
-Crash safe by order of writing: the key is stored before the CA hears of it, and a CA that knows a key gives the same
-account again. In a roll-over both keys are kept until it is known which one the CA has.
+Crash-safe by the order of writing: the key is stored before the CA gets it, and a CA that knows a key returns the same
+account again. During a roll-over both keys are kept until it is known which one the CA has.
 """
 
 from __future__ import annotations
@@ -28,13 +29,13 @@ from lb.tls.acme.store import Store, account_slug
 log = logging.getLogger("lb.certificates")
 
 _RECORD, _KEY, _NEXT = "account.json", "key.pem", "next.pem"
-_LOCK_STEP, _LOCK_PATIENCE = 0.2, 60.0  # seconds
+_LOCK_STEP, _LOCK_TIMEOUT = 0.2, 60.0  # seconds
 _GONE = frozenset({"accountDoesNotExist", "unauthorized"})
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """`orders` is the URL of the account's list of orders, "" where the CA has none."""
+    """`orders` is the URL of the account's list of orders, "" if the CA has none."""
 
     signer: Signer
     url: str
@@ -42,7 +43,7 @@ class Account:
 
 
 async def open_account(client: AcmeClient, store: Store, email: str | None) -> Account:
-    """The account that the store has, brought up to date; a new one if there is none. Raises AcmeError and OSError."""
+    """The store's account, updated; a new one if there is none. Raises AcmeError and OSError."""
     if (account := _settled(client, store, email)) is not None:
         return account
     async with _locked(client, store):
@@ -52,7 +53,7 @@ async def open_account(client: AcmeClient, store: Store, email: str | None) -> A
             return await _register(client, store, key, email)
         account = Account(Signer(key, record["url"]), record["url"], record.get("orders", ""))
         if record.get("email") == email:
-            return account  # another one has just made it
+            return account  # another process has just created it
         try:
             await client.post(account.signer, account.url, {"contact": _contact(email)})
         except AcmeError as error:
@@ -64,7 +65,7 @@ async def open_account(client: AcmeClient, store: Store, email: str | None) -> A
 
 
 def _settled(client: AcmeClient, store: Store, email: str | None) -> Account | None:
-    """The account, where nothing is to be done about it."""
+    """The account, if nothing is left to be done for it."""
     directory = client.server.directory
     record, key = _record(store, client.server), _load_key(store.account_part(directory, _KEY))
     if (
@@ -78,7 +79,7 @@ def _settled(client: AcmeClient, store: Store, email: str | None) -> Account | N
 
 
 def forget_account(client: AcmeClient, store: Store, error: AcmeError) -> bool:
-    """Whether the CA has just said that it does not know the account: another one is made when it is asked for next."""
+    """Whether the CA has just said that it does not know the account: the next request for one creates another."""
     if error.problem != "accountDoesNotExist":
         return False
     store.drop_account_part(client.server.directory, _RECORD)
@@ -86,7 +87,7 @@ def forget_account(client: AcmeClient, store: Store, error: AcmeError) -> bool:
 
 
 async def roll_over(client: AcmeClient, store: Store, email: str | None) -> None:
-    """Gives the account a new key (RFC 8555 section 7.3.5). Raises AcmeError and OSError."""
+    """Give the account a new key (RFC 8555 section 7.3.5). Raises AcmeError and OSError."""
     account = await open_account(client, store, email)
     async with _locked(client, store):
         new = _new_key(client, store, _NEXT)
@@ -101,7 +102,7 @@ async def roll_over(client: AcmeClient, store: Store, email: str | None) -> None
 
 
 async def _settle_key(client: AcmeClient, store: Store) -> Key | None:
-    """The account's key; after a roll-over that was cut off, the one of the two that the CA knows."""
+    """The account's key; after an interrupted roll-over, the one of the two that the CA knows."""
     directory = client.server.directory
     key, new = (_load_key(store.account_part(directory, part)) for part in (_KEY, _NEXT))
     if new is None:
@@ -125,14 +126,14 @@ def _promote(client: AcmeClient, store: Store) -> None:
 
 
 async def _register(client: AcmeClient, store: Store, key: Key, email: str | None) -> Account:
-    """Makes the account, or is told of the one that this key has already."""
+    """Create the account, or find the one that this key already has."""
     meta, url = await client.meta(), await client.resource("newAccount")
     request: dict[str, Any] = {"termsOfServiceAgreed": True, "contact": _contact(email)}
     binding = client.server.eab
     if binding is not None:
         request["externalAccountBinding"] = bind_external(binding.kid, binding.hmac_key, key, url)
     elif meta.get("externalAccountRequired") is True:
-        raise AcmeError(Kind.REFUSED, f"{client.host} wants an external account: add tls.acme.eab", of_the_ca=True)
+        raise AcmeError(Kind.REFUSED, f"{client.host} requires an external account: add tls.acme.eab", of_the_ca=True)
     answer = await client.post(Signer(key), url, request)
     if not answer.location:
         raise AcmeError(Kind.UNREACHABLE, f"{client.host} made an account without a URL", of_the_ca=True)
@@ -180,14 +181,14 @@ def _load_key(pem: bytes | None) -> Key | None:
 
 @asynccontextmanager
 async def _locked(client: AcmeClient, store: Store) -> AsyncIterator[None]:
-    """One at a time, over all front doors on the store; in this one without looking again and again."""
+    """One holder at a time, over all lb services on the store; within this one without polling."""
     async with client.turn:
-        end = asyncio.get_running_loop().time() + _LOCK_PATIENCE
+        end = asyncio.get_running_loop().time() + _LOCK_TIMEOUT
         while True:
             with store.lock(f"account-{account_slug(client.server.directory)}") as ours:
                 if ours:
                     yield
                     return
             if asyncio.get_running_loop().time() > end:
-                raise AcmeError(Kind.HERE, f"another front door holds the account with {client.host} for too long")
+                raise AcmeError(Kind.HERE, f"another lb has locked the account with {client.host} for too long")
             await asyncio.sleep(_LOCK_STEP)

@@ -1,6 +1,6 @@
 """ACME renewal information: when the CA wants a certificate to be renewed (RFC 9773).
 
-This file knows the resource and its answer. It does not know what is made of the window: that is policy.py.
+This file knows the resource and its answer. It does not know how the window is used: that is policy.py.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SOONEST, _LATEST = MINUTE, DAY  # section 4.3: bounds on a Retry-After
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """What the CA said about the certificate `ari`; `next_look` is when it may be asked again.
+    """The CA's answer about the certificate `ari`; `next_look` is when it may be asked again.
 
-    `window` is None where it said nothing; `explanation` is a page for people, "" if there is none.
+    `window` is None if there was none; `explanation` is a page for people, "" if there is none.
     """
 
     ari: str
@@ -32,7 +32,7 @@ class Renewal:
 
 
 async def ask(client: AcmeClient, ari: str, now: float, before: Renewal | None) -> Renewal | None:
-    """The CA's suggestion; None when this CA has none at all. What it said last stands when it does not answer."""
+    """The CA's suggestion; None if this CA has none at all. If it does not answer, its last one stays valid."""
     base = await client.resource("renewalInfo")
     if not base:
         return None

@@ -1,4 +1,4 @@
-"""A certificate that we hold, as far as renewal is concerned: its names, its dates, what the CA calls it.
+"""What renewal needs to know of a certificate that we hold: its names, its dates, its identifier at the CA.
 
 This file reads PEM. It does not know where it comes from or when it is to be renewed.
 """
@@ -17,7 +17,7 @@ from lb.tls.files.file_stamp import Stamp, is_settled, stamp_of
 
 @dataclass(frozen=True, slots=True)
 class CertificateInfo:
-    """Dates are seconds since the epoch; `ari` names it to the CA (RFC 9773 section 4.1), "" if that cannot be done."""
+    """Dates are seconds since the epoch; `ari` identifies it to the CA (RFC 9773 section 4.1), "" if that fails."""
 
     names: frozenset[str]
     not_before: float
@@ -33,14 +33,14 @@ class CertificateInfo:
 
 
 class HeldFiles:
-    """The certificates in files with their keys, again and again: only what was written since is read."""
+    """Reads the certificates in files with their keys repeatedly: only files written since are read again."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], tuple[list[Stamp], bool, CertificateInfo | None]] = {}
 
     def read(self, path: str, key: str | None = None) -> CertificateInfo | None:
-        """None when it cannot be read, or when certificate and key do not belong together. `key` is where the private
-        key is, if it is not in the same file.
+        """None if it cannot be read, or if certificate and key do not match. `key` is the private key's file, if it is
+        not the same one.
         """
         files = (path,) if key is None else (path, key)
         stamps = [stamp_of(file) for file in files]
@@ -56,7 +56,7 @@ class HeldFiles:
 
 
 def parse_held(pem: bytes, private: bytes | None = None) -> CertificateInfo | None:
-    """The certificate in a file's content, None as above; `private` is that of the key's file, if it has one."""
+    """The certificate in a file's content, None as above; `private` is the content of the key's file, if it has one."""
     try:
         leaf = x509.load_pem_x509_certificates(pem)[0]
         key = load_pem_private_key(pem if private is None else private, password=None)
@@ -68,7 +68,7 @@ def parse_held(pem: bytes, private: bytes | None = None) -> CertificateInfo | No
 
 
 def clean_parts(key: bytes, chain: bytes) -> tuple[bytes, bytes]:
-    """Key and chain, each in PEM form and with nothing else around it: files may hold both, and remarks besides."""
+    """Key and chain, each in PEM form without anything else: files may hold both, and comments besides."""
     private = load_pem_private_key(key, password=None)
     certificates = x509.load_pem_x509_certificates(chain)
     return (
@@ -99,7 +99,7 @@ def _names(leaf: x509.Certificate) -> frozenset[str]:
 
 
 def _issuer(leaf: x509.Certificate) -> str:
-    """The issuer's organization and common name, as far as it has them."""
+    """The issuer's organization and common name, if it has them."""
     attributes = (x509.NameOID.ORGANIZATION_NAME, x509.NameOID.COMMON_NAME)
     found = (leaf.issuer.get_attributes_for_oid(oid) for oid in attributes)
     return " ".join(str(one[0].value) for one in found if one)

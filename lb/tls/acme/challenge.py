@@ -1,7 +1,7 @@
 """Proofs that a name is ours: HTTP-01 and DNS-01 (RFC 8555 section 8), TLS-ALPN-01 (RFC 8737).
 
-This file knows what each proof consists of and how it is put in place and taken away. What serves the first and the
-last are the workers, who look into the store; records in the DNS are made by the operator's hook command.
+This file knows what each proof consists of and how it is put in place and removed. The workers serve the first and the
+last from the store; the operator's hook command makes DNS records.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from lb.tls.acme.store import Store, stem
 
 ALPN = "acme-tls/1"
 IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")  # id-pe-acmeIdentifier, RFC 8737 section 6.1
-_HOOK_PATIENCE = 300.0  # seconds: it ends when the record is to be seen, and the DNS is slow
+_HOOK_TIMEOUT = 300.0  # seconds: the hook ends when the record is visible, and the DNS is slow
 _TOKEN_CHARACTERS = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_")
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """What a challenge asks for; `url` is where the CA is told that it is there."""
+    """What a challenge requires; `url` is where the CA is told that it is ready."""
 
     type: ChallengeType
     name: str
@@ -46,23 +46,23 @@ class Proof:
 
     @property
     def record(self) -> str:
-        """The TXT record's name for DNS-01, with its final dot; a wildcard is proved like the name under its star."""
+        """The TXT record's name for DNS-01, with its final dot; a wildcard is proved like the name after its star."""
         return f"_acme-challenge.{self.name.removeprefix('*.')}."
 
 
 def choose(
     name: str, challenges: Sequence[Mapping[str, Any]], types: Sequence[ChallengeType], turn: int, key: Key
 ) -> Proof:
-    """The challenge to take of those that the CA offers: the first type that we can do; after `turn` failures, another.
+    """The challenge to use of those that the CA offers: the first type that we support; after `turn` failures, another.
 
-    Raises AcmeError where there is none.
+    Raises AcmeError if there is none.
     """
     offered = {one.get("type"): one for one in challenges}
     possible = [one for one in types if one in offered]
     if not possible:
         wanted = ", ".join(sorted(str(one) for one in offered))
         why = "wildcards need tls.acme.dns_hook" if name.startswith("*.") else "see tls.acme.challenges"
-        raise AcmeError(Kind.REFUSED, f"{name}: the CA offers {wanted}, none of which can be done here; {why}")
+        raise AcmeError(Kind.REFUSED, f"{name}: the CA offers {wanted}, none of which is possible here; {why}")
     kind = possible[turn % len(possible)]
     token, url = offered[kind].get("token"), offered[kind].get("url")
     if not isinstance(token, str) or not isinstance(url, str) or not token or not _TOKEN_CHARACTERS.issuperset(token):
@@ -71,7 +71,7 @@ def choose(
 
 
 async def present(store: Store, proof: Proof, hook: Sequence[str]) -> None:
-    """Puts the proof where the CA will look. Raises AcmeError and OSError."""
+    """Put the proof where the CA will look. Raises AcmeError and OSError."""
     if proof.type == "http-01":
         store.put_answer(proof.token, proof.authorization)
     elif proof.type == "tls-alpn-01":
@@ -81,7 +81,7 @@ async def present(store: Store, proof: Proof, hook: Sequence[str]) -> None:
 
 
 async def withdraw(store: Store, proof: Proof, hook: Sequence[str]) -> None:
-    """Takes the proof away again. Raises AcmeError and OSError."""
+    """Remove the proof. Raises AcmeError and OSError."""
     if proof.type == "http-01":
         store.drop_answer(proof.token)
     elif proof.type == "tls-alpn-01":
@@ -113,7 +113,7 @@ def alpn_certificate(proof: Proof) -> bytes:
 
 
 async def _run_hook(hook: Sequence[str], action: str, proof: Proof) -> None:
-    """Runs `COMMAND action NAME TEXT`, as lego's exec provider does; its last words on stderr are why it failed."""
+    """Run `COMMAND action NAME TEXT`, as lego's exec provider does; if it fails, its last line on stderr says why."""
     if not hook:
         raise AcmeError(Kind.HERE, f"{proof.name}: dns-01 needs tls.acme.dns_hook")
     text = b64(proof.digest)
@@ -133,10 +133,10 @@ async def _run_hook(hook: Sequence[str], action: str, proof: Proof) -> None:
     except OSError as error:
         raise AcmeError(Kind.HERE, f"dns_hook {hook[0]} cannot be run: {error.strerror}") from error
     try:
-        _, said = await asyncio.wait_for(process.communicate(), _HOOK_PATIENCE)
+        _, said = await asyncio.wait_for(process.communicate(), _HOOK_TIMEOUT)
     except TimeoutError:
         raise AcmeError(
-            Kind.HERE, f"{proof.name}: dns_hook {action} has not ended within {_HOOK_PATIENCE:.0f} s"
+            Kind.HERE, f"{proof.name}: dns_hook {action} did not finish within {_HOOK_TIMEOUT:.0f} s"
         ) from None
     finally:
         if process.returncode is None:
@@ -144,5 +144,5 @@ async def _run_hook(hook: Sequence[str], action: str, proof: Proof) -> None:
             await process.wait()
     if process.returncode:
         lines = said.decode(errors="replace").strip().splitlines()
-        reason = f"{lines[-1][:200]}" if lines else "it said nothing"
+        reason = f"{lines[-1][:200]}" if lines else "it printed no error"
         raise AcmeError(Kind.HERE, f"{proof.name}: dns_hook {action} ended with status {process.returncode}: {reason}")

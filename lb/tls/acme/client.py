@@ -1,6 +1,6 @@
-"""The requests of ACME: directory, nonces, signed POSTs, and errors in words (RFC 8555 sections 6 and 7.1).
+"""The requests of ACME: directory, nonces, signed POSTs, and errors as text (RFC 8555 sections 6 and 7.1).
 
-This file knows HTTP and JSON. It does not know accounts or orders: what is asked, and when, is decided above it.
+This file knows HTTP and JSON. It does not know accounts or orders: its callers decide what is requested, and when.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lb.config.regular import read_regular
 from lb.tls.acme.errors import URN, AcmeError, Kind, error_of
 from lb.tls.acme.jws import Key, public_jwk, sign
 
-_NONCE_ATTEMPTS = 12  # a CA that rejects every fifth nonce gets us so far once in a hundred million times
+_NONCE_ATTEMPTS = 12  # with a CA that rejects every fifth nonce, all fail once in a hundred million times
 _NONCES_KEPT = 16
 _LARGEST = 1 << 20  # bytes of an answer; certificates have a few KiB
 _TIMEOUT = aiohttp.ClientTimeout(total=45, sock_connect=15)
@@ -34,7 +34,7 @@ _HEADERS = {"User-Agent": f"lb/{__version__}", "Accept-Language": "en"}
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """`retry_after` in seconds, None where the server said nothing."""
+    """`retry_after` in seconds, None if the server sent none."""
 
     status: int
     url: str
@@ -50,11 +50,11 @@ class Answer:
         except (ValueError, RecursionError):
             value = None
         if not isinstance(value, dict):
-            raise AcmeError(Kind.UNREACHABLE, f"{host_of(self.url)} answered with something that is no JSON object")
+            raise AcmeError(Kind.UNREACHABLE, f"{host_of(self.url)} did not answer with a JSON object")
         return value
 
     def text(self, key: str) -> str:
-        """A text of the object. Raises AcmeError."""
+        """A string of the object. Raises AcmeError."""
         value = self.json().get(key)
         if not isinstance(value, str):
             raise AcmeError(Kind.UNREACHABLE, f"{host_of(self.url)} answered without {key!r}")
@@ -63,7 +63,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """Whose request it is: an account's key and URL, or the key alone while there is no account."""
+    """Signs requests: with an account's key and URL, or the key alone while there is no account."""
 
     key: Key
     kid: str | None = None
@@ -81,9 +81,9 @@ class AcmeClient:
         self.server = server
         self.host = host_of(server.directory)
         self.skew = 0.0
-        """Seconds that the CA's clock is ahead of ours, as its last answer said."""
+        """Seconds by which the CA's clock is ahead of ours, by its last answer."""
         self.turn = asyncio.Lock()
-        """For what only one of us may do at a time with the account."""
+        """For operations on the account that must not run at the same time."""
         self._now = now
         self._session = session
         self._ssl = _trust(server)
@@ -98,18 +98,18 @@ class AcmeClient:
             missing = [name for name in ("newNonce", "newAccount", "newOrder") if not isinstance(found.get(name), str)]
             if missing:
                 raise AcmeError(
-                    Kind.UNREACHABLE, f"{self.server.directory} is no ACME directory: {missing[0]} is missing"
+                    Kind.UNREACHABLE, f"{self.server.directory} is not an ACME directory: {missing[0]} is missing"
                 )
             self._directory, self._directory_until = found, now + _DIRECTORY_HOLDS
         return self._directory
 
     async def meta(self) -> dict[str, Any]:
-        """What the CA says of itself."""
+        """What the CA says about itself."""
         meta = (await self.directory()).get("meta")
         return meta if isinstance(meta, dict) else {}
 
     async def resource(self, name: str) -> str:
-        """The URL of a resource of the directory; "" when the CA does not have it."""
+        """The URL of a resource of the directory; "" if the CA does not have it."""
         url = (await self.directory()).get(name)
         return url if isinstance(url, str) else ""
 
@@ -124,7 +124,7 @@ class AcmeClient:
         return await self.post(signer, url, None)
 
     async def post(self, signer: Signer, url: str, payload: object) -> Answer:
-        """A signed request; it is repeated for as long as the CA only wants another nonce."""
+        """A signed request; it is repeated while the CA only asks for another nonce."""
         for _ in range(_NONCE_ATTEMPTS):
             nonce = await self._nonce()
             body = sign(signer.key, {**signer.header(), "nonce": nonce, "url": url}, payload)
@@ -136,11 +136,11 @@ class AcmeClient:
         raise AcmeError(Kind.UNREACHABLE, f"{self.host} rejects every nonce", of_the_ca=True)
 
     def _refuse(self, answer: Answer, url: str) -> None:
-        """Raises the AcmeError behind a bad status."""
+        """Raise the AcmeError for a bad status."""
         if answer.status in (200, 201, 204):
             return
         if 300 <= answer.status < 400:
-            raise AcmeError(Kind.UNREACHABLE, f"{host_of(url)} redirects, which ACME does not know")
+            raise AcmeError(Kind.UNREACHABLE, f"{host_of(url)} redirects, which ACME does not allow")
         raise error_of(answer.status, _problem(answer), answer.retry_after, self.host)
 
     async def _nonce(self) -> str:
@@ -166,10 +166,10 @@ class AcmeClient:
         except aiohttp.ClientConnectorCertificateError as error:
             said = f"{host_of(url)}: its certificate is not trusted: {reason_of(error.certificate_error)}"
             if self._ssl is True:
-                said += "; a private CA's is named by ca_file; a wrong clock here can be the reason, too"
+                said += "; for a private CA set ca_file; a wrong clock here can be the reason, too"
             raise AcmeError(Kind.UNREACHABLE, said, of_the_ca=True) from error
         except TimeoutError as error:
-            raise AcmeError(Kind.UNREACHABLE, f"{host_of(url)} does not answer in time", of_the_ca=True) from error
+            raise AcmeError(Kind.UNREACHABLE, f"{host_of(url)} did not answer in time", of_the_ca=True) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             said = f"{host_of(url)} cannot be reached: {reason_of(error)}"
             raise AcmeError(Kind.UNREACHABLE, said, of_the_ca=True) from error
@@ -189,11 +189,11 @@ def host_of(url: str) -> str:
 
 
 def _trust(server: AcmeServer) -> ssl.SSLContext | bool:
-    """Whom to trust as the CA's HTTPS server. Raises AcmeError."""
+    """The trust for the CA's HTTPS server. Raises AcmeError."""
     if server.ca_file is None:
         return True
     try:
-        # What is no ASCII stands outside of the certificates.
+        # Anything that is not ASCII is outside of the certificates.
         return ssl.create_default_context(cadata=read_regular(server.ca_file).decode("ascii", "ignore"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "no certificate in PEM form"
@@ -237,6 +237,6 @@ def _problem(answer: Answer) -> Mapping[str, Any]:
 
 
 def reason_of(error: BaseException) -> str:
-    """The shortest text that says why, on one line."""
+    """The shortest text that gives the reason, on one line."""
     text = getattr(error, "strerror", None) or getattr(error, "verify_message", None) or str(error)
     return " ".join(str(text or type(error).__name__).split())

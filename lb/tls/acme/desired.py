@@ -1,6 +1,6 @@
-"""Which certificates are to be obtained: pure, from what the plan needs and from what the files cover.
+"""Which certificates have to be obtained: pure, from what the plan needs and what the files cover.
 
-This file knows names and how they share certificates. It does not know what a CA can give, or what is in the store.
+This file knows names and how they share certificates. It does not know what a CA can issue, or what is in the store.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class CertificatePlan:
 
 
 def certificate_plan(plan: TlsPlan, is_covered: Callable[[str], bool]) -> CertificatePlan:
-    """`is_covered` says whether a certificate from a file has the name."""
+    """`is_covered` says whether a certificate from a file covers the name."""
     acme = plan.settings.acme
     per_app = acme is not None and acme.certificate_per == "app"
     warnings: list[str] = []
@@ -53,7 +53,7 @@ def certificate_plan(plan: TlsPlan, is_covered: Callable[[str], bool]) -> Certif
 
 
 def lacking(plan: TlsPlan, is_covered: Callable[[str], bool]) -> tuple[str, ...]:
-    """The bound names for which there is no certificate, and none will come by itself; `is_covered` as above."""
+    """The bound names without a certificate, for which none will be obtained; `is_covered` as above."""
     if not plan.serves_https:
         return ()
     coming = {name for wanted in certificate_plan(plan, is_covered).wanted for name in wanted.names}

@@ -1,4 +1,4 @@
-"""What can go wrong while a certificate is obtained: in words for an operator, and with what decides when to try again.
+"""What can go wrong while a certificate is obtained: as text for an operator, and with what decides the next attempt.
 
 This file knows the problem types of RFC 8555 section 6.7 and what they mean for the next attempt. It does not know when
 that attempt is: that is policy.py.
@@ -16,30 +16,30 @@ _LONGEST_MESSAGE = 2000  # characters of a whole message, details included
 
 
 class Kind(StrEnum):
-    """Whose turn it is to mend it."""
+    """Which side has to fix it."""
 
     UNREACHABLE = "unreachable"
-    """The CA does not answer, or not sensibly: nothing was counted against us."""
+    """The CA gives no usable answer: nothing was counted against us."""
     BUSY = "busy"
-    """The CA has said when to come again, or that it was too often."""
+    """The CA has said when to come back, or that requests were too frequent."""
     UNPROVEN = "unproven"
     """The CA could not see the proof that a name is ours: it counts such failures."""
     REFUSED = "refused"
-    """The CA will not, for a reason that somebody must mend."""
+    """The CA refuses, for a reason that the operator must fix."""
     HERE = "here"
-    """Something of our own failed: the hook command, the disk, our listener."""
+    """Something on our side failed: the hook command, the disk, our listener."""
 
 
 class AcmeError(Exception):
-    """A failed step. `retry_after` is what the CA asked for in seconds; `problem` its problem type without the URN.
+    """A failed step. `retry_after` is the CA's Retry-After in seconds; `problem` its problem type without the URN.
 
-    `of_the_ca` says that every other name would have met it as well.
+    `of_the_ca` says that it would have happened with every other name, too.
     """
 
     def __init__(
         self, kind: Kind, message: str, *, retry_after: float | None = None, problem: str = "", of_the_ca: bool = False
     ) -> None:
-        message = said_by_ca(message, _LONGEST_MESSAGE)  # whatever of it a server has said
+        message = said_by_ca(message, _LONGEST_MESSAGE)  # parts of it may come from a server
         super().__init__(message)
         self.kind = kind
         self.message = message
@@ -63,24 +63,24 @@ _MEANINGS = {
     "caa": "the name's CAA record in the DNS forbids this CA",
     "connection": "the CA could not connect to the name's address",
     "dns": "the CA found no usable address for the name in the DNS",
-    "externalAccountRequired": "the CA wants an external account: see tls.acme.eab",
-    "incorrectResponse": "the CA got another answer than ours",
-    "invalidContact": "the CA does not take the e-mail address",
+    "externalAccountRequired": "the CA requires an external account: see tls.acme.eab",
+    "incorrectResponse": "the CA got an answer that is not ours",
+    "invalidContact": "the CA does not accept the e-mail address",
     "invalidProfile": "the CA has no such profile",
-    "rateLimited": "the CA says that it was asked too often",
-    "rejectedIdentifier": "the CA gives no certificates for this name",
-    "serverInternal": "the CA had an error of its own",
+    "rateLimited": "the CA's rate limit was reached",
+    "rejectedIdentifier": "the CA issues no certificates for this name",
+    "serverInternal": "the CA had an internal error",
     "tls": "the CA could not speak TLS with the name's address",
-    "unauthorized": "the CA got another answer than ours",
-    "unsupportedContact": "the CA does not take the e-mail address",
-    "userActionRequired": "the CA wants somebody to visit its website",
+    "unauthorized": "the CA got an answer that is not ours",
+    "unsupportedContact": "the CA does not accept the e-mail address",
+    "userActionRequired": "the CA requires a visit to its website",
 }
 
 
 def error_of(
     status: int, problem: Mapping[str, Any], retry_after: float | None, where: str, *, validation: bool = False
 ) -> AcmeError:
-    """The error behind a problem document (RFC 7807). `validation`: it is about a proof, not about a request."""
+    """The error for a problem document (RFC 7807). `validation`: it is about a proof, not about a request."""
     name = str(problem.get("type", "")).removeprefix(URN)
     kind = _KINDS.get(name, Kind.REFUSED)
     if kind is Kind.UNPROVEN and not validation:
@@ -97,7 +97,7 @@ def error_of(
 
 
 def _details(problem: Mapping[str, Any]) -> str:
-    """The CA's own words, those about single names included, on one line."""
+    """The CA's own words, including those about single names, on one line."""
     parts = [str(problem.get("detail", ""))]
     inner = problem.get("subproblems", ())
     for one in inner if isinstance(inner, Sequence) and not isinstance(inner, str) else ():
@@ -109,7 +109,7 @@ def _details(problem: Mapping[str, Any]) -> str:
 
 
 def said_by_ca(text: object, longest: int = _LONGEST_DETAIL) -> str:
-    """What a CA says, be it a sentence or a URL, as a log may show it: printable, on one line, and not long."""
+    """Text from a CA, a sentence or a URL, in a form for the log: printable, on one line, and not long."""
     line = " ".join(str(text).split())
     shown = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
     return shown if len(shown) <= longest else shown[:longest] + "…"

@@ -1,4 +1,4 @@
-"""Signed requests as ACME wants them: flattened JWS with ES256 or HS256 (RFC 8555 section 6.2, RFC 7515, 7518, 7638).
+"""Signed ACME requests: flattened JWS with ES256 or HS256 (RFC 8555 section 6.2, RFC 7515, 7518, 7638).
 
 This file knows keys, JSON and signatures. It does not know HTTP, nor what is signed.
 """
@@ -36,14 +36,14 @@ def new_account_key() -> Key:
 
 
 def public_jwk(key: Key) -> dict[str, str]:
-    """The public half as a JWK, its members in the order that a thumbprint wants."""
+    """The public half as a JWK, its members in the order that a thumbprint requires."""
     numbers = key.public_key().public_numbers()
     x, y = (b64(number.to_bytes(_COORDINATE, "big")) for number in (numbers.x, numbers.y))
     return {"crv": "P-256", "kty": "EC", "x": x, "y": y}
 
 
 def thumbprint(key: Key) -> str:
-    """What stands for the account in challenges (RFC 7638)."""
+    """The account's identifier in challenges (RFC 7638)."""
     return b64(hashlib.sha256(json.dumps(public_jwk(key), separators=(",", ":")).encode()).digest())
 
 

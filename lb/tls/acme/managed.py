@@ -1,4 +1,4 @@
-"""One wanted certificate as the manager sees it: what we hold, what is remembered, and so what is to be done when.
+"""One wanted certificate as the manager sees it: what we hold, what is remembered, and so what to do when.
 
 This file decides and does nothing: no network, no files. Times are seconds since the epoch.
 """
@@ -17,7 +17,7 @@ from lb.tls.acme.state import State
 
 @dataclass(slots=True)
 class ManagedCertificate:
-    """`asked` says that somebody wants it renewed now; `busy_until` that another front door is at it."""
+    """`asked` says that a renewal was requested; `busy_until` that another lb is working on it."""
 
     wanted: Wanted
     held: CertificateInfo | None = None
@@ -28,12 +28,12 @@ class ManagedCertificate:
 
     @property
     def fits(self) -> bool:
-        """Whether what we hold has all names."""
+        """Whether the certificate we hold has all names."""
         return self.held is not None and self.held.names.issuperset(self.wanted.names)
 
     def due(self) -> float:
-        """When to renew what we hold; 0 where there is nothing to renew."""
-        # Ten thousand are asked several times a look: the answer is kept while what it rests on stays.
+        """When to renew the certificate we hold; 0 if there is none."""
+        # Ten thousand are queried several times per look: the answer is cached while its inputs stay.
         basis = self.held, self.wanted, self.state, self.asked
         if self._due is None or self._due[0] != basis:
             self._due = basis, self._renewal_due()
@@ -53,7 +53,7 @@ class ManagedCertificate:
         return is_urgent(self.held.not_after, self.held.lifetime, now)
 
     def next_attempt(self, cas: Sequence[str], pauses: Mapping[str, Failure], now: float) -> tuple[float, str | None]:
-        """(when to try, which CA if that is now). `pauses` are CAs that nobody asks for the time being."""
+        """(when to try, which CA if that is now). `pauses` are CAs that are not asked for the time being."""
         due = self.due()
         if due > now or self.busy_until > now:
             return max(due, self.busy_until), None
@@ -76,7 +76,7 @@ class ManagedCertificate:
         return renewal is None or renewal.ari != self.held.ari or renewal.next_look <= now
 
     def as_status(self, at: float | None, pause: Failure | None) -> dict[str, Any]:
-        """What `lb certs` shows of it."""
+        """The part of it that `lb certs` shows."""
         failure = pause or self.last_failure()
         renewal = self.state.renewal
         return {

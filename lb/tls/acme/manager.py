@@ -1,11 +1,10 @@
-"""Keeps the certificates that are wanted: starts what is due, a few at a time, and remembers what became of it.
+"""Maintains the certificates that are wanted: starts what is due, a few at a time, and remembers the outcome.
 
-This file knows the plan, the store and the clock, and joins what decides (managed, policy) to what does (order, ari).
-It does not know processes: it is told when to look, and whoever serves certificates sees in the store what is new
-there.
+This file knows the plan, the store and the clock, and connects decisions (managed, policy) with actions (order, ari).
+It does not know processes: it is told when to look, and the workers find new certificates in the store.
 
-Nothing is decided by waiting: every look compares what is held and remembered with the time of day as it is then, so a
-clock that jumps, a machine that slept or a store that another front door changed need no handling of their own.
+Nothing is decided by waiting: every look compares what is held and remembered with the present time of day, so a clock
+that jumps, a machine that slept or a store that another lb changed need no handling of their own.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ from lb.tls.acme.store import ACCOUNT_KEY, Store, unstem
 log = logging.getLogger("lb.certificates")
 
 AT_ONCE = 8  # orders under way at one time
-_QUESTIONS = 32  # about names on demand, under way at one time: a slow endpoint takes none of the orders' places
-_ELSEWHERE = 10.0  # seconds until the next look at a name that another front door works on
-_LIMITED_IN_A_ROW = 3  # names that a CA refuses as too often, until it is taken to mean all of us
-_MOST = 100_000  # certificates that are kept at all
+_QUESTIONS = 32  # about names on demand, under way at one time: a slow endpoint does not block orders
+_ELSEWHERE = 10.0  # seconds until the next look at a name that another lb works on
+_LIMITED_IN_A_ROW = 3  # names for which a CA's rate limit was reached, until that counts for all of ours
+_MOST = 100_000  # the limit on certificates
 _TRUSTED_SKEW = HOUR  # by which our clock may differ from a CA's
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`now` is the time of day in seconds since the epoch; `sleep` waits so many seconds."""
+    """`now` is the time of day in seconds since the epoch; `sleep` waits that many seconds."""
 
     now: Callable[[], float]
     sleep: Callable[[float], Coroutine[Any, Any, None]]
@@ -75,19 +74,19 @@ class Manager:
         self._pauses: dict[str, Failure] = {}
         self._limited: dict[str, int] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
-        self._aside: set[asyncio.Task[None]] = set()
+        self._background: set[asyncio.Task[None]] = set()
         self._room, self._questions = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(_QUESTIONS)
         self._status: list[dict[str, Any]] | None = None
         self._awaited: set[str] = set()  # names that handshakes wait for
         self.on_denied: Callable[[str], None] = lambda _: None
-        """Told of names that somebody waits for (see `demanded`) and that get no certificate for now."""
+        """Called with names that handshakes wait for (see `demanded`) and that get no certificate for now."""
         self.on_outcome: Callable[[], None] = lambda: None
-        """Told when an attempt at such a name has ended: it is time to look at the store, and at what is due."""
+        """Called when an attempt at such a name has ended: it is time to look at the store, and at what is due."""
 
     # What is wanted
 
     def adopt(self, plan: CertificatePlan) -> None:
-        """From now on these certificates are kept; what is not wanted any more is left as it is."""
+        """From now on these certificates are maintained; those no longer wanted are left as they are."""
         before = self._entries
         self._entries = {one.name: before.get(one.name) or ManagedCertificate(one) for one in plan.wanted}
         for one in plan.wanted:
@@ -99,7 +98,7 @@ class Manager:
                 self._complete(entry)
 
     def demanded(self, name: str) -> None:
-        """A client waits for a certificate for this name. If it gets none now, `on_denied` is told."""
+        """A client waits for a certificate for this name. If it gets none now, `on_denied` is called."""
         demand, known = self._demand, self._entries
         if name not in known and len(known) < _MOST and demand is not None and demand.admits(name, self._clock.now()):
             known[name] = ManagedCertificate(Wanted(name, (name,)), state=State(on_demand=True))
@@ -107,27 +106,27 @@ class Manager:
         self._conclude(name)
 
     def _conclude(self, name: str) -> None:
-        """Nobody waits for a name in vain, nor for one whose certificate is there: that is seen in the store."""
+        """Do not let handshakes wait in vain; a certificate that exists is found in the store."""
         if name not in self._awaited or name in self._running:
             return
         entry, now = self._entries.get(name), self._clock.now()
         if entry is not None and not (entry.held is not None and entry.fits and entry.held.not_after > now):
             if entry.next_attempt(tuple(self._clients), self._pauses, now)[0] <= now + _ELSEWHERE:
-                return  # it is tried again soon, or another front door is at it
+                return  # it is tried again soon, or another lb is working on it
             entry = None
         self._awaited.discard(name)
         if entry is None:
             self.on_denied(name)
 
     def _adopt_demanded(self) -> None:
-        """Goes on keeping what was made on demand before."""
+        """Go on maintaining what was obtained on demand before."""
         for path in () if self._demand is None else self._store.certificate_paths():
             name = unstem(path.stem)
             if name not in self._entries and from_json(self._store.state(name)).on_demand:
                 self._entries[name] = ManagedCertificate(Wanted(name, (name,)))
 
     def reread(self) -> None:
-        """Looks at the store anew: another front door, or a command, may have changed it."""
+        """Read the store again: another lb, or a command, may have changed it."""
         for name, entry in self._entries.items():
             if name not in self._running:
                 self._read(entry)
@@ -142,7 +141,7 @@ class Manager:
             entry.state = from_json(found)
 
     def _complete(self, entry: ManagedCertificate) -> None:
-        """Notes the outcome of an order whose certificate was installed before the end of a process."""
+        """Note the outcome of an order whose certificate was installed before a process ended."""
         name = entry.wanted.name
         key = self._store.order_key(name)
         installed = self._store.certificate(name) if key else None
@@ -154,20 +153,20 @@ class Manager:
                 self._note_success(entry, entry.state.ca if record is None else str(record.get("directory", "")))
 
     def _take(self, request: str) -> None:
-        """A request stays in the store until it is done for, so that a crash does not lose it."""
+        """A request stays in the store until it is done, so that a crash does not lose it."""
         if request == ACCOUNT_KEY:
             if request not in self._running:
                 self._start(request, self._roll_over())
         elif request in self._entries:
             self._entries[request].asked = True
         else:
-            log.warning("renewal of %s was asked for, which is not obtained by ACME here", request)
+            log.warning("renewal of %s was requested, but it is not obtained by ACME here", request)
             self._store.take_request(request)
 
     # Looking
 
     def look(self) -> float:
-        """Starts what is due, and returns when the next thing is, in seconds since the epoch."""
+        """Start what is due, and return when the next thing is, in seconds since the epoch."""
         now = self._clock.now()
         soonest = now + DAY
         for name, entry in sorted(self._entries.items(), key=lambda item: item[1].due()):
@@ -188,15 +187,15 @@ class Manager:
     def idle(self) -> bool:
         return not self._running
 
-    async def settle(self) -> None:
-        """Waits until nothing is under way."""
-        while self._running or self._aside:
-            await asyncio.wait([*self._running.values(), *self._aside])
+    async def wait_idle(self) -> None:
+        """Wait until nothing is under way."""
+        while self._running or self._background:
+            await asyncio.wait([*self._running.values(), *self._background])
             await asyncio.sleep(0)
 
     async def stop(self) -> None:
-        """Cancels what is under way: it is gone on with at the next start."""
-        tasks = [*self._running.values(), *self._aside]
+        """Cancel what is under way: it is continued at the next start."""
+        tasks = [*self._running.values(), *self._background]
         for task in tasks:
             task.cancel()
         if tasks:
@@ -210,7 +209,7 @@ class Manager:
     def _ended(self, name: str, task: asyncio.Task[None]) -> None:
         del self._running[name]
         if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("%s: an error of our own", name, exc_info=error)
+            log.error("%s: internal error", name, exc_info=error)
             entry = self._entries.get(name)
             if entry is not None:
                 entry.busy_until = self._clock.now() + HOUR
@@ -227,12 +226,12 @@ class Manager:
         async with self._room:
             now = self._clock.now()
             if entry.next_attempt(cas, self._pauses, now)[1] is None:
-                return  # while this one stood in the queue, others have found that the CA is away
+                return  # while this one was queued, others have found that the CA is down
             with self._store.lock(name) as ours:
                 if not ours:
                     entry.busy_until = now + _ELSEWHERE
                     return
-                self._read(entry)  # another front door may have done it just now
+                self._read(entry)  # another lb may have done it just now
                 _, ca = entry.next_attempt(cas, self._pauses, now)
                 if ca is None:
                     return
@@ -248,13 +247,13 @@ class Manager:
                 self._answer(entry)
 
     def _answer(self, entry: ManagedCertificate) -> None:
-        """Somebody may have asked for what was tried just now."""
+        """The renewal just attempted may have been requested."""
         if entry.asked:
             entry.asked = False
             self._store.take_request(entry.wanted.name)
 
     async def _may(self, entry: ManagedCertificate) -> bool:
-        """Whether a name that came up in a handshake may have a certificate, or have it renewed."""
+        """Whether a name from a handshake may have a certificate, or have it renewed."""
         name = entry.wanted.name
         if not entry.state.on_demand or self._demand is None:
             return True
@@ -263,14 +262,14 @@ class Manager:
                 allowed = await self._demand.may(name)
         except AcmeError as error:
             if entry.held is None:
-                self._entries.pop(name, None)  # the next handshake asks again; names of anybody's are not collected
+                self._entries.pop(name, None)  # the next handshake asks again; names from anyone must not accumulate
             _, ca = entry.next_attempt(tuple(self._clients), self._pauses, self._clock.now())
             if ca is not None:
                 self._failed(entry, self._clients[ca], error)
             self._answer(entry)
             return False
         if not allowed:
-            log.info("%s: no certificate: it was asked for, and is not allowed to have one", name)
+            log.info("%s: denied: tls.on_demand.ask did not allow this name", name)
             self._entries.pop(name, None)
         return allowed
 
@@ -292,7 +291,7 @@ class Manager:
         except AcmeError as error:
             if not forget_account(client, self._store, error):
                 raise
-            log.warning("%s does not know our account any more: a new one is made", client.host)
+            log.warning("%s no longer knows our account: creating a new one", client.host)
             await self._order(client, wish)
 
     async def _order(self, client: AcmeClient, wish: Wish) -> None:
@@ -303,11 +302,11 @@ class Manager:
     async def _check(self, proof: Proof) -> None:
         await self._reach.check(proof)
         task = asyncio.get_running_loop().create_task(self._reach.warn(proof))
-        self._aside.add(task)
-        task.add_done_callback(self._aside.discard)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
 
     async def _trust_clock(self, entry: ManagedCertificate, client: AcmeClient) -> None:
-        """Renewing by a clock that is wrong would spend certificates. Raises AcmeError when the CA's says otherwise."""
+        """Renewing by a wrong clock would waste certificates. Raises AcmeError if the CA's clock disagrees."""
         if entry.held is None or entry.asked or not entry.fits:
             return
         await client.get(client.server.directory)
@@ -335,7 +334,7 @@ class Manager:
         if error.of_the_ca or self._limited[ca] >= _LIMITED_IN_A_ROW:
             self._pause(client, error, now)
         if error.of_the_ca:
-            return  # the name has nothing to do with it
+            return  # the failure does not concern the name
         name = entry.wanted.name
         if name not in self._entries:
             log.warning("%s", error.message)
@@ -347,7 +346,7 @@ class Manager:
         log.log(level, "%s: no certificate: %s; next attempt %s", name, error.message, _date(failure.next_at))
 
     def _pause(self, client: AcmeClient, error: AcmeError, now: float) -> None:
-        """Others need not find out one by one what one has found out."""
+        """One name's failure spares the others the same attempt."""
         ca = client.server.directory
         before = self._pauses.get(ca)
         if before is None or not before.holds_back(now):
@@ -358,12 +357,12 @@ class Manager:
         try:
             self._store.save_state(entry.wanted.name, to_json(entry.state))
         except OSError as error:
-            log.error("%s: what happened cannot be written down: %s", entry.wanted.name, error)  # noqa: TRY400
+            log.error("%s: the outcome cannot be saved: %s", entry.wanted.name, error)  # noqa: TRY400
 
     # Renewal information, the account's key
 
     async def _ask_about(self, entry: ManagedCertificate) -> None:
-        """Asks the CA that gave a certificate when it shall be renewed."""
+        """Ask the CA that issued a certificate when to renew it."""
         client, held, now = self._clients.get(entry.state.ca), entry.held, self._clock.now()
         renewal: ari.Renewal | None = None
         async with self._room:
@@ -371,7 +370,7 @@ class Manager:
                 try:
                     renewal = await ari.ask(client, held.ari, now, entry.state.renewal)
                 except AcmeError as error:
-                    log.info("%s: nothing is known about renewal: %s", entry.wanted.name, error.message)
+                    log.info("%s: no renewal information: %s", entry.wanted.name, error.message)
         before = entry.state.renewal
         known = before or ari.Renewal("" if held is None else held.ari, None, "", now)
         entry.state = replace(entry.state, renewal=renewal or replace(known, next_look=now + 6 * HOUR))
@@ -379,7 +378,7 @@ class Manager:
             return
         self._save(entry)
         if renewal.explanation and (before is None or before.window != renewal.window):
-            log.warning("%s: the CA wants it renewed: %s", entry.wanted.name, renewal.explanation)
+            log.warning("%s: the CA requests its renewal: %s", entry.wanted.name, renewal.explanation)
 
     async def _roll_over(self) -> None:
         for client in self._clients.values():
@@ -389,10 +388,10 @@ class Manager:
                 log.error("the account at %s keeps its key: %s", client.host, error)  # noqa: TRY400
         self._store.take_request(ACCOUNT_KEY)
 
-    # What is shown
+    # Status
 
     def write_status(self) -> None:
-        """What is intended, for people to see; written when it is another than before."""
+        """Write what is planned, for people to see, if it has changed."""
         now, cas = self._clock.now(), tuple(self._clients)
         pause = next((one for one in self._pauses.values() if one.holds_back(now)), None)
         found = []

@@ -1,7 +1,7 @@
-"""Certificates for names that come up in handshakes: which may have one is for the operator's endpoint to say.
+"""Certificates for names that come up in handshakes: the operator's endpoint decides which may have one.
 
-This file knows that question, and how often it may be asked. It does not know how a certificate is obtained, or where
-the names come from; they come from anyone, so they are looked at before anything is done about them.
+This file knows that query, and how often it may be made. It does not know how a certificate is obtained, or where the
+names come from; they come from anyone, so they are checked before anything else.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Demand:
         self._gate = Gate(pause=30.0, rate=2.0, burst=20.0, most=10_000)
 
     def admits(self, name: str, now: float) -> bool:
-        """Whether the name is to be asked about: it is one of ours, and not one that was just asked about."""
+        """Whether to query the endpoint for the name: it is one of ours, and was not queried just now."""
         is_name = is_possible(name) and all(map(is_label, name.split("."))) and "_" not in name
         return is_name and wildcard_of(name) in self._wildcards and self._gate.admits(name, now)
 
     async def may(self, name: str) -> bool:
-        """Whether the endpoint answers 200. Raises AcmeError when it does not answer."""
+        """Whether the endpoint answers 200. Raises AcmeError if it does not answer."""
         separator = "&" if "?" in self._url else "?"
         try:
             async with self._session.get(

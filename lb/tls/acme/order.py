@@ -1,11 +1,11 @@
-"""One order, from "we want a certificate" to the file in the store, resumable between any two of its steps.
+"""One order, from the wish for a certificate to the file in the store, resumable between any two of its steps.
 
-This file knows the order's state machine (RFC 8555 section 7.1.6) and in which order things are written down. It does
-not know why a certificate is wanted, or when a failed order is tried again.
+This file knows the order's state machine (RFC 8555 section 7.1.6) and the order of writes. It does not know why a
+certificate is wanted, or when a failed order is tried again.
 
-What has to survive is written before the CA hears of it: the certificate's key, then that an order is to be made. What
-the CA then makes of it is kept by the CA, so that going on is asking how it stands. An order whose URL was not written
-down is looked for in the account's list of orders; a CA without one gives the same pending order again, as a rule.
+What has to survive is written before the CA is contacted: the certificate's key, then that an order will be made. The
+CA keeps the state from there on, so resuming means asking it. An order whose URL was not saved is looked up in the
+account's list of orders; a CA without one usually returns the same pending order again.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ log = logging.getLogger("lb.certificates")
 
 CertificateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
-_PATIENCE = 240.0  # seconds for the CA to decide; after that the order is left as it is and looked at again later
-_FIRST_LOOK, _LONGEST_LOOK = 0.25, 15.0  # seconds between two looks, unless the CA says how many
+_TIMEOUT = 240.0  # seconds for the CA to decide; after that the order is kept and looked at again later
+_FIRST_LOOK, _LONGEST_LOOK = 0.25, 15.0  # seconds between two looks, unless the CA sets it
 _NOT_REPLACED = frozenset({"alreadyReplaced", "conflict", "malformed", "unauthorized"})
-_LISTED = 40  # orders of an account's list that are looked at
+_LISTED = 40  # orders of an account's list that are examined
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the certificate shall be. `name` is its file's; `replaces` its predecessor's ARI identifier, "" for none."""
+    """The certificate to obtain. `name` is its file's; `replaces` its predecessor's ARI identifier, "" for none."""
 
     name: str
     names: tuple[str, ...]
@@ -49,12 +49,12 @@ class Wish:
     key_type: str
     replaces: str
     types: tuple[ChallengeType, ...]
-    turn: int  # failed proofs so far: the next one takes another challenge
+    turn: int  # failed proofs so far: the next one uses another challenge
 
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What an order needs from around it. `check` looks whether a proof can be seen on our own listeners."""
+    """What an order depends on. `check` tests whether a proof is visible on our own listeners."""
 
     store: Store
     hook: tuple[str, ...]
@@ -74,24 +74,24 @@ class Order:
         self._store = means.store
 
     async def obtain(self) -> None:
-        """The certificate is in the store when this returns; the order's record stays until its outcome is noted."""
+        """The certificate is in the store when this returns; the order's record stays until the outcome is noted."""
         url, resumed = await self._begin()
         try:
             await self._advance(url)
         except AcmeError as error:
             if error.kind in {Kind.UNPROVEN, Kind.REFUSED}:
-                self._store.drop_order(self._wish.name)  # nothing more can come of it
+                self._store.drop_order(self._wish.name)  # it is at its end
             if not resumed or error.kind is not Kind.REFUSED:
                 raise
         else:
             return
-        url, _ = await self._begin()  # the CA does not know the old one any more
+        url, _ = await self._begin()  # the CA no longer knows the old one
         await self._advance(url)
 
     # The order itself
 
     async def _begin(self) -> tuple[str, bool]:
-        """The URL of the order, and whether it was under way already: one for the same certificate is gone on with."""
+        """The URL of the order, and whether it existed already: one for the same certificate is resumed."""
         wish, store = self._wish, self._store
         terms = {
             "directory": self._client.server.directory,
@@ -104,7 +104,7 @@ class Order:
         known = record is not None and {key: record.get(key) for key in terms} == terms
         if known and record is not None and store.order_key(wish.name) is not None:
             if url := record.get("url"):
-                log.info("%s: going on with the order %s", wish.name, said_by_ca(url))
+                log.info("%s: resuming the order %s", wish.name, said_by_ca(url))
                 return str(url), True
             if url := await self._find_listed():
                 store.save_order(wish.name, {**terms, "url": url})
@@ -134,13 +134,13 @@ class Order:
         try:
             return await self._client.post(self._account.signer, await self._client.resource("newOrder"), request)
         except AcmeError as error:
-            # The predecessor has been replaced already, or is not this CA's or this account's: it may be named no more.
+            # The predecessor is replaced already, or not this CA's or this account's: it must not be named any more.
             if "replaces" not in request or error.problem not in _NOT_REPLACED:
                 raise
         return await self._new_order(replace(wish, replaces=""))
 
     async def _find_listed(self) -> str:
-        """The URL of an order that was made before a crash could be survived by it; "" if there is none."""
+        """The URL of an order made just before a crash, which could not be saved; "" if there is none."""
         url, wanted, looked = self._account.orders, _identifiers(self._wish.names), 0
         while url and looked < _LISTED:
             try:
@@ -148,7 +148,7 @@ class Order:
                 listed = page.json().get("orders")
             except AcmeError as error:
                 if error.kind is Kind.REFUSED:
-                    return ""  # an optional part of the protocol, and some CAs promise it without having it
+                    return ""  # an optional part of the protocol, which some CAs announce without having it
                 raise
             for one in listed if isinstance(listed, list) else ():
                 looked += 1
@@ -160,8 +160,8 @@ class Order:
         return ""
 
     async def _advance(self, url: str) -> None:
-        """From wherever the order stands to its end."""
-        end = self._means.now() + _PATIENCE
+        """Take the order from its present state to its end."""
+        end = self._means.now() + _TIMEOUT
         pause = _FIRST_LOOK
         proved = False
         while True:
@@ -180,12 +180,12 @@ class Order:
                 continue
             if self._means.now() >= end:
                 raise AcmeError(
-                    Kind.UNREACHABLE, f"{self._wish.name}: the CA has not decided yet; the order stays", retry_after=60
+                    Kind.UNREACHABLE, f"{self._wish.name}: the CA is still deciding; the order stays", retry_after=60
                 )
             pause = await self._pause(answer, pause)
 
     async def _pause(self, answer: Answer, pause: float) -> float:
-        """Waits for the CA, as long as it says or a little longer each time; returns the next wait."""
+        """Wait for the CA, as long as it says or a little longer each time; returns the next wait."""
         asked = answer.retry_after
         await self._means.sleep(pause if asked is None else min(max(asked, _FIRST_LOOK), 60.0))
         return min(pause * 1.6, _LONGEST_LOOK)
@@ -199,7 +199,7 @@ class Order:
     # Authorizations
 
     async def _authorize(self, order: Mapping[str, Any]) -> None:
-        """Every name is proved; the proofs of several names stand at the same time. Raises AcmeError."""
+        """Prove every name; the proofs of several names are in place at the same time. Raises AcmeError."""
         urls = order.get("authorizations")
         if not isinstance(urls, list) or not urls:
             raise AcmeError(Kind.UNREACHABLE, f"{self._wish.name}: the CA's order has no authorizations")
@@ -236,7 +236,7 @@ class Order:
         waiting.append((name, url))
 
     async def _wait_valid(self, name: str, url: str) -> None:
-        end = self._means.now() + _PATIENCE
+        end = self._means.now() + _TIMEOUT
         pause = _FIRST_LOOK
         while True:
             answer = await self._client.fetch(self._account.signer, url)
@@ -248,7 +248,7 @@ class Order:
                 raise self._why_unproven(name, authorization)
             if self._means.now() >= end:
                 raise AcmeError(
-                    Kind.UNREACHABLE, f"{name}: the CA has not looked at the proof yet; the order stays", retry_after=60
+                    Kind.UNREACHABLE, f"{name}: the CA has not checked the proof; the order stays", retry_after=60
                 )
             pause = await self._pause(answer, pause)
 
@@ -256,7 +256,7 @@ class Order:
         try:
             await withdraw(self._store, proof, self._means.hook)
         except (AcmeError, OSError) as error:
-            log.warning("%s: the proof could not be taken away: %s", proof.name, error)
+            log.warning("%s: the proof could not be removed: %s", proof.name, error)
 
     def _name_of(self, authorization: Mapping[str, Any]) -> str:
         identifier = authorization.get("identifier")
@@ -284,7 +284,7 @@ class Order:
         try:
             await self._client.post(self._account.signer, url, {"csr": b64(csr)})
         except AcmeError as error:
-            if error.problem != "orderNotReady":  # it has been finalized before a crash: how it stands is asked next
+            if error.problem != "orderNotReady":  # it was finalized before a crash: its state is queried next
                 raise
 
     async def _download(self, order: Mapping[str, Any]) -> None:
@@ -303,9 +303,9 @@ class Order:
         try:
             key = load_pem_private_key(pem or b"", password=None)
         except ValueError as error:
-            raise AcmeError(Kind.REFUSED, f"{self._wish.name}: the key of the order is gone") from error
+            raise AcmeError(Kind.REFUSED, f"{self._wish.name}: the key of the order is missing") from error
         if not isinstance(key, (ec.EllipticCurvePrivateKey, rsa.RSAPrivateKey)):
-            raise AcmeError(Kind.REFUSED, f"{self._wish.name}: the key of the order is of a strange kind")
+            raise AcmeError(Kind.REFUSED, f"{self._wish.name}: the key of the order has an unsupported type")
         return key
 
 
@@ -331,7 +331,7 @@ def _pem(key: CertificateKey) -> bytes:
 
 
 def _csr(key: CertificateKey, names: Sequence[str]) -> bytes:
-    """The request in DER form; the names stand in subjectAltName only (RFC 8555 section 7.4)."""
+    """The request in DER form; the names are in subjectAltName only (RFC 8555 section 7.4)."""
     alternatives = x509.SubjectAlternativeName([x509.DNSName(name) for name in names])
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     return builder.add_extension(alternatives, critical=False).sign(key, SHA256()).public_bytes(Encoding.DER)

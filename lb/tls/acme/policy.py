@@ -1,9 +1,9 @@
-"""When a certificate is renewed, and when a failed attempt is repeated. Pure: time and chance are passed in.
+"""When a certificate is renewed, and when a failed attempt is repeated. Pure: time and randomness are passed in.
 
 This file knows seconds since the epoch. It does not know names, stores or CAs.
 
 The limits behind the numbers are Let's Encrypt's: five failed validations of a name in an hour, five certificates for
-the same names in a week, 300 orders in three hours. Caddy's schedule was the model.
+the same names in a week, 300 orders in three hours. The model was Caddy's schedule.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from lb.tls.acme.errors import AcmeError, Kind
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 
-_SHORT_LIVED = 10 * DAY  # certificates that hold no longer are renewed at half of their time
-_JITTER = 0.03  # of a lifetime, earlier: what was issued together is not renewed together
-_LONGEST_ASKED = 8 * DAY  # that a CA's Retry-After is followed: its longest limits are a week
+_SHORT_LIVED = 10 * DAY  # certificates with a lifetime up to this are renewed at half of it
+_JITTER = 0.03  # of a lifetime, earlier: certificates issued together are not renewed together
+_LONGEST_ASKED = 8 * DAY  # the longest Retry-After that is followed: a CA's longest limits are a week
 
 # Seconds until the next attempt, after the first failure in a row, the second …; the last one repeats.
 _SCHEDULES: dict[Kind, tuple[float, ...]] = {
-    # Counts against nobody; ends within minutes of the CA's return, and within the hour after a long absence.
+    # Counts against no limit; ends within minutes of the CA's return, and within the hour after a long outage.
     Kind.UNREACHABLE: (30, MINUTE, 2 * MINUTE, 5 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, 45 * MINUTE),
     # Without a Retry-After.
     Kind.BUSY: (10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR),
     # At most four failed validations in any hour, where five are allowed.
     Kind.UNPROVEN: (2 * MINUTE, 10 * MINUTE, 30 * MINUTE, HOUR, 2 * HOUR, 3 * HOUR, 6 * HOUR),
-    # Somebody has to do something first.
+    # The operator has to act first.
     Kind.REFUSED: (10 * MINUTE, HOUR, 3 * HOUR, 6 * HOUR),
     Kind.HERE: (10, 30, MINUTE, 5 * MINUTE, 15 * MINUTE),
 }
-_REPEATS_FOR_ANOTHER = 3  # failures in a row, of a renewal that has time, before another CA is asked
+_REPEATS_FOR_ANOTHER = 3  # failures in a row, of a renewal that is not urgent, before another CA is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +55,12 @@ class Failure:
     next_at: float
 
     def holds_back(self, now: float) -> bool:
-        """Whether to wait still. A clock that went back to before the failure makes nothing wait."""
+        """Whether to wait still. If the clock was set back to before the failure, nothing waits."""
         return self.at - HOUR <= now < self.next_at
 
 
 def chance(*parts: object) -> float:
-    """A number from 0 up to 1 that is always the same for the same parts: a restart does not throw the dice again."""
+    """A number from 0 up to 1 that is always the same for the same parts: a restart does not draw another."""
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:6], "big") / (1 << 48)
 
@@ -68,8 +68,8 @@ def chance(*parts: object) -> float:
 def renewal_time(not_before: float, not_after: float, window: Window | None, luck: float) -> float:
     """When to renew a certificate: within the CA's window, else at two thirds of its lifetime, half of a short one.
 
-    Never so late that a CA which is down for a day matters, whatever it suggests; and, lest a CA that always says "at
-    once" is asked for ever, not in the certificate's first hours.
+    Never so late that a CA outage of a day matters, whatever the CA suggests; and not in the certificate's first hours,
+    since a CA that always says "at once" would be asked forever.
     """
     lifetime = max(not_after - not_before, 0.0)
     latest = not_after - reserve(lifetime)
@@ -81,14 +81,14 @@ def renewal_time(not_before: float, not_after: float, window: Window | None, luc
 
 
 def reserve(lifetime: float) -> float:
-    """What has to be left of a lifetime when renewal begins: two days at least, unless the whole of it is short."""
+    """What must be left of a lifetime when renewal begins: two days at least, unless the whole lifetime is short."""
     return min(max(2 * DAY, lifetime / 10), lifetime / 3)
 
 
 def after_failure(ca: str, error: AcmeError, *, before: Failure | None, now: float, luck: float) -> Failure:
     """The failure that follows `before`, with the time of the next attempt: the schedule's, or later if the CA says so.
 
-    Another kind of failure begins its schedule anew, except that what counts with the CA never becomes quicker by that.
+    Another kind of failure starts its own schedule, except that a kind that the CA counts never becomes faster by that.
     """
     kind, retry_after = error.kind, error.retry_after
     count = 1 if before is None else before.count + 1
@@ -104,8 +104,8 @@ def pick(cas: Sequence[str], failures: Sequence[Failure], *, now: float, urgent:
     """(the CA to ask now or None, when the next one may be asked). `cas` are in order of preference.
 
     A CA after the first is asked only when those before it have failed: at once if it is `urgent` (there is no valid
-    certificate, or not for long), after some failures in a row otherwise. A proof that the first one could not see is
-    shown to it again first: another one would not see it either.
+    certificate, or not for long), otherwise after some failures in a row. A proof that the first one could not see is
+    shown to it again first: another CA would not see it either.
     """
     by_ca = {failure.ca: failure for failure in failures}
     soonest = float("inf")
@@ -114,8 +114,8 @@ def pick(cas: Sequence[str], failures: Sequence[Failure], *, now: float, urgent:
         if failure is None or not failure.holds_back(now):
             return ca, now
         soonest = min(soonest, failure.next_at)
-        patience = 1 if urgent and failure.kind is not Kind.UNPROVEN else _REPEATS_FOR_ANOTHER
-        if failure.count < patience:
+        failures_needed = 1 if urgent and failure.kind is not Kind.UNPROVEN else _REPEATS_FOR_ANOTHER
+        if failure.count < failures_needed:
             break
     return None, soonest
 

@@ -1,8 +1,8 @@
-"""Whether a proof can be seen before the CA is asked to look: on our own listeners, and where the DNS leads.
+"""Whether a proof is visible before the CA is asked to check: on our own listeners, and where the DNS points.
 
-This file knows sockets, a little HTTP and a TLS handshake. What our own listeners do not answer, no CA will see: that
-is an error, found without spending one of the failures that a CA allows. What the DNS says is only a warning: the way
-back to our own address may lead through a box that does not know it from inside.
+This file knows sockets, a little HTTP and a TLS handshake. If our own listeners do not answer, no CA will see the
+proof: that is an error, found without using up one of the failures that a CA allows. The DNS yields only a warning: the
+way back to our own address may lead through a box that does not support it from inside.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lb.tls.acme.errors import AcmeError, Kind
 log = logging.getLogger("lb.certificates")
 
 _PATH = "/.well-known/acme-challenge/"
-_PATIENCE = 10.0  # seconds for our own listener: workers may still be starting
+_TIMEOUT = 10.0  # seconds for our own listener: workers may still be starting
 _STEP = 0.2
 _ONE_LOOK = 5.0  # seconds
 _LARGEST = 65536
@@ -29,14 +29,14 @@ _ANY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared with, not b
 
 
 class Endpoint(NamedTuple):
-    """Where one of our listeners is bound."""
+    """The address of one of our listeners."""
 
     host: str
     port: int
 
 
 class Reach:
-    """`http` and `https` are the listeners of this front door."""
+    """`http` and `https` are the listeners of this service."""
 
     def __init__(self, http: Sequence[Endpoint], https: Sequence[Endpoint]) -> None:
         self._http = [_near(one) for one in http]
@@ -44,7 +44,7 @@ class Reach:
         self._said: dict[str, str] = {}
 
     async def check(self, proof: Proof) -> None:
-        """Raises AcmeError when our own listener does not show the proof."""
+        """Raise AcmeError if our own listener does not show the proof."""
         if proof.type == "dns-01":
             return
         endpoints = self._http if proof.type == "http-01" else self._https
@@ -53,8 +53,8 @@ class Reach:
             raise AcmeError(Kind.HERE, f"{proof.name}: {proof.type} needs {key}")
         reason = "no answer"
         with suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE):
-                while reason := await self._look(proof, endpoints[0]):  # noqa: ASYNC110  a worker tells nobody
+            async with asyncio.timeout(_TIMEOUT):
+                while reason := await self._look(proof, endpoints[0]):  # noqa: ASYNC110  a worker cannot notify us
                     await asyncio.sleep(_STEP)
         if reason:
             where = f"{endpoints[0].host}:{endpoints[0].port}"
@@ -63,7 +63,7 @@ class Reach:
             )
 
     async def _look(self, proof: Proof, endpoint: Endpoint) -> str:
-        """Why the proof cannot be seen there; "" if it can."""
+        """Why the proof is not visible there; "" if it is."""
         try:
             async with asyncio.timeout(_ONE_LOOK):
                 if proof.type == "http-01":
@@ -75,7 +75,7 @@ class Reach:
             return " ".join(str(getattr(error, "strerror", None) or error).split())
 
     async def warn(self, proof: Proof) -> None:
-        """Logs where the DNS leads, if that is not to us; each thing is said once."""
+        """Log where the DNS points, if that is not to us; each message is logged once."""
         said = "" if proof.type == "dns-01" else await self._outside(proof)
         if said and self._said.get(proof.name) != said:
             log.warning("%s: %s", proof.name, said)
@@ -94,11 +94,11 @@ class Reach:
         if not reason:
             return ""
         where = f"{address.host} port {address.port}"
-        return f"the DNS leads to {where}, where this front door was not found: {reason}; the CA will look there"
+        return f"the DNS leads to {where}, where this lb was not found: {reason}; the CA will look there"
 
 
 def _near(endpoint: Endpoint) -> Endpoint:
-    """Where to connect to for a listener on every address."""
+    """The address to connect to for a listener on every address."""
     return Endpoint(_ANY.get(endpoint.host, endpoint.host), endpoint.port)
 
 
@@ -128,7 +128,7 @@ async def _see_http(proof: Proof, endpoint: Endpoint) -> str:
 async def _see_alpn(proof: Proof, endpoint: Endpoint) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE  # it signs itself: what counts is the digest inside
+    context.verify_mode = ssl.CERT_NONE  # it is self-signed: what counts is the digest inside
     context.set_alpn_protocols([ALPN])
     _, writer = await asyncio.open_connection(*endpoint, ssl=context, server_hostname=proof.name)
     try:

@@ -1,6 +1,6 @@
-"""The HTTP session in which certificate authorities and `ask` endpoints are asked.
+"""The HTTP session for requests to certificate authorities and `ask` endpoints.
 
-Neither has to be trusted with our memory: a body is taken as it comes, and none is decompressed.
+Neither is trusted with our memory: a body is read up to a limit, and none is decompressed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ _KEEPALIVE = 15.0  # seconds that a connection to a CA is kept: CAs close theirs
 
 
 def open_session() -> aiohttp.ClientSession:
-    """A session for the running event loop; who opens it closes it."""
+    """A session for the running event loop; the caller closes it."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(keepalive_timeout=_KEEPALIVE),
         trust_env=True,

@@ -1,7 +1,7 @@
 """What is remembered of a certificate between attempts, and its form as JSON.
 
-This file knows fields and forms. What cannot be read as what it should be counts as not remembered: a damaged file may
-cost an attempt, never a start.
+This file knows fields and forms. Unreadable values count as not remembered: a damaged file may cost an attempt, never
+a start.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from lb.tls.acme.policy import Failure, Window
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """`ca` is the directory of the CA that gave the certificate we hold, "" if none of ours did; `on_demand` says that
-    it was made because somebody asked for the name.
+    """`ca` is the directory of the CA that issued the certificate we hold, "" if none of ours did; `on_demand` says
+    that it was obtained because a handshake named it.
     """
 
     ca: str = ""

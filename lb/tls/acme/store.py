@@ -1,15 +1,15 @@
-"""The store: what must outlive the process, as files in one directory that several front doors may share.
+"""The store: what must outlive the process, as files in one directory that several lb services may share.
 
-    accounts/CA/       the account's key and URL, a directory a CA
-    certificates/      NAME.pem: private key and chain in one file, so that the pair changes in one move
+    accounts/CA/       the account's key and URL, one directory per CA
+    certificates/      NAME.pem: private key and chain in one file, so that the pair is replaced in one move
     orders/            NAME.json, NAME.key: an order under way, and the key that its certificate will have
     states/            NAME.json: what failed, and when it is tried again; what the CA says about renewal
     challenges/        TOKEN: the answer to HTTP-01; NAME.alpn: the certificate that answers TLS-ALPN-01
-    requests/          NAME: somebody asks for a renewal now
-    locks/             NAME.lock: held by the front door that works on it
-    status.json        what the front door at work intends, for `lb certs`
+    requests/          NAME: a renewal is requested
+    locks/             NAME.lock: held by the service that works on it
+    status.json        what the active service plans, for `lb certs`
 
-This file knows paths, locks and bytes; what is in an order or a state is known by those who write it. Every write is
+This file knows paths, locks and bytes; the contents of an order or a state are known to their writers. Every write is
 atomic, so a crash leaves the state before a step or the state after it. Workers read certificates and challenges from
 here: nothing in this file imports an HTTP client.
 """
@@ -37,16 +37,16 @@ log = logging.getLogger("lb.certificates")
 
 T = TypeVar("T")
 
-ACCOUNT_KEY = "account-key"  # a request for new account keys, where others are names
+ACCOUNT_KEY = "account-key"  # a request for new account keys; other requests are names
 _PARTS = ("accounts", "certificates", "orders", "states", "challenges", "requests", "locks")
 _NAME = re.compile(r"(\*\.)?[a-z0-9_-][a-z0-9._-]{0,252}")
-_STALE = 86400.0  # seconds after which nobody asks for a challenge's answer any more
+_STALE = 86400.0  # seconds after which a challenge's answer is no longer needed
 
 
 def stem(name: str) -> str:
-    """A name's file name without its ending: a wildcard's star, which shells would expand, becomes `_`.
+    """A name's file name without its suffix: a wildcard's star, which shells would expand, becomes `_`.
 
-    No authority gives certificates for names with an underscore, so the two are never mixed up. Raises ValueError.
+    No authority issues certificates for names with an underscore, so the two are never confused. Raises ValueError.
     """
     if not _NAME.fullmatch(name) or ".." in name:
         raise ValueError(f"{name!r} cannot name a certificate")
@@ -54,20 +54,20 @@ def stem(name: str) -> str:
 
 
 def unstem(text: str) -> str:
-    """The name behind a file name's stem."""
+    """The name for a file name's stem."""
     return "*" + text[1:] if text.startswith("_.") else text
 
 
 class Store:
-    """Methods raise OSError where the disk does; what cannot be read as what it should be counts as absent."""
+    """Methods raise OSError when the disk fails; what cannot be read as expected counts as absent."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._prepared = False  # by this process: it was there
+        self._prepared = False  # this process has made it
         self._states: dict[str, tuple[Stamp, dict[str, Any] | None]] = {}  # those that were read, and have settled
 
     def prepare(self) -> None:
-        """Makes the directories: nobody but the owner may look into them."""
+        """Make the directories, which only the owner may read."""
         self.root.mkdir(0o700, parents=True, exist_ok=True)
         for part in _PARTS:
             (self.root / part).mkdir(mode=0o700, exist_ok=True)
@@ -77,23 +77,23 @@ class Store:
 
     @property
     def challenges(self) -> Path:
-        """Where workers find the answers to challenges."""
+        """The directory of the answers to challenges, for the workers."""
         return self.root / "challenges"
 
     def certificate_path(self, name: str) -> Path:
         return self.root / "certificates" / f"{stem(name)}.pem"
 
     def certificate_file(self, name: str) -> str:
-        """The same as text (see `certificate_files`)."""
+        """The same as a string (see `certificate_files`)."""
         return f"{self.root}/certificates/{stem(name)}.pem"
 
     def certificate_paths(self) -> list[Path]:
         """Every certificate's file, by name."""
         found = (self.root / "certificates").glob("[!.]*.pem")
-        return sorted(found, key=lambda path: path.name)  # thousands of paths take long to compare
+        return sorted(found, key=lambda path: path.name)  # comparing thousands of paths takes long
 
     def certificate_files(self) -> list[str]:
-        """The same as text, for who looks at all of them often: ten thousand Paths take a tenth of a second."""
+        """The same as strings, for frequent use: ten thousand Paths take a tenth of a second."""
         try:
             found = os.listdir(self.root / "certificates")  # noqa: PTH208  names, without a path made of each
         except (FileNotFoundError, NotADirectoryError):
@@ -105,11 +105,11 @@ class Store:
         return self._read(self.certificate_path(name))
 
     def install(self, name: str, key: bytes, chain: bytes) -> None:
-        """A new certificate takes the place of the old one."""
+        """Replace the old certificate by a new one."""
         self._write(self.certificate_path(name), key.rstrip(b"\n") + b"\n" + chain)
 
     def stamp(self) -> tuple[int, ...]:
-        """Another value whenever a certificate has come or gone, or somebody asks for something (see `Watch`)."""
+        """Changes whenever a certificate has come or gone, or something is requested (see `StoreWatch`)."""
         return tuple(self._mtime(part) for part in ("certificates", "requests"))
 
     # Orders
@@ -127,14 +127,14 @@ class Store:
         self._write(self.root / "orders" / f"{stem(name)}.key", key)
 
     def drop_order(self, name: str) -> None:
-        """The record first: a key without its order is nothing, an order without its key can never be finished."""
+        """The record first: a key without its order is harmless, an order without its key can never be finished."""
         for ending in ("json", "key"):
             self._remove(self.root / "orders" / f"{stem(name)}.{ending}")
 
     # States
 
     def state(self, name: str) -> dict[str, Any] | None:
-        """Only what was written since is read: thousands are asked for whenever one has changed."""
+        """Only what was written since is read: thousands are read whenever one has changed."""
         path = f"{self.root}/states/{stem(name)}.json"
         stamp = stamp_of(path)
         known = self._states.get(name)
@@ -153,24 +153,24 @@ class Store:
         return self._json(self.root / "status.json")
 
     def status_text(self) -> bytes | None:
-        """The same as it is written: its time changes with every sign of life, its content seldom."""
+        """The same as written: its time changes with every sign of life, its content seldom."""
         return self._read(self.root / "status.json")
 
     def save_status(self, status: dict[str, Any]) -> None:
         self._write(self.root / "status.json", json.dumps(status).encode())  # large, and written often
 
     def show_life(self) -> bool:
-        """Says that a front door works on the store, without writing anything; False where nothing is written yet."""
+        """Show that a service works on the store, without writing anything; False if nothing is written yet."""
         try:
             os.utime(self.root / "status.json")
         except FileNotFoundError:
             return False
         except OSError:
-            return True  # and it cannot be written either
+            return True  # it cannot be written, either
         return True
 
     def seen_at(self) -> float | None:
-        """When a front door last said so, in seconds since the epoch."""
+        """When a service last did so, in seconds since the epoch."""
         try:
             return (self.root / "status.json").stat().st_mtime
         except OSError:
@@ -202,11 +202,11 @@ class Store:
         self._write(self.challenges / f"{stem(name)}.alpn", pem)
 
     def drop_answer(self, file: str) -> None:
-        """`file` is a token, or a name with `.alpn` behind it."""
+        """`file` is a token, or a name followed by `.alpn`."""
         self._remove(self.challenges / file)
 
     def sweep(self) -> None:
-        """Removes what a crash left: answers that nobody asks for any more, and halves of files."""
+        """Remove what a crash left: answers that are no longer needed, and partial files."""
         now = time.time()
         parts = [self.root / part for part in _PARTS]
         accounts = [path for path in parts[0].iterdir() if path.is_dir()]
@@ -221,12 +221,12 @@ class Store:
     # Requests
 
     def ask_for(self, request: str) -> None:
-        """Asks the front door at work for a renewal: `request` is a name, or account-key for a new account key."""
+        """Request a renewal from the active service: `request` is a name, or account-key for a new account key."""
         file = stem(request)
         self._write(self.root / "requests" / file, b"")
 
     def requests(self) -> list[str]:
-        """What was asked for and not taken yet."""
+        """The requests that were not taken yet."""
         return sorted(unstem(path.name) for path in (self.root / "requests").glob("[!.]*"))
 
     def take_request(self, request: str) -> None:
@@ -236,7 +236,7 @@ class Store:
 
     @contextmanager
     def lock(self, name: str) -> Iterator[bool]:
-        """Whether the lock is ours until the block ends; it ends with the process, too. Never waits."""
+        """Yields whether the lock is ours until the block ends; it ends with the process, too. Never waits."""
         path = self.root / "locks" / f"{stem(name)}.lock"
         descriptor = self._again_if_removed(lambda: os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         try:
@@ -269,13 +269,13 @@ class Store:
         self._again_if_removed(lambda: write_file(path, data))
 
     def _again_if_removed(self, step: Callable[[], T]) -> T:
-        """Where somebody has removed the store while it was in use, it is made again, and the step done once more."""
+        """If the store was removed while in use, make it again, and repeat the step once."""
         try:
             return step()
         except FileNotFoundError:
             if not self._prepared or all((self.root / part).is_dir() for part in _PARTS):
                 raise
-            log.warning("the store %s has been removed: it is made again", self.root)
+            log.warning("the store %s was removed: making it again", self.root)
             self.prepare()
             return step()
 
@@ -296,7 +296,7 @@ class Store:
 
 
 class StoreWatch:
-    """Whether the store is another than when it was asked last."""
+    """Detects changes of the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -304,8 +304,8 @@ class StoreWatch:
         self._again = False
 
     def changed(self) -> bool:
-        """What was seen right after it was written may have been written again with the same time, so whatever has
-        changed is looked at once more.
+        """Whether it has changed since the last call. Something read right after a write may have been written again
+        with the same time, so every change is examined once more.
         """
         stamp = self._store.stamp()
         is_new = stamp != self._stamp
@@ -314,7 +314,7 @@ class StoreWatch:
 
 
 def account_slug(directory: str) -> str:
-    """A CA's directory name: its host, and a digest where one host has several directories."""
+    """A CA's directory name: its host, and a digest if one host has several directories."""
     host = re.sub(r"[^a-z0-9.-]", "_", urlsplit(directory).netloc.lower())
     return f"{host}-{hashlib.sha256(directory.encode()).hexdigest()[:8]}"
 

@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all, whatever happens meanwhile: written beside their place, then moved there.
+"""Files that exist whole or not at all, whatever happens meanwhile: written beside their place, then moved there.
 
-This file knows the file system only. A reader sees the old content or the new, never half of one; what was written is
-on the disk before it is seen, so that a power cut leaves no empty file either.
+This file knows the file system only. A reader sees the old content or the new, never a part of one; what was written is
+on the disk before it becomes visible, so that a power cut leaves no empty file, either.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ _HALF = ".new"
 
 
 def is_half(name: str) -> bool:
-    """Whether a file of this name is one that a process was writing: if it is old, the process died over it."""
+    """Whether a file of this name is one that a process was writing: if it is old, the process died meanwhile."""
     return name.startswith(".") and name.endswith(_HALF)
 
 
 def remove_halves(directory: Path) -> None:
-    """Removes what dead processes left in a directory that only whoever has its lock writes to. Raises OSError."""
+    """Remove what dead processes left in a directory that only the holder of its lock writes to. Raises OSError."""
     for path in directory.iterdir():
         if is_half(path.name):
             path.unlink(missing_ok=True)
 
 
 def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
-    """Puts `data` at `path` at once; at no time may more people read it than `mode` says. Raises OSError."""
-    # Processes of several machines and containers have equal numbers, so only chance tells their files apart.
+    """Put `data` at `path` at once; it is never readable by more users than `mode` says. Raises OSError."""
+    # Processes of several machines and containers may have equal numbers, so only a random part is unique.
     temporary = path.with_name(f".{os.urandom(8).hex()}{_HALF}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
@@ -42,12 +42,12 @@ def write_file(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def remove_file(path: Path) -> None:
-    """Removes `path`, which need not be there. Raises OSError."""
+    """Remove `path`, which need not exist. Raises OSError."""
     path.unlink(missing_ok=True)
 
 
 def _sync_directory(directory: Path) -> None:
-    """The move itself is on the disk, too."""
+    """Write the move itself to the disk, too."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

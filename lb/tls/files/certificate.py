@@ -1,8 +1,8 @@
-"""One certificate file and its key: the names it covers, how long it holds, what can be wrong with the two.
+"""One certificate file and its key: the names it covers, its dates, what can be wrong with the two.
 
-This file reads and judges files: both are read once, and what was judged is what is presented, however the files change
-meanwhile. It does not know how a handshake picks a certificate or how many there are. Only the names in subjectAltName
-count: clients have ignored the common name for years (RFC 9525 section 6.3).
+This file reads and checks files: both are read once, and what was checked is what is presented, however the files
+change meanwhile. It does not know how a handshake picks a certificate or how many there are. Only the names in
+subjectAltName count: clients have ignored the common name for years (RFC 9525 section 6.3).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class TlsError(Exception):
 class Certificate:
     """A certificate that can be presented; its names are in lower case, IP addresses in their shortest form.
 
-    `chain` and `key` are the files' content, and `digest` is of both.
+    `chain` and `key` are the files' contents, and `digest` is of both.
     """
 
     names: frozenset[str]
@@ -71,7 +71,7 @@ class Certificate:
         return host in self.names or wildcard_of(host) in self.names
 
     def warnings(self, now: datetime) -> tuple[str, ...]:
-        """What is legal but will surprise: clients refuse a certificate outside its dates."""
+        """Problems that are legal but surprising: clients refuse a certificate outside its dates."""
         if now >= self.not_after:
             return (f"{self.path}: expired on {self.not_after:%Y-%m-%d %H:%M} UTC",)
         if now < self.not_before:
@@ -80,9 +80,9 @@ class Certificate:
 
 
 def load_certificate(files: CertificateFiles, known: Certificate | None = None) -> Certificate:
-    """Read a PEM file (the server's own certificate first) and its key; `known`, if it is what the files still hold.
+    """Read a PEM file (the server's own certificate first) and its key; returns `known` if the files still contain it.
 
-    Raises TlsError if they cannot serve.
+    Raises TlsError if they cannot be used.
     """
     chain = _read(files.cert)
     key = chain if files.key == files.cert else _read(files.key)
@@ -108,7 +108,7 @@ def load_certificate(files: CertificateFiles, known: Certificate | None = None) 
 
 
 def content_digest(files: CertificateFiles) -> bytes | None:
-    """The `digest` that a certificate of these files would have, whether it is good or not; None if one is missing."""
+    """The `digest` that a certificate of these files would have, valid or not; None if one is missing."""
     try:
         return _digest(read_regular(files.cert), read_regular(files.key))
     except OSError:
@@ -148,7 +148,7 @@ def _leaf(path: Path, data: bytes) -> x509.Certificate:
     except ValueError as error:
         raise _error(path, "not a certificate in PEM form") from error
     if len(chain) != data.count(b"-----BEGIN CERTIFICATE-----"):
-        raise _error(path, "the file is cut off: a certificate in it has no end")
+        raise _error(path, "the file is truncated: a certificate in it has no end")
     leaf = chain[0]
     try:
         leaf.public_key()
@@ -158,7 +158,7 @@ def _leaf(path: Path, data: bytes) -> x509.Certificate:
 
 
 def _key_type(files: CertificateFiles, data: bytes, leaf: x509.Certificate) -> str:
-    """The kind of key, so that certificates of different kinds can stand side by side."""
+    """The type of key, so that certificates with different types can be used side by side."""
     try:
         key = load_pem_private_key(data, password=None)
     except TypeError as error:
@@ -181,7 +181,7 @@ def _names(leaf: x509.Certificate) -> frozenset[str]:
 
 
 def _canonical(host: str) -> str:
-    """The host as `names` has it: without a trailing dot, an IPv6 address without brackets in its shortest form."""
+    """The host in the form of `names`: without a trailing dot, IPv6 addresses without brackets in shortest form."""
     if ":" in host:
         try:
             return str(ip_address(host.strip("[]")))

@@ -1,9 +1,9 @@
-"""What certificate files hold, as far as it was read: a file is read anew only when it is another than it was.
+"""A cache of certificate files: a file is read again only if it has changed.
 
-With ten thousand certificates, reading and judging all of them takes seconds; a look at whether they changed does not.
-Made before the first fork, so that every process begins with what was read before it.
+With ten thousand certificates, reading and checking all of them takes seconds; finding out whether they changed does
+not. Made before the first fork, so that every process begins with what was read before it.
 
-This file knows files, when they were written and what was wrong with them. It does not know who wants which of them.
+This file knows files, when they were written and what was wrong with them. It does not know where they are used.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ class _Read(NamedTuple):
 
 
 class Shelf:
-    """Certificates by where their chain and their key are."""
+    """Certificates by the paths of their chain and key."""
 
     def __init__(self) -> None:
         self._read: dict[tuple[str, str], _Read] = {}
         self._refused: dict[bytes, TlsProblem] = {}
 
     def read(self, cert: str, key: str) -> Certificate:
-        """What these files hold now: the same object as before if it is the same. Raises TlsError if they cannot
-        serve.
+        """What these files contain now: the same object as before if it is the same. Raises TlsError if they cannot be
+        used.
         """
         found = self.parse(cert, key)
         problem = self._refused.get(found.digest)
@@ -42,7 +42,7 @@ class Shelf:
         return found
 
     def parse(self, cert: str, key: str) -> Certificate:
-        """The same for who asks only what the files say, whether or not OpenSSL has refused it."""
+        """The same for callers that only need the files' contents, even if OpenSSL has refused them."""
         place = cert, key
         known = self._read.get(place)
         stamps = (stamp_of(cert),) if cert == key else (stamp_of(cert), stamp_of(key))
@@ -54,13 +54,13 @@ class Shelf:
         return known.certificate
 
     def refuse(self, certificate: Certificate, problem: TlsProblem) -> bool:
-        """What is wrong with it is found only by OpenSSL: this content cannot be used from now on. Returns whether
-        that is new.
+        """Only OpenSSL finds what is wrong with it: this content cannot be used from now on. Returns whether that is
+        new.
         """
         is_new = certificate.digest not in self._refused
         self._refused[certificate.digest] = problem
         return is_new
 
     def refuses(self, certificate: Certificate) -> bool:
-        """Whether that was said of its content."""
+        """Whether its content was refused."""
         return certificate.digest in self._refused

@@ -1,6 +1,6 @@
-"""Whose client certificates a domain believes: the certificates of authorities in one PEM file.
+"""Which client certificates a domain accepts: the certificates of authorities in one PEM file.
 
-This file reads and judges such files. It does not know which clients are asked, or when.
+This file reads and checks such files. It does not know which clients are asked, or when.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ class Authority:
     der: bytes = field(repr=False, compare=False)
 
     def session_context(self, auth: ClientAuth) -> bytes:
-        """32 bytes: a session of a client that was verified for something else never resumes for this domain."""
+        """32 bytes: a session of a client that was verified for another domain never resumes for this one."""
         return sha256(b"%b %d %b" % (self.digest, auth.required, auth.domain.encode())).digest()
 
 
 def load_authority(path: Path, known: Authority | None = None) -> Authority:
-    """Read a file of authorities; `known`, if it is what the file still holds. Raises TlsError."""
+    """Read a file of authorities; returns `known` if the file still contains it. Raises TlsError."""
     try:
         pem = read_regular(path)
     except OSError as error:
@@ -54,9 +54,9 @@ def load_authority(path: Path, known: Authority | None = None) -> Authority:
     except ValueError as error:
         raise TlsError([TlsProblem(path, "not a certificate in PEM form")]) from error
     if len(certificates) != pem.count(b"-----BEGIN CERTIFICATE-----"):
-        raise TlsError([TlsProblem(path, "the file is cut off: a certificate in it has no end")])
+        raise TlsError([TlsProblem(path, "the file is truncated: a certificate in it has no end")])
     return Authority(path, digest, pem, b"".join(one.public_bytes(Encoding.DER) for one in certificates))
 
 
 ClientAuths = Mapping[str, ClientAuth | None]
-"""By bound domain; None for a domain without, where it would be covered by a wildcard with."""
+"""By bound domain; None for a domain without client certificates under a wildcard with them."""

@@ -1,17 +1,17 @@
-"""Whether a file is another than it was, told without reading it. This file knows file systems' times only."""
+"""Detects a change of a file without reading it. This file knows file systems' times only."""
 
 from __future__ import annotations
 
 import os
 import time
 
-_FINE = 2_000_000_000  # nanoseconds: times of files are no coarser anywhere
+_FINE = 2_000_000_000  # nanoseconds: no file system's times are coarser
 
 Stamp = tuple[int, ...]
 
 
 def stamp_of(path: str) -> Stamp:
-    """Another one whenever the file is written or replaced, whatever time it is given; empty if it cannot be seen."""
+    """Changes whenever the file is written or replaced, whatever time it is given; empty if it is not accessible."""
     try:
         found = os.stat(path)  # noqa: PTH116  ten thousand times, where a Path would double the cost
     except OSError:
@@ -20,8 +20,8 @@ def stamp_of(path: str) -> Stamp:
 
 
 def is_settled(*stamps: Stamp) -> bool:
-    """Whether whoever reads the files now need not read them again while their stamps stay: who writes one right behind
-    another may leave it the same.
+    """Whether files read now need not be read again while their stamps stay: two writes in quick succession may leave
+    the same stamp.
     """
     newest = max((when for stamp in stamps for when in stamp[:2]), default=0)
     return time.time_ns() - newest > _FINE

@@ -1,8 +1,8 @@
 """Answers to ACME HTTP-01 challenges (RFC 8555 section 8.3), read from directories: a file's name is the token.
 
-This file knows tokens and files. It does not know the path under which a challenge is asked for, or who puts the files
-there. The token comes from anyone on the internet, so it is matched whole before it names a file, and only a regular
-file is read: no link that leads elsewhere, no pipe that would make the worker wait.
+This file knows tokens and files. It does not know the path of a challenge, or what writes the files. The token comes
+from anyone on the internet, so it is matched whole before it names a file, and only a regular file is read: no link
+that leads elsewhere, no pipe that would make the worker wait.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Challenges:
-    """The pending challenges of directories, each None having none. Files are read when asked for: they come and go."""
+    """The pending challenges of directories, None without one. Files are read on request: they come and go."""
 
     __slots__ = ("_directories",)
 

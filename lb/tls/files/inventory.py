@@ -1,7 +1,7 @@
-"""What certificates there are: those of a store, those that a front door intends, those of the local authority and,
-where a configuration is named, its files and what its domains still lack.
+"""All known certificates: those of a store, those that a service plans, those of the local authority and, if a
+configuration is named, its files and what its domains still lack.
 
-This file reads; it needs no running service, and it knows no words for people.
+This file reads; it needs no running service, and makes no text for people.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from lb.tls.files.local_ca import LocalCa
 Kind = Literal["acme", "store", "file", "local", "none"]
 
 Read = Callable[[str, str | None], CertificateInfo | None]
-"""What HeldFiles.read does."""
+"""The signature of HeldFiles.read."""
 
 
 @dataclass(frozen=True, slots=True)
 class CertificateRow:
-    """One certificate. `plan` is what the front door at work intends, None if it intends nothing; `names` are those
-    that it covers, or is to cover. Without `held` there is none at `path`, or none that can be read. The kind "none" is
-    a domain of the configuration that no certificate covers, and for which none will come by itself.
+    """One certificate. `plan` is what the active service plans, None if nothing; `names` are those that it covers, or
+    will cover. Without `held` there is none at `path`, or it is unreadable. The kind "none" is a domain of the
+    configuration that no certificate covers, and for which none will be obtained.
     """
 
     name: str
@@ -44,7 +44,7 @@ class CertificateRow:
 
 
 class Listing:
-    """`plan` is None where a store is looked at by itself; `read` is for who knows the files already."""
+    """`plan` is None if only a store is examined; `read` is for callers that know the files already."""
 
     def __init__(self, store: Store, plan: TlsPlan | None, read: Read | None = None) -> None:
         self._store = store
@@ -53,8 +53,8 @@ class Listing:
         self._local_names = self._uncovered(plan.local_names) if plan is not None and plan.serves_https else ()
 
     def stamp(self) -> tuple[object, ...] | None:
-        """Another one whenever `rows` may be others; None where something was written just now, and may be once more
-        without being seen. A file of the store is replaced, never written to. Raises OSError.
+        """Changes whenever `rows` may change; None if something was written just now, and may be written once more
+        without a visible change. A file of the store is replaced, never written to. Raises OSError.
         """
         pairs = () if self._plan is None else self._plan.settings.certificates
         paths = [*(path for pair in pairs for path in (pair.cert, pair.key)), LocalCa(self._store.root).served]
@@ -72,7 +72,7 @@ class Listing:
         status = self._store.status() or {}
         plans: dict[str, dict[str, Any]] = {plan["name"]: plan for plan in status.get("certificates", ())}
         if self._plan is not None and self._plan.settings.acme is None:
-            plans = {}  # of a service that ran with it before
+            plans = {}  # of a service that used it earlier
         files = {unstem(path.rpartition("/")[2].removesuffix(".pem")): path for path in self._store.certificate_files()}
         for name in plans.keys() | files.keys():
             file, plan = files.get(name), plans.get(name)
@@ -90,12 +90,12 @@ class Listing:
             yield CertificateRow(name, _names(held), "file", files.cert, held)
 
     def _uncovered(self, names: Collection[str]) -> tuple[str, ...]:
-        """Those that no file of the configuration has, without a look at the files where there are no names at all."""
+        """The names that no file of the configuration has; without names no file is read."""
         covered = {name for row in (self._of_files() if names else ()) if row.held is not None for name in row.names}
         return tuple(name for name in names if covered.isdisjoint((name, wildcard_of(name))))
 
     def _local(self) -> Iterator[CertificateRow]:
-        """That of the local authority; not yet made where a configuration needs one and was never served."""
+        """The local authority's; not yet made if a configuration needs one and was never served."""
         path = LocalCa(self._store.root).served
         held = self._read(str(path), None)
         names = _names(held, *self._local_names)
@@ -105,7 +105,7 @@ class Listing:
             )
 
     def _lacking(self, known: set[str]) -> Iterator[CertificateRow]:
-        """What ACME will be asked for as soon as the configuration is served, and what nobody will."""
+        """What ACME will obtain as soon as the configuration is served, and what nothing will."""
         if self._plan is None:
             return
 

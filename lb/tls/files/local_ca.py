@@ -1,10 +1,11 @@
-"""A certificate authority of this machine's own, for names that no other one can vouch for: made at first use, kept.
+"""A certificate authority of this machine's own, for names that no public one can certify: made at first use, kept.
 
-It vouches for `localhost` and what is under it, for what is under `.test`, and for private addresses: its own
-certificate says so (name constraints, RFC 5280 section 4.2.1.10), so that whoever trusts it trusts it for nothing else.
-The certificates that it signs are good for a week, and made anew in time by whoever looks at them then.
+It certifies `localhost` and names under it, names under `.test`, and private addresses: its own certificate says so
+(name constraints, RFC 5280 section 4.2.1.10), so trusting it means trusting it for nothing else. The certificates that
+it signs are valid for a week, and are renewed in time when they are used.
 
-This file knows how they are made and where they are. It does not know who trusts the authority, or who serves them.
+This file knows how they are made and where they are. It does not know where the authority is trusted, or what serves
+them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.locking import locked
 
 SPARE = 3 * 86400.0
-"""Seconds before its end when a certificate is made anew."""
+"""Seconds before its end at which a certificate is renewed."""
 
 _ROOT_LIFETIME, _LIFETIME = timedelta(days=3650), timedelta(days=7)
 _MOST_MORE = 100  # names under wildcards; each makes a handshake longer
@@ -44,8 +45,8 @@ _LAG = timedelta(hours=1)  # clocks of virtual machines lag
 
 
 class LocalCa:
-    """The authority whose files are in `store`/local: root.pem, which others may read, its key, and a certificate.
-    What the `shelf` has of that is not parsed again.
+    """The authority whose files are in `store`/local: root.pem, which others may read, its key, and a certificate. What
+    the `shelf` has of them is not parsed again.
     """
 
     def __init__(self, store: Path, shelf: Shelf | None = None) -> None:
@@ -56,14 +57,14 @@ class LocalCa:
 
     @property
     def served(self) -> Path:
-        """The file of the certificate that is presented, and its key; it need not be there."""
+        """The file of the certificate that is presented, and its key; it need not exist."""
         return self._files.cert
 
     def certificate(
         self, names: Iterable[str], wildcards: Collection[str] = (), more: Collection[str] = ()
     ) -> CertificateFiles:
         """One certificate for all of these names, made if there is none, or it ends soon, or is for others; and the
-        authority with it. It is for `more`, too, and goes on being so as long as one of the `wildcards` covers them.
+        authority with it. It also covers `more`, and keeps each as long as one of the `wildcards` covers it.
 
         Raises OSError.
         """
@@ -86,7 +87,7 @@ class LocalCa:
         return self.root
 
     def _make_directory(self) -> None:
-        """Nobody but the owner may look into it, nor into the store."""
+        """Only the owner may read it, or the store."""
         for directory in (self._directory.parent, self._directory):
             directory.mkdir(0o700, parents=True, exist_ok=True)
 
@@ -130,7 +131,7 @@ class LocalCa:
         return self._read_root() or self._make_root()
 
     def _read_root(self) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate] | None:
-        """None where there is none that can sign: a root that ends sooner than what it signs is made anew."""
+        """None if there is none that can sign: a root that ends sooner than what it signs is made anew."""
         try:
             key = load_pem_private_key(read_regular(self._key_path), None)
             root = x509.load_pem_x509_certificate(read_regular(self.root))
@@ -201,7 +202,7 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _whose() -> str:
-    """Who made it, for whoever finds it among hundreds."""
+    """Who made it, to recognise it among hundreds."""
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (OSError, KeyError):  # a user without a name, as in containers

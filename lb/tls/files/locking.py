@@ -1,5 +1,5 @@
-"""Locks of a directory that only its owner can take: on a file of mode 0600 in it, since whoever may open a directory
-may lock that. Waiting for one has an end.
+"""Locks of a directory that only its owner can take: on a file of mode 0600 in it, since anyone who may open a
+directory may lock the directory itself. Waiting has a limit.
 
 This file knows the file system only.
 """
@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-PATIENCE = 5.0
-"""Seconds that a lock is waited for."""
+TIMEOUT = 5.0
+"""Seconds to wait for a lock."""
 
 NAME = ".lock"
 """The file in the directory; it stays."""
@@ -25,22 +25,22 @@ _FLAGS = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 
 @contextmanager
-def locked(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
-    """Nobody else has this lock until the block ends; it ends with the process, too. Raises OSError: TimeoutError where
-    somebody has it for longer than `patience` seconds.
+def locked(directory: Path, *, timeout: float = TIMEOUT) -> Iterator[None]:
+    """An exclusive lock until the block ends; it ends with the process, too. Raises OSError: TimeoutError if another
+    holder keeps it for longer than `timeout` seconds.
     """
     descriptor = _open(directory)
     try:
-        _take(descriptor, directory, fcntl.LOCK_EX, patience)
+        _take(descriptor, directory, fcntl.LOCK_EX, timeout)
         yield
     finally:
         os.close(descriptor)
 
 
 @contextmanager
-def shared(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
-    """Nobody has the lock for himself alone until the block ends. Nothing is made: where there is no lock, there is
-    nobody to wait for. Raises as `locked` does.
+def shared(directory: Path, *, timeout: float = TIMEOUT) -> Iterator[None]:
+    """A shared lock until the block ends. Nothing is created: without a lock file, there is no holder to wait for.
+    Raises as `locked` does.
     """
     try:
         descriptor = os.open(directory / NAME, os.O_RDONLY | _FLAGS)
@@ -48,14 +48,14 @@ def shared(directory: Path, *, patience: float = PATIENCE) -> Iterator[None]:
         yield
         return
     try:
-        _take(descriptor, directory, fcntl.LOCK_SH, patience)
+        _take(descriptor, directory, fcntl.LOCK_SH, timeout)
         yield
     finally:
         os.close(descriptor)
 
 
 def _open(directory: Path) -> int:
-    """The lock's file, made if need be: it is the directory's owner's, whoever makes it."""
+    """The lock's file, created if needed: it belongs to the directory's owner, whoever creates it."""
     try:
         descriptor = os.open(directory / NAME, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, 0o600)
     except FileExistsError:
@@ -67,14 +67,14 @@ def _open(directory: Path) -> int:
     return descriptor
 
 
-def _take(descriptor: int, directory: Path, how: int, patience: float) -> None:
-    until = time.monotonic() + patience
+def _take(descriptor: int, directory: Path, how: int, timeout: float) -> None:
+    until = time.monotonic() + timeout
     while True:
         try:
             fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= until:
-                said = f"another process has kept the lock for longer than {patience:.0f} s"
+                said = f"another process has kept the lock for longer than {timeout:.0f} s"
                 raise TimeoutError(errno.ETIMEDOUT, said, str(directory / NAME)) from None
             time.sleep(_STEP)
         else:

@@ -1,7 +1,7 @@
-"""A self-signed certificate for trying things out on this machine: made once, kept, made anew when it no longer fits.
+"""A self-signed certificate for experiments on this machine: made once, kept, renewed when it no longer fits.
 
-This file knows how such a certificate is made and stored. It does not know who serves it. Nobody's trust store is
-touched: a browser asks once, and `curl --cacert` takes the file as it is.
+This file knows how such a certificate is made and stored. It does not know what serves it. No trust store is touched: a
+browser asks once, and `curl --cacert` takes the file as it is.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ def ensure_certificate(directory: Path, names: Sequence[str]) -> CertificateFile
     """The certificate in `directory` for these names, localhost and the loopback addresses; made if absent, expired or
     for others.
 
-    Raises OSError when the directory cannot be written to.
+    Raises OSError if the directory is not writable.
     """
     files = CertificateFiles(cert=directory / "localhost.pem", key=directory / "localhost.key")
     wanted = frozenset(name.lower() for name in (*_ALWAYS, *names))
     directory.mkdir(0o700, parents=True, exist_ok=True)
-    with locked(directory):  # one's key must not stand beside the other's certificate
+    with locked(directory):  # one process's key must not stand beside another's certificate
         if not _fits(files, wanted):
             remove_halves(directory)
             key, certificate = _make(sorted(wanted))
@@ -46,7 +46,7 @@ def ensure_certificate(directory: Path, names: Sequence[str]) -> CertificateFile
 
 
 def _fits(files: CertificateFiles, wanted: frozenset[str]) -> bool:
-    """A pair of files that do not belong together, as a crash between two writes leaves them, fits nothing."""
+    """Files that do not match, as a crash between two writes leaves them, fit nothing."""
     try:
         certificate = load_certificate(files)
     except TlsError:

@@ -1,5 +1,5 @@
 """Which certificates a configuration serves: those of its files first, then those of the store that its names need,
-then one of the local authority for names that nobody else vouches for.
+then one of the local authority for names that nothing else certifies.
 
 This file knows where certificates are. It does not know how they got there, or how a handshake picks one.
 """
@@ -25,7 +25,7 @@ log = logging.getLogger("lb.certificates")
 
 
 class Sources:
-    """All that is presented, in the order of preference: `files`, which the configuration names, then `more`. Asked
+    """All that is presented, in the order of preference: `files`, which the configuration names, then `more`. Evaluated
     anew each time; what cannot be read in the store is left out, and what was read there stays on the `shelf`.
     """
 
@@ -45,8 +45,8 @@ class Sources:
 
 
 class LocalSource:
-    """The certificate for a configuration's local names, as far as its own files have none for them. Files that are on
-    the `shelf` are not parsed again.
+    """The certificate for a configuration's local names that its own files do not cover. Files that are on the `shelf`
+    are not parsed again.
     """
 
     def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
@@ -56,13 +56,13 @@ class LocalSource:
         self._failed = False
 
     def files(self) -> tuple[CertificateFiles, ...]:
-        """It is made when it is first asked for, and when it ends soon; where it cannot be, the log says so once."""
+        """It is made at the first call, and when it ends soon; if it cannot be made, that is logged once."""
         if not self.names and not (self._wildcards and self._authority.served.exists()):
             return ()
         return self._make(())
 
     def demanded(self, name: str) -> bool:
-        """A client has asked for a name that has no certificate: whether it is one of ours, and has one now."""
+        """A client has asked for a name that has no certificate: returns whether it is one of ours, and has one now."""
         is_name = wildcard_of(name) in self._wildcards and is_label(name.partition(".")[0])
         return is_name and bool(self._make((name,)))
 
@@ -77,17 +77,17 @@ class LocalSource:
 
 
 def _uncovered(names: Sequence[str], files: Iterable[CertificateFiles], shelf: Shelf) -> tuple[str, ...]:
-    """Those that no file covers, without a look at the files where there are no names at all."""
+    """The names that no file covers; without names no file is read."""
     covering: list[Certificate] = []
     for pair in files if names else ():
-        with suppress(TlsError):  # said by who presents it
+        with suppress(TlsError):  # reported by the part that presents it
             covering.append(shelf.parse(str(pair.cert), str(pair.key)))
     return tuple(name for name in names if not any(name in one.names or one.covers(name) for one in covering))
 
 
 class StoredSource:
-    """The store's certificates for a configuration's bound names, whether or not anybody renews them. `problems` are
-    about files that could not be used when it was asked last.
+    """The store's certificates for a configuration's bound names, whether or not anything renews them. `problems` are
+    about files that could not be used at the last call.
     """
 
     def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
@@ -97,7 +97,7 @@ class StoredSource:
         self.problems: list[TlsProblem] = []
 
     def certificates(self) -> list[Certificate]:
-        """Of several for a name, the one that holds longest comes first."""
+        """Of several for a name, the one with the latest end comes first."""
         found: list[Certificate] = []
         self.problems = []
         for path in self._store.certificate_files():
@@ -112,7 +112,7 @@ class StoredSource:
 
 
 def handshake_policy(plan: TlsPlan) -> HandshakePolicy:
-    """What the configuration says of handshakes besides certificates."""
+    """The configuration's settings for handshakes, except certificates."""
     clients = {name: None if domain is None else _client_auth(domain) for name, domain in plan.clients.items()}
     challenges = Store(plan.settings.store).challenges if "tls-alpn-01" in plan.challenge_types else None
     return HandshakePolicy(clients, challenges, plan.demanded_wildcards | plan.local_wildcards)
@@ -125,6 +125,6 @@ def _client_auth(domain: Domain) -> ClientAuth | None:
 
 
 def challenge_directories(tls: Tls) -> tuple[Path, ...]:
-    """Where answers to HTTP-01 may be: those of the store, and those of another ACME client."""
+    """The directories with answers to HTTP-01: the store's, and that of another ACME client."""
     own = () if tls.acme is None else (Store(tls.store).challenges,)
     return (*own, *(() if tls.challenges is None else (tls.challenges,)))

@@ -1,10 +1,10 @@
-"""What certificates and ticket keys need while the service runs: a look every few seconds, in a process of its own.
+"""Maintains certificates and ticket keys while the service runs: a look every few seconds, in a process of its own.
 
-Files are compared by content: a single file that is mounted into a container never tells of a change, and who swaps
-files atomically may keep their times. A change counts once it has held still between two looks, so a pair of files that
-is being written is left alone; and what cannot be used then is said in words, and what was before stays in use.
+Files are compared by content: a single file that is mounted into a container never reports a change, and an atomic
+replacement may keep the time. A change counts once it is stable between two looks, so a pair of files that is being
+written is left alone; and what cannot be used then is reported, and the previous content stays in use.
 
-This file knows files and keys. It does not know processes: whoever looks tells the workers.
+This file knows files and keys. It does not know processes: its caller tells the workers.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _Digests = dict[CertificateFiles | Path, bytes | None]
 
 class Upkeep:
     """`contexts` are this process's copy: what they present is what the workers began with. `stored` says whether a
-    store of certificates has changed since it was asked last, where nobody else looks at that.
+    store of certificates has changed since its last call, if nothing else watches it.
     """
 
     def __init__(self, contexts: Contexts, files: Files, stored: Callable[[], bool] = lambda: False) -> None:
@@ -40,7 +40,7 @@ class Upkeep:
         known = contexts.presented.loaded
         loaded = {pair: known[pair] for pair in files() if pair in known}
         before = contexts.presented
-        self._told = replace(before, loaded=loaded)
+        self._presented = replace(before, loaded=loaded)
         self._judged: _Digests = {pair: one.digest for pair, one in loaded.items()}
         self._judged |= {path: one.digest for path, one in before.authorities.items()}
         self._seen: _Digests = {}
@@ -48,16 +48,16 @@ class Upkeep:
             log.warning("session-ticket keys stay the same while lb runs: the OpenSSL in use cannot be reached")
 
     def look(self) -> bool:
-        """Whether the workers are to take something up: certificates that were replaced, or a new ticket key.
+        """Whether the workers have to apply something: certificates that were replaced, or a new ticket key.
 
-        Raises OSError where something could not be looked at, and nothing else was found.
+        Raises OSError if something could not be examined, and nothing else was found.
         """
         found, failed = False, None
         for look in (self._look_at_files, self._stored, self._look_at_keys):
             try:
                 found = look() or found
             except OSError as error:
-                failed = error  # the other looks are taken all the same
+                failed = error  # the other checks are still made
         if failed is not None and not found:
             raise failed
         return found
@@ -71,14 +71,14 @@ class Upkeep:
     def _look_at_files(self) -> bool:
         files = tuple(self._files())
         seen: _Digests = {pair: content_digest(pair) for pair in files}
-        seen |= {path: file_digest(path) for path in self._told.authorities}
+        seen |= {path: file_digest(path) for path in self._presented.authorities}
         still = seen == self._seen
         self._seen = seen
         if not still or seen == self._judged:
             return False
         self._judged = seen
-        before = self._told
-        now = self._told = present(files, before, lenient=True)
+        before = self._presented
+        now = self._presented = present(files, before, lenient=True)
         for problem in now.problems:
             log.error("%s; what was there before stays in use", problem)
         for certificate in _new(before, now):

@@ -1,9 +1,8 @@
-"""What a client says first: its server name and protocols, before anything of the handshake is decided.
+"""What a client sends first: its server name and protocols, before anything of the handshake is decided.
 
-Python's `ssl` asks for a context when it is settled already whether a session resumes, and does not tell which
-protocols were offered. OpenSSL asks earlier. A call into Python costs a handshake a few microseconds, so it is asked
-for only where somebody wants to know. This file knows the two extensions' bytes; what follows from them is known
-elsewhere.
+Python's `ssl` asks for a context when session resumption is already decided, and does not tell which protocols were
+offered. OpenSSL asks earlier. A call into Python costs a handshake a few microseconds, so it is made only if something
+needs it. This file knows the two extensions' bytes; what follows from them is known elsewhere.
 """
 
 from __future__ import annotations
@@ -18,39 +17,39 @@ from lb.tls.handshake.server_name import is_name, server_name
 _SERVER_NAME, _ALPN = 0, 16  # extensions: RFC 6066 section 3, RFC 7301 section 3.1
 _OPTIONAL, _REQUIRED = 1, 3  # SSL_VERIFY_PEER, and with SSL_VERIFY_FAIL_IF_NO_PEER_CERT
 _GO_ON, _HOLD, _REFUSE = 1, -1, 0  # SSL_CLIENT_HELLO_SUCCESS, _RETRY, _ERROR
-_LONGEST = 255  # bytes of a name, for OpenSSL as well, which looks later
+_LONGEST = 255  # bytes of a name, as for OpenSSL, which checks later
 
 ACME_ONLY = b"\x00\x0b\x0aacme-tls/1"
-"""What a client offers as protocols that validates by TLS-ALPN-01 (RFC 8737 section 4): this one and no other."""
+"""The protocol list of a client that validates by TLS-ALPN-01 (RFC 8737 section 4): this one and no other."""
 
-Told = Callable[[int, str | None, bytes], bool]
-"""Gets the SSL, the server name and the list of protocols as it came, and says whether to hold the handshake: whoever
-tries it once more asks again. Must not raise. A name that cannot be one is None.
+OnHello = Callable[[int, str | None, bytes], bool]
+"""Gets the SSL, the server name and the list of protocols as it came, and returns whether to hold the handshake: when
+it goes on, this is called again. Must not raise. An invalid name is None.
 """
 
 
 class Hellos:
-    """The client hellos of all connections that begin in one context. `refused` is told of a server name that is none,
+    """The client hellos of all connections that begin in one context. `refused` is called for an invalid server name,
     too long or not ASCII: its handshake ends here.
     """
 
-    def __init__(self, context: ssl.SSLContext, told: Told, refused: Callable[[], object] = bool) -> None:
+    def __init__(self, context: ssl.SSLContext, on_hello: OnHello, refused: Callable[[], object] = bool) -> None:
         self._openssl = reach()
         self._context = context
-        self._told = told
+        self._on_hello = on_hello
         self._refused = refused
         self._asked = HelloCallback(self._heard)
         self._place, self._size = c_void_p(), c_size_t()
-        self._sought = 0  # size of the only list of protocols that is of interest; 0: any
+        self._sought = 0  # size of the only relevant list of protocols; 0: any
 
     @property
     def can_listen(self) -> bool:
-        """Not where OpenSSL cannot be reached."""
+        """False if OpenSSL cannot be reached."""
         return self._openssl is not None
 
     def listen(self, wanted: bool, protocols: bytes = b"") -> None:
-        """Be told from the next handshake on, or no more. Where only one list of `protocols` is of interest, clients
-        that cannot have sent it are told of without their name and theirs: reading these is most of what it costs.
+        """Start or stop listening, from the next handshake on. If only one list of `protocols` is relevant, clients
+        that cannot have sent it are reported without name and protocols: reading these is most of the cost.
         """
         self._sought = len(protocols)
         if self._openssl is not None:
@@ -58,8 +57,8 @@ class Hellos:
             self._openssl.SSL_CTX_set_client_hello_cb(context_pointer(self._context), asked, None)
 
     def ask_for_certificate(self, connection: int, required: bool, session_context: bytes) -> None:
-        """Ask this connection's client for a certificate. A session resumes only where it was asked in the same way:
-        `session_context`, 32 bytes, says in which.
+        """Ask this connection's client for a certificate. A session resumes only if it was asked in the same way, which
+        `session_context`, 32 bytes, identifies.
         """
         openssl = self._openssl
         if openssl is not None:
@@ -70,14 +69,14 @@ class Hellos:
         openssl = self._openssl
         if openssl is not None:
             if self._sought and not self._is_sought(openssl, connection):
-                self._told(connection, None, b"")
+                self._on_hello(connection, None, b"")
                 return _GO_ON
             name = _sent_name(self._extension(openssl, connection, _SERVER_NAME))
             if len(name) > _LONGEST or not name.isascii():
                 self._refused()
                 c_int.from_address(alert).value = ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
                 return _REFUSE
-            if self._told(connection, _host_name(name), self._extension(openssl, connection, _ALPN)):
+            if self._on_hello(connection, _host_name(name), self._extension(openssl, connection, _ALPN)):
                 return _HOLD
         return _GO_ON
 
@@ -92,13 +91,13 @@ class Hellos:
 
 
 def _sent_name(extension: bytes) -> bytes:
-    """What is in a server_name extension: a list's length, a type (0), the name's length, the name; b"" if none."""
+    """Parse a server_name extension: a list's length, a type (0), the name's length, the name; b"" if there is none."""
     if len(extension) < 6 or extension[2] != 0:
         return b""
     return extension[5 : 5 + int.from_bytes(extension[3:5], "big")]
 
 
 def _host_name(sent: bytes) -> str | None:
-    """The name, in the form in which names are compared; None for what cannot be one: nobody is to remember it."""
+    """The name, in the form for comparisons; None for an invalid one, which must not be stored."""
     name = server_name(sent.decode("ascii", "replace"))
     return name if is_name(name) else None

@@ -1,4 +1,4 @@
-"""How every handshake runs: versions, suites, groups, options; the same for all contexts, whatever is in them.
+"""The settings of every handshake: versions, suites, groups, options; the same for all contexts, whatever is in them.
 
 This file knows `ssl.SSLContext`. It does not know which context a connection gets.
 """
@@ -23,11 +23,11 @@ _CIPHERS = (
     ":ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384"
     ":ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305"
 )
-# The same profile's groups, behind the post-quantum hybrid (OpenSSL from 3.5): who knows that one is asked for it.
+# The same profile's groups, after the post-quantum hybrid (OpenSSL from 3.5): a client that supports it has to use it.
 _GROUPS = (b"X25519MLKEM768 / X25519:P-256 / P-384", b"X25519:P-256:P-384")
 _SUITES = b"TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256"  # of TLS 1.3
 _SET_GROUPS_LIST = 92  # SSL_CTRL_SET_GROUPS_LIST
-_PRIORITIZE_CHACHA = 1 << 21  # SSL_OP_PRIORITIZE_CHACHA: our order, but for a client whose hardware is fast at that one
+_PRIORITIZE_CHACHA = 1 << 21  # SSL_OP_PRIORITIZE_CHACHA: our order, unless the client puts that one first
 _OPTIONS = (
     ssl.OP_NO_COMPRESSION
     | ssl.OP_NO_RENEGOTIATION
@@ -35,14 +35,14 @@ _OPTIONS = (
     | ssl.OP_CIPHER_SERVER_PREFERENCE
     | _PRIORITIZE_CHACHA
 )
-_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # the certificate has nothing to do with them
+_SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # they say nothing about the certificate
 
 
 class ServerConnection(ssl.SSLObject):
-    """A server's side of a TLS connection; `certificate` is what it presents, None while no server name was sent.
+    """A server's side of a TLS connection; `certificate` is what it presents, None until a server name was sent.
 
-    `client_auth` is the domain, as it is bound, whose clients have to show a certificate, and for which this one was
-    asked for its own; None where no certificate was asked for.
+    `client_auth` is the domain, as it is bound, whose clients have to show a certificate, and for which this one's was
+    requested; None if none was requested.
     """
 
     certificate: Certificate | None = None
@@ -50,7 +50,7 @@ class ServerConnection(ssl.SSLObject):
 
 
 def new_context() -> ssl.SSLContext:
-    """A server's context that has no certificate yet."""
+    """A server's context without a certificate yet."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.sslobject_class = ServerConnection
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -63,9 +63,9 @@ def new_context() -> ssl.SSLContext:
 
 
 def _refine(context: ssl.SSLContext) -> None:
-    """What Python's `ssl` has no word for: it sets one group only (`set_ecdh_curve`), and no suites of TLS 1.3.
+    """Settings that Python's `ssl` lacks: it sets one group only (`set_ecdh_curve`), and no suites of TLS 1.3.
 
-    Where OpenSSL cannot be reached, its own choice stays: more groups, the post-quantum one among them.
+    If OpenSSL cannot be reached, its own choice stays: more groups, the post-quantum one among them.
     """
     openssl = reach()
     if openssl is not None:
@@ -74,9 +74,9 @@ def _refine(context: ssl.SSLContext) -> None:
 
 
 def certificate_context(certificates: Iterable[Certificate], authority: Authority | None = None) -> ssl.SSLContext:
-    """A context that presents whichever of these the client can use, and believes a client's if `authority` vouches.
+    """A context that presents whichever of these the client supports, and accepts client certificates from `authority`.
 
-    Raises TlsError for a certificate that OpenSSL refuses, OSError where there is no memory or descriptor for it now.
+    Raises TlsError for a certificate that OpenSSL refuses, OSError if memory or descriptors are lacking now.
     """
     context = new_context()
     for certificate in certificates:
@@ -100,9 +100,9 @@ def _believe(context: ssl.SSLContext, authority: Authority) -> None:
     openssl = reach()
     if openssl is None:
         raise TlsError(
-            [TlsProblem(authority.path, "clients cannot be asked for certificates: OpenSSL is out of reach")]
+            [TlsProblem(authority.path, "clients cannot be asked for certificates: OpenSSL cannot be reached")]
         )
-    with _as_file(authority.pem) as path:  # browsers offer those of their certificates that one of these has signed
+    with _as_file(authority.pem) as path:  # browsers offer only certificates that one of these has signed
         openssl.SSL_CTX_set_client_CA_list(context_pointer(context), openssl.SSL_load_client_CA_file(path.encode()))
 
 
@@ -112,16 +112,16 @@ def _reason(error: OSError) -> str:
 
 @contextmanager
 def _as_file(content: bytes) -> Iterator[str]:
-    """The path of a file with this content, for `load_cert_chain`: what was judged is loaded, whatever is on disk now.
+    """The path of a file with this content, for `load_cert_chain`: what was checked is loaded, whatever is on disk now.
 
-    In memory where the system has that: a key is never written to a disk.
+    In memory if the system supports that: a key is never written to a disk.
     """
     if hasattr(os, "memfd_create"):
         with open(os.memfd_create("pem"), "wb", buffering=0) as file:  # noqa: PTH123  a descriptor has no path
             file.write(content)
             yield f"/proc/self/fd/{file.fileno()}"
     else:
-        with NamedTemporaryFile() as file:  # readable by nobody else
+        with NamedTemporaryFile() as file:  # only the owner may read it
             file.write(content)
             file.flush()
             yield file.name

@@ -4,7 +4,7 @@ This file knows handshakes and server names. It does not know sockets, connectio
 
 The front context is made once, in the parent, before it forks, and is never replaced: its keys make and read all
 session tickets, so a session that one worker began resumes in any other, and after any number of reloads. What it leads
-to, by server name, is the current `Presented`; a new one is prepared aside and put in its place by one assignment.
+to, by server name, is the current `Presented`; a new one is prepared separately and replaces it by one assignment.
 """
 
 from __future__ import annotations
@@ -32,14 +32,16 @@ from lb.tls.handshake.tls_alpn01 import challenge_entry
 
 log = logging.getLogger("lb.certificates")
 
-_UNKNOWN = "a TLS handshake for %s was refused: no certificate covers this name (`lb check` knows your domains)"
-_MOST_MADE = 10_000  # contexts that handshakes have made: 240 MB; of more, the one made longest ago goes
+_UNKNOWN = (
+    "a TLS handshake for %s was refused: no certificate covers this name (`lb check` reports domains without one)"
+)
+_MOST_MADE = 10_000  # contexts that handshakes have made: 240 MB; beyond that the oldest is dropped
 
 
 class Contexts:
     """The server side of all TLS connections.
 
-    Begins with these certificates, which may be none: then every handshake fails with the alert unrecognized_name.
+    Starts with these certificates, possibly none: then every handshake fails with the alert unrecognized_name.
     Raises TlsError with every problem of every file.
     """
 
@@ -54,7 +56,7 @@ class Contexts:
         self._is_short = False
         self.held = PendingHandshakes(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
         """Handshakes for names under the policy's `demanded` wildcards that have no certificate yet."""
-        # Each name once an hour, and all of them not too often: they come from anyone.
+        # Each name once an hour, and all of them at a limited rate: they come from anyone.
         self._tells = Gate(pause=3600.0, rate=1 / 60, burst=5.0, most=1000).admits
         self.presented = Presented()
         self.switch(self.prepare(certificates, policy))
@@ -65,22 +67,22 @@ class Contexts:
         policy: HandshakePolicy | None = None,
         more: Sequence[CertificateFiles | Certificate] = (),
     ) -> Presented:
-        """What these certificates give, for `switch`; nothing live is touched, so any thread may ask.
+        """The result of these certificates, for `switch`; nothing live is touched, so any thread may call this.
 
-        Without a `policy`, that of now stays. Only files whose content is new are loaded. Raises TlsError with every
-        problem of every file, but for those of `more`, which changed by themselves.
+        Without a `policy`, the present one stays. Only files with new content are loaded. Raises TlsError with every
+        problem of every file, except those of `more`, which changed by themselves.
         """
         return present(certificates, self.presented, policy, more=more)
 
     def refresh(self, certificates: Iterable[CertificateFiles | Certificate]) -> Presented:
-        """The same for files that changed by themselves: one that cannot be used now stays what it was.
+        """The same for files that changed by themselves: one that cannot be used now keeps its previous content.
 
-        Its `problems` say which and why; those of files that were never usable are left out of what is presented.
+        Its `problems` say which and why; files that were never usable are left out of what is presented.
         """
         return present(certificates, self.presented, lenient=True)
 
     def switch(self, presented: Presented) -> None:
-        """Handshakes from now on are answered by this; those under way and connections keep what they have."""
+        """Handshakes from now on use this; those under way and connections keep what they have."""
         self.presented = presented
         self.tickets.follow()
         policy = presented.policy
@@ -96,7 +98,7 @@ class Contexts:
         return connection
 
     def _heard(self, connection: int, name: str | None, protocols: bytes) -> bool:
-        """A client hello, where the policy asks for more than Python's `ssl` tells; it must not raise."""
+        """A client hello, if the policy needs more than Python's `ssl` reports; it must not raise."""
         self._decided = None
         if name is None:
             return False
@@ -109,7 +111,8 @@ class Contexts:
             if name is None:
                 return False
             if protocols == ACME_ONLY:
-                # Who validates is not held: its certificate would be here. A stranger brings up no name in this way.
+                # A validating client is not held: its certificate would exist. Names that come in this way are not
+                # remembered.
                 self.held.refuse()
                 return False
             return self.held.may_hold(name, time.monotonic())
@@ -119,7 +122,7 @@ class Contexts:
         return False
 
     def _select(self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> int | None:
-        """OpenSSL's question during the handshake; it must not raise, and nothing in it can."""
+        """OpenSSL's query during the handshake; it must not raise, and nothing in it can."""
         presented = self.presented
         found, self._decided = self._decided, None
         if found is None and name is not None:
@@ -137,7 +140,7 @@ class Contexts:
     def _select_late(
         self, connection: ssl.SSLSocket | ssl.SSLObject, name: str | None, entry: SniEntry | None, is_named: bool
     ) -> int | None:
-        """The same where nothing is ready: no handshake has asked for it yet, or there is nothing."""
+        """The same if nothing is ready: no handshake has needed it yet, or there is nothing."""
         try:
             made = self._make(entry, name)
         except OSError as error:
@@ -155,9 +158,9 @@ class Contexts:
         """There is no certificate for this name."""
         wanted = None if name is None else self._demanded(name)
         if wanted is not None and self._hellos.can_listen:
-            return  # the client hello was heard: it was asked for there, or may not be, and is counted
+            return  # the client hello was seen: the name was requested or refused there, and is counted
         if wanted is not None:
-            self.held.mention(wanted, time.monotonic())  # nobody can be held here; it may be there the next time
+            self.held.mention(wanted, time.monotonic())  # nothing can be held here; it may exist the next time
         self.count_unknown()
         if name is not None and is_name(name := server_name(name)) and self._tells(name, time.monotonic()):
             log.warning(_UNKNOWN, name)
@@ -167,8 +170,8 @@ class Contexts:
         self.held.count_unknown()
 
     def _make(self, entry: SniEntry | None, name: str | None) -> SniEntry | None:
-        """The entry, with the context that its first handshake needs; another one where OpenSSL refuses its
-        certificate. Raises OSError.
+        """The entry, with the context that its first handshake needs; another one if OpenSSL refuses its certificate.
+        Raises OSError.
         """
         while entry is not None:
             try:
@@ -190,24 +193,24 @@ class Contexts:
             oldest.forget()
 
     def _refuse(self, late: LateContext, error: TlsError) -> bool:
-        """What was found usable when it was read is not: nobody presents it any more, and it is said once. False where
-        nothing can be presented in its place because it was not a certificate that was refused.
+        """Something that looked usable when it was read is not: it is no longer presented, and that is logged once.
+        False if nothing can replace it because it was not a certificate that was refused.
         """
         refused = refuse(late, error, self.presented.shelf)
         for certificate, problem, is_new in refused:
             if is_new:
                 names = ", ".join(sorted(certificate.names))
-                log.error("%s; it is not presented for %s any more: put another in its place", problem, names)
+                log.error("%s; it is no longer presented for %s: replace it", problem, names)
         self.presented = self.presented.without([certificate for certificate, _, _ in refused])
         return bool(refused)
 
     def _say_short(self, error: OSError) -> None:
         if not self._is_short:
-            log.error("a handshake failed: its certificate could not be made ready: %s", error.strerror)
+            log.error("a handshake failed: its certificate could not be loaded: %s", error.strerror)
         self._is_short = True
 
     def _demanded(self, name: str) -> str | None:
-        """The name as it is asked about, if it may get a certificate because it was asked for."""
+        """The name to ask for, if it may get a certificate on demand."""
         demanded = self.presented.policy.demanded
         if not demanded:
             return None
@@ -216,9 +219,9 @@ class Contexts:
 
 
 def _go_on(connection: ssl.SSLSocket | ssl.SSLObject, entry: SniEntry, is_named: bool) -> None:
-    """Present it. Only a client that has named it is told of another one for a wrong host (D5)."""
+    """Present it. Only a client that sent the name is told of a different certificate for another host (D5)."""
     context = entry.late.context
-    assert context is not None  # noqa: S101  for mypy: whoever calls has seen to it
+    assert context is not None  # noqa: S101  for mypy: the callers make sure
     connection.context = context
     if is_named:
         connection.certificate = entry.certificate  # type: ignore[union-attr]  # a ServerConnection

@@ -1,9 +1,9 @@
 """A context that is made when the first handshake needs it.
 
-Loading a key and a chain costs OpenSSL 4 ms, and 24 KiB: at a start with ten thousand certificates nobody waits for
-those that are not asked for. Kept then, for it costs a later handshake nothing.
+Loading a key and a chain costs OpenSSL 4 ms, and 24 KiB: with ten thousand certificates, a start does not wait for
+those that are never used. It is kept after that, so that later handshakes cost nothing more.
 
-This file knows what the context will present. It does not know names, or who asks.
+This file knows what the context will present. It does not know names, or clients.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 class LateContext:
-    """`context` presents whichever of `certificates` a client can use, and believes clients that `authority` vouches
-    for; None until it was made.
+    """`context` presents whichever of `certificates` a client supports, and accepts clients that `authority` has
+    certified; None until it was made.
     """
 
     __slots__ = ("__weakref__", "authority", "certificates", "context")
@@ -31,8 +31,8 @@ class LateContext:
         self.context: ssl.SSLContext | None = None
 
     def make(self) -> ssl.SSLContext:
-        """Raises TlsError for a certificate that OpenSSL refuses, OSError where the system lacks memory or descriptors
-        at the moment.
+        """Raises TlsError for a certificate that OpenSSL refuses, OSError if memory or descriptors are lacking at the
+        moment.
         """
         if self.context is None:
             self.context = certificate_context(self.certificates, self.authority)

@@ -1,14 +1,14 @@
-"""How often anybody on the internet may make us work by naming names: each name seldom, all of them not too often.
+"""Limits the work that names from the internet may cause: each name seldom, all of them at a limited rate.
 
-Pure and bounded: time is passed in, and names are forgotten when their time is over. It does not know what a name is
-asked for.
+Pure and bounded: time is passed in, and names are forgotten when their time is over. It does not know the purpose of a
+name.
 """
 
 from __future__ import annotations
 
 
 class Gate:
-    """Admits a name once in `pause` seconds, and `rate` names a second, `burst` at once; knows `most` names at most."""
+    """Admits a name once in `pause` seconds, `rate` names per second, `burst` at once; knows at most `most` names."""
 
     __slots__ = ("_burst", "_left", "_most", "_pause", "_rate", "_seen", "_until")
 

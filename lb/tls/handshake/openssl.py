@@ -1,9 +1,9 @@
 """The few OpenSSL functions that Python's `ssl` does not offer, called in the library that `_ssl` itself has loaded.
 
-This file knows C names and where CPython keeps its pointers; what they are used for is known elsewhere. A pointer is
-believed only after the layout was checked on a connection made for that purpose: PySSLSocket must point to its own
-context, and OpenSSL must say of that connection that it belongs to the SSL_CTX found. Where the check fails, or `_ssl`
-is no library of its own, `reach` says so, and everybody does without: no crash, fewer features.
+This file knows C names and where CPython keeps its pointers; their purpose is known elsewhere. A pointer is trusted
+only after the layout was checked on a connection made for that purpose: PySSLSocket must point to its own context, and
+OpenSSL must say of that connection that it belongs to the SSL_CTX found. If the check fails, or `_ssl` is not a library
+of its own, `reach` says so, and its callers do without: no crash, fewer features.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Param(ctypes.Structure):
 
 
 HelloCallback = ctypes.CFUNCTYPE(c_int, _P, _P, _P)
-"""SSL, where an alert would go, an argument of ours → whether to go on."""
+"""SSL, where to put an alert, an argument of ours → whether to go on."""
 
 TicketCallback = ctypes.CFUNCTYPE(c_int, _P, ctypes.POINTER(c_ubyte), ctypes.POINTER(c_ubyte), _P, _P, c_int)
 """SSL, the key's name (16 bytes), IV (16 bytes), EVP_CIPHER_CTX, EVP_MAC_CTX, whether to encrypt → found or not."""
@@ -71,7 +71,7 @@ class OpenSsl:
         raise AttributeError(name)
 
     def ctrl(self, context: ssl.SSLContext, command: int, number: int, data: bytes | None) -> int:
-        """SSL_CTX_ctrl; errors that it queues are taken away, else the next connection would be told of them."""
+        """SSL_CTX_ctrl; errors that it queues are removed, else the next connection would get them."""
         done: int = self.SSL_CTX_ctrl(context_pointer(context), command, number, data)
         if done <= 0:
             self.ERR_clear_error()
@@ -79,13 +79,13 @@ class OpenSsl:
 
 
 def context_pointer(context: ssl.SSLContext) -> int:
-    """The SSL_CTX of a context. Only what `reach` gave may use it."""
+    """The SSL_CTX of a context. Only for the library that `reach` returned."""
     return _word(context, 0)
 
 
 @cache
 def reach() -> OpenSsl | None:
-    """OpenSSL as `_ssl` has it, or None where its functions or pointers cannot be found."""
+    """OpenSSL as `_ssl` has it, or None if its functions or pointers cannot be found."""
     path = getattr(_ssl, "__file__", None)  # without one, `_ssl` is part of the program, and maybe not its only OpenSSL
     if path is None:
         return None

@@ -1,8 +1,8 @@
-"""TLS handshakes that are held because the certificate for their name is only being made.
+"""TLS handshakes that are held because the certificate for their name is still being made.
 
-A name is asked about when somebody first wants it. Who comes for it meanwhile is held, too, until it is there
-(`arrived`), until it is said that there will be none (`deny`), until its own patience ends or it leaves. What was
-denied is refused at once for a while, so that it is not asked about again and again.
+A certificate is requested when a name first comes up. Later handshakes for it are held, too, until it is there
+(`arrived`), until it is known that there will be none (`deny`), until their own time is over or the client leaves. A
+denied name is refused at once for a while, so that it is not requested again and again.
 
 Names come from anyone, so everything is bounded: places for connections, a part of them for one client, names that are
 known. It does not know TLS, sockets or how a certificate is made: times are passed in, in seconds of the monotonic
@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable
 from typing import Protocol
 
-_FORGET = 60.0  # seconds for which a name that was asked about counts as being made, where no answer comes
-_DENIED = 5.0  # seconds for which a name is refused without another question
+_FORGET = 60.0  # seconds for which a requested name counts as being made if no answer comes
+_DENIED = 5.0  # seconds for which a name is refused without another request
 _MOST_NAMES = 1000
-_SHARE = 8  # one client gets one place in so many
+_SHARE = 8  # one client gets at most this fraction of the places
 
 
 class Waiter(Hashable, Protocol):
@@ -31,7 +31,7 @@ class Waiter(Hashable, Protocol):
 
 
 class _Name:
-    """`until` it counts as asked about or, if `denied`, is refused."""
+    """`until` then it counts as requested or, if `denied`, is refused."""
 
     __slots__ = ("denied", "until", "waiters")
 
@@ -42,7 +42,7 @@ class _Name:
 
 
 class PendingHandshakes:
-    """The held handshakes of one worker. `admits` says whether a name may be asked about now: not too often, not too
+    """The held handshakes of one worker. `admits` says whether a name may be requested now: not too often, and not too
     many.
     """
 
@@ -58,11 +58,11 @@ class PendingHandshakes:
         self.refused = 0
         """Handshakes that were refused: their names get no certificate, or they may not wait."""
         self.unknown = 0
-        """Handshakes that were refused because no certificate covers their names, and none is on demand."""
+        """Handshakes that were refused because no certificate covers their names, and none is available on demand."""
         self.timed_out = 0
-        """Handshakes whose certificates did not come in time; who knows their time counts them."""
+        """Handshakes whose certificates did not come in time; counted by the part that sets their deadline."""
         self.on_miss: Callable[[str], None] = lambda _: None
-        """Asks for a certificate for this name."""
+        """Requests a certificate for this name."""
 
     @property
     def waiting(self) -> int:
@@ -70,7 +70,7 @@ class PendingHandshakes:
         return len(self._waiting)
 
     def figures(self) -> tuple[tuple[str, int], ...]:
-        """What is counted, by the names of the counters."""
+        """The counts, by the names of the counters."""
         return (
             ("tls_waiting", self.waiting),
             ("tls_held_total", self.total),
@@ -79,10 +79,10 @@ class PendingHandshakes:
             ("tls_timed_out_total", self.timed_out),
         )
 
-    # What a handshake asks
+    # Called by a handshake
 
     def may_hold(self, name: str, now: float) -> bool:
-        """Whether a handshake for this name, which has no certificate, is to wait; `hold` follows at once if so."""
+        """Whether a handshake for this name, which has no certificate, has to wait; if so, `hold` follows at once."""
         if self._closed:
             return False
         self._asked = name
@@ -93,13 +93,13 @@ class PendingHandshakes:
         return False
 
     def is_new(self, now: float) -> bool:
-        """Whether the name of the handshake that is to wait has not been asked about."""
+        """Whether the name of the handshake that has to wait has not been requested."""
         return self._known(self._asked, now) is None
 
     def hold(self, waiter: Waiter, client: int, places: int, now: float) -> bool:
-        """Let this connection wait for the name that `may_hold` was asked about: False where it cannot.
+        """Let this connection wait for the name that `may_hold` allowed; False if it cannot.
 
-        `client` is whose connection it is, 0 for one that nothing is counted for; `places` how many may wait.
+        `client` is the key of its client, 0 for one that is not counted; `places` how many may wait.
         """
         name = self._asked
         self.mention(name, now)
@@ -117,7 +117,7 @@ class PendingHandshakes:
         return True
 
     def mention(self, name: str, now: float) -> None:
-        """Ask for a certificate for this name, unless that was done just now."""
+        """Request a certificate for this name, unless that was done just now."""
         known = self._known(name, now)
         if (known is not None and known.denied) or (known is None and not self._has_room(now)):
             return
@@ -128,7 +128,7 @@ class PendingHandshakes:
             self.on_miss(name)
 
     def leave(self, waiter: Waiter) -> None:
-        """Let this connection wait no more, if it did."""
+        """Stop this connection from waiting, if it did."""
         name, client = self._waiting.pop(waiter, ("", 0))
         if name:
             self._names[name].waiters.pop(waiter)
@@ -138,21 +138,23 @@ class PendingHandshakes:
                 del self._by_client[client]
 
     def refuse(self) -> None:
-        """A handshake is refused that was not let wait."""
+        """A handshake that was not allowed to wait is refused."""
         self.refused += 1
 
     def count_unknown(self) -> None:
-        """One is refused because no certificate covers its name, and none is on demand."""
+        """One is refused because no certificate covers its name, and none is available on demand."""
         self.unknown += 1
 
     def time_out(self) -> None:
-        """One has waited for as long as it may."""
+        """One has waited as long as it may."""
         self.timed_out += 1
 
-    # What becomes of names
+    # Outcomes
 
     def arrived(self, covers: Callable[[str], bool], wanted: Callable[[str], bool]) -> None:
-        """There are other certificates: who has one by now goes on; whose name may not have one any more is refused."""
+        """The certificates have changed: handshakes with one now go on; those whose name may no longer have one are
+        refused.
+        """
         for name in list(self._names):
             if covers(name):
                 for waiter in self._forget(name):
@@ -161,7 +163,7 @@ class PendingHandshakes:
                 self._turn_down(self._forget(name))
 
     def deny(self, name: str, now: float) -> None:
-        """Turn down whoever waits for this name, and who comes for it soon: it gets no certificate now."""
+        """Turn down the handshakes that wait for this name, and those that come soon: it gets no certificate now."""
         if name in self._names:
             waiters = self._forget(name)
             known = self._names[name] = _Name(now + _DENIED)
@@ -169,13 +171,13 @@ class PendingHandshakes:
             self._turn_down(waiters)
 
     def ask_again(self) -> None:
-        """Whoever was asked may have forgotten it all: ask for every name that somebody waits for."""
+        """The certificate process may have forgotten the requests: repeat them for every name that is waited for."""
         for name, known in self._names.items():
             if known.waiters:
                 self.on_miss(name)
 
     def close(self) -> None:
-        """Hold nobody any more."""
+        """Stop holding handshakes."""
         self._closed = True
         for name in list(self._names):
             self._turn_down(self._forget(name))
@@ -196,7 +198,7 @@ class PendingHandshakes:
         return len(self._names) < _MOST_NAMES
 
     def _forget(self, name: str) -> list[Waiter]:
-        """Those who waited for it, who do so no more."""
+        """Remove a name; returns the connections that waited for it."""
         waiters = list(self._names[name].waiters)
         for waiter in waiters:
             self.leave(waiter)

@@ -1,6 +1,6 @@
 """Server names as clients send them in a handshake, and the one form in which they are compared.
 
-They come from anyone, and may be anything. This file knows what a name can be; it does not know which ones have
+They come from anyone, and may be anything. This file knows what a valid name is; it does not know which ones have
 certificates.
 """
 
@@ -16,7 +16,7 @@ _PRINTABLE = re.compile(r"[a-z0-9_-][a-z0-9._-]*", re.ASCII)
 
 def server_name(name: str) -> str:
     """In lower case, without a final dot. Some clients add the port and an address's brackets, which RFC 6066 section 3
-    knows nothing of: they do not count, as in Host.
+    does not allow: they are ignored, as in Host.
     """
     name = name.lower()
     if ":" in name:
@@ -29,12 +29,12 @@ def server_name(name: str) -> str:
 
 
 def is_name(name: str) -> bool:
-    """Whether this form of a name can be one at all: so much may be remembered of it, and written into a log."""
+    """Whether this form of a name is valid: only then may it be stored, and written into a log."""
     return is_possible(name) and _PRINTABLE.fullmatch(name) is not None
 
 
 def is_address(name: str) -> bool:
-    """Whether a client gives an address for a name, which RFC 6066 section 3 forbids and scanners do: it names none."""
+    """Whether a client sends an address as a name, which RFC 6066 section 3 forbids and scanners do: it is no name."""
     try:
         ip_address(server_name(name))
     except ValueError:

@@ -1,7 +1,7 @@
-"""What handshakes present at one time, found by server name: made aside, never changed, put in place by one assignment.
+"""What handshakes present at one time, by server name: made separately, never changed, put in place by one assignment.
 
-This file knows certificates, names and what follows from one set of files after another. It does not know connections,
-nor the context that every connection begins in (`contexts`): here is only what a server name leads to.
+This file knows certificates, names and how one set of files follows another. It does not know connections, nor the
+context that every connection begins in (`contexts`): here is only what a server name leads to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lb.tls.handshake.context_options import certificate_context
 from lb.tls.handshake.lazy_context import LateContext
 from lb.tls.handshake.server_name import server_name
 
-_AT_ONCE = 50  # contexts that are made with what leads to them: a quarter of a second, and what is wrong is known
+_AT_ONCE = 50  # contexts made at once with their map: takes a quarter of a second, and shows what is wrong
 
 _Group = tuple[Certificate, ...]
 _Kind = tuple[_Group, Authority | None]
@@ -29,8 +29,8 @@ _Kind = tuple[_Group, Authority | None]
 
 @dataclass(frozen=True, slots=True)
 class HandshakePolicy:
-    """What a configuration says of handshakes besides certificates: whose clients are asked for one, where the
-    certificates are that answer TLS-ALPN-01, and under which wildcards names get certificates on demand.
+    """A configuration's settings for handshakes, except certificates: which domains ask clients for one, where the
+    certificates for TLS-ALPN-01 are, and under which wildcards names get certificates on demand.
     """
 
     clients: ClientAuths = field(default_factory=dict)
@@ -55,11 +55,10 @@ class SniEntry:
 class Presented:
     """All that can be presented: `certificates`, in the order of preference.
 
-    Certificates with the same names and different kinds of key (RSA and ECDSA) share a context, and OpenSSL presents
-    the one that the client can use. Where two certificates cover a name, the first one has it. `first` is for clients
-    that name no server; None where there is no certificate at all. `problems` are about files that could not be used,
-    whose earlier content stays. `loaded` is what was in the files that were asked for by name, `shelf` what is known of
-    any.
+    Certificates with the same names and different types of key (RSA and ECDSA) share a context, and OpenSSL presents
+    the one that the client supports. If two certificates cover a name, the first one has it. `first` is for clients
+    that send no server name; None if there is no certificate at all. `problems` are about files that could not be used,
+    whose earlier content stays. `loaded` is the content of the configured files, `shelf` the cache of any files.
     """
 
     first: SniEntry | None = None
@@ -77,7 +76,7 @@ class Presented:
         return _find(self.by_name, server_name(name))
 
     def without(self, refused: Collection[Certificate]) -> Presented:
-        """The same when OpenSSL has refused some of its certificates: others take their places where there are any."""
+        """The same after OpenSSL has refused some of its certificates: others take their places if there are any."""
         gone = {one.digest for one in refused}
         rest = tuple(one for one in self.certificates if one.digest not in gone)
         loaded = {pair: one for pair, one in self.loaded.items() if one.digest not in gone}
@@ -106,14 +105,14 @@ def present(
     more: Sequence[CertificateFiles | Certificate] = (),
     lenient: bool = False,
 ) -> Presented:
-    """What these files give, and behind them `more`; a Certificate is what was read of its files just now. What is the
-    same as in `before` is taken over from there, as is its policy without a `policy`.
+    """The map for these files, and after them `more`; a Certificate is the content of its files, read just now. What is
+    unchanged from `before` is reused, as is its policy without a `policy`.
 
     Raises TlsError with every problem of every one of `files`. If `lenient`, and always among `more`, files that cannot
-    be used now (half-written ones, or a key without its certificate) count as what they were before, and are left out
-    if they were nothing.
+    be used now (half-written ones, or a key without its certificate) keep their previous content, and are left out if
+    they had none.
 
-    Contexts for what is new are made now as long as that takes no time to speak of, else by the first handshake.
+    Contexts for new content are made now if that takes no noticeable time, else by the first handshake.
     """
     files, policy = tuple(files), before.policy if policy is None else policy
     contexts = before.contexts
@@ -141,8 +140,8 @@ def present(
 
 
 class _Loading:
-    """Everything that can be used, by now or before, and what is wrong with the rest; `required` is about what there is
-    to be, `problems` about all.
+    """Everything usable, now or before, and what is wrong with the rest; `required` has the problems of required files,
+    `problems` all of them.
     """
 
     def __init__(self, before: Presented, required: Collection[CertificateFiles | Certificate]) -> None:
@@ -171,13 +170,13 @@ class _Loading:
                 self.certificates.append(found)
 
     def load_authorities(self, policy: HandshakePolicy) -> None:
-        """A domain whose authorities are not known lets nobody in (see `_Making`)."""
+        """A domain whose authorities are unknown accepts no client (see `_Making`)."""
         for path in dict.fromkeys(auth.file for auth in policy.clients.values() if auth is not None):
             known = self._before.authorities.get(path)
             try:
                 found = load_authority(path, known)
                 if found is not known:
-                    certificate_context((), found)  # whether OpenSSL can use it is not left to handshakes
+                    certificate_context((), found)  # whether OpenSSL accepts it must not be left to handshakes
                 self.authorities[path] = found
             except (TlsError, OSError) as error:
                 self._fail(error if isinstance(error, TlsError) else TlsError([TlsProblem(path, str(error))]), True)
@@ -210,7 +209,7 @@ def _is_refused(late: LateContext, shelf: Shelf) -> bool:
 
 
 def refuse(late: LateContext, error: TlsError, shelf: Shelf) -> list[tuple[Certificate, TlsProblem, bool]]:
-    """Notes which of its certificates OpenSSL has refused, and why; the last says that it was not known."""
+    """Note which of its certificates OpenSSL has refused, and why; the last value says whether that is new."""
     return [
         (one, problem, shelf.refuse(one, problem))
         for problem in error.problems
@@ -220,7 +219,7 @@ def refuse(late: LateContext, error: TlsError, shelf: Shelf) -> list[tuple[Certi
 
 
 def _arrange(made: Presented, before: Mapping[_Kind, LateContext]) -> Presented:
-    """The names that its certificates cover, with every context that there was already."""
+    """The names that its certificates cover, reusing every existing context."""
     groups = _group(made.certificates)
     making = _Making(before, made.authorities)
     by_name = _by_name(groups, made.policy, making)
@@ -229,7 +228,7 @@ def _arrange(made: Presented, before: Mapping[_Kind, LateContext]) -> Presented:
 
 
 class _Making:
-    """Makes entries, and takes over every context that there was already."""
+    """Makes entries, reusing every existing context."""
 
     def __init__(self, before: Mapping[_Kind, LateContext], authorities: Mapping[Path, Authority]) -> None:
         self._before = before
@@ -237,7 +236,7 @@ class _Making:
         self.contexts: dict[_Kind, LateContext] = {}
 
     def entry(self, group: _Group, auth: ClientAuth | None = None) -> SniEntry | None:
-        """None for a domain whose authorities are not known."""
+        """None for a domain whose authorities are unknown."""
         if auth is None:
             return SniEntry(self._context(group, None), group[0])
         authority = self._authorities.get(auth.file)
@@ -253,7 +252,7 @@ class _Making:
 
 
 def _by_name(groups: Iterable[_Group], policy: HandshakePolicy, making: _Making) -> dict[str, SniEntry]:
-    """The entries by name; those of domains that ask their clients for a certificate beside those of the others."""
+    """The entries by name; domains that ask clients for a certificate get their own."""
     covering: dict[str, _Group] = {}
     for group in groups:
         for name in group[0].names:
@@ -288,7 +287,7 @@ def _find(by_name: Mapping[str, T], name: str) -> T | None:
 
 
 def _group(certificates: Iterable[Certificate]) -> list[_Group]:
-    """Certificates for the same names put together, one of each kind of key, in the order of the configuration."""
+    """Certificates grouped by names, one for each type of key, in the order of the configuration."""
     groups: dict[frozenset[str], list[Certificate]] = {}
     for certificate in certificates:
         group = groups.setdefault(certificate.names, [])

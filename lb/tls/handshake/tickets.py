@@ -1,10 +1,10 @@
-"""Session-ticket keys: the same in all workers, new every few hours, the one before still good for a ticket's lifetime.
+"""Session-ticket keys: the same in all workers, new every few hours, the previous one valid for a ticket's lifetime.
 
-This file knows keys, their ages and how OpenSSL gets them. It does not know who asks for a new one, and when. They are
+This file knows keys, their ages and how OpenSSL gets them. It does not know what requests a new one, and when. They are
 kept in memory that the processes share: made before the first fork, written by one process, read by all. A key that was
-replaced twice is nowhere any more, so whoever takes the machine over cannot read what was said on it long before.
+replaced twice no longer exists anywhere, so an attacker who takes over the machine cannot read older recordings.
 
-Most of the time OpenSSL makes and reads tickets by itself, with the current key. Only while tickets of the key before
+Most of the time OpenSSL makes and reads tickets by itself, with the current key. Only while tickets of the previous key
 may still come does it ask here: a call into Python costs a handshake a few microseconds.
 """
 
@@ -43,7 +43,7 @@ class _Keys(NamedTuple):
 
 
 class Tickets:
-    """The keys of one context, for whatever is begun in it. Times are of the monotonic clock, which processes share."""
+    """The keys of one context, for all connections in it. Times are of the monotonic clock, which processes share."""
 
     def __init__(self, context: ssl.SSLContext, clock: Callable[[], float] = time.monotonic) -> None:
         self._context = context
@@ -51,18 +51,18 @@ class Tickets:
         self._openssl = reach()
         self._shared = mmap(-1, _LAYOUT.size)
         self._used = 0  # the generation that this process uses
-        self._asked: Any = None  # what OpenSSL asks, or asked last: it has a pointer to it
+        self._asked: Any = None  # the callback that OpenSSL has, or had last: it holds a pointer to it
         if self._openssl is not None:
             self.rotate()
             self.follow()
 
     @property
     def can_rotate(self) -> bool:
-        """Not where OpenSSL cannot be reached: there the key that it made for itself stays for good."""
+        """False if OpenSSL cannot be reached: then the key that it made for itself stays for good."""
         return self._openssl is not None
 
     def due(self) -> float:
-        """Seconds until it is time for a new key; 0 or less when it is."""
+        """Seconds until a new key is due; 0 or less when it is."""
         return self._read().made + LIFETIME - self._clock()
 
     def rotate(self) -> None:
@@ -73,12 +73,12 @@ class Tickets:
         self._shared[:8] = struct.pack("=Q", (keys.generation | 1) + 1)
 
     def bequest(self) -> bytes:
-        """The keys, for a process that is to go on with them. Whoever has them can read what was said: no disk."""
+        """The keys, for a process that takes over. They decrypt recorded traffic: never to be written to a disk."""
         return bytes(self._shared[:])
 
     def inherit(self, bequest: bytes) -> None:
-        """Go on with these keys, which another process on this machine had; before the first fork. What is not
-        understood, as another version may have written it, is passed over.
+        """Take over these keys from another process on this machine; before the first fork. Anything not understood,
+        perhaps from another version, is ignored.
         """
         if self._openssl is None or len(bequest) != _LAYOUT.size:
             return
@@ -88,7 +88,7 @@ class Tickets:
             self.follow()
 
     def follow(self) -> None:
-        """Use the keys that all processes use by now."""
+        """Use the keys that all processes use now."""
         keys = self._read()
         if self._openssl is None or keys.generation == self._used or keys.generation % 2:
             return
@@ -114,7 +114,7 @@ class Tickets:
 
 
 class _Answer:
-    """What OpenSSL is told about a ticket while there are two keys; the same that it does by itself with one."""
+    """OpenSSL's answers about a ticket while there are two keys; the same as its own with one."""
 
     def __init__(self, openssl: OpenSsl, keys: _Keys) -> None:
         self._openssl = openssl
@@ -139,7 +139,7 @@ class _Answer:
         return int(done == 1 and openssl.EVP_MAC_CTX_set_params(mac, params) == 1)
 
     def read(self, name: Any, iv: Any, cipher: int, mac: int) -> int:
-        """For one that came: whether its key is one of the two; the client's bytes are at `name` and `iv`."""
+        """For a received ticket: whether its key is one of the two; the client's bytes are at `name` and `iv`."""
         found = self._keys.get(ctypes.string_at(name, 16))
         if found is None:
             return _UNKNOWN
@@ -150,7 +150,7 @@ class _Answer:
 
 
 def _mac_params(key: bytes) -> tuple[Any, tuple[Any, ...]]:
-    """HMAC-SHA256 with this key, as EVP_MAC_CTX_set_params wants it, and the memory that it points to."""
+    """HMAC-SHA256 with this key, as EVP_MAC_CTX_set_params requires it, and the memory that it points to."""
     parts = ((b"key", _OCTET_STRING, key[_MAC]), (b"digest", _UTF8_STRING, b"SHA256"))
     params = (Param * (len(parts) + 1))()  # the last one, all zero, is the end
     held = tuple(ctypes.create_string_buffer(data, len(data) + 1) for _, _, data in parts)

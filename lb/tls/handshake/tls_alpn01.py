@@ -1,7 +1,7 @@
 """The certificates that answer TLS-ALPN-01 (RFC 8737): read from a directory when an authority asks for one.
 
-This file knows where they are and how such a handshake is answered. It does not know who put them there. The name comes
-from anyone on the internet, so it is matched whole before it names a file.
+This file knows where they are and how such a handshake is answered. It does not know what put them there. The name
+comes from anyone on the internet, so it is matched whole before it names a file.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _PROTOCOL = "acme-tls/1"
 
 
 def challenge_entry(directory: Path, name: str) -> SniEntry | None:
-    """What proves to an authority that `name` is ours: NAME.alpn, key and certificate in one file; None without one.
+    """The proof for an authority that `name` is ours: NAME.alpn, key and certificate in one file; None without one.
 
-    Nobody is to be served over such a connection: its certificate covers no name, so every request gets 421.
+    Nothing is served over such a connection: its certificate covers no name, so every request gets 421.
     """
     name = name.lower().removesuffix(".")
     if _NAME.fullmatch(name) is None or ".." in name:

@@ -67,7 +67,7 @@ def test_answers(operations: Operations, service: Service) -> None:
     service.outcome = ReloadOutcome(("lb.yaml:1:1: error: no",), bad_configuration=True)
     answer = asked(operations, "reload")
     assert (answer["ok"], answer["problems"], answer["bad_configuration"]) == (False, service.outcome.problems, True)
-    assert asked(operations, "dance") == {"ok": False, "error": "this lb knows no command 'dance'"}
+    assert asked(operations, "dance") == {"ok": False, "error": "this lb has no command 'dance'"}
 
 
 def test_no_upgrade_while_something_else_is_under_way(operations: Operations, service: Service) -> None:

@@ -14,7 +14,7 @@ from lb.config.model import Config
 from lb.config.plan import Plan, make_plan
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.api.systemd import Notifier
-from lb.control.reload.coordinator import PATIENCE, Reload
+from lb.control.reload.coordinator import TIMEOUT, Reload
 from lb.control.reload.steps import Read, Reading, ReloadOutcome
 from lb.process.background_job import Errand
 from lb.process.channel import Line, Message
@@ -103,7 +103,7 @@ class Stage:
     def worker_gone(self, slot: int) -> None:
         self.gone.append(slot)
 
-    def settle(self) -> None:
+    def release_unused(self) -> None:
         self.settled += 1
 
     # Crew
@@ -240,10 +240,10 @@ def test_one_that_does_not_answer_abandons_it(stage: Stage) -> None:
     one, _ = stage.children
     stage.request()
     stage.says(one, Verb.PREPARED, "1")
-    assert stage.reload.due == stage.now + PATIENCE
-    stage.reload.expire(stage.now + PATIENCE - 0.1)
+    assert stage.reload.due == stage.now + TIMEOUT
+    stage.reload.expire(stage.now + TIMEOUT - 0.1)
     assert stage.outcomes == []
-    stage.reload.expire(stage.now + PATIENCE)
+    stage.reload.expire(stage.now + TIMEOUT)
     assert stage.outcomes == [ReloadOutcome(("worker 2/n did not answer within 10 s",))]
     assert stage.change.told == ["given up"]
 
@@ -251,13 +251,13 @@ def test_one_that_does_not_answer_abandons_it(stage: Stage) -> None:
 def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> None:
     one, two = stage.children
     stage.request()
-    stage.now += PATIENCE / 2
+    stage.now += TIMEOUT / 2
     for child in (one, two):
         stage.says(child, Verb.PREPARED, "1")
     stage.says(one, Verb.SWITCHED, "1")
-    stage.reload.expire(stage.now + PATIENCE - 0.1)
+    stage.reload.expire(stage.now + TIMEOUT - 0.1)
     assert stage.outcomes == []
-    stage.reload.expire(stage.now + PATIENCE)
+    stage.reload.expire(stage.now + TIMEOUT)
     assert stage.outcomes == [ReloadOutcome()]
     stage.says(two, Verb.SWITCHED, "1")
     assert stage.change.told == ["in place", "finished"]
@@ -265,7 +265,7 @@ def test_one_that_does_not_switch_is_not_waited_for_for_ever(stage: Stage) -> No
 
 def test_everybody_who_does_not_answer_is_named(stage: Stage) -> None:
     stage.request()
-    stage.reload.expire(stage.now + PATIENCE)
+    stage.reload.expire(stage.now + TIMEOUT)
     assert stage.outcomes == [ReloadOutcome(("worker 1/n and worker 2/n did not answer within 10 s",))]
 
 
@@ -319,7 +319,9 @@ def test_a_file_that_cannot_be_read_in_time(stage: Stage) -> None:
     stage.slow = True
     stage.request()
     stage.errand.on_failure("took longer than 60 s")
-    assert stage.outcomes == [ReloadOutcome(("reading the configuration, and what it names, took longer than 60 s",))]
+    assert stage.outcomes == [
+        ReloadOutcome(("reading the configuration and the files it names took longer than 60 s",))
+    ]
     assert not stage.reload.running
     assert stage.made == []
 

@@ -28,7 +28,7 @@ from lb.telemetry.record import Record
 from tests.proxy.dialogue.loop import SteppedLoop, SteppedPoller
 from tests.proxy.dialogue.wires import LineClient, LineUpstream
 
-_LONGEST = 100.0  # seconds after which every connection to an instance is closed that nobody uses
+_LONGEST = 100.0  # seconds after which every unused connection to an instance is closed
 _SHOWN = 400  # bytes of a message, where a dialogue goes wrong
 _TURNS = 1000  # that one event may lead to before it counts as endless
 _VARYING = (
@@ -57,7 +57,7 @@ class Deed:
 
 
 class Stage:
-    """`deeds` is what the proxy did and nobody has said yet."""
+    """`deeds` is what the proxy did and the dialogue has not named yet."""
 
     def __init__(self, instances: int, scheme: str, config: dict[str, Any], production: dict[str, Any]) -> None:
         self.loop = SteppedLoop()

@@ -1,5 +1,5 @@
-"""An instance that cannot be reached, breaks off or says nothing, as dialogues: who gets the request next, and what the
-client is told when nobody does.
+"""An instance that cannot be reached, breaks off or is silent, as dialogues: which gets the request next, and what the
+client is told when none does.
 """
 
 from __future__ import annotations
@@ -269,7 +269,7 @@ def test_a_body_that_was_not_kept_is_not_sent_again() -> None:
 
 # spec: F2
 def test_a_connection_that_ended_while_it_idled_costs_no_try() -> None:
-    # The instance's end and the request have crossed: nobody has failed, and the request goes to it again.
+    # The instance's end and the request have crossed: that is no failure, and the request goes to it again.
     assert (
         pooled()
         >> client(GET)

@@ -1,4 +1,4 @@
-"""Expect: 100-continue, as dialogues: who tells the client to go on, and what is done where nobody has to."""
+"""Expect: 100-continue, as dialogues: which side tells the client to go on, and what is done when neither has to."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_a_client_that_does_not_wait_is_not_told() -> None:
 
 # spec: F4
 def test_an_instance_that_refuses_is_not_sent_the_body() -> None:
-    # Whether the body comes after all, nobody knows: the connection ends.
+    # It is unknown whether the body will come after all: the connection ends.
     assert (
         expecting()
         >> instance(head("HTTP/1.1 417 Expectation Failed", "Content-Length: 0"))

@@ -1,4 +1,4 @@
-"""Back-pressure, as dialogues: who does not take what comes makes the other side wait, and has a time to take it."""
+"""Back-pressure, as dialogues: a side that does not read makes the other wait, and has a time limit for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting for an instance, as dialogues: who stands in the queue, in which order it moves, and how it is left."""
+"""Waiting for an instance, as dialogues: which exchanges queue, in which order they go on, and how they leave."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Redirects that lead a client in a circle: what counts as one, and when it is said."""
+"""Redirects that lead a client in a circle: what counts as one, and when it is logged."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def _fill(wire: Noting) -> int:
 
 @pytest.mark.parametrize("lingering", [False, True])
 async def test_a_reader_that_takes_the_rest_is_seen_to_take_it(on: Bench, lingering: bool) -> None:
-    # spec: L4: whoever holds the deadline has to know that the end still moves
+    # spec: L4: the holder of the deadline has to know that the end still moves
     wire, peer = on.pair()
     sent = _fill(wire)
     if lingering:
@@ -169,7 +169,7 @@ async def test_a_reset_is_no_orderly_end(on: Bench) -> None:
 
 
 async def test_what_comes_after_the_last_word_is_noted(on: Bench) -> None:
-    # spec: L4: who holds the deadline has to know that the peer is still sending
+    # spec: L4: the holder of the deadline has to know that the peer is still sending
     wire, peer = on.pair(socket.AF_INET)
     wire.close_lingering()
     assert wire.heard == 0.0

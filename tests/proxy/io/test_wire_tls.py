@@ -187,7 +187,7 @@ async def test_a_peer_that_said_its_end_still_reads(on: Bench, contexts: Context
 
 
 class Elsewhere:
-    """Sides whose pointers are not where they are looked for, as with a layout that nobody has seen yet."""
+    """Sides whose pointers are not where they are expected, as with an unknown layout."""
 
     def __init__(self, contexts: Contexts) -> None:
         self._contexts = contexts

@@ -181,7 +181,7 @@ async def test_a_proof_that_is_not_seen_is_tried_another_way(world: World, caplo
     assert len(ca.orders) == 2
     assert world.held(NAME) is not None
     said = " ".join(record.getMessage() for record in caplog.records)
-    assert "the CA got another answer than ours: saw something else at shop.example.com" in said
+    assert "the CA got an answer that is not ours: saw something else at shop.example.com" in said
 
 
 async def test_failed_proofs_stay_within_the_limits(world: World) -> None:
@@ -220,7 +220,7 @@ async def test_a_refused_name_says_why_and_is_asked_for_rarely(world: World) -> 
     assert 10**6 - ca.faults[0].times <= 8
     state = world.store.state(NAME)
     assert state is not None
-    assert state["failures"][0]["message"].endswith("the CA gives no certificates for this name: it is on a list")
+    assert state["failures"][0]["message"].endswith("the CA issues no certificates for this name: it is on a list")
 
 
 async def test_renewal_information(world: World) -> None:
@@ -440,8 +440,8 @@ async def test_two_front_doors_on_one_store(world: World) -> None:
             for manager in (one, two):
                 manager.reread()
                 manager.look()
-            await one.settle()
-            await two.settle()
+            await one.wait_idle()
+            await two.wait_idle()
             world.time += 11
     assert all(world.held(name) is not None for name in names)
     assert len(ca.orders) == 10

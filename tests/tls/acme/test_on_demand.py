@@ -67,7 +67,7 @@ async def test_an_approved_name_gets_one_and_keeps_it(world: World) -> None:
         manager.demanded(NAME)
         await world.run(manager, 10)
         assert len(ca.orders) == 1
-    async with on_demand(world, endpoint) as manager:  # after a restart, with nobody asking for it
+    async with on_demand(world, endpoint) as manager:  # after a restart, without a new request for it
         await world.run(manager, 61 * DAY)
         assert len(ca.orders) == 2
         endpoint.allowed.clear()

@@ -1,4 +1,4 @@
-"""When certificates are renewed and failed attempts repeated: tables over times that nobody has to wait for."""
+"""When certificates are renewed and failed attempts repeated: tables over times that pass without waiting."""
 
 from __future__ import annotations
 

@@ -99,9 +99,9 @@ class World:
         manager.reread()
         while True:
             manager.look()
-            await manager.settle()
+            await manager.wait_idle()
             soonest = manager.look() - self.offset
-            await manager.settle()
+            await manager.wait_idle()
             if self.time >= end:
                 return
             self.time = min(max(soonest, self.time + 1), end)

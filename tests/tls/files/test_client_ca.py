@@ -203,7 +203,7 @@ def test_a_policy_without_such_domains_asks_nobody_any_more(setup: Setup) -> Non
 def test_without_openssl_such_a_domain_is_refused(monkeypatch: pytest.MonkeyPatch, setup: Setup) -> None:
     for module in (hello_module, settings_module):
         monkeypatch.setattr(module, "reach", lambda: None)
-    with pytest.raises(TlsError, match="OpenSSL is out of reach"):
+    with pytest.raises(TlsError, match="OpenSSL cannot be reached"):
         Contexts(setup.files, setup.policy)
 
 

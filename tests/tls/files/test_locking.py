@@ -1,4 +1,4 @@
-"""Locks of a directory: only its owner takes them, and nobody waits for ever."""
+"""Locks of a directory: only its owner takes them, and no wait is endless."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from lb.tls.files.self_signed import ensure_certificate
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
-    """Somebody else has locked this file or directory."""
+    """Another process has locked this file or directory."""
     descriptor = os.open(path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
     try:
@@ -29,15 +29,15 @@ def held(path: Path) -> Iterator[None]:
 
 
 def test_the_lock_is_a_file_for_its_owner_alone(tmp_path: Path) -> None:
-    with locked(tmp_path), pytest.raises(TimeoutError), shared(tmp_path, patience=0):
+    with locked(tmp_path), pytest.raises(TimeoutError), shared(tmp_path, timeout=0):
         raise AssertionError("two have it")
     assert stat.S_IMODE((tmp_path / NAME).stat().st_mode) == 0o600
-    with shared(tmp_path, patience=0), shared(tmp_path, patience=0):
+    with shared(tmp_path, timeout=0), shared(tmp_path, timeout=0):
         pass
 
 
 def test_whoever_locks_the_directory_itself_holds_nobody_up(tmp_path: Path) -> None:
-    with held(tmp_path), locked(tmp_path, patience=0):
+    with held(tmp_path), locked(tmp_path, timeout=0):
         pass
 
 
@@ -47,7 +47,7 @@ def test_waiting_for_a_lock_ends_with_words(tmp_path: Path) -> None:
     with held(tmp_path / NAME):
         began = monotonic()
         kept = pytest.raises(TimeoutError, match="another process has kept the lock for longer than 0 s")
-        with kept, locked(tmp_path, patience=0.1):
+        with kept, locked(tmp_path, timeout=0.1):
             raise AssertionError("two have it")
         assert 0.1 <= monotonic() - began < 2
 
@@ -80,8 +80,8 @@ def test_the_local_authority_waits_for_nobody_for_ever(
     assert stat.S_IMODE(directory.stat().st_mode) == 0o700
     if kind == "authority":
         assert stat.S_IMODE(directory.parent.stat().st_mode) == 0o700
-    with held(directory):  # which anybody could, were it not for its mode
+    with held(directory):  # which any user could, were it not for its mode
         make()
-    monkeypatch.setattr(locked.__wrapped__, "__kwdefaults__", {"patience": 0.1})  # type: ignore[attr-defined]
+    monkeypatch.setattr(locked.__wrapped__, "__kwdefaults__", {"timeout": 0.1})  # type: ignore[attr-defined]
     with held(directory / NAME), pytest.raises(TimeoutError):
         make()

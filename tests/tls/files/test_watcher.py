@@ -1,4 +1,4 @@
-"""What is noticed about certificate files, when, and what is said about it."""
+"""Which changes of certificate files are noticed, when, and what is logged."""
 
 from __future__ import annotations
 

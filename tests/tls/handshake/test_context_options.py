@@ -63,7 +63,7 @@ def test_openssl_is_reached_here() -> None:
 def test_an_openssl_that_cannot_be_reached_is_done_without(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, found: str | None
 ) -> None:
-    with monkeypatch.context() as patched:  # no longer than this: whoever reaches for it first is remembered
+    with monkeypatch.context() as patched:  # no longer than this: the first result is cached
         patched.setattr(_ssl, "__file__", found)
         unreached = openssl.reach.__wrapped__()
     assert unreached is None

@@ -1,4 +1,4 @@
-"""Contexts that are made by the first handshake: certificates that nobody asks for cost nothing."""
+"""Contexts made by the first handshake: certificates that no client asks for cost nothing."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_what_openssl_refuses_is_told_once_and_another_certificate_is_presented(
     contexts = Contexts(files)
     assert names_shown(contexts, ca, "a.wild.example") == ["*.wild.example"]
     (message,) = said.messages
-    assert message.startswith(f"{bad.cert}: OpenSSL refuses it: ee key too small; it is not presented for a.wild")
-    assert message.endswith("any more: put another in its place")
+    assert message.startswith(f"{bad.cert}: OpenSSL refuses it: ee key too small; it is no longer presented for a.wild")
+    assert message.endswith(": replace it")
     contexts.switch(contexts.refresh(files))  # its content is known
     assert contexts.presented.problems[0].path == bad.cert
     assert names_shown(contexts, ca, "a.wild.example") == ["*.wild.example"]
@@ -191,7 +191,7 @@ def test_a_shortage_is_not_the_certificates_fault(
             with pytest.raises(ssl.SSLError) as caught:
                 shake(contexts, client_context(ca), "a.example")
             assert caught.value.reason == "TLSV1_ALERT_INTERNAL_ERROR"
-    assert said.messages == ["a handshake failed: its certificate could not be made ready: Too many open files"]
+    assert said.messages == ["a handshake failed: its certificate could not be loaded: Too many open files"]
     assert names_shown(contexts, ca, "a.example") == ["a.example"]
 
 

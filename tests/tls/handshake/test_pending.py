@@ -1,4 +1,4 @@
-"""Handshakes that wait for a certificate: who waits, who may not, and how each wait ends."""
+"""Handshakes that wait for a certificate: which wait, which may not, and how each wait ends."""
 
 # spec: T5 L5
 
@@ -76,7 +76,7 @@ def test_a_name_is_asked_for_as_often_as_the_gate_lets(scene: Scene) -> None:
     assert [scene.come(now=now) is not None for now in (1, 2, 3)] == [True] * 3
     assert scene.asked == ["a"]
     scene.admitted = True
-    scene.must_come(now=6)  # in case that nobody heard it
+    scene.must_come(now=6)  # in case the request was lost
     assert scene.asked == ["a", "a"]
 
 
@@ -149,7 +149,7 @@ def test_places_are_bounded_and_are_free_again(scene: Scene) -> None:
 def test_one_client_has_a_part_of_the_places(scene: Scene) -> None:
     assert [scene.come(client=1) is not None for _ in range(3)] == [True, True, False]
     assert scene.come(client=2) is not None
-    assert [scene.come() is not None for _ in range(3)] == [True] * 3  # who is nobody's one client
+    assert [scene.come() is not None for _ in range(3)] == [True] * 3  # client 0 is not limited
     assert scene.come("b", client=3, places=4) is None  # fewer places than wait already
     assert Scene().come(client=1, places=1) is not None
 
@@ -193,7 +193,7 @@ def test_what_becomes_of_handshakes_is_counted(scene: Scene) -> None:
     scene.held.leave(left)
     scene.arrive("a")
     assert (scene.held.waiting, scene.held.total, scene.held.refused) == (2, 4, 0)
-    scene.held.deny("b", 1)  # one who waits
+    scene.held.deny("b", 1)  # one that waits
     scene.come("b", 2)  # and one at once
     assert (scene.held.waiting, scene.held.total, scene.held.refused) == (1, 4, 2)
     scene.come("d", 2, places=1)  # no place

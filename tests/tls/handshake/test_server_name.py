@@ -109,7 +109,10 @@ def test_a_name_without_a_certificate_is_counted_and_said_once(
             shake(contexts, client_context(), name)
     assert contexts.held.unknown == 3
     assert [record.getMessage() for record in caplog.records] == [
-        "a TLS handshake for other.example was refused: no certificate covers this name (`lb check` knows your domains)"
+        (
+            "a TLS handshake for other.example was refused: "
+            "no certificate covers this name (`lb check` reports domains without one)"
+        )
     ]
     for number in range(50):
         with pytest.raises(ssl.SSLError):

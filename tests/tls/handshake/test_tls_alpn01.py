@@ -1,4 +1,4 @@
-"""TLS-ALPN-01: who gets the certificate that proves a name, and who does not."""
+"""TLS-ALPN-01: which clients get the certificate that proves a name, and which do not."""
 
 from __future__ import annotations
 

@@ -1,0 +1,115 @@
+"""What a head says once it has been read: lists, nominated fields, targets in absolute form, trailers."""
+
+from __future__ import annotations
+
+import pytest
+
+from lb.errors import ProxyError
+from lb.http.head import (
+    Limits,
+    RequestHead,
+    field_name,
+    is_authority,
+    is_disguised,
+    list_value,
+    strip_nominated,
+    trailer_fields,
+    without_fields,
+)
+from lb.http.scan import scan_request
+
+LINES = b"GET / HTTP/1.1\r\nHost: a\r\nX-One: 1\r\nAccept: text/html\r\nx-one: 2\r\n"
+
+
+def read(*lines: str) -> RequestHead:
+    head = scan_request("\r\n".join(("GET / HTTP/1.1", "Host: a", *lines, "", "")).encode(), Limits())
+    assert head is not None
+    return head
+
+
+def test_values_are_places_in_what_is_kept() -> None:
+    head = read("Accept:  text/html ", "User-Agent: tester", "Referer: http://b/", "Accept-Encoding: gzip")
+    assert (head.accept(), head.user_agent(), head.referer(), head.accept_encoding()) == (
+        b"text/html",
+        b"tester",
+        b"http://b/",
+        b"gzip",
+    )
+    assert read().accept() == read().user_agent() == b""
+
+
+def test_a_list_on_several_lines_is_one() -> None:
+    # RFC 9110 section 5.3
+    accepted = read("Accept: text/html", "Accept: application/json").accept()
+    assert [one.strip() for one in accepted.split(b",")] == [b"text/html", b"application/json"]
+    assert [one.strip() for one in list_value(LINES, b"x-one").split(b",")] == [b"1", b"2"]
+
+
+def test_fields_are_taken_out_by_name() -> None:
+    assert without_fields(LINES, frozenset((b"x-one", b"accept"))) == b"GET / HTTP/1.1\r\nHost: a\r\n"
+    assert field_name(b"X-One: 1") == b"x-one"
+
+
+# spec: H4
+def test_connection_takes_out_what_it_names_but_nothing_that_frames_or_authenticates() -> None:
+    kept = strip_nominated(LINES, b"x-one, host, content-length, close")
+    assert kept == b"GET / HTTP/1.1\r\nHost: a\r\nAccept: text/html\r\n"
+
+
+# spec: H3
+@pytest.mark.parametrize(
+    ("name", "disguised"),
+    [(b"X_Real_IP", True), (b"content_length", True), (b"x_forwarded_for", True), (b"my_field", False)],
+)
+def test_names_that_an_app_could_take_for_ours(name: bytes, disguised: bool) -> None:
+    assert is_disguised(name) is disguised
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"),
+    [
+        (b"a.example", True),
+        (b"a_b.example:8080", True),
+        (b"[::1]:80", True),
+        (b"a:65536", False),
+        (b"a:", True),
+        (b"user@a", False),
+        (b"a%2e", False),
+        (b"", False),
+        (b"a b", False),
+    ],
+)
+def test_a_host_with_or_without_a_port(value: bytes, valid: bool) -> None:
+    assert is_authority(value) is valid
+
+
+# spec: F4
+@pytest.mark.parametrize(
+    ("section", "kept"),
+    [
+        (b"", b""),
+        (b"Sum: 1\r\n", b"Sum: 1\r\n"),
+        (b"Sum: 1\r\nHost: b\r\nContent_Length: 5\r\nX-Forwarded-For: x\r\nAge: 3\r\n", b"Sum: 1\r\n"),
+    ],
+)
+def test_what_may_stand_behind_a_body(section: bytes, kept: bytes) -> None:
+    # RFC 9110 section 6.5.1
+    assert trailer_fields(section, Limits()) == kept
+
+
+# spec: F5, L1
+@pytest.mark.parametrize(
+    ("section", "cause"),
+    [
+        (b"no field\r\n", "http_request_error"),
+        (b": empty\r\n", "http_request_error"),
+        (b"A b: c\r\n", "http_request_error"),
+        (b"A: \x00\r\n", "http_request_error"),
+        (b"A: " + b"x" * 100 + b"\r\n", "request_header_too_large"),
+        (b"A: b\r\n" * 11, "request_header_too_large"),
+    ],
+)
+def test_trailers_that_are_refused(section: bytes, cause: str) -> None:
+    with pytest.raises(ProxyError) as caught:
+        trailer_fields(section, Limits(line=100, fields=10))
+    assert caught.value.cause.code == cause
