@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from benchmarks.files import PREFIX
 from benchmarks.peers.base import Launch, Peer, PeerError, Setup
 
 _CONFIGURATION = """\
@@ -28,6 +29,7 @@ apps:
     production:
       instances:
 {instances}
+{files}
 {routes}
 """
 _ENGINE = re.compile(r"\bengine:?\s+(\w+)", re.IGNORECASE)
@@ -92,6 +94,7 @@ class Lb(Peer):
         path.write_text(
             _CONFIGURATION.format(
                 http=http,
+                files=f"    routes: [{{path: {PREFIX}, files: '{setup.files}'}}]" if setup.files else "",
                 https=https,
                 cert=setup.certificate.cert,
                 key=setup.certificate.key,

@@ -5,7 +5,8 @@ Keys with another name in lb are in migration_hints.py.
 
 from __future__ import annotations
 
-_FILES = "lb does not serve files: let the app serve them (WhiteNoise in Django, StaticFiles in Starlette), or a CDN"
+_FILES = "files are served by a route of the app: routes: [{path: /static/, files: staticfiles/}]"
+_GATEWAYS = "lb speaks HTTP to apps: start a server for yours, such as gunicorn, and name its address in instances"
 _PATHS = "a path has a route of its own under its app: routes: [{path: /api/, app: api}]"
 _REWRITES = "a route changes the path: routes: [{path: /api/, app: api, strip: /api}]; or prefix, or rewrite"
 _REQUEST_FIELDS = (
@@ -40,9 +41,9 @@ _SOURCES = "lb is configured by its file only: change it, and run lb reload"
 _GROUPS = {
     _FILES: (
         "static statics staticfiles static_files static_dir static_url public public_dir root webroot "
-        "document_root documentroot index autoindex alias try_files file_server browse files media assets "
-        "templates php_fastcgi fastcgi_pass uwsgi_pass"
+        "document_root documentroot autoindex alias try_files file_server browse media assets"
     ),
+    _GATEWAYS: "templates php_fastcgi fastcgi_pass uwsgi_pass",
     _PATHS: (
         "location locations route path paths path_prefix path_rules pathprefix handle handle_path rule "
         "rules matcher matchers url_map use_backend acl base_path context_path"

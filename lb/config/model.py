@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from lb.config import addresses, units
 from lb.config.acme import Acme, OnDemand
@@ -48,10 +48,11 @@ from lb.config.fields import (
     seconds,
     size,
 )
+from lb.config.names import is_staging
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.rates import RateValue
-from lb.config.route_settings import RouteSettings
+from lb.config.route_settings import RouteSettings, serves_itself
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -296,7 +297,8 @@ class EnvironmentSettings(Section):
     """The instances of one environment of an app."""
 
     instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
-        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock."
+        default=(),
+        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock.",
     )
     balance: Balance = Field(default="round_robin", description="How the instance for a request is chosen.")
     hash_on: HashOn = Field(
@@ -403,6 +405,18 @@ class App(Section):
     routes: Annotated[tuple[RouteSettings, ...], one_or_more(RouteSettings)] = Field(
         default=(), description="Requests by path, method, fields or query; the first route that matches is taken."
     )
+
+    @model_validator(mode="after")
+    def _without_instances(self) -> App:
+        """An app that answers everything by its routes needs no environment to be written."""
+        if self.production is not None or self.staging is not None or not serves_itself(self.routes):
+            return self
+        staging = any(is_staging(domain.name) for domain in self.domains)
+        production = not staging or not all(is_staging(domain.name) for domain in self.domains)
+        empty = EnvironmentSettings()
+        return self.model_copy(
+            update={"production": empty if production else None, "staging": empty if staging else None}
+        )
 
 
 class Config(Section):

@@ -6,20 +6,25 @@ Field names are the keys of the YAML file, as in model.py. What several keys mea
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Annotated, Literal
+from urllib.parse import quote
 
 from pydantic import BeforeValidator, Field
 
 from lb.config import units
 from lb.config.base import Section
 from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
-from lb.config.fields import AppName, Network, Text, Written, one_or_more
+from lb.config.fields import AppName, File, Network, Text, Written, one_or_more, or_off
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
+from lb.http.file_path import file_path
 from lb.http.path_pattern import PatternError, parse_pattern
 
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,31}")
+_DIRECTIVES = re.compile(r"[!-~]+(?:[ \t]+[!-~]+)*", re.ASCII)
+_EVERY_PATH = ("/", "/{rest}")
 _REDIRECTS = (301, 302, 303, 307, 308)
 
 
@@ -54,10 +59,29 @@ def _redirect_status(value: object) -> int:
     return int(text)
 
 
+def _file_name(value: object) -> str:
+    text = value if isinstance(value, str) else ""
+    found = file_path(quote(text).encode())
+    if found is None or found.of_directory or found.name.decode() != text:
+        raise BadValueError(f"{describe(value)} is not the name of a file", "write one such as index.html")
+    return str(text)
+
+
+def _cache_control(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if _DIRECTIVES.fullmatch(text) is None:
+        raise BadValueError(f"{describe(value)} is no Cache-Control", 'write one such as "public, max-age=3600"')
+    return text
+
+
 PathText = Annotated[str, BeforeValidator(_path, json_schema_input_type=Annotated[str, Field(pattern="^/")])]
 PlainPath = Annotated[str, BeforeValidator(_plain_path, json_schema_input_type=Annotated[str, Field(pattern="^/")])]
 Method = Annotated[str, BeforeValidator(_method, json_schema_input_type=Written)]
 RedirectStatus = Annotated[int, BeforeValidator(_redirect_status, json_schema_input_type=Literal[_REDIRECTS])]
+
+FileName = Annotated[str, BeforeValidator(_file_name, json_schema_input_type=Written)]
+IndexFile = Annotated[str | None, or_off(_file_name, Written)]
+CacheControl = Annotated[str, BeforeValidator(_cache_control, json_schema_input_type=Written)]
 
 
 def _value(value: object) -> str:
@@ -73,6 +97,16 @@ def _deny(value: object) -> object:
     if units.is_off(value):
         return ()
     return ("0.0.0.0/0", "::/0") if units.is_on(value) else value
+
+
+def serves_itself(routes: Sequence[RouteSettings]) -> bool:
+    """Whether every path is answered without an instance of the app: by files, a redirect or another app."""
+    return any(
+        route.path in _EVERY_PATH
+        and not (route.method or route.header or route.query)
+        and not (route.files is None and route.redirect is None and route.app is None)
+        for route in routes
+    )
 
 
 class RouteSettings(Section):
@@ -102,6 +136,18 @@ class RouteSettings(Section):
     )
     status: RedirectStatus | None = Field(
         default=None, description="Status of the redirect; without it 301 for GET and HEAD, 308 for other methods."
+    )
+    files: File | None = Field(
+        default=None, description="Directory whose files are served: the path behind the route's names one of them."
+    )
+    index: IndexFile = Field(
+        default="index.html", description="File that stands for a directory; off: directories get 404."
+    )
+    fallback: FileName | None = Field(
+        default=None, description="File of the directory that is sent where there is none (single-page apps)."
+    )
+    cache_control: CacheControl | None = Field(
+        default=None, description="Cache-Control of these files: public, max-age=31536000, immutable."
     )
     deny: Annotated[
         tuple[Network, ...],

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from lb.config import names
 from lb.config.acme import WITH_BINDING, Acme
 from lb.config.environment_rules import ENVIRONMENT_RULES
+from lb.config.file_rules import FILE_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
 from lb.config.route_rules import ROUTE_RULES, is_led_to
@@ -43,6 +44,7 @@ def check_rules(scene: Scene) -> list[Problem]:
         _shared_names_are_possible,
         *ENVIRONMENT_RULES,
         *ROUTE_RULES,
+        *FILE_RULES,
         _cdn_redirects,
         _cdn_is_trusted,
         _wildcards_are_narrow,

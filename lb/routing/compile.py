@@ -8,10 +8,11 @@ from lb.config.names import is_staging
 from lb.config.plan import Plan
 from lb.http.head import Limits
 from lb.routing.compile_routes import RouteCompiler
+from lb.routing.compression import Compression
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import Pace
 from lb.routing.registry import RegistryPlan
-from lb.routing.route import Compression, Route
+from lb.routing.route import Route
 from lb.routing.snapshot import Answer, Snapshot
 from lb.routing.table import Table
 

@@ -6,6 +6,7 @@ its app's, the file's (L7). Fields, CORS, error pages and guards are those of th
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
@@ -17,14 +18,16 @@ from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.route_settings import RouteSettings
 from lb.http.cors import Cors
 from lb.http.field_rules import FieldRules
-from lb.http.path_pattern import parse_pattern
+from lb.http.path_pattern import PathPattern, parse_pattern
 from lb.http.template import PLACEHOLDERS, Template, parse_template
 from lb.routing.choices import Choices
+from lb.routing.compression import Compression
 from lb.routing.condition import RequestCondition
 from lb.routing.environment import Environment
+from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import Pace
-from lb.routing.route import Compression, Route
+from lb.routing.route import Route
 from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
 
 _ANY = "*"
@@ -92,6 +95,7 @@ class RouteCompiler:
             allow=Networks(settings.allow) if settings.allow else None,
             deny=Networks(settings.deny) if settings.deny else None,
             redirect=_path_redirect(settings, names),
+            files=self._files(settings, pattern, domain),
             path=_path_change(settings, names),
             request_fields=_rules(fields.request, names),
             response_fields=_rules(fields.response, names),
@@ -99,6 +103,16 @@ class RouteCompiler:
             error_pages={**(above.error_pages or {}), **(_pages(settings.errors) or {})} or None,
         )
         return self._route(domain, settings.app or app, kind, extras, _Own(key, settings.limits, settings.timeouts))
+
+    def _files(self, settings: RouteSettings, pattern: PathPattern, domain: Domain) -> FileRule | None:
+        if settings.files is None:
+            return None
+        rule = FileRule(os.fsencode(settings.files.absolute()), pattern)
+        rule.index = settings.index.encode() if settings.index is not None else None
+        rule.fallback = settings.fallback.encode() if settings.fallback is not None else None
+        rule.cache_control = (settings.cache_control or "").encode()
+        rule.compression = self.compression if domain.compression else None
+        return rule
 
     def _route(self, domain: Domain, app: str, kind: str, extras: RouteExtras, own: _Own | None) -> Route:
         """The route to an environment, with the limits that hold for it."""

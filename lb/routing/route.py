@@ -5,7 +5,6 @@ connection.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -14,21 +13,11 @@ from lb.routing.choices import NONE, Choices
 from lb.routing.environment import Environment
 
 if TYPE_CHECKING:
+    from lb.routing.compression import Compression
     from lb.routing.rate_limit import Pace
     from lb.routing.route_extras import RouteExtras
 
 _NO_KEYS: Mapping[str, str] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Compression:
-    """When and how responses are compressed (C1): codings in order of preference, the size of the smallest body in
-    bytes, media types.
-    """
-
-    codings: tuple[bytes, ...]
-    min_size: int
-    types: frozenset[bytes]
 
 
 class Route:

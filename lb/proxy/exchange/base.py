@@ -15,10 +15,11 @@ from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
 from lb.proxy.exchange.by_route import Asking, own_reply, response_lines
+from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response_body import ResponseBody
-from lb.proxy.exchange.states import DECIDING, DONE, WAITING
+from lb.proxy.exchange.states import DECIDING, DONE, SERVING, WAITING
 from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
@@ -60,6 +61,7 @@ class ExchangeBase(Handler):
         "detail",
         "engine",
         "expecting",
+        "file",
         "flush_due",
         "head",
         "head_out",
@@ -116,6 +118,7 @@ class ExchangeBase(Handler):
         self.request_id: bytes | None = None
         self.cause: str | None = None
         self.phase = DECIDING
+        self.file: FileBody = None  # type: ignore[assignment]  # stays None where no file goes out by pieces
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
@@ -149,6 +152,8 @@ class ExchangeBase(Handler):
             return REQUEST, b"", b""
         if self.request is not None and not self.request.done:
             kind = UPLOAD
+        elif self.phase == SERVING:
+            kind = DOWNLOAD
         elif self.response is None:
             kind = REQUEST
         elif self.response.content_type().partition(b";")[0].strip().lower() == b"text/event-stream":
@@ -193,7 +198,7 @@ class ExchangeBase(Handler):
         route = self.route
         body_cap, keys = (route.body_cap, route.keys()) if route is not None else (0, {})
         detail = explained(error, self.snapshot.limits, body_cap, keys)
-        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after))
+        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after, error.fields))
 
     def refuse(self, error: ProxyError, refused: Refused | None) -> None:
         """End a request that could not be read, with this error; `refused` is what could be read of it."""
