@@ -10,17 +10,17 @@ import pytest
 
 from lb.admin.views import describe, state
 from lb.config.load import load_bytes
-from lb.config.model import Config
+from lb.config.plan import Plan
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.instance_gauges import NUMBERS, Loads, digest
 
 
 @pytest.fixture
-def config() -> Config:
+def plan() -> Plan:
     production = {"instances": ["127.0.0.1:1", "127.0.0.1:2"]}
     apps = {"shop": {"domains": ["a.example", "b.example"], "production": production}}
-    return load_bytes("test", json.dumps({"listen": {"http": "127.0.0.1:0"}, "apps": apps}).encode(), {}).config
+    return load_bytes("test", json.dumps({"listen": {"http": "127.0.0.1:0"}, "apps": apps}).encode(), {}).plan
 
 
 def test_a_service_starts_is_ready_and_drains() -> None:
@@ -35,14 +35,14 @@ def test_a_service_starts_is_ready_and_drains() -> None:
     assert state(board) == "draining"
 
 
-def test_what_lb_status_tells(config: Config) -> None:
+def test_what_lb_status_tells(plan: Plan) -> None:
     board, loads = Board(1), Loads(1, 8)
     board.fill(0, 4711)
     names = [("shop", "production", f"127.0.0.1:{number}") for number in (1, 2)]
     failed_at = int(time.monotonic()) - 5
     figures = [1, 1, 3, 0, 0, 0, 1, 0, 0, 1, NUMBERS["connection_refused"], failed_at]
     loads.page(0).store(digest(names), array("i", figures))
-    found = describe({"version": "1"}, board, ["http://x"], config, HealthTable(16), loads)
+    found = describe({"version": "1"}, board, ["http://x"], plan, HealthTable(16), loads)
     assert (found["version"], found["state"], found["listeners"]) == ("1", "starting", ["http://x"])
     assert found["workers"][0]["pid"] == 4711
     app = found["apps"]["shop"]
@@ -55,8 +55,8 @@ def test_what_lb_status_tells(config: Config) -> None:
     assert "health" not in app["production"]  # nobody is checked
 
 
-def test_before_a_worker_has_told_anything_there_is_no_traffic(config: Config) -> None:
-    found = describe({}, Board(1), [], config, HealthTable(16), Loads(1, 8))
+def test_before_a_worker_has_told_anything_there_is_no_traffic(plan: Plan) -> None:
+    found = describe({}, Board(1), [], plan, HealthTable(16), Loads(1, 8))
     production = found["apps"]["shop"]["production"]
     assert production["instances"] == ["127.0.0.1:1", "127.0.0.1:2"]
     assert all(not one["in_flight"] for one in production.get("traffic", {}).values())

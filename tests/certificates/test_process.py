@@ -15,8 +15,10 @@ import pytest
 
 from lb.certificates.process import CertificatesAssignment, run_certificates
 from lb.config.load import load_bytes
-from lb.config.model import Config
+from lb.config.plan import TlsPlan
 from lb.process.channel import Line
+from lb.process.verbs import Verb
+from lb.tls.files.certificate_cache import Shelf
 from lb.tls.files.watcher import Upkeep
 from tests.e2e.harness.waiting import wait_for
 
@@ -28,14 +30,14 @@ class Nothing:
         return False
 
 
-def config(store: Path, **tls: Any) -> Config:
+def plan(store: Path, **tls: Any) -> TlsPlan:
     acme = {"agree_to_terms": True, "directory": "http://127.0.0.1:1/directory"}
     value = {
         "listen": {"http": "127.0.0.1:0", "https": "127.0.0.1:0"},
         "tls": {"store": str(store), "acme": acme, **tls},
         "apps": {"shop": {"domains": ["shop.example.com"], "production": {"instances": ["127.0.0.1:1"]}}},
     }
-    return load_bytes("test", json.dumps(value).encode(), {}).config
+    return load_bytes("test", json.dumps(value).encode(), {}).plan.tls
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +51,7 @@ def _loop(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def run(settings: Config, until: str, say: tuple[str, str] | None = None) -> list[str]:
+def run(needed: TlsPlan, until: str, say: tuple[Verb, str] | None = None) -> list[str]:
     """What the process says until this, and until its supervisor has gone."""
     ours, theirs = socket.socketpair()
     said: list[str] = []
@@ -73,7 +75,7 @@ def run(settings: Config, until: str, say: tuple[str, str] | None = None) -> lis
     thread = threading.Thread(target=supervise)
     thread.start()
     assignment = CertificatesAssignment(
-        settings, (), (), cast("Upkeep", Nothing()), lambda name: name == "ours.localhost"
+        needed, (), (), cast("Upkeep", Nothing()), lambda name: name == "ours.localhost", Shelf()
     )
     try:
         assert run_certificates(assignment, theirs) == 0
@@ -85,17 +87,17 @@ def run(settings: Config, until: str, say: tuple[str, str] | None = None) -> lis
 # spec: T5
 def test_a_ca_that_cannot_be_reached_ends_nothing(tmp_path: Path) -> None:
     store = tmp_path / "store"
-    run(config(store), "ready")
+    run(plan(store), "ready")
     assert store.is_dir()
 
 
 # spec: T7
 def test_a_local_name_that_clients_miss_is_made_at_once(tmp_path: Path) -> None:
-    assert "certificates" in run(config(tmp_path / "store"), "certificates", ("missing", "ours.localhost"))
+    assert "certificates" in run(plan(tmp_path / "store"), "certificates", (Verb.MISSING, "ours.localhost"))
 
 
 # spec: T5
 def test_a_store_that_cannot_be_made_is_said_and_tried_again(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "file").touch()
-    run(config(tmp_path / "file" / "store"), "ready")
+    run(plan(tmp_path / "file" / "store"), "ready")
     assert "certificates cannot be stored in" in caplog.text

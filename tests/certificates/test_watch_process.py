@@ -14,6 +14,7 @@ import pytest
 from lb.certificates import watch_process
 from lb.certificates.watch_process import run_upkeep
 from lb.process.channel import Line
+from lb.process.verbs import Verb
 from lb.tls.files.watcher import Upkeep
 from tests.e2e.harness.waiting import wait_for
 
@@ -91,7 +92,7 @@ def test_a_name_that_clients_miss(demanded: bool, answer: str) -> None:
 
     def talk(line: Line) -> None:
         heard(line, "ready")
-        line.send("missing", "shop.localhost")
+        line.send(Verb.MISSING, "shop.localhost")
         assert answer in heard(line, answer)
 
     assert run(Looks(), demand, talk) == 0

@@ -14,6 +14,7 @@ import pytest
 
 from lb.cli.asking import ask, the_file
 from lb.control.api import control_socket
+from lb.control.api.command import Command
 from lb.control.api.control_socket import Meeting, open_meeting
 
 
@@ -67,7 +68,7 @@ def failed(capsys: pytest.CaptureFixture[str], action: Callable[[], object]) -> 
 # spec: R2
 def test_the_service_of_a_file_answers(file: Path, meeting: Meeting) -> None:
     thread = answering(meeting, json.dumps({"ok": True, "state": "ready"}).encode() + b"\n")
-    assert ask(file, "status", 10) == {"ok": True, "state": "ready"}
+    assert ask(file, Command.STATUS, 10) == {"ok": True, "state": "ready"}
     thread.join(10)
 
 
@@ -76,20 +77,20 @@ def test_a_service_that_ends_before_it_answers(
     file: Path, meeting: Meeting, capsys: pytest.CaptureFixture[str]
 ) -> None:
     thread = answering(meeting, None)
-    assert "ended before it answered" in failed(capsys, lambda: ask(file, "status", 10))
+    assert "ended before it answered" in failed(capsys, lambda: ask(file, Command.STATUS, 10))
     thread.join(10)
 
 
 # spec: E3
 def test_a_service_that_does_not_answer(file: Path, meeting: Meeting, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "has not answered for 0 s" in failed(capsys, lambda: ask(file, "status", 0.05))
+    assert "has not answered for 0 s" in failed(capsys, lambda: ask(file, Command.STATUS, 0.05))
 
 
 # spec: E3
 def test_no_service_and_no_file(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert f"`lb serve {file}` starts it" in failed(capsys, lambda: ask(file, "status", 1))
+    assert f"`lb serve {file}` starts it" in failed(capsys, lambda: ask(file, Command.STATUS, 1))
     file.unlink()
-    assert "there is no file" in failed(capsys, lambda: ask(file, "status", 1))
+    assert f"{file} does not exist" in failed(capsys, lambda: ask(file, Command.STATUS, 1))
 
 
 def test_a_file_that_is_named_is_taken_as_it_is(file: Path) -> None:

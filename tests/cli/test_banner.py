@@ -36,8 +36,8 @@ def service(tmp_path: Path) -> Iterator[Make]:
         production = {"instances": ["127.0.0.1:1", "127.0.0.1:2"]}
         apps = {"shop": {"domains": ["a.example", "long.name.example"], "production": production}}
         value = {"listen": {"http": "127.0.0.1:0"}, "workers": 2, "apps": apps, **config}
-        loaded = load_bytes("test", json.dumps(value).encode(), {}).config
-        made.append(prepare(loaded, {**INFO, **(info or {})}, {"XDG_RUNTIME_DIR": str(tmp_path)}))
+        plan = load_bytes("test", json.dumps(value).encode(), {}).plan
+        made.append(prepare(plan, {**INFO, **(info or {})}, {"XDG_RUNTIME_DIR": str(tmp_path)}))
         return made[-1]
 
     yield make
@@ -75,7 +75,7 @@ def test_a_thousand_domains_do_not_push_everything_off_the_screen(service: Make)
     names = [f"d{number}.example" for number in range(1000)]
     found = lines(service(apps={"shop": {"domains": names, "production": production}}))
     assert len(found) < 60
-    assert any(line == "… 961 lines more, see the configuration" for line in found)
+    assert any(line == "… 961 more lines, see the configuration" for line in found)
 
 
 def test_what_could_be_better_is_a_note(service: Make) -> None:

@@ -48,7 +48,7 @@ def test_which_machine_is_this_one(host: str, ours: bool) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("http://192.0.2.1/", "--yes says that you may"),
+        ("http://192.0.2.1/", "--yes confirms that you may"),
         ("ftp://localhost/", "is not an http://"),
         ("http://:80/", "is not an"),
         ("http://a:0/", "is not an"),

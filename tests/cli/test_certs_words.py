@@ -43,14 +43,14 @@ def line(one: CertificateRow) -> str:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (row("file", info()), ("in 30 d", "a file", "read again when it is replaced")),
+        (row("file", info()), ("in 30 d", "a file", "reloaded when the file is replaced")),
         (row("file", info(-DAY)), ("expired", "ago")),
         (row("none"), ("no certificate", "HTTPS fails")),
         (row("acme"), ("no certificate yet", "ACME", "ordered when lb serves it")),
         (row("acme", info(), plan=plan()), ("ACME, ca.example", "renewal in 1 h")),
-        (row("acme", None, plan=plan(under_way=True)), ("an attempt is under way",)),
+        (row("acme", None, plan=plan(under_way=True)), ("an attempt is in progress",)),
         (row("store", info()), ("not renewed: no bound domain needs it",)),
-        (row("local", info()), ("the local authority", "made anew")),
+        (row("local", info()), ("the local authority", "replaced in 27 d")),
         (row("file", info(), names=("a.example", "b.example")), ("a.example and 1 more",)),
     ],
 )

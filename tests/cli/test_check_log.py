@@ -43,7 +43,7 @@ def test_a_directory_that_is_missing(tmp_path: Path) -> None:
     # spec: E3
     problem = only(f"{{path: {tmp_path}/no/access.log}}")
     assert "does not exist" in problem.message
-    assert problem.hint == f"make it: mkdir -p {tmp_path}/no"
+    assert problem.hint == f"create it: mkdir -p {tmp_path}/no"
     assert (problem.line, problem.level) == (3, "error")
 
 

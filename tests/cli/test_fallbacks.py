@@ -15,7 +15,7 @@ def test_where_everything_is_as_good_as_it_can_be_nothing_is_said() -> None:
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"engine": "python"}, "install again with a C compiler"), ({"loop": "asyncio"}, "pip install uvloop")],
+    [({"engine": "python"}, "reinstall with a C compiler"), ({"loop": "asyncio"}, "pip install uvloop")],
 )
 def test_what_is_slower_names_what_to_do(change: dict[str, str], words: str) -> None:
     (found,) = fallbacks({**BEST, **change})

@@ -23,7 +23,7 @@ def test_it_is_what_the_option_shows(command: tuple[str, ...]) -> None:
     [
         (("srve",), "Did you mean serve?"),
         (("certs", "lst"), "Did you mean list?"),
-        (("serve", "x"), "has no commands of its own"),
+        (("serve", "x"), "has no subcommands"),
     ],
 )
 def test_what_does_not_exist(command: tuple[str, ...], words: str) -> None:

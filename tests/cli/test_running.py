@@ -11,7 +11,7 @@ import pytest
 from lb.cli import running
 from lb.cli.running import refuse, serve_config, show_problems
 from lb.config.load import config_for_instances, load_bytes
-from lb.config.model import Config
+from lb.config.plan import Plan, make_plan
 from lb.config.problems import ConfigErrors
 from lb.control.supervisor import Stopping
 
@@ -22,13 +22,13 @@ def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 
-def config(address: str = "127.0.0.1:0") -> Config:
-    return config_for_instances(["127.0.0.1:1"], ["a.example"], address)
+def plan(address: str = "127.0.0.1:0") -> Plan:
+    return make_plan(config_for_instances(["127.0.0.1:1"], ["a.example"], address))
 
 
-def ended(capsys: pytest.CaptureFixture[str], settings: Config) -> tuple[int, str]:
+def ended(capsys: pytest.CaptureFixture[str], needed: Plan) -> tuple[int, str]:
     with pytest.raises(click.exceptions.Exit) as caught:
-        serve_config(settings, Stopping())
+        serve_config(needed, Stopping())
     return caught.value.exit_code, capsys.readouterr().err
 
 
@@ -36,7 +36,7 @@ def ended(capsys: pytest.CaptureFixture[str], settings: Config) -> tuple[int, st
 def test_a_port_that_is_in_use_ends_the_command_with_the_reason(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as sock:
         address = f"127.0.0.1:{sock.getsockname()[1]}"
-        code, said = ended(capsys, config(address))
+        code, said = ended(capsys, plan(address))
     assert code == 1
     assert said.startswith("lb: ")
     assert address in said
@@ -47,7 +47,7 @@ def test_who_requires_the_compiled_engine_gets_nothing_less(
 ) -> None:
     monkeypatch.setenv("LB_REQUIRE_COMPILED", "1")
     monkeypatch.setattr(running, "describe_build", lambda: {"engine": "python", "loop": "asyncio"})
-    code, said = ended(capsys, config())
+    code, said = ended(capsys, plan())
     assert code == 1
     assert "without the compiled engine" in said
     assert "and without uvloop" in said

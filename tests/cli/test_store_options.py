@@ -21,7 +21,7 @@ tls: {store: /somewhere/certs}
 @store_options
 def show(config: Path | None, store: Path | None) -> None:
     place = open_place(config, store)
-    click.echo(f"{place.store.root} {place.config is not None}")
+    click.echo(f"{place.store.root} {place.plan is not None}")
 
 
 def said(*arguments: object) -> tuple[int, str]:

@@ -28,7 +28,7 @@ def said(monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]) -> tuple[int, 
 def test_a_success_names_both_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     code, out, err = said(monkeypatch, {"ok": True, "successor": 2, "predecessor": 1})
     assert (code, err) == (0, "")
-    assert out == "process 2 serves now; process 1 ends what it has begun\n"
+    assert out == "process 2 serves now; process 1 finishes its requests\n"
 
 
 # spec: R3
@@ -38,4 +38,4 @@ def test_a_failure_says_that_the_service_goes_on(
 ) -> None:
     found, out, err = said(monkeypatch, {"ok": False, "error": "it ended", "status": status})
     assert (found, out) == (code, "")
-    assert err == "lb: no upgrade, and the service goes on as it was: it ended\n"
+    assert err == "lb: the upgrade failed, and the service continues as before: it ended\n"

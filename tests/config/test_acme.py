@@ -35,7 +35,7 @@ def test_a_directory(written: str, directory: str) -> None:
     ("written", "words"),
     [
         ("letsencypt", 'did you mean "letsencrypt"?'),
-        ("http://ca.example/dir", "is not safe to ask"),
+        ("http://ca.example/dir", "must use https"),
         ("ftp://ca.example", "is not an ACME directory"),
         ("https://user:word@ca.example/", "is not an ACME directory"),
         ("https://ca.example/#x", "is not an ACME directory"),

@@ -11,9 +11,9 @@ from lb.config.units import BadValueError
 @pytest.mark.parametrize(
     ("written", "hint"),
     [
-        ("least_conn", "here this is least_connections"),
-        ("ip_hash", "here this is"),
-        ("random two least_conn", "here this is"),
+        ("least_conn", "in lb this is least_connections"),
+        ("ip_hash", "in lb this is"),
+        ("random two least_conn", "in lb this is"),
         ("backup", "remove it"),
         ("robin", "use round_robin"),
         (5, ""),

@@ -17,9 +17,9 @@ def environment(*instances: str, **settings: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("apps", "words"),
     [
-        (environment("127.0.0.1:1", "127.0.0.1:1"), "stands twice"),
-        (environment("127.0.0.1:8080"), "requests would go round"),
-        (environment("localhost:8080"), "requests would go round"),
+        (environment("127.0.0.1:1", "127.0.0.1:1"), "appears twice"),
+        (environment("127.0.0.1:8080"), "requests would loop"),
+        (environment("localhost:8080"), "requests would loop"),
         (environment("unix:/run/a.sock", health_port=9000, health_checks=True), "is a Unix socket"),
     ],
 )

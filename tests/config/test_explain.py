@@ -23,7 +23,7 @@ def only(text: str, **environ: str) -> Problem:
     [
         ("wrokers: 2", 'unknown key "wrokers"', "did you mean"),
         ("idle: 5s", 'unknown key "idle"', "belongs under timeouts"),
-        ("timeouts:", "timeouts has no value", "give it one"),
+        ("timeouts:", "timeouts has no value", "give it a value"),
         ("timeouts: 5s", "keys and values are expected here", "write the keys"),
         ("workers: many", "workers: ", "auto"),
         ("workers:4", "", ""),

@@ -82,7 +82,7 @@ def test_what_a_value_becomes(kind: Any, written: object, value: object) -> None
         (Status, 600, "is not a status"),
         (Status, "2xx-5xx", "is not a status"),
         (HealthUri, "http://a/health", "is a URL, not a path"),
-        (HealthUri, "GET /health", "is not a path"),
+        (HealthUri, "GET /health", "is not a valid path"),
         (Secret, "short", "the secret is too short"),
         (SharedDomain, "*.apps.example", "is a wildcard"),
         (ShareOrOff, "0%", "out of range"),

@@ -37,7 +37,7 @@ def test_what_is_right_is_not_remarked_upon() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"listen": {}}, "nothing is listened on"),
+        ({"listen": {}}, "there is no listener"),
         ({"listen": {"http": ["127.0.0.1:8080", "127.0.0.1:8080"]}}, "8080"),
         ({"listen": {"https": "127.0.0.1:8443"}}, "certificate"),
         ({"apps": app(domains=[{"name": "a.example", "force_https": True}])}, "redirects to HTTPS"),

@@ -29,9 +29,9 @@ def explained(line: str, column: int, problem: str, context: str = "", *, openin
         ("a: {b: c", 3, "did not find expected ',' or '}'", "while parsing a flow mapping", "a"),
         ("a: b: c", 4, "mapping values are not allowed in this context", "", 'a second ":"'),
         ("a:", 0, "could not find expected ':'", "", 'a ":" is missing'),
-        ("a: - b", 3, "block sequence entries are not allowed", "", 'a "-" cannot stand here'),
+        ("a: - b", 3, "block sequence entries are not allowed", "", 'a "-" is not allowed here'),
         ("  - b", 2, "did not find expected key", "", "a list item is not expected here"),
-        ("  b: c", 2, "did not find expected key", "", "does not fit those before it"),
+        ("  b: c", 2, "did not find expected key", "", "does not fit the lines before it"),
         ("x", 0, "something quite new", "", "not valid YAML: something quite new"),
     ],
 )
@@ -55,7 +55,10 @@ def test_brackets_that_are_nested_too_deep(line: str, deepest: int, column: int 
     assert too_deep(line, len(line), deepest) == column
 
 
-@pytest.mark.parametrize(("first", "words"), [("server {", "another program"), ("-a", "runs on"), ("a b", "runs on")])
+@pytest.mark.parametrize(
+    ("first", "words"),
+    [("server {", "another program"), ("-a", "continues on the next line"), ("a b", "continues on the next line")],
+)
 def test_a_value_that_goes_on_in_the_next_line(first: str, words: str) -> None:
     said, hint = explain_run_on(first, 1)
     assert words in said

@@ -57,10 +57,10 @@ def test_keys_stand_once_and_are_words() -> None:
     odd = MappingNode(HERE, [(Sequence(HERE, []), text("1")), (text("<<"), text("2"))])
     value, problems, _ = read(odd)
     assert value == {}
-    assert problems == ["a key must be a word", 'merge keys ("<<") are not supported']
+    assert problems == ["a key must be text", 'merge keys ("<<") are not supported']
     value, problems, _ = read(table(("a", text("1")), ("a", text("2"))))
     assert value == {"a": "1"}
-    assert problems == ['the key "a" stands here twice']
+    assert problems == ['the key "a" appears twice']
 
 
 def test_variables_are_replaced_and_missing_ones_reported() -> None:

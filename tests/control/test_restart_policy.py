@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from lb.control.restart_policy import EARLY, LAST_STRAW, after_death, after_failure, in_words, is_hopeless
-from lb.process.child import Child, Role
+from lb.process.child import Child, Role, RolePlace
+from lb.telemetry.process_kind import ProcessKind
 
 NOW = 1000.0
 
 
 def child(slot: int | None = 0) -> Child:
-    return Child(Role("worker", lambda _: 0, (), slot))
+    kind = ProcessKind.HEALTH if slot is None else ProcessKind.WORKER
+    return Child(Role("worker", lambda _: 0, (), slot, RolePlace(kind)))
 
 
 # spec: R1
@@ -46,5 +48,5 @@ def test_a_worker_that_cannot_work_ends_the_service_and_an_assistant_does_not() 
         assert not is_hopeless(one)
         after_failure(one, NOW)
     assert is_hopeless(worker)
-    assert in_words(worker, NOW) == "none follows"
+    assert in_words(worker, NOW) == "it is not replaced"
     assert not is_hopeless(assistant)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from collections.abc import Callable
 
 import pytest
 
 from lb.process.channel import Line
-from lb.process.child import HANDLED, Child, Role
+from lb.process.child import HANDLED, Child, Role, RolePlace
+from lb.process.verbs import Verb
+from lb.telemetry.process_kind import ProcessKind
 from tests.e2e.harness.waiting import wait_for
 
 pytestmark = [
@@ -19,8 +22,8 @@ pytestmark = [
 ]
 
 
-def started(run: object) -> Child:
-    child = Child(Role("tester", run, (), 0))  # type: ignore[arg-type]
+def started(run: Callable[[socket.socket], int]) -> Child:
+    child = Child(Role("tester", run, (), 0, RolePlace(ProcessKind.WORKER)))
     child.start(100.0, lambda _: None)
     return child
 
@@ -41,7 +44,7 @@ def greet(channel: socket.socket) -> int:
     line = Line(channel)
     blocked = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     ignored = [number for number in HANDLED if signal.getsignal(number) == signal.SIG_IGN]
-    line.send("here", f"{signal.SIGTERM in blocked} {sorted(ignored)}")
+    line.send(Verb.PONG, f"{signal.SIGTERM in blocked} {sorted(ignored)}")
     channel.setblocking(True)
     channel.recv(100)
     return 7
@@ -57,12 +60,12 @@ def test_a_child_runs_what_its_role_says_and_ends_with_its_status() -> None:
     message = wait_for(lambda: next(iter(line.receive()), None), "it to speak")
     assert message is not None
     ignored = sorted((signal.SIGINT, signal.SIGHUP, signal.SIGUSR2))
-    assert (message.verb, message.rest) == ("here", f"True {ignored}")
-    assert child.say("go")
+    assert (message.verb, message.rest) == (Verb.PONG, f"True {ignored}")
+    assert child.say(Verb.PING)
     assert ended(child) == 7
     child.vacate()
     assert (child.pid, child.line) == (0, None)
-    assert not child.say("anybody")
+    assert not child.say(Verb.PING)
 
 
 # spec: R1
@@ -90,7 +93,7 @@ def test_where_no_process_can_be_made_the_place_stays_free(monkeypatch: pytest.M
         raise OSError(11, "Resource temporarily unavailable")
 
     monkeypatch.setattr(os, "fork", refuse)
-    child = Child(Role("tester", lambda _: 0, (), 0))
+    child = Child(Role("tester", lambda _: 0, (), 0, RolePlace(ProcessKind.WORKER)))
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ())
     with pytest.raises(OSError):
         child.start(100.0, lambda _: None)

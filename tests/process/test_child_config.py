@@ -6,6 +6,7 @@ import os
 import socket
 
 from lb.config.load import config_for_instances
+from lb.config.plan import make_plan
 from lb.process.child_config import compile_for_worker, inode
 from lb.routing.registry import Registry
 
@@ -20,9 +21,9 @@ def test_a_socket_has_one_number_by_whichever_descriptor() -> None:
 def test_a_snapshot_is_used_when_its_plan_has_been_committed() -> None:
     registry = Registry()
     config = config_for_instances(["127.0.0.1:1"], ["a.example"], "127.0.0.1:0")
-    snapshot, plan = compile_for_worker(config, registry, 8443, 2)
+    snapshot, registry_plan = compile_for_worker(make_plan(config), registry, 8443, 2)
     assert registry.environments == {}
-    plan.commit()
+    registry_plan.commit()
     route = snapshot.table.find(b"a.example")
     assert route is not None
     assert list(registry.environments.values()) == [route.environment]

@@ -45,13 +45,13 @@ def test_of_very_many_the_rest_is_one_line(lines: Lines, time: Time, caplog: pyt
         lines.write(logging.INFO, f"change {number}")
     assert len(caplog.messages) == 20
     time.now += 0.9
-    lines.settle()
+    lines.end_second()
     assert len(caplog.messages) == 20
     time.now += 0.1
-    lines.settle()
+    lines.end_second()
     assert caplog.messages[20:] == ["30 more instances changed; /status of the admin server has them all"]
     lines.write(logging.INFO, "the next second")
     assert caplog.messages[21:] == ["the next second"]
     time.now += 1
-    lines.settle()
+    lines.end_second()
     assert len(caplog.messages) == 22

@@ -7,6 +7,7 @@ from array import array
 import pytest
 
 from lb.config.load import config_for_instances
+from lb.config.plan import make_plan
 from lb.process.child_config import compile_for_worker
 from lb.routing.instance import Instance
 from lb.routing.registry import Registry
@@ -20,7 +21,7 @@ NAMES = [("app", "production", f"127.0.0.1:{number}") for number in (1, 2)]
 def registry() -> Registry:
     made = Registry()
     config = config_for_instances([text for _, _, text in NAMES], ["a.example"], "127.0.0.1:0")
-    compile_for_worker(config, made, None, 1)[1].commit()
+    compile_for_worker(make_plan(config), made, None, 1)[1].commit()
     return made
 
 
@@ -56,7 +57,7 @@ def test_a_change_of_the_configuration_is_followed(registry: Registry) -> None:
     report = Report(registry, loads.page(0))
     report.write(1000.0)
     config = config_for_instances(["127.0.0.1:9"], ["a.example"], "127.0.0.1:0")
-    compile_for_worker(config, registry, None, 1)[1].commit()
+    compile_for_worker(make_plan(config), registry, None, 1)[1].commit()
     report.write(1001.0)
     assert [load.pairs for load in loads.total([("app", "production", "127.0.0.1:9")], [0])] == [1]
 

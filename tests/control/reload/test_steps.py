@@ -8,6 +8,7 @@ import pytest
 
 from lb.config.load import load_bytes
 from lb.config.model import Config
+from lb.config.plan import make_plan
 from lb.config.problems import ConfigErrors
 from lb.control.reload.steps import NoPlans, Reading, ReloadOutcome, failure, read
 from lb.process.start_error import StartError
@@ -34,7 +35,7 @@ def broken() -> ConfigErrors:
 
 # spec: R4
 def test_a_configuration_that_can_be_read() -> None:
-    reading = Reading(Config(), {})
+    reading = Reading(make_plan(Config()), {})
     found = read(Plans(reading))
     assert found.result is reading
     assert found.cost >= 0.0
@@ -73,4 +74,4 @@ def test_a_success_has_no_problems() -> None:
 def test_a_service_without_a_file_says_so() -> None:
     found = read(NoPlans()).result
     assert isinstance(found, ReloadOutcome)
-    assert found.problems == ("there is no configuration file to be read anew",)
+    assert found.problems == ("there is no configuration file to reload",)

@@ -23,7 +23,7 @@ def test_started_by_hand_there_is_a_place_for_commands(tmp_path: Path, environ: 
     origin = find_origin(file, environ)
     assert origin.meeting is not None
     assert origin.succession is None
-    origin.settle()
+    origin.complete()
     origin.give_up()
     again = find_origin(file, environ)  # the place is free again
     assert again.meeting is not None
@@ -35,7 +35,7 @@ def test_two_services_of_one_file_are_one_too_many(tmp_path: Path, environ: dict
     file = tmp_path / "lb.yaml"
     file.touch()
     origin = find_origin(file, environ)
-    with pytest.raises(StartError, match="already being served"):
+    with pytest.raises(StartError, match="is already served by process"):
         find_origin(file, environ)
     origin.give_up()
 
@@ -43,7 +43,7 @@ def test_two_services_of_one_file_are_one_too_many(tmp_path: Path, environ: dict
 def test_without_a_file_there_are_no_commands(environ: dict[str, str]) -> None:
     origin = find_origin(None, environ)
     assert origin.meeting is None
-    origin.settle()
+    origin.complete()
     origin.step_back()
     origin.succeed()
     origin.forget()

@@ -78,7 +78,7 @@ def test_a_process_that_was_started_otherwise_was_handed_nothing() -> None:
 )
 def test_what_does_not_come_from_an_upgrade_is_refused(text: str) -> None:
     environ = {VARIABLE: text}
-    with pytest.raises(StartError, match="does not come from there"):
+    with pytest.raises(StartError, match="this value is not from there"):
         from_predecessor(environ)
     assert VARIABLE not in environ
 
