@@ -116,7 +116,7 @@ cdef inline int next_field(Reader* r, str too_large, str malformed) except -1:
         return END
     if nl - p > r.longest + 1:
         return _refuse(too_large, "")
-    if nl == p or nl[-1] != 13:
+    if nl == p or (nl - 1)[0] != 13:
         return _refuse(malformed, "a line does not end with CR LF")
     r.fields -= 1
     if r.fields < 0:
@@ -205,7 +205,7 @@ cdef RequestHead _request_line(Reader* r):
         raise ProxyError("request_line_too_long", "")
     if nl == NULL:
         return None
-    if nl == p or nl[-1] != 13:
+    if nl == p or (nl - 1)[0] != 13:
         raise _bad("a line does not end with CR LF")
     q = p
     while TOKEN[<unsigned char>q[0]]:
@@ -356,8 +356,8 @@ cdef ResponseHead _status_line(Reader* r):
         if r.end - p >= 5 and not p[:5] == b"HTTP/":
             raise _garbled("the response does not begin with HTTP/")
         return None
-    if nl - p < 13 or nl[-1] != 13 or not (p[0] == c'H' and p[1] == c'T' and p[2] == c'T' and p[3] == c'P' and p[4] == c'/'
-                                           and p[5] == c'1' and p[6] == c'.' and (p[7] == c'1' or p[7] == c'0') and p[8] == c' '):
+    if nl - p < 13 or (nl - 1)[0] != 13 or not (p[0] == c'H' and p[1] == c'T' and p[2] == c'T' and p[3] == c'P' and p[4] == c'/'
+                                                and p[5] == c'1' and p[6] == c'.' and (p[7] == c'1' or p[7] == c'0') and p[8] == c' '):
         raise _garbled("the status line is not one of HTTP/1.1")
     if not (c'1' <= p[9] <= c'5' and c'0' <= p[10] <= c'9' and c'0' <= p[11] <= c'9') or (p[12] != c' ' and p[12] != 13):
         raise _garbled("the status line has no status code from 100 to 599")

@@ -16,10 +16,10 @@ from lb.routing.snapshot import Snapshot
 def compiled(workers: int = 1, **config: Any) -> Snapshot:
     production = {"instances": ["127.0.0.1:1"]}
     base = {"listen": {"http": "127.0.0.1:0"}, "apps": {"a": {"domains": ["a.example"], "production": production}}}
-    plan = Registry().plan()
-    loaded = load_bytes("test", json.dumps(base | config).encode(), {}).config
-    snapshot = compile_snapshot(loaded, lambda _: None, plan, None, workers)
-    plan.commit()
+    registered = Registry().plan()
+    loaded = load_bytes("test", json.dumps(base | config).encode(), {}).plan
+    snapshot = compile_snapshot(loaded, lambda _: None, registered, None, workers)
+    registered.commit()
     return snapshot
 
 

@@ -12,6 +12,8 @@ import trustme
 from lb.proxy.io.memory_tls import REFUSAL, MemoryTls
 from tests.tls.certificate_files import issue
 
+MOST = 1 << 20  # bytes that one turn takes: all that a test sends
+
 
 class Contexts:
     """Makes the server's side."""
@@ -40,7 +42,7 @@ class TlsClient:
             with contextlib.suppress(ssl.SSLWantReadError):
                 self.tls.do_handshake()
             if self.outgoing.pending:
-                server.feed(self.outgoing.read())
+                server.feed(self.outgoing.read(), MOST)
             self.incoming.write(server.outgoing())
         assert server.established
 
@@ -60,7 +62,7 @@ def client(server: MemoryTls) -> TlsClient:
 # spec: T4
 def test_data_goes_both_ways(server: MemoryTls, client: TlsClient) -> None:
     client.tls.write(b"x" * 100_000)
-    assert server.feed(client.outgoing.read()) == b"x" * 100_000
+    assert server.feed(client.outgoing.read(), MOST) == b"x" * 100_000
     client.incoming.write(server.encrypt(b"y" * 50_000))
     found = b""
     while len(found) < 50_000:
@@ -74,7 +76,7 @@ def test_an_orderly_end(server: MemoryTls, client: TlsClient) -> None:
     client.incoming.write(server.shutdown())
     assert client.tls.read() == b""  # the other side has said that it is done
     client.tls.unwrap()
-    server.feed(client.outgoing.read())
+    server.feed(client.outgoing.read(), MOST)
     assert server.ended
     assert not server.failed
 
@@ -82,14 +84,14 @@ def test_an_orderly_end(server: MemoryTls, client: TlsClient) -> None:
 # spec: T4
 def test_an_end_without_a_word_is_one_too(server: MemoryTls, client: TlsClient) -> None:
     client.tls.write(b"half")
-    assert server.feed(client.outgoing.read()) == b"half"
-    server.feed(b"")
+    assert server.feed(client.outgoing.read(), MOST) == b"half"
+    server.feed(b"", MOST)
     assert server.ended
     assert not server.failed
 
 
 def test_what_is_no_tls_fails_with_an_alert(server: MemoryTls) -> None:
-    assert server.feed(b"GET / HTTP/1.1\r\n\r\n") == b""
+    assert server.feed(b"GET / HTTP/1.1\r\n\r\n", MOST) == b""
     assert server.failed
     assert not server.held
 
@@ -101,10 +103,10 @@ def test_a_handshake_byte_by_byte_is_a_handshake(server: MemoryTls) -> None:
     hello = client.outgoing.read()
     for at in range(len(hello)):
         assert not server.established
-        server.feed(hello[at : at + 1])
+        server.feed(hello[at : at + 1], MOST)
     client.incoming.write(server.outgoing())
     client.tls.do_handshake()
-    server.feed(client.outgoing.read())
+    server.feed(client.outgoing.read(), MOST)
     assert server.established
 
 

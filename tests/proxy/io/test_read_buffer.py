@@ -93,6 +93,6 @@ def test_as_much_as_there_is_or_all_of_it() -> None:
     filled.drop(1)
     assert (filled.read_raw(), filled.take_ready(), filled.have) == (2, b"yz", 0)
     assert filled.take_ready() == b""
-    filled.settle()
+    filled.free_if_empty()
     filled.fill(b"again")
     assert filled.have == 5

@@ -114,7 +114,7 @@ def test_a_share_grows_when_an_instance_comes_back(balancer_type: MakeBalancer, 
     assert 0.03 < shares[0] < 0.35
     assert 0.3 < shares[2] < 0.8
     assert shares[-1] > 0.9
-    assert not instances[2].rising
+    assert not instances[2].ramping
 
 
 @pytest.mark.parametrize("balancer_type", TAKING_TURNS)

@@ -91,7 +91,7 @@ async def test_dns_01_is_the_operators_command(tmp_path: Path) -> None:
         ((), "needs tls.acme.dns_hook"),
         (("/nonexistent/hook",), "cannot be run: No such file"),
         ((sys.executable, "-c", "import sys; sys.exit('no such zone')"), "ended with status 1: no such zone"),
-        ((sys.executable, "-c", "import sys; sys.exit(3)"), "ended with status 3: it said nothing"),
+        ((sys.executable, "-c", "import sys; sys.exit(3)"), "ended with status 3: it printed no error"),
     ],
 )
 async def test_a_command_that_fails_says_why(tmp_path: Path, hook: tuple[str, ...], words: str) -> None:

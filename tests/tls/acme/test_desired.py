@@ -8,18 +8,11 @@ from typing import Any
 import pytest
 
 from lb.config.load import load_bytes
-from lb.config.model import Config
-from lb.tls.acme.desired import (
-    all_bound_names,
-    demand_wildcards,
-    lacking,
-    local_wildcards,
-    make_plan,
-    possible_types,
-)
+from lb.config.plan import TlsPlan
+from lb.tls.acme.desired import certificate_plan, lacking
 
 
-def config(*domains: str, staging: bool = False, on_demand: bool = False, **acme: Any) -> Config:
+def needs(*domains: str, staging: bool = False, on_demand: bool = False, **acme: Any) -> TlsPlan:
     app: dict[str, Any] = {"domains": list(domains), "production": {"instances": ["127.0.0.1:1"]}}
     if staging:
         app["staging"] = {"instances": ["127.0.0.1:2"]}
@@ -27,7 +20,7 @@ def config(*domains: str, staging: bool = False, on_demand: bool = False, **acme
     if on_demand:
         tls["on_demand"] = {"ask": "http://127.0.0.1:1/"}
     value = {"listen": {"http": "127.0.0.1:0", "https": "127.0.0.1:0"}, "tls": tls, "apps": {"shop": app}}
-    return load_bytes("test", json.dumps(value).encode(), {}).config
+    return load_bytes("test", json.dumps(value).encode(), {}).plan.tls
 
 
 def none(_name: str) -> bool:
@@ -37,14 +30,14 @@ def none(_name: str) -> bool:
 # spec: T5
 def test_one_for_each_name_or_one_for_each_app() -> None:
     names = ("a.example", "b.example")
-    assert [wanted.names for wanted in make_plan(config(*names), none).wanted] == [("a.example",), ("b.example",)]
-    (wanted,) = make_plan(config(*names, certificate_per="app"), none).wanted
+    assert [wanted.names for wanted in certificate_plan(needs(*names), none).wanted] == [("a.example",), ("b.example",)]
+    (wanted,) = certificate_plan(needs(*names, certificate_per="app"), none).wanted
     assert (wanted.name, wanted.names) == ("a.example", names)
 
 
 # spec: T5
 def test_what_a_file_covers_is_not_obtained() -> None:
-    plan = make_plan(config("a.example", "b.example"), lambda name: name == "a.example")
+    plan = certificate_plan(needs("a.example", "b.example"), lambda name: name == "a.example")
     assert [wanted.name for wanted in plan.wanted] == ["b.example"]
 
 
@@ -52,52 +45,48 @@ def test_what_a_file_covers_is_not_obtained() -> None:
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("shop.internal", "no name of the internet"),
+        ("shop.internal", "not a public name"),
         ("a_b.example.com", "underscore"),
         ("*.example.com", "needs dns-01"),
     ],
 )
 def test_names_that_get_none_and_why(name: str, words: str) -> None:
-    plan = make_plan(config(name), none)
+    plan = certificate_plan(needs(name), none)
     assert plan.wanted == ()
     (warning,) = plan.warnings
     assert words in warning
 
 
 def test_local_names_are_nobody_elses_to_certify() -> None:
-    plan = make_plan(config("shop.localhost"), none)
+    plan = certificate_plan(needs("shop.localhost"), none)
     assert (plan.wanted, plan.warnings) == ((), ())
-    assert local_wildcards(config("*.localhost", "*.example.com")) == {"*.localhost"}
+    assert needs("*.localhost", "*.example.com").local_wildcards == {"*.localhost"}
 
 
 # spec: T5
 def test_names_under_a_wildcard_that_is_obtained_are_in_it() -> None:
-    plan = make_plan(config("*.example.com", "shop.example.com", "example.com", dns_hook="hook"), none)
+    plan = certificate_plan(needs("*.example.com", "shop.example.com", "example.com", dns_hook="hook"), none)
     assert sorted(wanted.name for wanted in plan.wanted) == ["*.example.com", "example.com"]
 
 
 # spec: T7
 def test_wildcards_whose_names_get_their_own_on_demand() -> None:
-    assert demand_wildcards(config("*.example.com", on_demand=True)) == {"*.example.com"}
-    assert demand_wildcards(config("*.example.com")) == frozenset()
-    assert demand_wildcards(config("*.example.com", on_demand=True, dns_hook="hook")) == frozenset()
-    assert make_plan(config("*.example.com", on_demand=True), none).warnings == ()
+    assert needs("*.example.com", on_demand=True).demanded_wildcards == {"*.example.com"}
+    assert needs("*.example.com").demanded_wildcards == frozenset()
+    assert needs("*.example.com", on_demand=True, dns_hook="hook").demanded_wildcards == frozenset()
+    assert certificate_plan(needs("*.example.com", on_demand=True), none).warnings == ()
 
 
 def test_bound_names_are_those_of_all_apps() -> None:
-    assert all_bound_names(config("a.example", "*.b.example")) == {"a.example", "*.b.example"}
+    assert needs("a.example", "*.b.example").names == {"a.example", "*.b.example"}
 
 
 def test_names_for_which_none_will_come() -> None:
-    assert lacking(config("a.example", "*.example.com"), none) == ("*.example.com",)
-    assert lacking(config("*.example.com"), lambda _: True) == ()
+    assert lacking(needs("a.example", "*.example.com"), none) == ("*.example.com",)
+    assert lacking(needs("*.example.com"), lambda _: True) == ()
 
 
 # spec: T5
-def test_the_proofs_that_are_possible_here() -> None:
-    with_hook = config("a.example", dns_hook="hook")
-    assert with_hook.tls.acme is not None
-    assert possible_types(with_hook, with_hook.tls.acme) == ("http-01", "tls-alpn-01", "dns-01")
-    chosen = config("a.example", challenges="tls-alpn-01")
-    assert chosen.tls.acme is not None
-    assert possible_types(chosen, chosen.tls.acme) == ("tls-alpn-01",)
+def test_the_challenge_types_that_work_here() -> None:
+    assert needs("a.example", dns_hook="hook").challenge_types == ("http-01", "tls-alpn-01", "dns-01")
+    assert needs("a.example", challenges="tls-alpn-01").challenge_types == ("tls-alpn-01",)

@@ -52,7 +52,7 @@ async def test_workers_may_take_a_moment(monkeypatch: pytest.MonkeyPatch) -> Non
 
 # spec: E3
 async def test_one_that_is_not_seen_costs_no_failure_with_the_ca(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preflight, "_PATIENCE", 0.3)
+    monkeypatch.setattr(preflight, "_TIMEOUT", 0.3)
     async with answering(BAD) as (endpoint, _):
         with pytest.raises(AcmeError, match=r"it answers 'HTTP/1\.1 404 Not Found'") as caught:
             await Reach([endpoint], []).check(PROOF)

@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from lb.config.load import load_bytes
-from lb.config.model import CertificateFiles, Config
+from lb.config.model import CertificateFiles
+from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
 from lb.tls.files.inventory import Listing
 from tests.tls.certificate_files import issue
@@ -23,7 +24,7 @@ def store(tmp_path: Path) -> Store:
     return made
 
 
-def config(store: Store, *domains: str, files: CertificateFiles | None = None, acme: bool = False) -> Config:
+def plan(store: Store, *domains: str, files: CertificateFiles | None = None, acme: bool = False) -> TlsPlan:
     tls: dict[str, Any] = {"store": str(store.root)}
     if files is not None:
         tls["certificates"] = [{"cert": str(files.cert), "key": str(files.key)}]
@@ -34,13 +35,13 @@ def config(store: Store, *domains: str, files: CertificateFiles | None = None, a
         "tls": tls,
         "apps": {"shop": {"domains": list(domains), "production": {"instances": ["127.0.0.1:1"]}}},
     }
-    return load_bytes("test", json.dumps(value).encode(), {}).config
+    return load_bytes("test", json.dumps(value).encode(), {}).plan.tls
 
 
 def test_a_file_and_what_it_leaves_uncovered(store: Store, tmp_path: Path) -> None:
     # spec: T1
     files = issue(trustme.CA(), tmp_path, "a.example", "b.example")
-    rows = Listing(store, config(store, "a.example", "c.example", files=files)).rows()
+    rows = Listing(store, plan(store, "a.example", "c.example", files=files)).rows()
     assert [(row.name, row.kind) for row in rows] == [("a.example", "file"), ("c.example", "none")]
     first, second = rows
     assert first.held is not None
@@ -52,14 +53,14 @@ def test_a_file_and_what_it_leaves_uncovered(store: Store, tmp_path: Path) -> No
 
 def test_what_acme_will_be_asked_for(store: Store, tmp_path: Path) -> None:
     # spec: T5
-    rows = Listing(store, config(store, "shop.example.com", acme=True)).rows()
+    rows = Listing(store, plan(store, "shop.example.com", acme=True)).rows()
     assert [(row.name, row.kind, row.path) for row in rows] == [("shop.example.com", "acme", None)]
 
 
 def test_a_local_name_that_was_never_served(store: Store, tmp_path: Path) -> None:
     files = issue(trustme.CA(), tmp_path, "other.example")
     (local, _) = sorted(
-        Listing(store, config(store, "shop.localhost", files=files)).rows(), key=lambda row: row.kind != "local"
+        Listing(store, plan(store, "shop.localhost", files=files)).rows(), key=lambda row: row.kind != "local"
     )
     assert (local.kind, local.names, local.path) == ("local", ("shop.localhost",), None)
 
@@ -69,10 +70,10 @@ def test_a_store_by_itself(store: Store) -> None:
 
 
 def test_the_order_is_that_of_names_read_from_the_right(store: Store) -> None:
-    rows = Listing(store, config(store, "b.example.com", "a.example.org", "a.example.com", acme=True)).rows()
+    rows = Listing(store, plan(store, "b.example.com", "a.example.org", "a.example.com", acme=True)).rows()
     assert [row.name for row in rows] == ["a.example.com", "b.example.com", "a.example.org"]
 
 
 def test_what_was_written_just_now_has_no_stamp_yet(store: Store, tmp_path: Path) -> None:
     files = issue(trustme.CA(), tmp_path, "a.example")
-    assert Listing(store, config(store, "a.example", files=files)).stamp() is None
+    assert Listing(store, plan(store, "a.example", files=files)).stamp() is None
