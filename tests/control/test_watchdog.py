@@ -78,7 +78,7 @@ def test_who_answers_is_asked_every_few_seconds_and_left_alone(one: FakeChild) -
     assert one.sent == []
 
 
-def test_who_does_not_answer_is_asked_once_and_ended_when_patience_is_over(one: FakeChild) -> None:
+def test_a_child_that_does_not_answer_is_asked_once_and_ended_after_the_timeout(one: FakeChild) -> None:
     watchdog = Watchdog()
     now = watch(watchdog, one, 100.0, TIMEOUT)
     assert one.said() == ["ping"]
@@ -103,7 +103,7 @@ def test_looking_more_often_asks_no_more_often(one: FakeChild) -> None:
     assert one.sent == []
 
 
-def test_its_last_words_are_waited_for_by_whoever_has_little_patience(one: FakeChild) -> None:
+def test_with_a_short_timeout_too_its_last_words_are_waited_for(one: FakeChild) -> None:
     watchdog = Watchdog(0.6)
     watch(watchdog, one, 100.0, 0.6 + 1.9)
     assert one.sent == [signal.SIGABRT]

@@ -14,6 +14,7 @@ from lb.control.reload.steps import ReloadOutcome
 from lb.control.upgrade.boot_context import BootContext
 from lb.control.upgrade.handover import Legacy
 from lb.sockets.inherited import Inherited
+from lb.telemetry.process_kind import ProcessKind
 
 
 class Service:
@@ -23,7 +24,7 @@ class Service:
         self.reason = ""
         self.outcome = ReloadOutcome()
         self.retired: list[int] = []
-        self.released: list[str] = []
+        self.released: list[ProcessKind] = []
 
     def refusal(self) -> str:
         return self.reason
@@ -34,8 +35,8 @@ class Service:
     def retire(self, successor: int) -> None:
         self.retired.append(successor)
 
-    def release(self, place: str, done: Callable[[], None]) -> None:
-        self.released.append(place)
+    def release(self, kind: ProcessKind, done: Callable[[], None]) -> None:
+        self.released.append(kind)
         done()
 
 

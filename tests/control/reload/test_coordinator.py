@@ -79,7 +79,7 @@ class Stage:
         self.next: FakeChange | Exception = FakeChange([child.role for child in self.children])
         self.made: list[Collection[int]] = []
         self.gone: list[int] = []
-        self.settled = 0
+        self.released = 0
         self.outcomes: list[ReloadOutcome] = []
         self.reload = Reload(self, self, Notifier(), lambda: self.now)
 
@@ -104,7 +104,7 @@ class Stage:
         self.gone.append(slot)
 
     def release_unused(self) -> None:
-        self.settled += 1
+        self.released += 1
 
     # Crew
 
@@ -427,7 +427,7 @@ def test_requests_meanwhile_make_one_more(stage: Stage) -> None:  # spec: R2
                 stage.says(child, verb, number)
     assert len(stage.made) == 2
     assert stage.outcomes == [ReloadOutcome()] * 3
-    assert stage.settled == 2
+    assert stage.released == 2
 
 
 def test_answers_to_something_else_do_not_count(stage: Stage) -> None:
@@ -457,16 +457,16 @@ def test_fewer_workers(stage: Stage) -> None:
     assert not two.retiring  # not before the other one has taken its sockets over
     stage.says(one, Verb.SWITCHED, "1")
     assert two.retiring
-    assert stage.settled == 0
+    assert stage.released == 0
     stage.request()
     assert stage.made[-1] == [0, 1]  # its slot is still its own
     assert stage.hears(two) == []
     for verb in (Verb.PREPARED, Verb.SWITCHED):
         stage.says(one, verb, "2")
-    assert stage.settled == 0
+    assert stage.released == 0
     stage.kill(two)
     assert stage.gone == [1]
-    assert stage.settled == 1
+    assert stage.released == 1
 
 
 def test_more_workers(stage: Stage) -> None:
