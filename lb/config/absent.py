@@ -5,27 +5,27 @@ Keys with another name in lb are in migration_hints.py.
 
 from __future__ import annotations
 
-_FILES = "files are served by a route of the app: routes: [{path: /static/, files: staticfiles/}]"
+_FILES = "write a route of the app: routes: [{path: /static/, files: staticfiles/}]"
 _GATEWAYS = "lb speaks HTTP to apps: start a server for yours, such as gunicorn, and name its address in instances"
-_PATHS = "a path has a route of its own under its app: routes: [{path: /api/, app: api}]"
-_REWRITES = "a route changes the path: routes: [{path: /api/, app: api, strip: /api}]; or prefix, or rewrite"
+_PATHS = "write a route of the app: routes: [{path: /api/, app: api}]"
+_REWRITES = "write a route of the app: routes: [{path: /api/, app: api, strip: /api}]; or prefix, or rewrite"
 _REQUEST_FIELDS = (
     "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent; other fields are "
     "set by headers: {request: {set: {NAME: value}}} in the app"
 )
-_FIELDS = "fields are set in the app by headers: {response: {set: {NAME: value}}}, cross-origin requests by cors"
+_FIELDS = "write headers: {response: {set: {NAME: value}}} in the app; for cross-origin requests write cors"
 _PASSWORDS = "lb does not check passwords: let the app do it, or require client certificates (client_ca)"
 _FIREWALL = (
-    "a route refuses addresses: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate bounds what one "
-    "client may ask for"
+    "write a route of the app: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate limits the "
+    "requests of one client"
 )
 _CACHE = "lb does not cache: let a CDN or the app do it"
 _PROCESSES = "lb does not start apps: start yours with systemd or in a container, and write its address in instances"
 _REDIRECTS = (
-    "a domain redirects by {name: www.shop.example.com, redirect: shop.example.com}, a path by a route: "
-    "{path: /old, redirect: /new}, HTTP to HTTPS by force_https: true on the domain"
+    "write the domain as {name: www.shop.example.com, redirect: shop.example.com}, a route as "
+    "{path: /old, redirect: /new}, and force_https: true on a domain to redirect HTTP to HTTPS"
 )
-_PAGES = "error pages are files, named in the app: errors: {404: missing.html, 5xx: sorry.html}"
+_PAGES = "write errors: {404: missing.html, 5xx: sorry.html} in the app: HTML files"
 _PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
 _HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
 _TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
@@ -107,7 +107,7 @@ _GROUPS = {
     ),
     "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
     "remove it: lb uses the system's resolver, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
-    "domains_default: shop, at the top of the file, names the app of names that nobody bound": (
+    "write domains_default: shop at the top of the file: the app of names that are not bound": (
         "default_server default_backend catch_all default_app server_aliases"
     ),
 }

@@ -67,7 +67,7 @@ class Handler:
 
     def client_timeout(self) -> float:
         """Seconds until the client, or its waiting request, times out."""
-        return 60.0
+        return 0.0
 
     # Called by the connection to the instance
 

@@ -109,6 +109,9 @@ class Tunnel(Handler):
     def awaits_client(self) -> bool:
         return self._upstream_ended and not self.client.paused
 
+    def client_timeout(self) -> float:
+        return self.exchange.route.read
+
     def client_late(self) -> None:
         self._end()
 
