@@ -34,6 +34,13 @@ BOUNDS: tuple[Bound, ...] = (
     *_pair("body-100m", 0.6, 1.1),
     *_pair("body-1m-tls", 1.0, 1.15),
     *_pair("upload-100m", 1.5, 0.7),
+    Bound("file-1k", "nginx", 1.0),
+    Bound("file-100k", "nginx", 1.0),
+    Bound("file-gzip", "nginx", 1.0),
+    Bound("file-10m", "nginx", 1.0),
+    Bound("file-1k-tls", "nginx", 1.0),
+    Bound("file-100k-tls", "nginx", 1.0),
+    Bound("file-10m-tls", "nginx", 1.0),
     *_pair("connect", 1.6, 1.3),
     *_pair("handshake", 1.3, 1.2),
     *_pair("resumed", 1.4, 1.3),
@@ -41,6 +48,8 @@ BOUNDS: tuple[Bound, ...] = (
     Bound("idle-tls", ABSOLUTE, 26.0),
     Bound("domains-10k", ITSELF, 1.05),
     Bound("instances-100", ITSELF, 1.05),
+    Bound("routes-10", ITSELF, 1.03),
+    Bound("routes-1000", ITSELF, 1.06),
     *_pair("small-uncompiled", 3.0, 2.5),
 )
 

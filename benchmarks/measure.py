@@ -94,7 +94,8 @@ def _maker(scenario: Scenario, load: Load, target: Target, effort: Effort) -> Ca
         case Kind.TRANSFER:
             count = str(max(4, round(scenario.transfers * effort.share)))
             upload = ("--upload", str(scenario.upload)) if scenario.upload else ()
-            words = ("--connections", "4", "--requests", count, "--path", scenario.path, *upload)
+            tls = ("--tls", scenario.tls) if scenario.tls else ()
+            words = ("--connections", "4", "--requests", count, "--path", scenario.path, *upload, *tls)
             return lambda: load.generator(port, *words)
         case Kind.CONNECT:
             tls = ("--tls", scenario.tls) if scenario.tls else ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from benchmarks.certificate import HOST, Certificate
+from benchmarks.files import PREFIX, make_files
 from benchmarks.load import Load, spread_domain
 from benchmarks.measure import Effort, Sample, measure, warm_up
 from benchmarks.peers.base import Peer, PeerError, Setup, Target
@@ -54,14 +55,15 @@ class Ground:
     def setup(self, scenario: Scenario) -> Setup:
         """The job of a peer for `scenario`."""
         names = (HOST, *map(spread_domain, range(scenario.domains)))
-        return Setup(self.certificate, self.instances[: scenario.instances], names)
+        files = make_files(self.directory) if scenario.path.startswith(PREFIX) else None
+        return Setup(self.certificate, self.instances[: scenario.instances], names, scenario.routes, files)
 
 
 def entrants_of(scenario: Scenario, peers: Sequence[Peer]) -> tuple[Entrant, ...]:
     """The entrants of `scenario`, in the order of their turns."""
     chosen = [Entrant(peer.name, peer, scenario) for peer in peers if peer.name in scenario.peers]
     if scenario.against_itself:
-        plain = replace(scenario, domains=1, instances=2)
+        plain = replace(scenario, domains=1, instances=2, routes=0)
         chosen += [Entrant(PLAIN, entrant.peer, plain) for entrant in chosen]
     return tuple(chosen)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 MB = 1_000_000
+_FILE_SERVERS = ("lb", "nginx")
 _ALL = ("lb", "nginx", "haproxy", "caddy")
 
 
@@ -37,6 +38,7 @@ class Scenario:
     tls: str = ""
     domains: int = 1
     instances: int = 2
+    routes: int = 0
     peers: tuple[str, ...] = _ALL
     against_itself: bool = False
     fallback: bool = False
@@ -57,6 +59,24 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario("body-100m", "body of 100 MB", Kind.TRANSFER, path=f"/bytes/{100 * MB}", transfers=24),
     Scenario("body-1m-tls", "body of 1 MB, TLS", path=f"/bytes/{MB}", scheme="https"),
     Scenario("upload-100m", "upload of 100 MB", Kind.TRANSFER, upload=100 * MB, transfers=40),
+    Scenario("file-1k", "file of 1 KiB", path="/files/1k.bin", peers=_FILE_SERVERS),
+    Scenario("file-100k", "file of 100 KiB", path="/files/100k.bin", peers=_FILE_SERVERS),
+    Scenario(
+        "file-gzip", "compressed sibling of 100 KB of HTML", path="/files/page.html", gzip=True, peers=_FILE_SERVERS
+    ),
+    Scenario("file-10m", "file of 10 MiB", Kind.TRANSFER, path="/files/10m.bin", transfers=200, peers=_FILE_SERVERS),
+    Scenario("file-1k-tls", "file of 1 KiB, TLS", path="/files/1k.bin", scheme="https", peers=_FILE_SERVERS),
+    Scenario("file-100k-tls", "file of 100 KiB, TLS", path="/files/100k.bin", scheme="https", peers=_FILE_SERVERS),
+    Scenario(
+        "file-10m-tls",
+        "file of 10 MiB, TLS",
+        Kind.TRANSFER,
+        path="/files/10m.bin",
+        scheme="https",
+        transfers=60,
+        tls="full",
+        peers=_FILE_SERVERS,
+    ),
     Scenario("connect", "new connection a request", Kind.CONNECT),
     Scenario("handshake", "full TLS 1.3 handshake a request", Kind.CONNECT, scheme="https", tls="full"),
     Scenario("resumed", "resumed TLS 1.3 handshake a request", Kind.CONNECT, scheme="https", tls="resumed"),
@@ -67,6 +87,8 @@ SCENARIOS: tuple[Scenario, ...] = (
         "domains-10k", "10,000 domains against 1", Kind.SPREAD, domains=10_000, peers=("lb",), against_itself=True
     ),
     Scenario("instances-100", "100 instances against 2", instances=100, peers=("lb",), against_itself=True),
+    Scenario("routes-10", "a matching route among 10", routes=10, peers=("lb",), against_itself=True),
+    Scenario("routes-1000", "a matching route among 1,000", routes=1000, peers=("lb",), against_itself=True),
     Scenario("small-uncompiled", "small response, uncompiled engine", peers=("lb", "nginx", "haproxy"), fallback=True),
 )
 BY_NAME = {scenario.name: scenario for scenario in SCENARIOS}

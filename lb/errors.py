@@ -67,6 +67,34 @@ _TABLE = (
         "This domain requires a client certificate, which plain HTTP cannot carry.",
         "The client has to connect over HTTPS, with a certificate that the operator's authority has signed.",
     ),
+    Cause(
+        "http_request_denied",
+        403,
+        "This client may not make this request.",
+        "The operator can change the networks that the route allows or denies.",
+    ),
+    Cause(
+        "file_not_found",
+        404,
+        "There is no file for this path.",
+        "The operator can put it into the directory that the route serves.",
+    ),
+    Cause(
+        "file_not_permitted",
+        403,
+        "This server is not permitted to read the file.",
+        "The operator can give the user that lb runs as read permission on the file, and search permission on its "
+        "directories.",
+    ),
+    Cause(
+        "file_not_readable",
+        500,
+        "The file could not be read.",
+        "The operator can check the disk that it is on, and whether something changes it while it is served.",
+    ),
+    Cause("method_not_allowed", 405, "Files can be read here, and nothing else.", _CLIENT),
+    Cause("precondition_failed", 412, "The file is another one than the client expects.", _CLIENT),
+    Cause("range_not_satisfiable", 416, "The file has no such range of bytes.", _CLIENT),
     Cause("challenge_not_found", 404, "No ACME challenge with this token is pending.", _NOTHING),
     Cause(
         "connection_limit_reached",
@@ -259,14 +287,18 @@ CAUSES: dict[str, Cause] = {cause.code: cause for cause in _TABLE}
 class ProxyError(Exception):
     """A request that cannot be served: the cause, and a detail of what was wrong (never an internal address).
 
-    `retry_after` is in seconds for a Retry-After field, if a better value than the cause's own is known.
+    `retry_after` is in seconds for a Retry-After field, if a better value than the cause's own is known; `fields` are
+    others that the reply has to have.
     """
 
-    def __init__(self, code: str, detail: str = "", retry_after: int | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str = "", retry_after: int | None = None, fields: tuple[tuple[bytes, bytes], ...] = ()
+    ) -> None:
         super().__init__(code, detail)
         self.cause = CAUSES[code]
         self.detail = detail
         self.retry_after = retry_after
+        self.fields = fields
 
 
 _OF_CONNECTING = {

@@ -61,7 +61,12 @@ ONLY_IN = {
 BARE = ("http", "routing", "proxy")
 CODECS = {"isal", "brotli", "backports", "compression", "cython"}
 # The places where routes, instances and rows of the health table are made from a configuration's plan.
-FROM_CONFIGURATION = ("routing/compile.py", "routing/registry.py", "routing/health_rows.py")
+FROM_CONFIGURATION = (
+    "routing/compile.py",
+    "routing/compile_routes.py",
+    "routing/registry.py",
+    "routing/health_rows.py",
+)
 
 # Who gets the whole configuration, each with its reason; all others take the settings, or the part of the plan, that
 # they need.

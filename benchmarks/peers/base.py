@@ -32,11 +32,15 @@ class PeerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """The job of one run: instances by their ports, the names bound, the certificate."""
+    """The job of one run: instances by their ports, the names bound, the certificate; how many routes there are, of
+    which the last one matches (lb alone), and the directory that is to be served at PREFIX, if one is.
+    """
 
     certificate: Certificate
     instances: tuple[int, ...]
     domains: tuple[str, ...] = (HOST,)
+    routes: int = 0
+    files: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from benchmarks.files import PREFIX
 from benchmarks.peers.base import Launch, Peer, PeerError, Setup
 
 _CONFIGURATION = """\
@@ -28,6 +29,8 @@ apps:
     production:
       instances:
 {instances}
+{files}
+{routes}
 """
 _ENGINE = re.compile(r"\bengine:?\s+(\w+)", re.IGNORECASE)
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -91,12 +94,22 @@ class Lb(Peer):
         path.write_text(
             _CONFIGURATION.format(
                 http=http,
+                files=f"    routes: [{{path: {PREFIX}, files: '{setup.files}'}}]" if setup.files else "",
                 https=https,
                 cert=setup.certificate.cert,
                 key=setup.certificate.key,
                 directory=directory,
                 domains="\n".join(f"      - {name}" for name in setup.domains),
                 instances="\n".join(f"        - 127.0.0.1:{port}" for port in setup.instances),
+                routes=_routes(setup.routes),
             )
         )
         return Launch((self.python, "-P", "-m", "lb", "serve", path), self.env)
+
+
+def _routes(number: int) -> str:
+    """So many routes, the last of which is the one that requests take."""
+    if not number:
+        return ""
+    others = [f"      - {{path: /part-{index}/}}" for index in range(number - 1)]
+    return "\n".join(["    routes:", *others, "      - {path: /small}"])

@@ -11,6 +11,7 @@ import os
 import shutil
 from pathlib import Path
 
+from benchmarks.files import PREFIX
 from benchmarks.peers.base import Launch, Peer, Setup, first_line
 
 _CONFIGURATION = """\
@@ -49,6 +50,7 @@ http {{
     server_name {domains};
     ssl_certificate {cert};
     ssl_certificate_key {key};
+{files}
     location / {{
       proxy_pass http://instances;
       proxy_http_version 1.1;
@@ -62,6 +64,20 @@ http {{
   }}
 }}
 """
+
+# What nginx has for files, all of it on: they stay open, nothing is copied, compressed siblings are looked for.
+_FILES = """\
+    location {prefix} {{
+      alias {files}/;
+      sendfile on;
+      tcp_nopush on;
+      open_file_cache max=1000 inactive=20s;
+      open_file_cache_valid 1s;
+      open_file_cache_min_uses 1;
+      gzip_static on;
+      types {{ text/html html; }}
+      add_header X-Content-Type-Options nosniff;
+    }}"""
 
 
 class Nginx(Peer):
@@ -78,6 +94,7 @@ class Nginx(Peer):
         path.write_text(
             _CONFIGURATION.format(
                 directory=directory,
+                files=_FILES.format(prefix=PREFIX, files=setup.files) if setup.files else "",
                 user="user root;" if os.geteuid() == 0 else "",
                 instances="\n".join(f"    server 127.0.0.1:{port};" for port in setup.instances),
                 http=http,

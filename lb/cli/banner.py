@@ -55,7 +55,8 @@ def _domains(app: App, domains: Iterable[Domain]) -> Iterator[tuple[str, str]]:
     for one in (domain.name for domain in domains):
         kind, environment = ("staging", app.staging) if is_staging(one) else ("production", app.production)
         if environment is not None:
-            instances = ", ".join(instance.text for instance in environment.instances) or "deployed"
+            instances = ", ".join(instance.text for instance in environment.instances)
+            instances = instances or ("deployed" if environment.deploy else "its routes")
             yield "every host" if one == CATCH_ALL else one, f"{kind}: {instances}"
 
 

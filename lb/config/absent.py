@@ -5,17 +5,27 @@ Keys with another name in lb are in migration_hints.py.
 
 from __future__ import annotations
 
-_FILES = "lb does not serve files: let the app serve them (WhiteNoise in Django, StaticFiles in Starlette), or a CDN"
-_PATHS = "lb routes by domain: an app gets every path of its domains"
-_REWRITES = "lb does not change paths: the app gets them as the client sent them"
-_REQUEST_FIELDS = "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent"
-_FIELDS = "lb does not set response fields: set them in the app"
+_FILES = "write a route of the app: routes: [{path: /static/, files: staticfiles/}]"
+_GATEWAYS = "lb speaks HTTP to apps: start a server for yours, such as gunicorn, and name its address in instances"
+_PATHS = "write a route of the app: routes: [{path: /api/, app: api}]"
+_REWRITES = "write a route of the app: routes: [{path: /api/, app: api, strip: /api}]; or prefix, or rewrite"
+_REQUEST_FIELDS = (
+    "remove it: X-Real-IP, X-Forwarded-For, X-Forwarded-Proto, Forwarded and Host are always sent; other fields are "
+    "set by headers: {request: {set: {NAME: value}}} in the app"
+)
+_FIELDS = "write headers: {response: {set: {NAME: value}}} in the app; for cross-origin requests write cors"
 _PASSWORDS = "lb does not check passwords: let the app do it, or require client certificates (client_ca)"
-_FIREWALL = "lb does not block addresses: use a firewall; limits.client_rate limits the requests of one client"
+_FIREWALL = (
+    "write a route of the app: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate limits the "
+    "requests of one client"
+)
 _CACHE = "lb does not cache: let a CDN or the app do it"
 _PROCESSES = "lb starts only deployed apps: write deploy: true instead of instances, then deploy one with lb deploy"
-_REDIRECTS = "lb redirects HTTP to HTTPS only (force_https: true on the domain): let the app redirect"
-_PAGES = "lb has its own error pages: for others, let the app respond"
+_REDIRECTS = (
+    "write the domain as {name: www.shop.example.com, redirect: shop.example.com}, a route as "
+    "{path: /old, redirect: /new}, and force_https: true on a domain to redirect HTTP to HTTPS"
+)
+_PAGES = "write errors: {404: missing.html, 5xx: sorry.html} in the app: HTML files"
 _PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
 _HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
 _TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
@@ -31,20 +41,20 @@ _SOURCES = "lb is configured by its file only: change it, and run lb reload"
 _GROUPS = {
     _FILES: (
         "static statics staticfiles static_files static_dir static_url public public_dir root webroot "
-        "document_root documentroot index autoindex alias try_files file_server browse files media assets "
-        "templates php_fastcgi fastcgi_pass uwsgi_pass"
+        "document_root documentroot autoindex alias try_files file_server browse media assets"
     ),
+    _GATEWAYS: "templates php_fastcgi fastcgi_pass uwsgi_pass",
     _PATHS: (
-        "location locations route routes path paths path_prefix path_rules pathprefix handle handle_path rule "
-        "rules matcher matchers url_map use_backend acl prefix base_path context_path"
+        "location locations route path paths path_prefix path_rules pathprefix handle handle_path rule "
+        "rules matcher matchers url_map use_backend acl base_path context_path"
     ),
-    _REWRITES: ("rewrite rewrites uri strip_prefix strip_path stripprefix replace_path add_prefix http_request"),
+    _REWRITES: ("rewrites uri strip_prefix strip_path stripprefix replace_path add_prefix http_request"),
     _REQUEST_FIELDS: (
         "proxy_set_header proxy_pass_request_headers header_up request_headers forwarded preserve_host "
         "pass_host_header x_forwarded_for forwardfor"
     ),
     _FIELDS: (
-        "add_header header headers header_down response_headers custom_headers more_set_headers cors hsts "
+        "add_header header_down response_headers custom_headers more_set_headers hsts "
         "access_control security_headers expires charset http_response csp"
     ),
     _PASSWORDS: (
@@ -52,7 +62,7 @@ _GROUPS = {
         "user_list userlist oauth oidc password passwords jwt"
     ),
     _FIREWALL: (
-        "allow deny whitelist blacklist allowlist denylist ip_allow_list ip_white_list ipallowlist "
+        "whitelist blacklist allowlist denylist ip_allow_list ip_white_list ipallowlist "
         "ipwhitelist remote_ip block waf geoip fail2ban"
     ),
     _CACHE: "cache caching proxy_cache proxy_cache_path proxy_cache_valid proxy_cache_key",
@@ -63,7 +73,7 @@ _GROUPS = {
         "module working_dir workdir virtualenv venv container docker autoscale cpu"
     ),
     _REDIRECTS: "return redir redirects redirect_to www www_redirect redirect_www redirect_regex",
-    _PAGES: ("error_page error_pages errors errorfile errorfiles custom_errors handle_errors maintenance respond"),
+    _PAGES: ("error_page error_pages errorfile errorfiles custom_errors handle_errors maintenance respond"),
     _PROTOCOL: (
         "http2 http_2 h2 http3 h3 quic proxy_http_version http_version protocol protocols alpn grpc grpc_pass "
         "websocket websockets ws"
@@ -97,7 +107,7 @@ _GROUPS = {
     ),
     "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
     "remove it: lb uses the system's resolver, every dns_interval": ("resolver resolvers dns nameserver nameservers"),
-    "bind the names to an app, apps.<name>.domains: a name that is not bound gets 404": (
+    "write domains_default: shop at the top of the file: the app of names that are not bound": (
         "default_server default_backend catch_all default_app server_aliases"
     ),
 }

@@ -139,7 +139,15 @@ def _media_type(value: object) -> str:
     return value.lower()
 
 
+def _text(value: object) -> str:
+    if not isinstance(value, str) or not value:
+        raise BadValueError(f"{describe(value)} is not text", "write one line of text")
+    return str(value)
+
+
 def _app_name(value: object) -> str:
+    if not isinstance(value, (str, int)):
+        raise BadValueError(f"{describe(value)} cannot name an app", "write a name: my-shop")
     text = str(value)
     if not names.is_label(text.lower().replace(".", "-")):
         hint = "use letters, digits, hyphens and underscores: my-shop"
@@ -166,6 +174,10 @@ def _secret(value: object) -> str:
         hint = f"write at least {_SHORTEST_SECRET} characters, or ${{NAME}} for an environment variable"
         raise BadValueError("the secret is too short" if isinstance(value, str) else "this is not a secret", hint)
     return str(value)
+
+
+def _domain_or_any(value: object) -> str:
+    return names.CATCH_ALL if value == names.CATCH_ALL else names.parse_domain(value)
 
 
 def _shared_domain(value: object) -> object:
@@ -220,11 +232,13 @@ LogPath = Annotated[str, BeforeValidator(_log_path, json_schema_input_type=Writt
 MediaType = Annotated[str, BeforeValidator(_media_type, json_schema_input_type=str)]
 Network = Annotated[_Network, BeforeValidator(addresses.parse_network, json_schema_input_type=str)]
 DomainName = Annotated[str, BeforeValidator(names.parse_domain, json_schema_input_type=Written)]
+DomainOrAny = Annotated[str, BeforeValidator(_domain_or_any, json_schema_input_type=Written)]
 SharedDomain = Annotated[DomainName, BeforeValidator(_shared_domain, json_schema_input_type=Written)]
 _Status = Annotated[int, Field(ge=100, le=599)] | Annotated[str, Field(pattern="^[1-5]([0-9]{2}|[xX]{2})$")]
 HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=str)]
 Status = Annotated[str, BeforeValidator(_one_status, json_schema_input_type=_Status)]
-AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=str)]
+AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=Written)]
+Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=Written)]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
 LogFormat = Annotated[
     Literal["json", "combined", "off"],

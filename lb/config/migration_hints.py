@@ -211,16 +211,13 @@ FOREIGN_KEYS = {
     "targets": _INSTANCES,
 }
 
-_RESPONSE_OF_ALL = "lb has no timeouts per app: timeouts.response at the top of the file applies to all apps"
-_LIMITS_OF_ALL = "lb has no limits per app: limits at the top of the file apply to all apps"
+_TIMEOUTS = "here this is timeouts: {response: 5m}, beside connect and read"
 _PORT_OF_APP = "write the port with the address in production: {instances: [127.0.0.1:3000]}"
 _HEALTH_KEYS = "health_uri, such as /health; health_interval, health_timeout and health_status belong to it"
 
 FOREIGN_IN = {
     "EnvironmentSettings": {
-        "timeout": _RESPONSE_OF_ALL,
-        "timeouts": _RESPONSE_OF_ALL,
-        "limits": _LIMITS_OF_ALL,
+        "timeout": _TIMEOUTS,
         "port": "write the port with the address: instances: [127.0.0.1:8000]",
         "ports": "write the port with the address: instances: [127.0.0.1:8000]",
         "host": "write it with the port: instances: [127.0.0.1:8000]",
@@ -242,9 +239,7 @@ FOREIGN_IN = {
         "max_conns": "in lb this is limits.instance_connections, at the top of the file",
     },
     "App": {
-        "timeout": _RESPONSE_OF_ALL,
-        "timeouts": _RESPONSE_OF_ALL,
-        "limits": _LIMITS_OF_ALL,
+        "timeout": _TIMEOUTS,
         "port": _PORT_OF_APP,
         "ports": _PORT_OF_APP,
         "url": _PORT_OF_APP,

@@ -9,18 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from lb.config import addresses, units
 from lb.config.acme import Acme, OnDemand
 from lb.config.base import Section
 from lb.config.engine import DeploySettings, EngineSettings
+from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
 from lb.config.fields import (
     Algorithm,
     AppName,
     Balance,
     CookieName,
     DomainName,
+    DomainOrAny,
     File,
     HashOn,
     HealthUri,
@@ -46,9 +48,12 @@ from lb.config.fields import (
     or_off,
     seconds,
     size,
-    spelled,
 )
+from lb.config.names import is_staging
+from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
+from lb.config.rates import RateValue
+from lb.config.route_settings import RouteSettings, serves_itself
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -148,26 +153,6 @@ def _access_log(value: object) -> object:
     return {"format": value} if isinstance(value, str) else value
 
 
-class Rate(Section):
-    """A number of requests in a number of seconds."""
-
-    requests: int
-    seconds: float
-
-    def __str__(self) -> str:
-        return units.show_rate(self.requests, self.seconds)
-
-
-def _rate(value: object) -> object:
-    if isinstance(value, Rate):
-        return value
-    requests, seconds = units.parse_rate(value)
-    return Rate(requests=requests, seconds=seconds)
-
-
-_Rate = Annotated[Rate, BeforeValidator(_rate, json_schema_input_type=spelled(units.RATE_PATTERN))]
-
-
 class LimitSettings(Section):
     """What a client may send and how much is held at once; they apply to all apps."""
 
@@ -198,7 +183,7 @@ class LimitSettings(Section):
         description="Connections open at once from one client, over all workers; more get 429. Without it there is "
         "no limit. A client is an IPv4 address, or the /64 of an IPv6 one; trusted_proxies are exempt.",
     )
-    client_rate: _Rate | None = Field(
+    client_rate: RateValue | None = Field(
         default=None,
         description="Requests of one client, over all workers: 100/s, 600/m, 1000/h; more get 429 with Retry-After. "
         "Without it there is no limit. Behind a CDN (cdn: true), X-Forwarded-For names the client.",
@@ -255,9 +240,12 @@ def _compression(value: object) -> object:
 class Domain(Section):
     """A name bound to an app."""
 
-    name: DomainName = Field(
-        description='Exact name, or a wildcard for one label ("*.example.com"). '
-        'One that begins with "stg-" selects the staging environment.'
+    name: DomainOrAny = Field(
+        description='Exact name, or a wildcard for one label ("*.example.com"), or "*" for every name that nobody '
+        'bound. One that begins with "stg-" selects the staging environment.'
+    )
+    redirect: DomainName | None = Field(
+        default=None, description="Another name that clients are sent to: scheme, port, path and query stay."
     )
     force_https: Switch = Field(default=False, description="Redirect HTTP requests to HTTPS.")
     cdn: Switch = Field(
@@ -385,6 +373,15 @@ class InstanceSettings(Section):
 class EnvironmentSettings(DeploySettings, InstanceSettings):
     """One environment of an app: the instances that are named here, or deployed ones."""
 
+    noindex: Switch | None = Field(
+        default=None,
+        description="Whether X-Robots-Tag: noindex keeps responses out of search engines; on for staging alone.",
+    )
+    limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this environment, in place of the app's.")
+    timeouts: OwnTimeouts = Field(
+        default=OwnTimeouts(), description="Time-outs of this environment, in place of the app's."
+    )
+
     @property
     def is_checked(self) -> bool:
         """Whether its instances are checked."""
@@ -403,6 +400,29 @@ class App(Section):
         default=None, description='Serves the domains that do not begin with "stg-".'
     )
     staging: EnvironmentSettings | None = Field(default=None, description='Serves the domains that begin with "stg-".')
+    limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this app, in place of the file's.")
+    timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs of this app, in place of the file's.")
+    headers: FieldSettings = Field(default=FieldSettings(), description="Header fields that are set or removed.")
+    errors: ErrorPages = Field(
+        default={},
+        description="HTML files in place of error pages, by status (404) or class (5xx), for clients that take HTML.",
+    )
+    cors: CorsSettings | None = Field(default=None, description="Which other origins' scripts may use the app.")
+    routes: Annotated[tuple[RouteSettings, ...], one_or_more(RouteSettings)] = Field(
+        default=(), description="Requests by path, method, fields or query; the first route that matches is taken."
+    )
+
+    @model_validator(mode="after")
+    def _without_instances(self) -> App:
+        """An app that answers everything by its routes needs no environment to be written."""
+        if self.production is not None or self.staging is not None or not serves_itself(self.routes):
+            return self
+        staging = any(is_staging(domain.name) for domain in self.domains)
+        production = not staging or not all(is_staging(domain.name) for domain in self.domains)
+        empty = EnvironmentSettings()
+        return self.model_copy(
+            update={"production": empty if production else None, "staging": empty if staging else None}
+        )
 
 
 class Config(Section):
@@ -426,6 +446,9 @@ class Config(Section):
     shared_domain: SharedDomain | None = Field(
         default=None,
         description="Domain under which every app is served as <app>.<domain>, and its staging as stg-<app>.<domain>.",
+    )
+    domains_default: AppName | None = Field(
+        default=None, description="App whose production gets the requests for names that nobody bound; else 404."
     )
     dns_interval: Annotated[float, seconds(0.1, 86400.0)] = Field(
         default=10.0, description="Between two look-ups of an instance's name; changed addresses take effect."

@@ -103,8 +103,12 @@ def _refuse_lookalikes(text: str) -> None:
     shown = quoted(text)
     hints = (
         (not text, "the domain is empty", "write a name such as shop.example.com"),
-        (text == CATCH_ALL, '"*" is not a domain', "an app is reached only through the names bound to it: list them"),
-        (text == "_", '"_" is not a domain', "there is no default app: a name that is not bound gets 404"),
+        (text == CATCH_ALL, '"*" is not a domain name', "name a domain, such as shop.example.com"),
+        (
+            text == "_",
+            '"_" is not a domain',
+            "for every name that nobody bound write domains_default: shop at the top of the file",
+        ),
         (
             text.startswith("~"),
             f"{shown} is a pattern",

@@ -163,7 +163,7 @@ class Plan:
 
 def make_plan(config: Config) -> Plan:
     """What follows from a configuration."""
-    domains = domains_by_app(config.apps, config.shared_domain)
+    domains = domains_by_app(config.apps, config.shared_domain, config.domains_default)
     planned = tuple(environments(config.apps))
     instances = tuple(one for environment in planned for one in environment.instances)
     serves_https = bool(config.listen.https)
@@ -180,9 +180,16 @@ def make_plan(config: Config) -> Plan:
 # Apps
 
 
-def domains_by_app(apps: Mapping[str, App], shared_domain: str | None) -> dict[str, tuple[Domain, ...]]:
-    """Each app's domains, including those of the shared domain that lead to an environment (D3)."""
-    return {name: (*app.domains, *_shared_domains(name, app, shared_domain)) for name, app in apps.items()}
+def domains_by_app(
+    apps: Mapping[str, App], shared_domain: str | None, default: str | None = None
+) -> dict[str, tuple[Domain, ...]]:
+    """Each app's domains, including those of the shared domain that lead to an environment (D3), and every other name
+    for the app that gets it by default (D4).
+    """
+    domains = {name: (*app.domains, *_shared_domains(name, app, shared_domain)) for name, app in apps.items()}
+    if default is not None and default in apps:
+        domains[default] += (Domain(name=CATCH_ALL),)
+    return domains
 
 
 def _shared_domains(name: str, app: App, shared_domain: str | None) -> Iterator[Domain]:

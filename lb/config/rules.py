@@ -13,8 +13,10 @@ from ipaddress import ip_address
 from lb.config import names
 from lb.config.acme import WITH_BINDING, Acme
 from lb.config.environment_rules import ENVIRONMENT_RULES
+from lb.config.file_rules import FILE_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
+from lb.config.route_rules import ROUTE_RULES, is_led_to
 from lb.config.rule_context import EVERY_ADDRESS, Scene
 from lb.config.units import show_size
 
@@ -41,6 +43,8 @@ def check_rules(scene: Scene) -> list[Problem]:
         _domains_are_bound_once,
         _shared_names_are_possible,
         *ENVIRONMENT_RULES,
+        *ROUTE_RULES,
+        *FILE_RULES,
         _cdn_redirects,
         _cdn_is_trusted,
         _wildcards_are_narrow,
@@ -186,7 +190,7 @@ def _apps_can_serve(scene: Scene) -> Iterator[Problem]:
         if app.production is None and app.staging is None and certain:
             hint = "add production: {instances: [127.0.0.1:3000]}"
             yield scene.origin.key_problem(path, f"the app {quoted(name)} has neither production nor staging", hint)
-        unbound = not app.domains and scene.config.shared_domain is None
+        unbound = not app.domains and scene.config.shared_domain is None and not is_led_to(scene, name)
         if unbound and scene.is_certain(*path, "domains") and scene.is_certain("shared_domain"):
             hint = f"add domains: [{name}.example.com], or a shared_domain for all apps"
             yield scene.origin.key_problem(path, f"the app {quoted(name)} has no domains: nothing leads to it", hint)

@@ -10,6 +10,7 @@ It also has the text for every limit on a request's size: the figure, and the co
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from lb.errors import ProxyError
 from lb.http.head import Limits, field_name
@@ -66,14 +67,24 @@ def head_too_large(code: str, data: bytes, limits: Limits) -> str:
     return f"the head is longer than {limits.total} bytes (limits.header_total)"
 
 
-def explained(error: ProxyError, limits: Limits, body: int) -> str:
-    """The error's detail; for an exceeded size limit, which one it is, and its key. `body` is the limit on the
-    request's body.
+_OWN_KEYS = {
+    "connection_timeout": "timeouts.connect",
+    "http_response_timeout": "timeouts.response",
+    "connection_read_timeout": "timeouts.read",
+    "connection_write_timeout": "timeouts.read",
+}
+
+
+def explained(error: ProxyError, limits: Limits, body: int, keys: Mapping[str, str]) -> str:
+    """The error's detail; for an exceeded limit, which one it is, and its key. `body` is the limit on the request's
+    body; `keys` has the keys of the route's own limits in place of the file's.
     """
     detail = error.detail
     match error.cause.code:
         case "request_body_too_large":
-            return f"the limit is {body} bytes (limits.body)"
+            return f"the limit is {body} bytes ({keys.get('limits.body', 'limits.body')})"
+        case code if not detail and _OWN_KEYS.get(code) in keys:
+            return f"the limit is {keys[_OWN_KEYS[code]]}"
         case "request_header_too_large" if "(limits." not in detail:
             return (
                 f"trailers may have at most {limits.total} bytes (limits.header_total), {limits.fields} fields "

@@ -79,11 +79,14 @@ class Reply:
     body: bytes
 
 
-def error_reply(cause: Cause, accept: bytes, request_id: bytes, detail: str, retry_after: int | None = None) -> Reply:
+def error_reply(
+    cause: Cause, accept: bytes, request_id: bytes, detail: str, retry_after: int | None = None, more: _Fields = ()
+) -> Reply:
     """The reply for a request that failed, in the form that `accept` (the Accept field's value, b"" if none) asks for.
 
     `detail` says what exactly was wrong, "" if there is nothing to add; it is shown to the client, so it must not
-    contain an internal address. `retry_after` (seconds) replaces the cause's own. Proxy-Status is RFC 9209's.
+    contain an internal address. `retry_after` (seconds) replaces the cause's own, `more` are fields
+    of this error alone. Proxy-Status is RFC 9209's.
     """
     detail = _UNPRINTABLE.sub("?", detail)[:_DETAIL_LIMIT]
     message = f"{cause.sentence.removesuffix('.')}: {detail}." if detail else cause.sentence
@@ -104,7 +107,7 @@ def error_reply(cause: Cause, accept: bytes, request_id: bytes, detail: str, ret
         retry_after = cause.retry_after
     if retry_after is not None:
         fields += ((b"Retry-After", b"%d" % retry_after),)
-    return Reply(cause.status, fields, body.encode())
+    return Reply(cause.status, fields + more, body.encode())
 
 
 def redirect(location: bytes, status: int) -> Reply:

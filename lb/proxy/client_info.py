@@ -105,13 +105,17 @@ class ClientInfo:
         engine = self.engine
         snapshot = engine.snapshot
         pace = snapshot.client_pace
+        scope = 0
+        if route is not None and route.pace is not None:
+            pace = route.pace
+            scope = route.scope
         if pace is None:
             return 0.0
         key = self.key()
         if route is not None and route.cdn and snapshot.trusts(self.address):
             # Without a name the request is the CDN's own, and the CDN is not one client.
             key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
-        return engine.paces.take(key, engine.poller.now, pace) if key else 0.0
+        return engine.paces.take((key ^ scope) or key, engine.poller.now, pace) if key else 0.0
 
     def key(self) -> int:
         """The key under which the client's address is counted."""

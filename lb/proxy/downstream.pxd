@@ -17,6 +17,8 @@ cdef class Downstream(ReadBuffer):
     cpdef head(self, bytes lines, bytes date, bint persistent, bint streamed)
     cpdef body(self, ReadBuffer source, bytes trailers)
     cpdef piece(self, bytes data, bytes trailers)
+    cpdef Py_ssize_t transfer(self, int file, Py_ssize_t at, Py_ssize_t size) except -2
+    cpdef give_way(self)
     cpdef interim(self, bytes lines)
     cpdef switch(self, bytes lines, bytes protocol)
     cpdef bytes offered(self, bytes lines, bytes _protocol)

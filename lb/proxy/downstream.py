@@ -8,8 +8,12 @@ socket, and nothing derived from it knows what a request means.
 
 from __future__ import annotations
 
+import os
+
 from lb.proxy.handler import Handler
 from lb.proxy.io.read_buffer import ReadBuffer
+
+_PIECE = 65536
 
 
 class Downstream(ReadBuffer):
@@ -80,6 +84,23 @@ class Downstream(ReadBuffer):
 
     def piece(self, data: bytes, trailers: bytes | None) -> None:
         """As `body`, for bytes that were made here."""
+
+    def transfer(self, file: int, at: int, size: int) -> int:
+        """What goes now of `size` bytes at `at` of this open file is next in the body, whose length the head has told:
+        so many. Fewer: `client_drained` is told when more may go. -1: the file has no such bytes, or cannot be read.
+        """
+        try:
+            data = os.pread(file, min(size, _PIECE), at)
+        except OSError:
+            data = b""
+        if not data:
+            return -1
+        self.piece(data, None)
+        self.give_way()
+        return len(data)
+
+    def give_way(self) -> None:
+        """Let others have their turn, and be told `client_drained` then."""
 
     def interim(self, lines: bytes) -> None:
         """A whole 1xx head, as status line and field lines."""

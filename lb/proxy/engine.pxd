@@ -7,6 +7,7 @@ from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
 from lb.proxy.io.deadlines cimport Deadlines
+from lb.proxy.files.file_cache cimport FileCache
 from lb.proxy.request_ids cimport RequestIds
 from lb.proxy.io.poller cimport Poller
 from lb.proxy.io.wire cimport Wire
@@ -18,6 +19,7 @@ cdef class Engine:
     cdef public bytes date_line
     cdef public Paces paces
     cdef public Presence presence
+    cdef public FileCache files
     cdef public object clients, connector, floods, flushes, held, listeners, queue, redirect_loops, room
     cdef public bint draining, fast_drain
     cdef public Py_ssize_t open_connections, max_connections

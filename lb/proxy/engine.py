@@ -20,6 +20,7 @@ from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors
 from lb.proxy.eviction import Room, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
+from lb.proxy.files.file_cache import FileCache
 from lb.proxy.io import deadlines as wheel
 from lb.proxy.io.deadlines import Deadlines
 from lb.proxy.io.listener import Listener
@@ -77,6 +78,7 @@ class Engine:
         "deadlines",
         "draining",
         "fast_drain",
+        "files",
         "floods",
         "flushes",
         "handshakes",
@@ -133,6 +135,7 @@ class Engine:
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
         self.queue = WaitingQueue(loop, self.broken)
+        self.files = FileCache()
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
@@ -220,12 +223,10 @@ class Engine:
         return "limits.connections, lowered to what the process's limit of open files leaves"
 
     def free_descriptors(self, error: int) -> bool:
-        """The system refused a descriptor, with this errno: log it, and close the least valuable connections. Returns
-        whether any was closed.
-        """
+        """The system gives none, with this errno: say so, and close what is missed least; whether anything was."""
         self._shortage.say(error, self.poller.now)
         environments = self.snapshot.table.environments()
-        freed = close_idle([instance for one in environments for instance in one.instances], _SHED)
+        freed = self.files.clear() + close_idle([one for place in environments for one in place.instances], _SHED)
         while freed < _SHED and self.room.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
             freed += 1
         return freed > 0
@@ -373,6 +374,7 @@ class Engine:
         if seconds != self._second:
             self._tell_time(seconds)
         self.deadlines.advance(now)
+        self.files.sweep(now)
 
     def _look_at_instances(self) -> None:
         """Drop instances that are gone; waiting exchanges get those that have begun to serve."""

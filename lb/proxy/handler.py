@@ -61,13 +61,13 @@ class Handler:
         """Whether it stands in the queue for an instance."""
         return False
 
-    def waiting_time(self, usual: float) -> float:
-        """Seconds that it may stand there, where others may for the `usual` time."""
-        return usual
-
     def awaits_client(self) -> bool:
         """Whether the client has to act next."""
         return False
+
+    def client_timeout(self) -> float:
+        """Seconds until the client, or its waiting request, times out."""
+        return 0.0
 
     # Called by the connection to the instance
 

@@ -24,4 +24,4 @@ def test_a_hint_says_what_to_do_and_is_one_line(hint: str) -> None:
     assert hint
     assert "\n" not in hint
     assert not hint.endswith(".")
-    assert hint.partition(" ")[0] in {"lb", "remove", "use", "one", "bind"}
+    assert hint.partition(" ")[0] in {"lb", "remove", "one", "write"}

@@ -371,12 +371,12 @@ class TestOneAppWithoutAFile:
 
     def test_mistakes_point_into_the_options(self) -> None:
         with pytest.raises(ConfigErrors) as errors:
-            config_for_instances(["8000", "127.0.0.1:80"], ["*", "a.example", "a.example"], ":80")
+            config_for_instances(["8000", "127.0.0.1:80"], ["_", "a.example", "a.example"], ":80")
         assert str(errors.value) == (
-            'lb serve: error: "*" is not a domain\n'
-            "    --domain *\n"
+            'lb serve: error: "_" is not a domain\n'
+            "    --domain _\n"
             "             ^\n"
-            "    hint: an app is reached only through the names bound to it: list them\n"
+            "    hint: for every name that nobody bound write domains_default: shop at the top of the file\n"
             'lb serve: error: "8000" lacks an address\n'
             "    --to 8000\n"
             "         ^^^^\n"

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from lb.config.acme import Acme, ExternalAccount, OnDemand
 from lb.config.engine import AppLogSettings, BuildBounds, EngineSettings, PublicAddresses
+from lb.config.field_settings import CorsSettings, ResponseFields
 from lb.config.load import load_bytes
 from lb.config.model import (
     AccessLogSettings,
@@ -24,6 +25,8 @@ from lb.config.model import (
     Timeouts,
     Tls,
 )
+from lb.config.own_settings import OwnLimits, OwnTimeouts
+from lb.config.route_settings import RouteSettings
 from lb.config.units import parse_duration, parse_size
 
 HERE = Path(__file__).parents[2]
@@ -45,6 +48,11 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "engine.addresses.": PublicAddresses,
     "logs.": AppLogSettings,
     "apps.<name>.": App,
+    "routes[].": RouteSettings,
+    "headers.response.": ResponseFields,
+    "cors.": CorsSettings,
+    "own limits.": OwnLimits,
+    "own timeouts.": OwnTimeouts,
     "": Domain,
 }
 

@@ -164,7 +164,6 @@ def test_what_people_write_is_valid(text: str) -> None:
         "apps: {a: {domain: a.example}}",
         "apps: {a: {domains: {cdn: true}}}",
         "apps: {a: {domains: {name: a.example, cdn: maybe}}}",
-        "apps: {a: {production: {}}}",
         "apps: {a: {production: {instances: 'b:1', balance: random}}}",
         "apps: {a: {production: {instances: 'b:1', hash_on: path}}}",
         "apps: {a: {production: {instances: 'b:1', unhealthy_status: 600}}}",

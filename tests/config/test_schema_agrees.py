@@ -35,7 +35,15 @@ BASE: dict[str, Any] = {
     "limits": {},
     "timeouts": {},
     "compression": {},
-    "apps": {"a": {"domains": [{"name": "x.example"}], "production": _ENVIRONMENT, "staging": _ENVIRONMENT}},
+    "apps": {
+        "a": {
+            "domains": [{"name": "x.example"}],
+            "production": _ENVIRONMENT,
+            "staging": _ENVIRONMENT,
+            "cors": {"origins": "https://x.example"},
+            "routes": [{"path": "/x", "cors": {"origins": "https://x.example"}}],
+        }
+    },
 }
 VALUES: list[Any] = [
     *(None, True, False, "yes", "off", "Off", "ON", "TRUE", "auto", "", "none"),
@@ -61,7 +69,7 @@ def keys(schema: dict[str, Any], path: Path) -> Iterator[tuple[Path, dict[str, A
             continue
         section = next((one for one in sections(inner) if "properties" in one), None)
         if section is not None:
-            yield from keys(section, (*here, 0) if key in {"domains", "certificates"} else here)
+            yield from keys(section, (*here, 0) if key in {"domains", "certificates", "routes"} else here)
 
 
 def sections(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -80,7 +80,7 @@ def test_which_limit_it_was(code: str, data: bytes, text: str) -> None:
     ],
 )
 def test_every_limit_has_its_key(error: ProxyError, keys: list[str]) -> None:
-    said = explained(error, LIMITS, 5000)
+    said = explained(error, LIMITS, 5000, {})
     for key in keys:
         assert key in said
     assert len(said) < 200  # as much as a reply shows

@@ -21,14 +21,18 @@ if TYPE_CHECKING:
 
 
 def find_route(client: ClientInfo, head: RequestHead, snapshot: Snapshot) -> Route:
-    """The route of the request's Host (D2). Raises ProxyError: client_rate_limit_reached (L5), misdirected_request
-    (D5), destination_not_found.
+    """The route of the request's Host (D2) and path (P1). Raises ProxyError: client_rate_limit_reached (L5),
+    misdirected_request (D5), destination_not_found.
     """
     route = snapshot.table.find(head.host)
-    if snapshot.client_pace is not None:
+    if route is not None and route.choices is not None:
+        route = route.branch(head)
+    if snapshot.client_pace is not None or (route is not None and route.pace is not None):
         early = client.early(route, head)
         if early > 0.0:
-            raise ProxyError("client_rate_limit_reached", retry_after=max(ceil(early), 1))
+            key = route.keys().get("limits.client_rate") if route is not None else None
+            detail = f"the limit is {key}" if key is not None else ""
+            raise ProxyError("client_rate_limit_reached", detail, retry_after=max(ceil(early), 1))
     if client.certificate is not None and not client.covers(head.host):
         raise ProxyError("misdirected_request")
     if route is None:

@@ -13,6 +13,7 @@ from lb.errors import CAUSES, ProxyError, connecting_detail
 from lb.http.etags import apps_conditions
 from lb.proxy.descriptors import OURS
 from lb.proxy.exchange.base import ExchangeBase
+from lb.proxy.exchange.by_route import request_lines
 from lb.proxy.exchange.interim import CONTINUE_AFTER
 from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 from lb.proxy.upstream.connection import Upstream
@@ -75,7 +76,7 @@ class Attempt(ExchangeBase):
             self._send_request()
             return True
         if error == errno.EINPROGRESS:
-            engine.deadlines.watch(upstream, engine.poller.now + self.snapshot.connect)
+            engine.deadlines.watch(upstream, engine.poller.now + self.route.connect)
             return True
         upstream.tell(None)
         if error not in OURS:
@@ -130,10 +131,6 @@ class Attempt(ExchangeBase):
         else:
             self.fail(self.last_error if self.last_error is not None else error)
 
-    def waiting_time(self, usual: float) -> float:
-        deployment = self.route.environment.deployment
-        return deployment.wake_timeout if deployment is not None and deployment.is_held() else usual
-
     def _send_request(self) -> None:
         """Send the head, and what has arrived of the body, in one write."""
         head = self.head
@@ -144,6 +141,8 @@ class Attempt(ExchangeBase):
         kept = apps_conditions(head) if head.tagged else head.kept
         if cookie is not None:
             kept = cookie.taken_from(kept)
+        if self.route.extras is not None:
+            kept = request_lines(kept, self.asking())
         fields = self.info.forwarded(self.route, head)
         if self.route.client_auth is not None:
             fields += self.info.client_certificate
@@ -151,7 +150,7 @@ class Attempt(ExchangeBase):
         identity = self.identity() if head.request_id is None else None
         upstream.request(head, kept, fields, identity, protocol, self.route.environment.keep_alive)
         if self.request is None:
-            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.response)
             return
         try:
             self._send_body()
@@ -188,7 +187,7 @@ class Attempt(ExchangeBase):
 
     def _time_to_answer(self) -> float:
         """Seconds that the instance has before the next timeout."""
-        return min(self.snapshot.response, CONTINUE_AFTER) if self.expecting else self.snapshot.response
+        return min(self.route.response, CONTINUE_AFTER) if self.expecting else self.route.response
 
     def is_waiting(self) -> bool:
         """Whether it stands in the queue for an instance."""
@@ -206,6 +205,12 @@ class Attempt(ExchangeBase):
             and not self.client.paused
             and self.phase in (FORWARDING, RESPONDING)
         )
+
+    def client_timeout(self) -> float:
+        if self.phase != WAITING:
+            return self.route.read
+        deployment = self.route.environment.deployment
+        return deployment.wake_timeout if deployment is not None and deployment.is_held() else self.route.connect
 
     def upstream_connected(self) -> None:
         self._send_request()
@@ -225,7 +230,7 @@ class Attempt(ExchangeBase):
             client.resume()
             client.arm()  # it is the client's turn again
         if self.phase == FORWARDING:
-            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.response)
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.response)
 
     def _not_connected(self, upstream: Upstream, error: int) -> None:
         """Connecting failed with this errno."""

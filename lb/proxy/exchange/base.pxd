@@ -7,13 +7,14 @@ from lb.telemetry.record cimport Record
 from lb.proxy.client_info cimport ClientInfo
 from lb.proxy.downstream cimport Downstream
 from lb.proxy.engine cimport Engine
+from lb.proxy.exchange.file_body cimport FileBody
 from lb.proxy.exchange.request_body cimport RequestBody
 from lb.proxy.exchange.response_body cimport ResponseBody
 from lb.proxy.handler cimport Handler
 from lb.proxy.upstream.connection cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
-cdef int DECIDING, DONE, WAITING
+cdef int DECIDING, DONE, SERVING, WAITING
 cdef bint _PLAIN
 
 cdef class ExchangeBase(Handler):
@@ -38,6 +39,7 @@ cdef class ExchangeBase(Handler):
     cdef bytes request_id, last_instance
     cdef str cause, detail
     cdef int status, attempts
+    cdef FileBody file
     cdef object interims
     cdef Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, all_busy, expecting, continued, flush_due

@@ -14,10 +14,12 @@ from lb.http.head import RequestHead, ResponseHead
 from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
+from lb.proxy.exchange.by_route import Asking, own_reply, response_lines
+from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response_body import ResponseBody
-from lb.proxy.exchange.states import DECIDING, DONE, WAITING
+from lb.proxy.exchange.states import DECIDING, DONE, SERVING, WAITING
 from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
@@ -59,6 +61,7 @@ class ExchangeBase(Handler):
         "detail",
         "engine",
         "expecting",
+        "file",
         "flush_due",
         "head",
         "head_out",
@@ -115,6 +118,7 @@ class ExchangeBase(Handler):
         self.request_id: bytes | None = None
         self.cause: str | None = None
         self.phase = DECIDING
+        self.file: FileBody = None  # type: ignore[assignment]  # stays None where no file goes out by pieces
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
@@ -130,6 +134,10 @@ class ExchangeBase(Handler):
                 self.request_id = self.engine.ids.new()
         return self.request_id
 
+    def asking(self) -> Asking:
+        """What the rules of its route go by."""
+        return Asking(self.info, self.head, self.route, self.snapshot, self.identity())
+
     def unread(self) -> bool:
         """Whether bytes of the request may still be on their way."""
         if self.head is None or self.status == 101:
@@ -144,6 +152,8 @@ class ExchangeBase(Handler):
             return REQUEST, b"", b""
         if self.request is not None and not self.request.done:
             kind = UPLOAD
+        elif self.phase == SERVING:
+            kind = DOWNLOAD
         elif self.response is None:
             kind = REQUEST
         elif self.response.content_type().partition(b";")[0].strip().lower() == b"text/event-stream":
@@ -187,8 +197,10 @@ class ExchangeBase(Handler):
             accept = self.head.accept()
         else:
             accept = self.refused.accept if self.refused is not None else b""
-        detail = explained(error, self.snapshot.limits, self.route.body_cap if self.route is not None else 0)
-        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after))
+        route = self.route
+        body_cap, keys = (route.body_cap, route.keys()) if route is not None else (0, {})
+        detail = explained(error, self.snapshot.limits, body_cap, keys)
+        self.reply(error_reply(error.cause, accept, self.identity(), detail, error.retry_after, error.fields))
 
     def refuse(self, error: ProxyError, refused: Refused | None) -> None:
         """End a request that could not be read, with this error; `refused` is what could be read of it."""
@@ -246,9 +258,14 @@ class ExchangeBase(Handler):
         self.answer = None  # type: ignore[assignment]  # the instance's was waiting for the rest of its body
         self.status = reply.status
         self.head_out = True
+        extras = self.route.extras if self.route is not None else None
+        if extras is not None and head is not None:
+            reply = own_reply(extras, head, reply)
         body = b"" if head_only else reply.body
         self.sent = len(body)
         lines = render_lines(reply, self.engine.date_line[6:-2], self.identity())
+        if extras is not None and head is not None:
+            lines = response_lines(lines, self.asking())
         self.client.head(lines, b"", keep_alive, False)
         self.client.piece(body, b"")
         self.finish(keep_alive)

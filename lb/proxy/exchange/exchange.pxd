@@ -1,14 +1,23 @@
+cimport cython
+
+from lb.http.head cimport RequestHead
 from lb.routing.environment cimport Environment
 
 from lb.proxy.exchange.admission cimport admit, find_route, origin
+from lb.proxy.exchange.file_body cimport FileBody
+from lb.proxy.exchange.file_reply cimport FileReply, file_reply
 from lb.proxy.exchange.request_body cimport RequestBody
 from lb.proxy.exchange.response cimport Answering
+from lb.proxy.files.found_file cimport Representation
 
 # Constants of these types; those of other modules are imported into them.
-cdef int DONE, FORWARDING, RESPONDING, WAITING
+cdef int DONE, FORWARDING, RESPONDING, SERVING, WAITING
 
 cdef class Exchange(Answering):
     cdef _decide(self)
     cdef _enter(self, Environment environment)
     cdef _frame(self)
+    @cython.locals(lines=bytes, head=RequestHead, form=Representation, said=FileReply, parts=tuple, bodiless=bint)
+    cdef _serve(self, object extras, object rule)
+    cdef _serve_on(self)
     cdef bint _is_event_stream(self)

@@ -13,11 +13,18 @@ import errno
 
 from lb.errors import ProxyError
 from lb.proxy.exchange.admission import admit, find_route, origin
+from lb.proxy.exchange.by_route import answer, response_lines
+from lb.proxy.exchange.file_body import FileBody, Part
+from lb.proxy.exchange.file_reply import FileReply, file_reply
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response import Answering
-from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, WAITING
+from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, SERVING, WAITING
+from lb.proxy.files.found_file import Representation
+from lb.proxy.filters.compress import new_encoder
 from lb.routing.checks import answer_challenge, https_redirect
 from lb.routing.environment import Environment
+from lb.routing.file_rule import FileRule
+from lb.routing.route_extras import RouteExtras
 
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 9.2.2
 
@@ -51,9 +58,68 @@ class Exchange(Answering):
                 return
         if head.passes > 0 or route.client_auth is not None:
             admit(info, head, route)
+        if route.extras is not None or (head.odd_path and route.choices is not None):
+            if route.extras is None or route.extras.decides or head.odd_path:
+                reply = answer(self.asking())
+                if reply is not None:
+                    self.reply(reply)
+                    return
+            if route.extras is not None and route.extras.files is not None:
+                self._serve(route.extras, route.extras.files)
+                return
         self._frame()
         self._enter(route.environment)
         self.forward()
+
+    def _serve(self, extras: RouteExtras, rule: FileRule) -> None:
+        """Answer with a file, or with what is said in place of one. Raises ProxyError."""
+        reply = file_reply(self, rule)
+        parts: tuple[Part, ...] | None = None
+        if isinstance(reply, Representation):
+            form = reply
+            lines = form.lines
+            self.status = 200
+        elif isinstance(reply, FileReply):
+            said = reply
+            form = said.form
+            lines = said.lines
+            parts = said.parts
+            self.status = said.status
+        else:
+            self.reply(reply)
+            return
+        head = self.head
+        self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
+        self.head_out = True
+        if extras.response_fields is not None or extras.cors is not None:
+            lines = response_lines(lines, self.asking())
+        bodiless = parts == () or head.method == b"HEAD"
+        self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and not bodiless)
+        if bodiless:
+            self.client.piece(b"", b"")
+        elif parts is None and form.file.data is not None:
+            self.sent = form.size
+            self.client.piece(form.file.data, b"")
+        else:
+            self.phase = SERVING
+            encoder = new_encoder(form.coding) if form.streamed else None
+            self.file = FileBody(form.file, parts or ((0, form.size),), encoder)
+            self._serve_on()
+            return
+        self.finish(self.keep_alive)
+
+    def _serve_on(self) -> None:
+        """Send what the client takes of the file."""
+        try:
+            self.file.send(self.client)
+        except ProxyError as error:
+            self.fail(error)
+            return
+        self.sent = self.file.sent
+        if self.file.done:
+            self.finish(self.keep_alive)
+        else:
+            self.client.arm()
 
     def _frame(self) -> None:
         """Find out whether the request may be repeated, how its body ends, and whether it asks for an upgrade."""
@@ -101,10 +167,12 @@ class Exchange(Answering):
     def client_drained(self) -> None:
         """The client has taken all that was queued for it."""
         upstream = self.upstream
-        if upstream is not None and upstream.paused and not self.client.full:
+        if self.phase == SERVING:
+            self._serve_on()
+        elif upstream is not None and upstream.paused and not self.client.full:
             upstream.read_much(True)
             upstream.resume()
-            timeout = self.snapshot.read if self.phase == RESPONDING else self.snapshot.response
+            timeout = self.route.read if self.phase == RESPONDING else self.route.response
             self.engine.deadlines.watch(upstream, self.engine.poller.now + timeout)
 
     def client_gone(self) -> None:

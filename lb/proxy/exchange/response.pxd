@@ -13,6 +13,8 @@ cdef bytes CONTINUE
 cdef class Answering(Attempt):
     @cython.locals(environment=Environment, waited=double)
     cdef _judge(self, int status)
+    @cython.locals(lines=bytes, date=bytes, body=bytes)
+    cdef _answer_with(self, bytes page)
     cdef _look_at_redirect(self)
     @cython.locals(answer=ResponseBody, lines=bytes, date=bytes)
     cdef _respond(self)

@@ -11,6 +11,7 @@ from lb.http.body import CLOSE
 from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, without_fields
 from lb.proxy.exchange.attempt import Attempt
+from lb.proxy.exchange.by_route import lines_with_page, page_instead, response_lines
 from lb.proxy.exchange.interim import CONTINUE, Interims
 from lb.proxy.exchange.response_body import ResponseBody
 from lb.proxy.exchange.states import CONNECTING, FORWARDING, RESPONDING
@@ -73,7 +74,7 @@ class Answering(Attempt):
             upstream.pause()
             client.arm()
         if not self.expecting:
-            self.engine.deadlines.watch(upstream, now + self.snapshot.response)
+            self.engine.deadlines.watch(upstream, now + self.route.response)
 
     def _say_continue(self) -> None:
         """The instance has not answered `Expect: 100-continue`, and may not know it: say 100 in its place (F4)."""
@@ -81,7 +82,7 @@ class Answering(Attempt):
         self.continued = True
         self.client.interim(CONTINUE)
         self.client.arm()
-        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.snapshot.response)
+        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.route.response)
 
     def _respond(self) -> None:
         """A final head has arrived: decide how its body goes on, and send both."""
@@ -91,6 +92,11 @@ class Answering(Attempt):
         self._judge(status)
         if 300 < status < 309:
             self._look_at_redirect()
+        if status >= 400 and self.route.extras is not None:
+            page = page_instead(self.route.extras, head, response)
+            if page is not None:
+                self._answer_with(page)
+                return
         self.expecting = False
         if response.keep_alive_for >= 0:
             self.instance.keeps_idle_for(response.keep_alive_for)
@@ -109,6 +115,8 @@ class Answering(Attempt):
         lines = answer.start(self.upstream, self.route.compression, self.client.can_stream)
         if self.route.environment.cookie is not None:
             lines = self.route.environment.cookie.put(lines, self.instance, self.key, self.info.secure)
+        if self.route.extras is not None:
+            lines = response_lines(lines, self.asking())
         if status == 426 and response.upgrade is not None:
             lines = self.client.offered(lines, response.upgrade)
         date = b"" if response.dated else self.engine.date_line
@@ -117,6 +125,21 @@ class Answering(Attempt):
         else:
             self.client.head(lines, date, self.keep_alive, answer.streamed)
         self._relay()
+
+    def _answer_with(self, page: bytes) -> None:
+        """Send this page in place of the body of the app's response; the rest of that goes with its connection."""
+        head = self.head
+        lines = response_lines(lines_with_page(self.response.kept, page), self.asking())
+        self.status = self.response.status
+        keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and not self.upgrading
+        date = b"" if self.response.dated else self.engine.date_line
+        self._leave_instance(False)
+        self.head_out = True
+        body = b"" if head.method == b"HEAD" else page
+        self.sent = len(body)
+        self.client.head(lines, date, keep_alive, False)
+        self.client.piece(body, b"")
+        self.finish(keep_alive)
 
     def _look_at_redirect(self) -> None:
         """A client that is redirected to where it came from is in a loop, which has to be logged (E3)."""
@@ -155,7 +178,7 @@ class Answering(Attempt):
             client.arm()
         elif self.answer.sent > _PROVEN:
             upstream.read_much(True)
-        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+        self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.read)
 
     def flush(self) -> None:
         """Held-back output has waited long enough (C3)."""
@@ -220,7 +243,7 @@ class Answering(Attempt):
         elif self.expecting:
             self._say_continue()
         elif upstream.backlog() and upstream.takes():
-            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.snapshot.read)
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.read)
         elif self.phase == FORWARDING:
             if upstream.backlog():
                 self.fail(ProxyError("connection_write_timeout"))

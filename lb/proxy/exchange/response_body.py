@@ -14,7 +14,7 @@ from lb.http.head import CONTENT_LENGTH, Limits, RequestHead, ResponseHead, with
 from lb.http.negotiate import choose_encoding, is_compressible
 from lb.http.transform import encoded, varied, without_digests
 from lb.proxy.filters.compress import Encoder, compress_whole, new_encoder
-from lb.routing.route import Compression
+from lb.routing.compression import Compression
 
 if TYPE_CHECKING:
     from lb.proxy.downstream import Downstream

@@ -7,12 +7,13 @@ exchange may be afterwards. This file knows no connection, and nothing uses it a
 
 from __future__ import annotations
 
-DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, DONE = range(6)
+DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING, DONE = range(7)
 # DECIDING: which route, which instance. WAITING: in the queue for an instance. CONNECTING: to one. FORWARDING: the
-# request goes there, and the head of the response is yet to come. RESPONDING: its body goes to the client. DONE: the
-# line in the access log is written; what follows does not concern the exchange.
+# request goes there, and the head of the response is yet to come. RESPONDING: its body goes to the client. SERVING: a
+# file goes there, and no instance has to do with it. DONE: the line in the access log is written; what follows is
+# somebody else's.
 
-NAMES = ("DECIDING", "WAITING", "CONNECTING", "FORWARDING", "RESPONDING", "DONE")
+NAMES = ("DECIDING", "WAITING", "CONNECTING", "FORWARDING", "RESPONDING", "SERVING", "DONE")
 
 Phases = frozenset[int]
 
@@ -21,7 +22,7 @@ def _one(*phases: int) -> Phases:
     return frozenset(phases)
 
 
-_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(6)}
+_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(7)}
 _TRY = _one(WAITING, CONNECTING, FORWARDING, DONE)  # the next instance has it, or none can
 
 # What the client's side may report in every phase in which the exchange is at rest.
@@ -37,7 +38,7 @@ def _at_rest(phase: int, **more: Phases) -> dict[str, Phases]:
 
 TABLE: dict[int, dict[str, Phases]] = {
     # It decides within one call, and nothing else runs meanwhile.
-    DECIDING: {"start": _TRY, "fail": _one(DONE)},
+    DECIDING: {"start": _TRY | {SERVING}, "fail": _one(DONE)},
     WAITING: _at_rest(WAITING, forward=_TRY, client_late=_one(DONE)),
     CONNECTING: _at_rest(
         CONNECTING,
@@ -69,6 +70,7 @@ TABLE: dict[int, dict[str, Phases]] = {
         upstream_lost=_one(DONE),
         upstream_late=_STAY_OR_END[RESPONDING],
     ),
+    SERVING: _at_rest(SERVING, client_drained=_STAY_OR_END[SERVING], client_late=_one(SERVING)),
     # A caller that still holds a reference may report something yet.
     DONE: dict.fromkeys(("client_gone", "fail", "cut", "flush"), _one(DONE)),
 }

@@ -74,7 +74,7 @@ class Tunnel(Handler):
 
     def _watch_upstream(self) -> None:
         """Start the timeout within which the instance must take something (L3)."""
-        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.snapshot.read)
+        self.engine.deadlines.watch(self.upstream, self.engine.poller.now + self.exchange.route.read)
 
     # The client
 
@@ -108,6 +108,9 @@ class Tunnel(Handler):
 
     def awaits_client(self) -> bool:
         return self._upstream_ended and not self.client.paused
+
+    def client_timeout(self) -> float:
+        return self.exchange.route.read
 
     def client_late(self) -> None:
         self._end()

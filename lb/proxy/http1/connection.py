@@ -119,10 +119,8 @@ class Client(ResponseWriter):
             if self._begun:
                 return  # the time for a head runs from its first byte
             deadline = now + (_GRACE if engine.fast_drain else engine.snapshot.idle)
-        elif handler.is_waiting():
-            deadline = now + handler.waiting_time(engine.snapshot.connect)
-        elif handler.awaits_client():
-            deadline = now + engine.snapshot.read
+        elif handler.is_waiting() or handler.awaits_client():
+            deadline = now + handler.client_timeout()
         elif self.leaving:
             deadline = now + AGAIN
         else:

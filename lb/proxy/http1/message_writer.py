@@ -2,16 +2,16 @@
 
 A head goes out together with the first bytes of its body, in one write. A body of unknown length is sent in chunks (RFC
 9112 7.1), with its trailers after the last one. This file knows no field but what framing needs, and no connection
-but as a `Wire`.
+but as a `FileSender`, which is a `Wire`.
 """
 
 from __future__ import annotations
 
+from lb.proxy.io.file_sender import FileSender
 from lb.proxy.io.read_buffer import ReadBuffer
-from lb.proxy.io.wire import Wire
 
 
-class MessageWriter(Wire):
+class MessageWriter(FileSender):
     """A connection that messages are written to. Has no `__init__` of its own: another call per connection."""
 
     __slots__ = ("_chunking", "_opening")
@@ -20,7 +20,7 @@ class MessageWriter(Wire):
     _opening: bytes  # a head that is yet to be sent
 
     def set_up(self) -> None:
-        Wire.set_up(self)
+        FileSender.set_up(self)
         self.begin(b"", False)
 
     def begin(self, head: bytes, chunked: bool) -> None:
@@ -57,3 +57,8 @@ class MessageWriter(Wire):
             text += data
         if text:
             self.send(text)
+
+    def transfer(self, file: int, at: int, size: int) -> int:
+        head = self._opening
+        self._opening = b""
+        return self.send_file(head, file, at, size)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from lb.config.load import config_for_instances
 from lb.config.plan import make_plan
 from lb.errors import ProxyError
 from lb.http.head import Limits
+from lb.http.path_pattern import parse_pattern
 from lb.http.scan import scan_request
 from lb.process.child_config import compile_for_worker
 from lb.proxy.client_info import ClientInfo
@@ -22,8 +26,10 @@ from lb.proxy.io.read_buffer import ReadBuffer
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.clients import Clients
 from lb.routing.environment import Environment
+from lb.routing.file_rule import FileRule
 from lb.routing.instance import Instance
 from lb.routing.registry import Registry
+from lb.routing.route_extras import RouteExtras
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 
@@ -39,6 +45,12 @@ class FakeClient(Downstream):
         self.ended: tuple[bool, bool] | None = None
         self.probes: list[bool] = []
         self.trailers: bytes | None = None
+        self.takes_files = 0  # bytes of a file in one go
+
+    def transfer(self, file: int, at: int, size: int) -> int:
+        data = os.pread(file, min(size, self.takes_files), at)
+        self.out += data
+        return len(data)
 
     def pause(self) -> None:
         self.paused = True
@@ -157,6 +169,17 @@ class Stage:
         """Each instance has a connection to spare."""
         for instance in self.environment.instances:
             FakeUpstream(self.engine, instance).idle()
+
+    def files(self) -> None:
+        """The app is a directory, with a file that goes out by pieces for every path."""
+        with tempfile.TemporaryDirectory() as name:
+            Path(name, "much").write_bytes(b"x" * 100_000)
+            rule = FileRule(name.encode(), parse_pattern("/"))
+            rule.fallback = b"much"
+            found = self.engine.snapshot.table.find(b"app.example")
+            assert found is not None
+            found.extras = RouteExtras(files=rule)
+            self.engine.files.find(rule, b"/", self.engine.poller.now)  # and keeps it open
 
     def exchange(self, request: bytes) -> Exchange:
         """An exchange about this request; what stands behind its head has come, too."""

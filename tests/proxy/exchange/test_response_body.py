@@ -12,7 +12,7 @@ from lb.http.head import Limits, RequestHead, ResponseHead
 from lb.http.scan import scan_request, scan_response
 from lb.proxy.exchange.response_body import ResponseBody
 from lb.proxy.io.read_buffer import ReadBuffer
-from lb.routing.route import Compression
+from lb.routing.compression import Compression
 from tests.proxy.exchange.fakes import FakeClient
 
 COMPRESSION = Compression((b"gzip",), 10, frozenset((b"text/plain",)))

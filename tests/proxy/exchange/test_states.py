@@ -8,7 +8,7 @@ import pytest
 
 from lb.errors import ProxyError
 from lb.proxy.exchange.exchange import Exchange
-from lb.proxy.exchange.states import CONNECTING, DECIDING, DONE, FORWARDING, NAMES, RESPONDING, TABLE, WAITING
+from lb.proxy.exchange.states import CONNECTING, DECIDING, DONE, FORWARDING, NAMES, RESPONDING, SERVING, TABLE, WAITING
 from tests.proxy.exchange.fakes import Stage, staged
 
 GET = b"GET / HTTP/1.1\r\nHost: app.example\r\n\r\n"
@@ -25,6 +25,11 @@ def at(stage: Stage, phase: int, request: bytes = GET) -> Exchange:
     """An exchange in this phase."""
     exchange = stage.exchange(request)
     if phase == DECIDING:
+        return exchange
+    if phase == SERVING:
+        stage.files()
+        exchange.start()
+        assert exchange.phase == phase
         return exchange
     if phase == WAITING:
         stage.busy()
@@ -83,12 +88,17 @@ def client_is_paused(stage: Stage, _exchange: Exchange) -> None:
     stage.client.pause()
 
 
+def client_takes_all(stage: Stage, _exchange: Exchange) -> None:
+    stage.client.takes_files = 1 << 30
+
+
 # Phase, event, request, what is so before the event, and the phase after it.
 CASES: list[tuple[int, str, bytes, Act, int]] = [
     (DECIDING, "start", GET, lambda stage, _: stage.busy(), WAITING),
     (DECIDING, "start", GET, nothing, CONNECTING),
     (DECIDING, "start", GET, lambda stage, _: stage.pooled(), FORWARDING),
     (DECIDING, "start", GET, out_of_instances, DONE),
+    (DECIDING, "start", GET, lambda stage, _: stage.files(), SERVING),
     (DECIDING, "fail", GET, nothing, DONE),
     (WAITING, "forward", GET, nothing, WAITING),
     (WAITING, "forward", GET, lambda stage, _: stage.busy(False), CONNECTING),
@@ -138,15 +148,17 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (RESPONDING, "upstream_lost", GET, nothing, DONE),
     (RESPONDING, "upstream_late", GET, lambda _, exchange: exchange.upstream.pause(), RESPONDING),
     (RESPONDING, "upstream_late", GET, nothing, DONE),
+    (SERVING, "client_drained", GET, client_takes_all, DONE),
+    (SERVING, "client_late", GET, nothing, SERVING),
     *((DONE, event, GET, nothing, DONE) for event in ("client_gone", "fail", "cut", "flush")),
     *(
         (phase, event, GET, nothing, DONE)
-        for phase in (WAITING, CONNECTING, FORWARDING, RESPONDING)
+        for phase in (WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("client_gone", "client_severed", "client_stopped", "fail", "cut")
     ),
     *(
         (phase, event, GET, nothing, phase)
-        for phase in (WAITING, CONNECTING, FORWARDING, RESPONDING)
+        for phase in (WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("request_data", "client_drained", "client_ended", "probe_client")
     ),
 ]
@@ -198,7 +210,7 @@ def test_every_cell_is_walked_to_every_phase_that_it_names() -> None:
 
 def test_what_an_instance_does_comes_only_while_there_is_one() -> None:
     told_by_instances = {"response_data", *(name for name in dir(Exchange) if name.startswith("upstream_"))}
-    for phase in (DECIDING, WAITING, DONE):
+    for phase in (DECIDING, WAITING, SERVING, DONE):
         assert not told_by_instances & set(TABLE[phase])
         with staged() as stage:
             assert at(stage, phase).upstream is None

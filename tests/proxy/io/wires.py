@@ -11,13 +11,14 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from lb.proxy.io.file_sender import FileSender
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.wire import Wire
 
 PATIENCE = 10.0
 
 
-class Noting(Wire):
+class Noting(FileSender):
     """Writes down what happens to it, in order; `on` holds what is to be done then."""
 
     __slots__ = ("changed", "events", "failures", "on")

@@ -1,0 +1,172 @@
+"""What the rules of a route make of a request and of its response: who may ask, where a client is sent, which fields
+and paths are changed, which page stands for an error.
+
+Only exchanges whose route has such rules come here. It knows rules, heads and clients, and moves no bytes; a request
+that may not go on is raised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from lb.errors import ProxyError
+from lb.http.cors import mark, preflight
+from lb.http.head import RequestHead, ResponseHead, without_fields
+from lb.http.negotiate import choose_error_form
+from lb.http.reply import Reply, redirect
+from lb.proxy.exchange.admission import origin
+from lb.routing.request_values import RequestValues
+from lb.routing.route import Route
+from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
+from lb.routing.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from lb.proxy.client_info import ClientInfo
+
+_OF_ANOTHER_BODY = frozenset(
+    (
+        b"accept-ranges",
+        b"cache-control",
+        b"content-disposition",
+        b"content-encoding",
+        b"content-language",
+        b"content-length",
+        b"content-security-policy",
+        b"content-type",
+        b"etag",
+        b"expires",
+        b"last-modified",
+    )
+)
+_PAGE_FIELDS = ((b"Content-Type", b"text/html; charset=utf-8"), (b"Cache-Control", b"no-store"))
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """A request, as far as rules go by it."""
+
+    info: ClientInfo
+    head: RequestHead
+    route: Route
+    snapshot: Snapshot
+    request_id: bytes
+
+
+def answer(asking: Asking) -> Reply | None:
+    """The route's own answer, None where the request goes on. Raises ProxyError for a client that is kept out:
+    http_request_denied.
+    """
+    route = asking.route
+    head = asking.head
+    extras: RouteExtras | None = route.extras
+    if extras is not None and extras.cors is not None:
+        reply = preflight(extras.cors, head)  # it carries no credentials, so no guard stands before it
+        if reply is not None:
+            return reply
+    _guard(asking.info, head, route, asking.snapshot)
+    if extras is None or extras.redirect is None:
+        return None
+    return _redirected(extras.redirect, head, values_of(asking))
+
+
+def _guard(info: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> None:
+    guarding = route.guarding(head) if head.odd_path else ()
+    address: bytes | None = None
+    for one in (route, *guarding):
+        extras: RouteExtras | None = one.extras
+        if extras is None or not extras.is_guarded:
+            continue
+        if address is None:
+            address = origin(info, head, route, snapshot)
+        if extras.deny is not None and address in extras.deny:
+            raise ProxyError("http_request_denied")
+        if extras.allow is not None and address not in extras.allow:
+            raise ProxyError("http_request_denied")
+
+
+def _redirected(rule: RedirectRule, head: RequestHead, values: RequestValues) -> Reply:
+    location = rule.location.fill(values)
+    query = head.target.partition(b"?")[2]
+    if query and rule.keeps_query:
+        location += b"?" + query
+    status = rule.status or (301 if head.method in (b"GET", b"HEAD") else 308)
+    return redirect(location, status)
+
+
+def values_of(asking: Asking) -> RequestValues:
+    """What placeholders stand for in this request."""
+    route = asking.route
+    info = asking.info
+    client = origin(info, asking.head, route, asking.snapshot)
+    pattern = route.extras.pattern if route.extras is not None else None
+    return RequestValues(asking.head, info.scheme, client, asking.request_id, pattern)
+
+
+def request_lines(kept: bytes, asking: Asking) -> bytes:
+    """The request line and the field lines for the app: with another path, with other fields."""
+    extras = asking.route.extras
+    if extras is None or (extras.path is None and extras.request_fields is None):
+        return kept
+    values = values_of(asking)
+    if extras.path is not None:
+        target = asking.head.target
+        start = len(asking.head.method) + 1
+        kept = kept[:start] + _changed(extras.path, target, values) + kept[start + len(target) :]
+    if extras.request_fields is not None:
+        kept = extras.request_fields.apply(kept, values)
+    return kept
+
+
+def _changed(change: PathChange, target: bytes, values: RequestValues) -> bytes:
+    path, mark_, query = target.partition(b"?")
+    if change.rewrite is not None:
+        path = change.rewrite.fill(values)
+    elif path.startswith(change.strip):
+        path = path[len(change.strip) :]
+    if not path.startswith(b"/"):
+        path = b"/" + path
+    return change.prefix + path + mark_ + query
+
+
+def response_lines(lines: bytes, asking: Asking) -> bytes:
+    """The status line and the field lines for the client: with other fields, marked for CORS."""
+    extras = asking.route.extras
+    if extras is None:
+        return lines
+    if extras.response_fields is not None:
+        lines = extras.response_fields.apply(lines, values_of(asking))
+    if extras.cors is not None:
+        lines = mark(extras.cors, asking.head, lines)
+    return lines
+
+
+def page_for(extras: RouteExtras, status: int, accept: bytes) -> bytes | None:
+    """The page in place of an error's, for a client that takes HTML."""
+    if extras.error_pages is None or choose_error_form(accept) != "html":
+        return None
+    return extras.error_pages.get(status)
+
+
+def own_reply(extras: RouteExtras, head: RequestHead, reply: Reply) -> Reply:
+    """A reply of our own, with the page that the route has for it: what the reply says beside its body stays."""
+    page = page_for(extras, reply.status, head.accept()) if reply.status >= 400 else None
+    if page is None:
+        return reply
+    kept = tuple(field for field in reply.fields if field[0].lower() not in _OF_ANOTHER_BODY)
+    return Reply(reply.status, (*_PAGE_FIELDS, *kept), page)
+
+
+def page_instead(extras: RouteExtras, head: RequestHead, response: ResponseHead) -> bytes | None:
+    """The page in place of the app's own answer, None where that is to stay: what is for programs is never replaced."""
+    if b"json" in response.content_type().lower():
+        return None
+    return page_for(extras, response.status, head.accept())
+
+
+def lines_with_page(kept: bytes, page: bytes) -> bytes:
+    """The app's status line and fields with this page as the body."""
+    lines = without_fields(kept, _OF_ANOTHER_BODY)
+    for name, value in _PAGE_FIELDS:
+        lines += b"%b: %b\r\n" % (name, value)
+    return lines + b"Content-Length: %d\r\n" % len(page)
