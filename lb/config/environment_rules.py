@@ -118,12 +118,6 @@ def _instances_or_deploys(scene: Scene) -> Iterator[Problem]:
         if environment.deploy and environment.instances:
             message = f"{dotted(path)} has both instances and deploy: the engine knows where deployed instances are"
             yield scene.origin.key_problem((*path, "deploy"), message, "remove one of the two")
-        elif not environment.deploy and not environment.instances:
-            certain = all(scene.is_certain(*map(str, path), key) for key in ("instances", "deploy"))
-            if certain:
-                message = f"{dotted(path)} has neither instances nor deploy"
-                hint = "add instances: [127.0.0.1:3000], or deploy: true for an app that lb deploy hands over"
-                yield scene.origin.problem(path, message, hint)
 
 
 def _deploy_settings_are_used(scene: Scene) -> Iterator[Problem]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lb.config.model import App
-from lb.config.problems import KeyPath, Problem, dotted, quoted
+from lb.config.problems import KeyPath, Problem, dotted
 from lb.config.route_settings import RouteSettings, serves_itself
 from lb.config.rule_context import Scene
 
@@ -74,13 +74,10 @@ def _is_below(file: Path, root: Path) -> bool:
 def _instances_are_named(scene: Scene) -> Iterator[Problem]:
     for path, environment in scene.environments():
         app: App = scene.config.apps[str(path[1])]
-        if (
-            not environment.instances
-            and not serves_itself(app.routes)
-            and scene.is_certain(*map(str, path), "instances")
-        ):
-            message = f"{dotted(path)} lacks the key {quoted('instances')}"
-            hint = "add instances: [127.0.0.1:3000]; only an app whose last route answers every path needs none"
+        serves = environment.instances or environment.deploy or serves_itself(app.routes)
+        if not serves and all(scene.is_certain(*map(str, path), key) for key in ("instances", "deploy")):
+            message = f"{dotted(path)} has neither instances nor deploy"
+            hint = "add instances: [127.0.0.1:3000], or deploy: true for an app that lb deploy hands over"
             yield scene.origin.problem(path, message, hint)
 
 
@@ -88,7 +85,7 @@ def _routes_need_no_instances(scene: Scene) -> Iterator[Problem]:
     for path, route in _routes(scene):
         app = scene.config.apps[str(path[1])]
         environments = (app.production, app.staging)
-        if not serves_itself(app.routes) or all(one is None or one.instances for one in environments):
+        if not serves_itself(app.routes) or all(one is None or one.instances or one.deploy for one in environments):
             continue
         everybody = {str(network) for network in route.deny} >= {"0.0.0.0/0", "::/0"}
         if route.files is None and route.redirect is None and route.app is None and not everybody:
