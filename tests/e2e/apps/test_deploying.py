@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.harness.engine import EngineHome, write_project
 from tests.e2e.harness.waiting import wait_for
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("deploying")]  # the tests share one engine
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.harness.engine import EngineHome
 from tests.e2e.harness.wheels import make_index
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.xdist_group("templates")]  # the tests share one engine
 
 APPS = """
   web: {domains: [web.example.com, stg-web.example.com], production: {deploy: true}, staging: {deploy: true}}
