@@ -18,7 +18,7 @@ from tests.e2e.harness.expect import proxy_error
 from tests.e2e.harness.load import load
 from tests.e2e.harness.waiting import wait_for
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("deployed_door")]  # the tests share one engine
+pytestmark = pytest.mark.long
 
 
 def health_of(both: DeployedDoor) -> list[int]:

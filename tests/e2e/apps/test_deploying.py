@@ -14,7 +14,7 @@ import pytest
 from tests.e2e.harness.engine import EngineHome, write_project
 from tests.e2e.harness.waiting import wait_for
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("deploying")]  # the tests share one engine
+pytestmark = pytest.mark.long
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +121,7 @@ def test_usage_is_exit_code_2(home: EngineHome) -> None:
 
 
 def test_scale_stop_and_start(home: EngineHome) -> None:
+    assert home.deploy(home.project("scaled"), "--staging").code == 0
     assert home.lb("scale", "shop", "2", "--staging").code == 0
     assert sorted(answer[3] for answer in home.answers("staging")) == ["web1", "web2"]
     assert home.lb("stop", "shop", "--staging").code == 0

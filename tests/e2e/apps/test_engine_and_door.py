@@ -13,7 +13,7 @@ from lb.apps.service.placements import Activity, Applied, InstanceVerdict, WakeW
 from tests.e2e.harness.engine import EngineHome, get
 from tests.e2e.harness.waiting import wait_for
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("engine_and_door")]  # the tests share one engine
+pytestmark = pytest.mark.long
 
 
 class FakeDoor:
@@ -142,8 +142,9 @@ def test_an_instance_that_the_door_finds_ill_is_replaced_beside(serving: EngineH
     assert "503 Service Unavailable" in home.ps()["instances"][0]["last_cause"]
 
 
-def test_a_reload_changes_counts_and_takes_environments_away(home: EngineHome) -> None:
+def test_a_reload_changes_counts_and_takes_environments_away(serving: EngineHome) -> None:
     # spec: A5
+    home = serving
     release = home.ps()["release"]
     wait_for(lambda: not home.ps()["retiring"], "drains to end", 30)
     home.production = "{deploy: true, count: 2}"

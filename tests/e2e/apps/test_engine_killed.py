@@ -12,7 +12,7 @@ from lb.apps.service.deploy_state import FAULT_POINT
 from tests.e2e.harness.engine import EngineHome, get
 from tests.e2e.harness.waiting import wait_for
 
-pytestmark = [pytest.mark.long, pytest.mark.xdist_group("engine_killed")]  # the tests share one engine
+pytestmark = pytest.mark.long
 
 MIGRATING = "run: python app.py\nrelease: date >> $HOME/../migrated; echo migrated\n"
 BEFORE = ("queued", "receiving", "building", "releasing", "starting")
