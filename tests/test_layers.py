@@ -78,6 +78,12 @@ WHOLE_CONFIGURATION = {
     "config/schema.py": "describes its keys",
     "config/explain.py": "explains its keys",
     "cli/demo.py": "changes the one that it has loaded",
+    "cli/engine.py": "loads it for the engine, and again at a reload",
+    "apps/service/main.py": "passes it to the engine, and the one that is read at a reload",
+    "apps/service/engine_service.py": "follows it: which environments are deployed, and what a reload changes",
+    "apps/service/look_commands.py": "answers a reload with what has changed",
+    "apps/service/deployed_app.py": "works out which environments of it are deployed",
+    "apps/service/app_releases.py": "gives instances what follows from it: their variables, the host of their checks",
 }
 
 # Circles that are known, each by its members and with its reason. There is none.

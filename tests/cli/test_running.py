@@ -18,7 +18,7 @@ from lb.control.supervisor import Stopping
 
 @pytest.fixture(autouse=True)
 def _quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(running, "_log_to_stderr", lambda: None)
+    monkeypatch.setattr(running, "log_to_stderr", lambda: None)
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
 
 

@@ -37,7 +37,7 @@ class ArchiveError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ArchiveBounds:
     """How many entries an archive may have, and how many bytes all of them together."""
 
     entries: int = 200_000
@@ -75,12 +75,12 @@ def pack(root: Path, into: BinaryIO, rules: IgnoreRules) -> int:
     return total
 
 
-def unpack(archive: Path, into: Path, bounds: Bounds | None = None) -> int:
+def unpack(archive: Path, into: Path, bounds: ArchiveBounds | None = None) -> int:
     """Extracts a tar or zip file into the folder `into`, which must not be there yet; the bytes of its files.
 
     Raises ArchiveError, and leaves nothing then.
     """
-    bounds = bounds or Bounds()
+    bounds = bounds or ArchiveBounds()
     aside = into.with_name(f".{into.name}.part")
     shutil.rmtree(aside, ignore_errors=True)
     try:
@@ -165,7 +165,7 @@ def _of_zip(zipped: zipfile.ZipFile) -> Iterator[_Member]:
         yield _Member(info.filename, kind, size, mode or 0o644, target, lambda info=info: zipped.open(info))  # type: ignore[misc]
 
 
-def _checked(found: Iterable[_Member], bounds: Bounds) -> dict[str, _Member]:
+def _checked(found: Iterable[_Member], bounds: ArchiveBounds) -> dict[str, _Member]:
     """The members by their paths. Raises ArchiveError for one that must not be extracted."""
     members: dict[str, _Member] = {}
     total = 0

@@ -36,7 +36,7 @@ def parse_procfile(text: str) -> Procfile:
         elif not found[2]:
             problems.append(source.problem(span, f"{quoted(found[1])} has no command", "write one, or remove the line"))
         elif found[1] in commands:
-            problems.append(source.problem(span, f"{quoted(found[1])} stands here twice", "keep one of them"))
+            problems.append(source.problem(span, f"{quoted(found[1])} appears twice", "keep one of them"))
         else:
             commands[found[1]] = found[2]
     if problems:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.apps.build.archive import ArchiveError, Bounds, pack, unpack
+from lb.apps.build.archive import ArchiveBounds, ArchiveError, pack, unpack
 from lb.apps.project.ignore import IgnoreRules, read_ignore
 
 Entry = tuple[str, bytes, bytes | str, int]
@@ -146,14 +146,14 @@ def test_the_size_is_bounded(tmp_path: Path, make: Callable[[Path], Path]) -> No
     archive = make(tmp_path / "bomb")
     assert archive.stat().st_size < 1 << 16
     with pytest.raises(ArchiveError):
-        unpack(archive, tmp_path / "into", Bounds(size=10 << 20))
+        unpack(archive, tmp_path / "into", ArchiveBounds(size=10 << 20))
     assert [path.name for path in tmp_path.iterdir()] == ["bomb"]
 
 
 def test_the_number_of_entries_is_bounded(tmp_path: Path) -> None:
     archive = tar(tmp_path / "a.tgz", *(member(f"f{n}") for n in range(6)))
     with pytest.raises(ArchiveError, match="more than 5 entries"):
-        unpack(archive, tmp_path / "into", Bounds(entries=5))
+        unpack(archive, tmp_path / "into", ArchiveBounds(entries=5))
 
 
 @pytest.mark.parametrize("data", [b"", b"no archive", b"\x1f\x8b\x08\x00broken", b"PK\x03\x04"])

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lb.apps.build.build_log import BuildLog
-from lb.apps.build.failure import next_step_after
 from lb.apps.build.masking import Masker
 
 
@@ -66,43 +65,3 @@ def test_the_file_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     lines(tmp_path, [b"0123456789\n" * 100])
     assert (tmp_path / "log").stat().st_size < 250
     assert (tmp_path / "log").read_text().endswith("further output is not kept\n")
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("token=abcdefgh1 end", "token=**** end"),
-        ("abcdefgh12 is longer", "**** is longer"),
-        ("short: abc", "short: abc"),
-        ("git+https://u:p%40ss@git.example/x", "git+https://****@git.example/x"),
-        ("https://token@host/x", "https://****@host/x"),
-        ("ssh://git@git.example/x", "ssh://git@git.example/x"),
-        ("https://index.example/simple?x=a@b", "https://index.example/simple?x=a@b"),
-        ("postgres://u:pa/ss@db/x", "postgres://****@db/x"),
-        ("first line of key", "**** of key"),
-    ],
-)
-def test_masking(text: str, expected: str) -> None:
-    masker = Masker(["abcdefgh1", "abcdefgh12", "abc", "first line\nab", ""])
-    assert masker.mask(text) == expected
-
-
-@pytest.mark.parametrize(
-    ("line", "next_step"),
-    [
-        ("ERROR: No matching distribution found for flusk==1 (from -r x)", "check the name and version of flusk==1,"),
-        ("ERROR: Cannot find command 'git' - do you have 'git' installed", "install git on this machine"),
-        ("error: command 'gcc' failed: No such file or directory", "install a compiler"),
-        ("error: command 'x86_64-linux-gnu-gcc' failed: No such file or directory", "install a compiler"),
-        ("x.c:1: fatal error: ffi.h: No such file or directory", "install the package that brings ffi.h"),
-        ("x.c:1: fatal error: Python.h: No such file or directory", "install Python's headers"),
-        ("KeyError: 'SECRET_KEY'", "a build sees no variables"),
-        ("OSError: [Errno 28] No space left on device", "free space"),
-        ("THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.", "a package differs"),
-        ("Temporary failure in name resolution", "the package index cannot be reached"),
-        ("nothing that is known", ""),
-    ],
-)
-def test_what_to_do_next(line: str, next_step: str) -> None:
-    assert next_step_after(("before", line, "after")).startswith(next_step)
-    assert bool(next_step) == bool(next_step_after((line,)))

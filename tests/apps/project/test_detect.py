@@ -154,7 +154,7 @@ def test_wsgi_py_comes_before_the_procfiles_web(tmp_path: Path) -> None:
     ("text", "line", "sentence"),
     [
         ("web gunicorn\n", 1, "a line is a name, a colon and a command"),
-        ("web: a\n\nweb: b\n", 3, '"web" stands here twice'),
+        ("web: a\n\nweb: b\n", 3, '"web" appears twice'),
         ("web:\n", 1, '"web" has no command'),
     ],
 )

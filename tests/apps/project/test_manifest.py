@@ -141,7 +141,7 @@ WRONG = {
     "static: {static: files}": (1, 10, 'static: "static" is not a URL path', "write /static: files"),
     "run: 'a": (1, 6, "this quote is never closed", "add the closing quote"),
     "\trun: a": (1, 1, "this line is indented with a tab", "YAML allows only spaces there"),
-    "run: a\nrun: b": (2, 1, 'the key "run" stands here twice', "the first one is on line 1: keep one of them"),
+    "run: a\nrun: b": (2, 1, 'the key "run" appears twice', "the first one is on line 1: keep one of them"),
     "[run]": (1, 1, "keys and values are expected here, not a list", KEYS),
 }
 

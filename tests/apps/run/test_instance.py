@@ -253,7 +253,7 @@ async def _gone(running: Running) -> bool:
 async def test_a_shim_that_is_killed_takes_its_app_with_it(
     instances: Instances, tmp_path: Path, rung: Isolation
 ) -> None:
-    leaves = python('import os, time; os.fork() or os.setsid(); print("ready"); time.sleep(300)')
+    leaves = python('import os, time; os.fork() or os.setsid(); os.write(1, b"ready\\n"); time.sleep(300)')
     running = await instances.start(order(tmp_path, leaves, isolation=rung))
     await until_line(running, "ready", times=2)
     assert running._shim is not None

@@ -121,6 +121,7 @@ def test_usage_is_exit_code_2(home: EngineHome) -> None:
 
 
 def test_scale_stop_and_start(home: EngineHome) -> None:
+    assert home.deploy(home.project("scaled"), "--staging").code == 0
     assert home.lb("scale", "shop", "2", "--staging").code == 0
     assert sorted(answer[3] for answer in home.answers("staging")) == ["web1", "web2"]
     assert home.lb("stop", "shop", "--staging").code == 0

@@ -59,6 +59,14 @@ def home() -> Iterator[EngineHome]:
         yield home
 
 
+@pytest.fixture
+def serving(home: EngineHome) -> EngineHome:
+    """A version is in production, whichever tests have run before."""
+    if not home.ps()["instances"]:
+        assert home.deploy(home.project("two")).code == 0
+    return home
+
+
 def test_a_door_hears_of_every_environment_and_then_of_changes(home: EngineHome) -> None:
     # spec: A5
     with FakeDoor(home) as door:
@@ -80,8 +88,9 @@ def test_a_door_hears_of_every_environment_and_then_of_changes(home: EngineHome)
         assert new["id"] != row["id"], "the switch is one message with all rows"
 
 
-def test_a_door_hears_what_instances_use(home: EngineHome) -> None:
+def test_a_door_hears_what_instances_use(serving: EngineHome) -> None:
     # spec: O1
+    home = serving
     with FakeDoor(home) as door:
         usage = door.next()
         while usage["event"] != "usage":
@@ -119,8 +128,9 @@ def test_it_sleeps_and_one_request_wakes_it(home: EngineHome) -> None:
         assert len(home.ps("staging")["instances"]) == 1
 
 
-def test_an_instance_that_the_door_finds_ill_is_replaced_beside(home: EngineHome) -> None:
+def test_an_instance_that_the_door_finds_ill_is_replaced_beside(serving: EngineHome) -> None:
     # spec: A1
+    home = serving
     with FakeDoor(home) as door:
         placed = door.until("production", state="running")
         (row,) = placed["instances"]
@@ -132,8 +142,9 @@ def test_an_instance_that_the_door_finds_ill_is_replaced_beside(home: EngineHome
     assert "503 Service Unavailable" in home.ps()["instances"][0]["last_cause"]
 
 
-def test_a_reload_changes_counts_and_takes_environments_away(home: EngineHome) -> None:
+def test_a_reload_changes_counts_and_takes_environments_away(serving: EngineHome) -> None:
     # spec: A5
+    home = serving
     release = home.ps()["release"]
     wait_for(lambda: not home.ps()["retiring"], "drains to end", 30)
     home.production = "{deploy: true, count: 2}"

@@ -45,6 +45,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EngineHome]:
         yield home
 
 
+def started(home: EngineHome, template: str) -> Path:
+    """A project from this template, which is deployed, whichever tests have run before."""
+    project = home.root / template
+    if not project.exists():
+        assert home.lb("init", str(project), "--template", template).code == 0
+        done = home.lb("deploy", template, str(project), "--prod")
+        assert done.code == 0, done.err + done.out
+    return project
+
+
 def answer(home: EngineHome, app: str) -> tuple[int, str]:
     shown = home.lb("ps", app, "--json").json["environments"][0]
     (endpoint,) = [one["endpoint"] for one in shown["instances"]]
@@ -75,7 +85,7 @@ def test_a_template_is_served(home: EngineHome, template: str, words: str) -> No
 
 def test_migrations_run_once_and_before_the_start(home: EngineHome) -> None:
     # spec: A2
-    project = home.root / "django"
+    project = started(home, "django")
     manifest = "release: python manage.py check\n"
     (project / "leanengine.yaml").write_text(manifest, encoding="utf-8")
     done = home.lb("deploy", "django", str(project), "--prod")
@@ -91,6 +101,7 @@ def test_migrations_run_once_and_before_the_start(home: EngineHome) -> None:
 
 def test_the_dependencies_of_an_earlier_build_are_used_again(home: EngineHome) -> None:
     # spec: A3
-    done = home.lb("deploy", "flask", str(home.root / "flask"), "--prod")
+    project = started(home, "flask")
+    done = home.lb("deploy", "flask", str(project), "--prod")
     assert done.code == 0, done.err + done.out
     assert "from the cache" in done.out
