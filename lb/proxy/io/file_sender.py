@@ -57,7 +57,7 @@ class FileSender(Wire):
             except OSError as error:
                 return self._send_otherwise(error.errno or 0, file, at, size, sent)
             if n == 0:
-                return sent or -1
+                return self._ended(sent)
             sent += n
         if sent < size:
             self._wait(_NEXT)
@@ -67,9 +67,9 @@ class FileSender(Wire):
         """The system cannot move the bytes behind the first `sent`, for this errno."""
         if number in _NOT_HERE:
             n = self._send_copies(b"", file, at + sent, size - sent)
-            return sent + n if n >= 0 else sent or -1
+            return sent + n if n >= 0 else self._ended(sent)
         if number in _OF_THE_FILE:
-            return sent or -1
+            return self._ended(sent)
         self.failure = number
         self._break()
         return sent
@@ -100,7 +100,7 @@ class FileSender(Wire):
             except OSError:
                 piece = b""
             if not piece:
-                return sent or -1
+                return self._ended(sent)
             self.send(head + piece)
             head = b""
             sent += len(piece)
@@ -109,6 +109,13 @@ class FileSender(Wire):
             if sent >= _COPIED and sent < size:
                 self._wait(_NEXT)
                 return sent
+        return sent
+
+    def _ended(self, sent: int) -> int:
+        """The file has no more bytes behind these: the next call says so, and comes by itself."""
+        if not sent:
+            return -1
+        self._wait(_NEXT)
         return sent
 
     def give_way(self) -> None:

@@ -54,7 +54,7 @@ cdef class FileSender(Wire):
             if n > 0:
                 sent += n
             elif n == 0:
-                return sent if sent else -1
+                return self._ended(sent)
             elif errno == EAGAIN or errno == EINTR:
                 self._wait(ROOM)
                 return sent
@@ -62,9 +62,9 @@ cdef class FileSender(Wire):
                 n = self._send_copies(b"", file, at + sent, size - sent)
                 if n >= 0:
                     return sent + n
-                return sent if sent else -1
+                return self._ended(sent)
             elif errno == EIO or errno == ENOMEM or errno == EOVERFLOW or errno == ESTALE or errno == EISDIR:
-                return sent if sent else -1
+                return self._ended(sent)
             else:
                 self._break()
                 return sent
@@ -93,7 +93,7 @@ cdef class FileSender(Wire):
                 return sent
             n = pread(file, piece, min(size - sent, PIECE), at + sent)
             if n <= 0:
-                return sent if sent else -1
+                return self._ended(sent)
             self._emit(PyBytes_AS_STRING(head), before, piece, n, NULL, 0)
             before = 0
             sent += n
@@ -102,6 +102,13 @@ cdef class FileSender(Wire):
             if sent >= COPIED and sent < size:
                 self._wait(NEXT)
                 return sent
+        return sent
+
+    cdef Py_ssize_t _ended(self, Py_ssize_t sent) except -2:
+        # The file has no more bytes behind these: the next call says so, and comes by itself.
+        if sent == 0:
+            return -1
+        self._wait(NEXT)
         return sent
 
     cpdef give_way(self):
