@@ -24,17 +24,17 @@ from lb.config.plan import Plan
 from lb.health.deployed_view import deployed_report
 from lb.health.view import serving
 from lb.process.assistant import AssistantChannel, prepare_assistant
-from lb.process.child_config import Revision, inode
-from lb.process.reload_participant import BackgroundThread, Changes
+from lb.process.child_config import ChildConfig, inode
+from lb.process.reload_participant import BackgroundThread, ReloadParticipant
 from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import Slab
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.instance_gauges import InstanceGauges
 from lb.telemetry.prometheus import CONTENT_TYPE, render, render_health, render_loads, render_start
 from lb.telemetry.prometheus_deployed import render_deployed
-from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.certificate_cache import CertificateCache
 
 PATHS = ("/metrics", "/healthz", "/readyz", "/status")
 
@@ -50,12 +50,12 @@ class AdminAssignment:
     listeners: tuple[str, ...]
     sockets: tuple[socket.socket, ...]
     slab: Slab
-    loads: Loads
+    loads: InstanceGauges
     deployed: DeployedFigures
     board: Board
     table: HealthTable
     info: Mapping[str, str]
-    shelf: Shelf
+    shelf: CertificateCache
 
 
 def run_admin(assignment: AdminAssignment, line: socket.socket) -> int:
@@ -81,7 +81,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
         assignment.plan, assignment.listeners = prepared.plan, prepared.revision.urls
         sites.change(prepared.revision, prepared.sockets)
 
-    changes = Changes(BackgroundThread(loop), say, _Prepared, switch)
+    changes = ReloadParticipant(BackgroundThread(loop), say, _Prepared, switch)
     channel = AssistantChannel(loop, line, ended.set, changes.heard)
     sites.start(assignment.sockets)
     channel.say_ready()
@@ -93,7 +93,7 @@ async def _serve(assignment: AdminAssignment, line: socket.socket) -> None:
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     plan: Plan
-    revision: Revision
+    revision: ChildConfig
     sockets: Sequence[socket.socket]
 
     def drop(self) -> None:
@@ -113,7 +113,7 @@ class _Sites:
             self._open[inode(sock)] = sock
             self.server.listen(sock)
 
-    def change(self, revision: Revision, new: Sequence[socket.socket]) -> None:
+    def change(self, revision: ChildConfig, new: Sequence[socket.socket]) -> None:
         """Listen only where the revision says; connections stay open."""
         wanted = {number for _, number in revision.listeners}
         gone = [self._open.pop(number) for number in list(self._open) if number not in wanted]

@@ -17,7 +17,7 @@ from lb.health.view import report
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.instance_gauges import Loads, Name
+from lb.telemetry.instance_gauges import InstanceGauges, Name
 
 Status = dict[str, Any]
 _Known = tuple[Mapping[tuple[str, str], object], ...]
@@ -36,7 +36,7 @@ def describe(  # noqa: PLR0913  everything that is known, from wherever it is
     listeners: Iterable[str],
     plan: Plan,
     table: HealthTable,
-    loads: Loads,
+    loads: InstanceGauges,
     *,
     figures: DeployedFigures,
 ) -> Status:
@@ -57,7 +57,7 @@ def describe(  # noqa: PLR0913  everything that is known, from wherever it is
     }
 
 
-def _traffic(names: Sequence[Name], board: Board, loads: Loads) -> dict[tuple[str, str], Status]:
+def _traffic(names: Sequence[Name], board: Board, loads: InstanceGauges) -> dict[tuple[str, str], Status]:
     """By app and environment: each instance's state according to the requests of all workers; empty until a worker has
     reported.
     """

@@ -13,8 +13,8 @@ from lb.telemetry.prometheus import CertificateFigures, render_certificates
 from lb.tls.acme.certificate_info import CertificateInfo
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import TlsError
-from lb.tls.files.certificate_cache import Shelf
-from lb.tls.files.inventory import CertificateRow, Listing
+from lb.tls.files.certificate_cache import CertificateCache
+from lb.tls.files.inventory import CertificateInventory, CertificateRow
 
 
 class CertificateMetrics:
@@ -22,11 +22,11 @@ class CertificateMetrics:
     validated them all.
     """
 
-    def __init__(self, shelf: Shelf) -> None:
+    def __init__(self, shelf: CertificateCache) -> None:
         self._lock = Lock()
         self._shelf = shelf
         self._plan: TlsPlan | None = None
-        self._listing: Listing | None = None
+        self._listing: CertificateInventory | None = None
         self._stamp: tuple[object, ...] | None = None
         self._said = b""
 
@@ -37,7 +37,7 @@ class CertificateMetrics:
         with self._lock:
             if self._listing is None or plan is not self._plan:
                 self._plan, self._stamp = plan, None
-                self._listing = Listing(Store(plan.settings.store), plan, self._read)
+                self._listing = CertificateInventory(Store(plan.settings.store), plan, self._read)
             try:
                 stamp = self._listing.stamp()
                 if stamp is None or stamp != self._stamp:

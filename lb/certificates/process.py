@@ -28,14 +28,14 @@ from lb.process.verbs import Verb
 from lb.tls.acme.client import AcmeClient
 from lb.tls.acme.desired import certificate_plan
 from lb.tls.acme.errors import AcmeError
-from lb.tls.acme.manager import Clock, Manager
-from lb.tls.acme.on_demand import Demand
-from lb.tls.acme.preflight import Endpoint, Reach
+from lb.tls.acme.manager import CertificateManager, Clock
+from lb.tls.acme.on_demand import OnDemandPolicy
+from lb.tls.acme.preflight import Endpoint, Preflight
 from lb.tls.acme.session import open_session
 from lb.tls.acme.store import Store, StoreWatch
 from lb.tls.files.certificate import Certificate, TlsError
-from lb.tls.files.certificate_cache import Shelf
-from lb.tls.files.watcher import Upkeep
+from lb.tls.files.certificate_cache import CertificateCache
+from lb.tls.files.watcher import CertificateWatcher
 
 log = logging.getLogger("lb.certificates")
 
@@ -55,9 +55,9 @@ class CertificatesAssignment:
     plan: TlsPlan
     http: tuple[Endpoint, ...]
     https: tuple[Endpoint, ...]
-    upkeep: Upkeep
+    upkeep: CertificateWatcher
     demanded: Callable[[str], bool]
-    shelf: Shelf
+    shelf: CertificateCache
 
 
 def run_certificates(assignment: CertificatesAssignment, line: socket.socket) -> int:
@@ -123,12 +123,12 @@ class _Certificates:
 
     async def _keep(self, session: aiohttp.ClientSession) -> None:
         clients = await self._clients(session)
-        reach = Reach(self._assignment.http, self._assignment.https)
+        reach = Preflight(self._assignment.http, self._assignment.https)
         clock = Clock(time.time, asyncio.sleep)
         types = self._plan.challenge_types
         on_demand, wildcards = self._plan.settings.on_demand, self._plan.demanded_wildcards
-        demand = Demand(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
-        manager = Manager(self._acme, types, self._store, clients, (reach, clock), demand)
+        demand = OnDemandPolicy(session, on_demand.ask, wildcards) if on_demand is not None and wildcards else None
+        manager = CertificateManager(self._acme, types, self._store, clients, (reach, clock), demand)
         plan = certificate_plan(self._plan, covered_by(self._plan.settings.certificates, self._assignment.shelf))
         for warning in plan.warnings:
             log.warning(warning)
@@ -176,7 +176,7 @@ class _Certificates:
             return
 
 
-def covered_by(files: Iterable[CertificateFiles], shelf: Shelf) -> Callable[[str], bool]:
+def covered_by(files: Iterable[CertificateFiles], shelf: CertificateCache) -> Callable[[str], bool]:
     """Tells whether a certificate file of the configuration covers a name."""
     certificates: list[Certificate] = []
     for pair in files:

@@ -16,13 +16,13 @@ from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.channel import Channel, Message
 from lb.process.every import every
 from lb.process.verbs import Verb
-from lb.tls.files.watcher import Upkeep
+from lb.tls.files.watcher import CertificateWatcher
 
 _INTERVAL = 2.0  # seconds between two checks
 _SHARE = 20.0  # and at least so many times what a check takes: thousands of files must not keep a core busy
 
 
-def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bool]) -> int:
+def run_upkeep(upkeep: CertificateWatcher, line: socket.socket, demanded: Callable[[str], bool]) -> int:
     """Runs the checks until SIGTERM or the supervisor's death; returns the exit status 0. `demanded` gets names that
     clients asked for in vain, and returns whether there is something new now.
     """
@@ -44,7 +44,7 @@ def run_upkeep(upkeep: Upkeep, line: socket.socket, demanded: Callable[[str], bo
     return 0
 
 
-def keep_up(loop: asyncio.AbstractEventLoop, upkeep: Upkeep, channel: Channel) -> None:
+def keep_up(loop: asyncio.AbstractEventLoop, upkeep: CertificateWatcher, channel: Channel) -> None:
     """Run the checks for as long as the loop runs, and tell the supervisor when there is something new."""
 
     def look() -> None:

@@ -23,7 +23,7 @@ from lb.process.wording import duration
 from lb.tls.acme.certificate_info import clean_parts
 from lb.tls.acme.store import ACCOUNT_KEY
 from lb.tls.files.certificate import TlsError, load_certificate
-from lb.tls.files.inventory import CertificateRow, Listing
+from lb.tls.files.inventory import CertificateInventory, CertificateRow
 
 _QUIET = 120.0  # seconds after which a store counts as unused by any front door
 
@@ -167,6 +167,6 @@ def _rows(place: StoreSelection) -> list[CertificateRow]:
                 f"{printable(str(root))} {what}: name the store with --store, or the configuration with --config",
                 FAILED,
             )
-        return Listing(place.store, place.plan).rows()
+        return CertificateInventory(place.store, place.plan).rows()
     except OSError as error:
         fail(f"the store {root} is not readable: {error.strerror}", FAILED)

@@ -10,7 +10,7 @@ import click
 
 from lb.cli.exits import FAILED, fail
 from lb.cli.store_options import open_place, store_options
-from lb.cli.trust_stores import Root, StoreError, TrustStore, find_stores, unreached
+from lb.cli.trust_stores import RootCertificate, StoreError, TrustStore, find_stores, unreached
 from lb.tls.files.local_ca import LocalCa
 
 
@@ -23,7 +23,7 @@ def trust(config: Path | None, store: Path | None) -> None:
     """
     authority = LocalCa(open_place(config, store).store.root)
     try:
-        root = Root(authority.ensure_root())
+        root = RootCertificate(authority.ensure_root())
     except OSError as error:
         fail(f"the authority cannot be created: {error}", FAILED)
     stores = list(find_stores(Path.home()))
@@ -44,7 +44,7 @@ def untrust(config: Path | None, store: Path | None) -> None:
     authority = LocalCa(open_place(config, store).store.root)
     if not authority.root.is_file():
         fail(f"there is no local authority: {authority.root} does not exist", FAILED)
-    root = Root(authority.root)
+    root = RootCertificate(authority.root)
     stores = list(find_stores(Path.home()))
     if _do(stores, lambda one: one.untrust(root), "no longer trusted by", "was not trusted by"):
         raise click.exceptions.Exit(FAILED)

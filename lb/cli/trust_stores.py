@@ -26,7 +26,7 @@ class StoreError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Root:
+class RootCertificate:
     """The authority's own certificate, a PEM file."""
 
     path: Path
@@ -42,9 +42,9 @@ class TrustStore(Protocol):
     @property
     def title(self) -> str: ...
 
-    def trust(self, root: Root) -> bool: ...
+    def trust(self, root: RootCertificate) -> bool: ...
 
-    def untrust(self, root: Root) -> bool: ...
+    def untrust(self, root: RootCertificate) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class SystemStore:
     def title(self) -> str:
         return f"the system ({self.directory})"
 
-    def trust(self, root: Root) -> bool:
+    def trust(self, root: RootCertificate) -> bool:
         target = self._file(root)
         if target.exists():
             return False
@@ -71,7 +71,7 @@ class SystemStore:
         _run(self.refresh)
         return True
 
-    def untrust(self, root: Root) -> bool:
+    def untrust(self, root: RootCertificate) -> bool:
         target = self._file(root)
         if not target.exists():
             return False
@@ -82,7 +82,7 @@ class SystemStore:
         _run(self.refresh_all)
         return True
 
-    def _file(self, root: Root) -> Path:
+    def _file(self, root: RootCertificate) -> Path:
         return self.directory / f"lb-local-{root.fingerprint}.{self.ending}"
 
 
@@ -96,19 +96,19 @@ class NssStore:
     def title(self) -> str:
         return f"browsers ({self.directory})"
 
-    def trust(self, root: Root) -> bool:
+    def trust(self, root: RootCertificate) -> bool:
         if self._has(root):
             return False
         self._certutil("-A", "-t", "C,,", "-n", self._name(root), "-i", str(root.path))
         return True
 
-    def untrust(self, root: Root) -> bool:
+    def untrust(self, root: RootCertificate) -> bool:
         if not self._has(root):
             return False
         self._certutil("-D", "-n", self._name(root))
         return True
 
-    def _has(self, root: Root) -> bool:
+    def _has(self, root: RootCertificate) -> bool:
         try:
             self._certutil("-L", "-n", self._name(root))
         except StoreError as error:
@@ -117,7 +117,7 @@ class NssStore:
             return False
         return True
 
-    def _name(self, root: Root) -> str:
+    def _name(self, root: RootCertificate) -> str:
         return f"{_NSS_NAME} {root.fingerprint}"
 
     def _certutil(self, *arguments: str) -> None:

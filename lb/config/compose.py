@@ -15,7 +15,7 @@ import yaml
 
 from lb.config import tree
 from lb.config.problems import ConfigErrors, Problem, Source, Span, printable, quoted
-from lb.config.syntax import Stumble, explain_run_on, explain_stumble, too_deep
+from lb.config.syntax import ParseFailure, explain_run_on, explain_stumble, too_deep
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is faster, but not always installed
 _BYTE_ORDER_MARK = "\ufeff"
@@ -67,7 +67,7 @@ def compose(source: Source, problems: list[Problem]) -> tree.Node:
             line, column = len(source.lines) - 1, len(source.lines[-1])
         if (deep := too_deep(source.line(line), column, tree.DEEPEST)) is not None:
             raise ConfigErrors([source.problem(Span(line, deep, deep + 1), _TOO_DEEP, _FLATTEN)]) from None
-        stumble = Stumble(error.problem or "", error.context or "", source.line(line), column, is_opening)
+        stumble = ParseFailure(error.problem or "", error.context or "", source.line(line), column, is_opening)
         message, hint = explain_stumble(stumble)
         problems.append(source.problem(Span(line, column, column + 1), message, hint))
         raise ConfigErrors(problems) from None

@@ -11,14 +11,14 @@ from ipaddress import ip_address
 from lb.config.engine import DeploySettings
 from lb.config.model import EnvironmentSettings, InstanceAddress, ListenAddress
 from lb.config.problems import Problem, dotted, quoted
-from lb.config.rule_context import EVERY_ADDRESS, Scene
+from lb.config.rule_context import EVERY_ADDRESS, RuleContext
 from lb.config.suggest import all_of
 from lb.config.units import show_duration
 
 _ONLY_WITH = {"hash_on": "consistent_hash", "sticky_cookie": "sticky", "sticky_secret": "sticky"}
 
 
-def _balancing_is_used(scene: Scene) -> Iterator[Problem]:
+def _balancing_is_used(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         for key, balance in _ONLY_WITH.items():
             used = key not in environment.model_fields_set or environment.balance == balance
@@ -27,7 +27,7 @@ def _balancing_is_used(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.key_problem((*path, key), message, f"write balance: {balance}", "warning")
 
 
-def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
+def _instances_are_distinct(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         seen: dict[tuple[str, int, str], int] = {}
         for index, instance in enumerate(environment.instances):
@@ -39,7 +39,7 @@ def _instances_are_distinct(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.problem(here, message, "remove one of the two")
 
 
-def _sockets_are_found_from_anywhere(scene: Scene) -> Iterator[Problem]:
+def _sockets_are_found_from_anywhere(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         for index, instance in enumerate(environment.instances):
             if instance.path and not instance.path.startswith("/"):
@@ -48,7 +48,7 @@ def _sockets_are_found_from_anywhere(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.problem((*path, "instances", index), message, hint, "warning")
 
 
-def _instances_are_not_listeners(scene: Scene) -> Iterator[Problem]:
+def _instances_are_not_listeners(scene: RuleContext) -> Iterator[Problem]:
     listeners = list(scene.listeners())
     for path, environment in scene.environments():
         for index, instance in enumerate(environment.instances):
@@ -70,7 +70,7 @@ def _leads_back(instance: InstanceAddress, listener: ListenAddress) -> bool:
     return listener.host == instance.host or (instance.host == "localhost" and _is_this_machine(listener.host))
 
 
-def _health_ports_are_possible(scene: Scene) -> Iterator[Problem]:
+def _health_ports_are_possible(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         if environment.health_port is None:
             continue
@@ -91,7 +91,7 @@ def _is_this_machine(host: str) -> bool:
         return False
 
 
-def _checks_are_made(scene: Scene) -> Iterator[Problem]:
+def _checks_are_made(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         settings = (
             (key, field.default) for key, field in EnvironmentSettings.model_fields.items() if key.startswith("health_")
@@ -103,7 +103,7 @@ def _checks_are_made(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.key_problem((*path, "health_checks"), message, "remove one or the other", "warning")
 
 
-def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
+def _checks_end_before_the_next(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         timeout, interval = environment.health_timeout, environment.health_interval
         if environment.is_checked and "health_timeout" in environment.model_fields_set and timeout > interval:
@@ -113,14 +113,14 @@ def _checks_end_before_the_next(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "health_timeout"), message, hint, "warning")
 
 
-def _instances_or_deploys(scene: Scene) -> Iterator[Problem]:
+def _instances_or_deploys(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         if environment.deploy and environment.instances:
             message = f"{dotted(path)} has both instances and deploy: the engine knows where deployed instances are"
             yield scene.origin.key_problem((*path, "deploy"), message, "remove one of the two")
 
 
-def _deploy_settings_are_used(scene: Scene) -> Iterator[Problem]:
+def _deploy_settings_are_used(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         unused = [key for key in DeploySettings.model_fields if key != "deploy" and key in environment.model_fields_set]
         if unused and not environment.deploy and "deploy" not in scene.refused.get(path, ()):

@@ -12,19 +12,19 @@ from pathlib import Path
 from lb.config.model import App
 from lb.config.problems import KeyPath, Problem, dotted
 from lb.config.route_settings import RouteSettings, serves_itself
-from lb.config.rule_context import Scene
+from lb.config.rule_context import RuleContext
 
 _OF_FILES = ("index", "fallback", "cache_control")
 _OF_APPS = ("app", "redirect", "strip", "prefix", "rewrite")
 
 
-def _routes(scene: Scene) -> Iterator[tuple[KeyPath, RouteSettings]]:
+def _routes(scene: RuleContext) -> Iterator[tuple[KeyPath, RouteSettings]]:
     for name, app in scene.config.apps.items():
         for index, route in enumerate(app.routes):
             yield ("apps", name, "routes", index), route
 
 
-def _files_stand_alone(scene: Scene) -> Iterator[Problem]:
+def _files_stand_alone(scene: RuleContext) -> Iterator[Problem]:
     for path, route in _routes(scene):
         if route.files is not None:
             for key in _OF_APPS:
@@ -38,7 +38,7 @@ def _files_stand_alone(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.problem((*path, key), message, "add files: with a directory, or remove it")
 
 
-def _files_are_there(scene: Scene) -> Iterator[Problem]:
+def _files_are_there(scene: RuleContext) -> Iterator[Problem]:
     for path, route in _routes(scene):
         if route.files is None:
             continue
@@ -54,7 +54,7 @@ def _files_are_there(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "fallback"), message, "write the name of a file in the directory")
 
 
-def _keys_are_not_served(scene: Scene) -> Iterator[Problem]:
+def _keys_are_not_served(scene: RuleContext) -> Iterator[Problem]:
     keys = [certificate.key for certificate in scene.config.tls.certificates]
     for path, route in _routes(scene):
         if route.files is None:
@@ -71,7 +71,7 @@ def _is_below(file: Path, root: Path) -> bool:
     return file.is_relative_to(root) and not any(part.startswith(".") for part in file.relative_to(root).parts)
 
 
-def _instances_are_named(scene: Scene) -> Iterator[Problem]:
+def _instances_are_named(scene: RuleContext) -> Iterator[Problem]:
     for path, environment in scene.environments():
         app: App = scene.config.apps[str(path[1])]
         serves = environment.instances or environment.deploy or serves_itself(app.routes)
@@ -81,7 +81,7 @@ def _instances_are_named(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem(path, message, hint)
 
 
-def _routes_need_no_instances(scene: Scene) -> Iterator[Problem]:
+def _routes_need_no_instances(scene: RuleContext) -> Iterator[Problem]:
     for path, route in _routes(scene):
         app = scene.config.apps[str(path[1])]
         environments = (app.production, app.staging)

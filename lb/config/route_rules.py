@@ -14,7 +14,7 @@ from lb.config.names import CATCH_ALL
 from lb.config.own_settings import OwnLimits
 from lb.config.problems import KeyPath, Problem, quoted
 from lb.config.route_settings import RouteSettings
-from lb.config.rule_context import Scene
+from lb.config.rule_context import RuleContext
 from lb.config.suggest import nearest
 from lb.config.units import show_size
 from lb.http.path_pattern import PathPattern, PatternEnding, parse_pattern
@@ -24,7 +24,7 @@ _LARGEST_PAGE = 1 << 20
 _HSTS = "strict-transport-security"
 
 
-def _default_is_one_app(scene: Scene) -> Iterator[Problem]:
+def _default_is_one_app(scene: RuleContext) -> Iterator[Problem]:
     name = scene.config.domains_default
     if name is None:
         return
@@ -45,7 +45,7 @@ def _default_is_one_app(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem(path, message, "remove one of the two")
 
 
-def _domains_redirect_elsewhere(scene: Scene) -> Iterator[Problem]:
+def _domains_redirect_elsewhere(scene: RuleContext) -> Iterator[Problem]:
     leads = {domain.name: domain.redirect for _, domain in scene.domains() if domain.redirect is not None}
     for path, domain in scene.domains():
         if domain.redirect is None:
@@ -60,13 +60,13 @@ def _domains_redirect_elsewhere(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "redirect"), message, "name a domain that answers")
 
 
-def _routes(scene: Scene) -> Iterator[tuple[str, App, KeyPath, RouteSettings]]:
+def _routes(scene: RuleContext) -> Iterator[tuple[str, App, KeyPath, RouteSettings]]:
     for name, app in scene.config.apps.items():
         for index, route in enumerate(app.routes):
             yield name, app, ("apps", name, "routes", index), route
 
 
-def _routes_lead_somewhere(scene: Scene) -> Iterator[Problem]:
+def _routes_lead_somewhere(scene: RuleContext) -> Iterator[Problem]:
     for name, app, path, route in _routes(scene):
         if route.app is None:
             continue
@@ -84,7 +84,7 @@ def _routes_lead_somewhere(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.problem((*path, "app"), message, f"add {kind} to {route.app}")
 
 
-def _routes_do_one_thing(scene: Scene) -> Iterator[Problem]:
+def _routes_do_one_thing(scene: RuleContext) -> Iterator[Problem]:
     for _, _, path, route in _routes(scene):
         passes = [key for key in ("app", "strip", "prefix", "rewrite") if getattr(route, key) is not None]
         if route.redirect is not None and passes:
@@ -100,7 +100,7 @@ def _routes_do_one_thing(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "strip"), message, "write how the route's path begins")
 
 
-def _routes_can_match(scene: Scene) -> Iterator[Problem]:
+def _routes_can_match(scene: RuleContext) -> Iterator[Problem]:
     for name, app in scene.config.apps.items():
         before: list[tuple[int, PathPattern]] = []
         for index, route in enumerate(app.routes):
@@ -133,7 +133,7 @@ def _covers(earlier: PathPattern, later: PathPattern) -> bool:
     return False
 
 
-def _placeholders_are_known(scene: Scene) -> Iterator[Problem]:
+def _placeholders_are_known(scene: RuleContext) -> Iterator[Problem]:
     for name, app in scene.config.apps.items():
         yield from _templates(scene, ("apps", name), PLACEHOLDERS, _field_texts(app.headers))
     for _, _, path, route in _routes(scene):
@@ -156,7 +156,9 @@ def _field_texts(headers: FieldSettings) -> dict[KeyPath, str]:
     }
 
 
-def _templates(scene: Scene, path: KeyPath, names: Sequence[str], texts: Mapping[KeyPath, str]) -> Iterator[Problem]:
+def _templates(
+    scene: RuleContext, path: KeyPath, names: Sequence[str], texts: Mapping[KeyPath, str]
+) -> Iterator[Problem]:
     for key, text in texts.items():
         try:
             parse_template(text, names)
@@ -164,7 +166,7 @@ def _templates(scene: Scene, path: KeyPath, names: Sequence[str], texts: Mapping
             yield scene.origin.problem((*path, *key), str(error.args[0]), str(error.args[1]))
 
 
-def _cors_is_safe(scene: Scene) -> Iterator[Problem]:
+def _cors_is_safe(scene: RuleContext) -> Iterator[Problem]:
     found: list[tuple[KeyPath, CorsSettings | None]] = [
         (("apps", name), app.cors) for name, app in scene.config.apps.items()
     ]
@@ -176,7 +178,7 @@ def _cors_is_safe(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "cors", "credentials"), message, hint)
 
 
-def _hsts_has_https(scene: Scene) -> Iterator[Problem]:
+def _hsts_has_https(scene: RuleContext) -> Iterator[Problem]:
     if scene.config.listen.https or not scene.is_certain("listen", "https"):
         return
     for name, app in scene.config.apps.items():
@@ -188,7 +190,7 @@ def _hsts_has_https(scene: Scene) -> Iterator[Problem]:
                     yield scene.origin.problem(path, message, "add listen.https, or remove it", "warning")
 
 
-def _pages_can_be_read(scene: Scene) -> Iterator[Problem]:
+def _pages_can_be_read(scene: RuleContext) -> Iterator[Problem]:
     found = [(("apps", name), app.errors) for name, app in scene.config.apps.items()]
     found += [(path, route.errors) for _, _, path, route in _routes(scene)]  # type: ignore[misc]  # any key path
     for path, errors in found:
@@ -208,7 +210,7 @@ def _pages_can_be_read(scene: Scene) -> Iterator[Problem]:
                 yield scene.origin.problem((*path, "errors", status), message, "make it smaller")
 
 
-def _bursts_have_rates(scene: Scene) -> Iterator[Problem]:
+def _bursts_have_rates(scene: RuleContext) -> Iterator[Problem]:
     found: list[tuple[KeyPath, OwnLimits]] = [(("apps", name), app.limits) for name, app in scene.config.apps.items()]
     found += [(path, environment.limits) for path, environment in scene.environments()]
     found += [(path, route.limits) for _, _, path, route in _routes(scene)]
@@ -220,12 +222,12 @@ def _bursts_have_rates(scene: Scene) -> Iterator[Problem]:
             )
 
 
-def is_led_to(scene: Scene, name: str) -> bool:
+def is_led_to(scene: RuleContext, name: str) -> bool:
     """Whether requests reach an app although it has no domain: by a route, or by default."""
     return scene.config.domains_default == name or any(route.app == name for _, _, _, route in _routes(scene))
 
 
-def _wildcards_select(scene: Scene) -> Iterator[Problem]:
+def _wildcards_select(scene: RuleContext) -> Iterator[Problem]:
     for path, domain in scene.domains():
         if domain.name == CATCH_ALL and domain.client_ca is not None:
             message = 'the domain "*" cannot ask for client certificates: no name is known when they are asked for'

@@ -13,7 +13,7 @@ EVERY_ADDRESS = frozenset({"", "0.0.0.0", "::"})  # noqa: S104  compared with, n
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RuleContext:
     """The configuration, where it is written, and what was rejected and therefore is not in it."""
 
     config: Config

@@ -17,7 +17,7 @@ from lb.config.file_rules import FILE_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
 from lb.config.route_rules import ROUTE_RULES, is_led_to
-from lb.config.rule_context import EVERY_ADDRESS, Scene
+from lb.config.rule_context import EVERY_ADDRESS, RuleContext
 from lb.config.units import show_size
 
 _STREAMS = frozenset({"stdout", "stderr", "console", "syslog"})
@@ -26,7 +26,7 @@ _ENVIRONMENTS = ("production", "staging")
 _PRIVATE_TOPS = frozenset({"localhost", "test", "local", "internal", "lan", "home", "intranet"})
 
 
-def check_rules(scene: Scene) -> list[Problem]:
+def check_rules(scene: RuleContext) -> list[Problem]:
     """All errors and warnings of a configuration whose values are individually valid."""
     rules = (
         _listeners_exist,
@@ -54,7 +54,7 @@ def check_rules(scene: Scene) -> list[Problem]:
     return [problem for rule in rules for problem in rule(scene)]
 
 
-def _listeners_exist(scene: Scene) -> Iterator[Problem]:
+def _listeners_exist(scene: RuleContext) -> Iterator[Problem]:
     listen = scene.config.listen
     if not listen.http and not listen.https and all(scene.is_certain("listen", key) for key in ("http", "https")):
         hint = "add listen: {http: 127.0.0.1:8080}"
@@ -62,7 +62,7 @@ def _listeners_exist(scene: Scene) -> Iterator[Problem]:
         yield scene.origin.key_problem(("listen",), message, hint)
 
 
-def _listeners_are_distinct(scene: Scene) -> Iterator[Problem]:
+def _listeners_are_distinct(scene: RuleContext) -> Iterator[Problem]:
     seen: list[tuple[KeyPath, ListenAddress]] = []
     for path, address in scene.listeners():
         for other_path, other in seen:
@@ -81,7 +81,7 @@ def _is_same_listener(one: ListenAddress, other: ListenAddress) -> bool:
     return one.host == other.host or ("" in (one.host, other.host) and {one.host, other.host} <= EVERY_ADDRESS)
 
 
-def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
+def _https_has_certificates(scene: RuleContext) -> Iterator[Problem]:
     listen, certificates = scene.config.listen, scene.config.tls.certificates
     known = scene.is_certain("tls", "certificates") and scene.is_certain("tls", "acme")
     shared = scene.config.shared_domain
@@ -96,7 +96,7 @@ def _https_has_certificates(scene: Scene) -> Iterator[Problem]:
         yield scene.origin.key_problem(("tls", "certificates"), message, hint, "warning")
 
 
-def _acme_can_work(scene: Scene) -> Iterator[Problem]:
+def _acme_can_work(scene: RuleContext) -> Iterator[Problem]:
     tls, listen = scene.config.tls, scene.config.listen
     path = ("tls", "acme")
     if tls.on_demand is not None and tls.acme is None and scene.is_certain(*path):
@@ -129,7 +129,7 @@ def _acme_can_work(scene: Scene) -> Iterator[Problem]:
     yield from _servers_know_us(scene, tls.acme)
 
 
-def _servers_know_us(scene: Scene, acme: Acme) -> Iterator[Problem]:
+def _servers_know_us(scene: RuleContext, acme: Acme) -> Iterator[Problem]:
     """Some CAs require an account at their website (EAB)."""
     paths: tuple[KeyPath, ...] = (("tls", "acme"), ("tls", "acme", "fallback"))
     for path, server in zip(paths, acme.servers, strict=False):
@@ -138,7 +138,7 @@ def _servers_know_us(scene: Scene, acme: Acme) -> Iterator[Problem]:
             yield scene.origin.key_problem(path, message, "add eab: {kid: …, hmac_key: …}, shown on the website")
 
 
-def _force_https_has_https(scene: Scene) -> Iterator[Problem]:
+def _force_https_has_https(scene: RuleContext) -> Iterator[Problem]:
     if scene.config.listen.https or not scene.is_certain("listen", "https"):
         return
     for path, domain in scene.domains():
@@ -147,7 +147,7 @@ def _force_https_has_https(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "force_https"), message, "add listen.https, or remove force_https")
 
 
-def _clients_can_show_certificates(scene: Scene) -> Iterator[Problem]:
+def _clients_can_show_certificates(scene: RuleContext) -> Iterator[Problem]:
     for path, domain in scene.domains():
         if domain.client_ca is None:
             if "client_auth" in domain.model_fields_set and (*path, "client_ca") not in scene.refused:
@@ -159,7 +159,7 @@ def _clients_can_show_certificates(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "client_ca"), message, "add listen.https, or remove client_ca")
 
 
-def _header_limits_fit(scene: Scene) -> Iterator[Problem]:
+def _header_limits_fit(scene: RuleContext) -> Iterator[Problem]:
     limits = scene.config.limits
     both = (("limits", "header_line"), ("limits", "header_total"))
     if limits.header_line > limits.header_total and all(scene.is_certain(*path) for path in both):
@@ -168,7 +168,7 @@ def _header_limits_fit(scene: Scene) -> Iterator[Problem]:
         yield scene.origin.problem(("limits", "header_line"), message, "raise header_total, or lower header_line")
 
 
-def _burst_has_a_rate(scene: Scene) -> Iterator[Problem]:
+def _burst_has_a_rate(scene: RuleContext) -> Iterator[Problem]:
     limits = scene.config.limits
     if limits.client_burst is not None and limits.client_rate is None and scene.is_certain("limits", "client_rate"):
         message = "limits.client_burst has no effect without limits.client_rate"
@@ -177,13 +177,13 @@ def _burst_has_a_rate(scene: Scene) -> Iterator[Problem]:
         )
 
 
-def _apps_exist(scene: Scene) -> Iterator[Problem]:
+def _apps_exist(scene: RuleContext) -> Iterator[Problem]:
     if not scene.config.apps and scene.is_certain("apps"):
         hint = "add apps: {shop: {domains: [shop.example.com], production: {instances: [127.0.0.1:3000]}}}"
         yield scene.origin.key_problem(("apps",), "there is no app: every request gets 404", hint, "warning")
 
 
-def _apps_can_serve(scene: Scene) -> Iterator[Problem]:
+def _apps_can_serve(scene: RuleContext) -> Iterator[Problem]:
     for name, app in scene.config.apps.items():
         path = ("apps", name)
         certain = all(scene.is_certain(*path, environment) for environment in _ENVIRONMENTS)
@@ -196,7 +196,7 @@ def _apps_can_serve(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.key_problem(path, f"the app {quoted(name)} has no domains: nothing leads to it", hint)
 
 
-def _domains_have_environments(scene: Scene) -> Iterator[Problem]:
+def _domains_have_environments(scene: RuleContext) -> Iterator[Problem]:
     for name, app in scene.config.apps.items():
         if app.production is None and app.staging is None:
             continue  # reported by _apps_can_serve
@@ -212,7 +212,7 @@ def _domains_have_environments(scene: Scene) -> Iterator[Problem]:
         yield from _unreachable(scene, name, app, selected)
 
 
-def _unreachable(scene: Scene, name: str, app: App, selected: set[str]) -> Iterator[Problem]:
+def _unreachable(scene: RuleContext, name: str, app: App, selected: set[str]) -> Iterator[Problem]:
     """Warns about instances that no domain selects."""
     certain = scene.is_certain("apps", name, "domains") and scene.is_certain("shared_domain")
     if not app.domains or scene.config.shared_domain is not None or not certain:
@@ -226,7 +226,7 @@ def _unreachable(scene: Scene, name: str, app: App, selected: set[str]) -> Itera
             yield scene.origin.key_problem(path, message, f"bind a domain such as {example}", "warning")
 
 
-def _domains_are_bound_once(scene: Scene) -> Iterator[Problem]:
+def _domains_are_bound_once(scene: RuleContext) -> Iterator[Problem]:
     bound: dict[str, str] = {}  # name → where it is bound, for the message
     if (shared := scene.config.shared_domain) is not None:
         shared_where = scene.origin.where(("shared_domain",))
@@ -247,7 +247,7 @@ def _domains_are_bound_once(scene: Scene) -> Iterator[Problem]:
         bound.setdefault(domain.name, where)
 
 
-def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
+def _shared_names_are_possible(scene: RuleContext) -> Iterator[Problem]:
     if (shared := scene.config.shared_domain) is None:
         return
     for app in scene.config.apps:
@@ -260,7 +260,7 @@ def _shared_names_are_possible(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.key_problem(("apps", app), message, "shorten the name, and use no dots in it")
 
 
-def _cdn_redirects(scene: Scene) -> Iterator[Problem]:
+def _cdn_redirects(scene: RuleContext) -> Iterator[Problem]:
     for path, domain in scene.domains():
         if domain.cdn and domain.force_https:
             message = f"{domain.name} redirects according to the CDN's X-Forwarded-Proto; without that field, never"
@@ -268,7 +268,7 @@ def _cdn_redirects(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem((*path, "force_https"), message, hint, "warning")
 
 
-def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
+def _cdn_is_trusted(scene: RuleContext) -> Iterator[Problem]:
     config = scene.config
     through_cdn = [path for path, domain in scene.domains() if domain.cdn]
     if through_cdn and not config.trusted_proxies and scene.is_certain("trusted_proxies"):
@@ -286,7 +286,7 @@ def _cdn_is_trusted(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem(("trusted_proxies", index), message, "list only the CDN's networks", "warning")
 
 
-def _wildcards_are_narrow(scene: Scene) -> Iterator[Problem]:
+def _wildcards_are_narrow(scene: RuleContext) -> Iterator[Problem]:
     for path, domain in scene.domains():
         top = domain.name.removeprefix("*.")
         if domain.name.startswith("*.") and "." not in top and top not in _PRIVATE_TOPS:
@@ -295,7 +295,7 @@ def _wildcards_are_narrow(scene: Scene) -> Iterator[Problem]:
             yield scene.origin.problem(path, message, hint, "warning")
 
 
-def _log_is_a_file(scene: Scene) -> Iterator[Problem]:
+def _log_is_a_file(scene: RuleContext) -> Iterator[Problem]:
     path = scene.config.access_log.path
     if path in _STREAMS:
         message = f"access_log.path: {quoted(path)} is a file of that name in the directory in which lb is started"
@@ -303,7 +303,7 @@ def _log_is_a_file(scene: Scene) -> Iterator[Problem]:
         yield scene.origin.problem(("access_log", "path"), message, hint, "warning")
 
 
-def _admin_is_private(scene: Scene) -> Iterator[Problem]:
+def _admin_is_private(scene: RuleContext) -> Iterator[Problem]:
     admin = scene.config.admin
     if admin is not None and (admin.host in EVERY_ADDRESS or ip_address(admin.host).is_global):
         message = f"admin listens on {quoted(admin)}, which other machines may reach; it requires no password"

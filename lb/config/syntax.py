@@ -16,7 +16,7 @@ _QUOTE_HINT = "put the whole value in quotes"
 
 
 @dataclass(frozen=True, slots=True)
-class Stumble:
+class ParseFailure:
     """Where a parser gave up: its message, its context, and the text of the line."""
 
     problem: str
@@ -47,7 +47,7 @@ def too_deep(line: str, column: int, deepest: int) -> int | None:
     return None
 
 
-def explain_stumble(stumble: Stumble) -> tuple[str, str]:
+def explain_stumble(stumble: ParseFailure) -> tuple[str, str]:
     """A message and a hint for text that a YAML parser could not read."""
     for explain in (_tab, _quotes, _reserved_start, _braces, _colon, _dash, _indentation):
         if (found := explain(stumble)) is not None:
@@ -68,13 +68,13 @@ def explain_run_on(first: str, line: int) -> tuple[str, str]:
     return "this value continues on the next line", hint
 
 
-def _tab(stumble: Stumble) -> tuple[str, str] | None:
+def _tab(stumble: ParseFailure) -> tuple[str, str] | None:
     if "\t" in stumble.line[: len(stumble.line) - len(stumble.line.lstrip())] and _at_start(stumble):
         return "this line is indented with a tab", "YAML allows only spaces there"
     return None
 
 
-def _quotes(stumble: Stumble) -> tuple[str, str] | None:
+def _quotes(stumble: ParseFailure) -> tuple[str, str] | None:
     if "quoted scalar" in stumble.context or "double-quoted" in stumble.context:
         if "escape" in stumble.problem:
             return "a backslash before this character is invalid in double quotes", "use single quotes, or write \\\\"
@@ -82,7 +82,7 @@ def _quotes(stumble: Stumble) -> tuple[str, str] | None:
     return None
 
 
-def _reserved_start(stumble: Stumble) -> tuple[str, str] | None:
+def _reserved_start(stumble: ParseFailure) -> tuple[str, str] | None:
     if "alias" in stumble.context:
         word = re.split(r"[\s,\]}]", stumble.line[stumble.line.rfind("*", 0, stumble.column + 1) :])[0]
         return 'a value that begins with "*" needs quotes', f'write "{word}"'
@@ -97,7 +97,7 @@ def _reserved_start(stumble: Stumble) -> tuple[str, str] | None:
     return None
 
 
-def _braces(stumble: Stumble) -> tuple[str, str] | None:
+def _braces(stumble: ParseFailure) -> tuple[str, str] | None:
     if (found := _IPV6.search(stumble.line)) is not None:
         return "an IPv6 address needs quotes", f'write "{found[0]}"'
     if re.search(r"(flow (mapping|sequence|node)|node content)", f"{stumble.context} {stumble.problem}") is None:
@@ -118,7 +118,7 @@ def _braces(stumble: Stumble) -> tuple[str, str] | None:
     return f'"{stumble.rest[:1]}" is not expected here', _QUOTE_HINT
 
 
-def _colon(stumble: Stumble) -> tuple[str, str] | None:
+def _colon(stumble: ParseFailure) -> tuple[str, str] | None:
     if "mapping values are not allowed" in stumble.problem:
         if ":" in stumble.before:
             return 'there is a second ":" in this line', f"{_QUOTE_HINT}, or begin a new line before the second key"
@@ -131,13 +131,13 @@ def _colon(stumble: Stumble) -> tuple[str, str] | None:
     return None
 
 
-def _dash(stumble: Stumble) -> tuple[str, str] | None:
+def _dash(stumble: ParseFailure) -> tuple[str, str] | None:
     if "sequence entries are not allowed" in stumble.problem:
         return 'a "-" is not allowed here', 'begin a list on a line of its own; the value "-" needs quotes'
     return None
 
 
-def _indentation(stumble: Stumble) -> tuple[str, str] | None:
+def _indentation(stumble: ParseFailure) -> tuple[str, str] | None:
     if not re.search(r"expected (key|<block end>|'-' indicator|.?<document start>)", stumble.problem):
         return None
     if not _at_start(stumble):
@@ -150,5 +150,5 @@ def _indentation(stumble: Stumble) -> tuple[str, str] | None:
     )
 
 
-def _at_start(stumble: Stumble) -> bool:
+def _at_start(stumble: ParseFailure) -> bool:
     return not stumble.before.strip()

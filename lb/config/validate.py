@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from lb.config.explain import explain_error
 from lb.config.model import Config
 from lb.config.problems import KeyPath, Origin, Problem
-from lb.config.rule_context import Scene
+from lb.config.rule_context import RuleContext
 from lb.config.rules import check_rules
 from lb.config.tree import without
 
@@ -27,7 +27,7 @@ def validate(value: object, origin: Origin) -> tuple[Config | None, list[Problem
         except ValidationError as failure:
             errors = failure.errors(include_url=False)
         else:
-            return config, problems + check_rules(Scene(config, origin, refused))
+            return config, problems + check_rules(RuleContext(config, origin, refused))
         if not refused:
             problems = [problem for error in errors if (problem := explain_error(error, origin)) is not None]
         bad = {_written_path(value, error) for error in errors}

@@ -21,19 +21,19 @@ from lb.control.api.operations import Operations
 from lb.control.api.systemd import Notifier
 from lb.control.ending import Ending, EndingTimes, add_ending
 from lb.control.reload.generation import (
-    Edition,
-    Ground,
+    Generation,
+    SharedState,
     addresses_of,
     admin_addresses_of,
     compile_first,
     try_access_log,
 )
-from lb.control.reload.next_generation import NextEdition
+from lb.control.reload.next_generation import BuiltGeneration
 from lb.control.reload.steps import Reading
 from lb.control.supervisor import Stopping, Supervisor
 from lb.control.upgrade import counters
 from lb.control.upgrade.boot_context import BootContext, find_origin, release_admin
-from lb.control.upgrade.handover import Legacy
+from lb.control.upgrade.handover import Handover
 from lb.control.upgrade.health import write_down
 from lb.health.dns import look_up_first, look_up_new
 from lb.process.child import Role
@@ -44,12 +44,12 @@ from lb.process.start_error import StartError
 from lb.routing.clients import Clients
 from lb.routing.health_rows import rows_needed
 from lb.routing.health_table import HealthTable
-from lb.sockets.bind import Bound, bind_all
+from lb.sockets.bind import BoundAddress, bind_all
 from lb.telemetry.counters import Slab
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.failure_notices import FailureNotices
+from lb.telemetry.instance_gauges import InstanceGauges
 from lb.telemetry.metrics import restart_cell
-from lb.telemetry.said import Said
 from lb.tls.handshake.contexts import Contexts
 
 Source = Callable[[Contexts], Plan]
@@ -63,7 +63,7 @@ _FEWEST_INSTANCES = 1024
 class Service:
     """A service that is ready to run."""
 
-    def __init__(self, ground: Ground, edition: Edition, origin: BootContext) -> None:
+    def __init__(self, ground: SharedState, edition: Generation, origin: BootContext) -> None:
         self._ground = ground
         self._edition = edition
         self._origin = origin
@@ -85,12 +85,12 @@ class Service:
         return self._edition.plan
 
     @property
-    def bound(self) -> tuple[Bound, ...]:
+    def bound(self) -> tuple[BoundAddress, ...]:
         """Where apps are served."""
         return self._edition.bound
 
     @property
-    def admin(self) -> tuple[Bound, ...]:
+    def admin(self) -> tuple[BoundAddress, ...]:
         return self._edition.admin
 
     def run(self, announce_ready: Callable[[], None], stopping: Stopping, source: Source | None = None) -> int:
@@ -129,13 +129,13 @@ class Service:
         named = {} if file is None else {"file": os.path.abspath(file)}  # noqa: PTH100  `absolute` leaves ".." in it
         return {**add_ending(status, self._ending, time.monotonic()), **named}
 
-    def _bequeath(self) -> Legacy:
+    def _bequeath(self) -> Handover:
         listening, admin = (
             tuple((one.scheme, sock) for one in bound for sock in one.sockets) for bound in (self.bound, self.admin)
         )
         health = wrap_bytes(write_down(self._ground.table))
         text, slabs = counters.write_down(self._ground.slab)
-        return Legacy(listening, admin, self._ground.contexts.tickets.bequest(), health, wrap_bytes(text), slabs)
+        return Handover(listening, admin, self._ground.contexts.tickets.bequest(), health, wrap_bytes(text), slabs)
 
     # For reloads (lb.control.reload.steps.Plans)
 
@@ -145,9 +145,9 @@ class Service:
         plan = self._source(self._ground.contexts)
         return Reading(plan, look_up_new(self._ground.table, plan.health.watched))
 
-    def next_change(self, reading: Reading, busy: Collection[int]) -> NextEdition:
+    def next_change(self, reading: Reading, busy: Collection[int]) -> BuiltGeneration:
         workers = workers_of(reading.plan.config.workers)
-        return NextEdition(self._ground, self._edition, reading, workers, busy, self._adopt)
+        return BuiltGeneration(self._ground, self._edition, reading, workers, busy, self._adopt)
 
     def read_certificates(self) -> None:
         contexts = self._ground.contexts
@@ -159,7 +159,7 @@ class Service:
     def release_unused(self) -> None:
         self._ground.table.keep({key for one in self.plan.health.watched for key in one.rows})
 
-    def _adopt(self, edition: Edition) -> None:
+    def _adopt(self, edition: Generation) -> None:
         self._edition = edition
 
 
@@ -201,12 +201,14 @@ def _prepare(plan: Plan, info: Mapping[str, str], origin: BootContext, contexts:
     known = origin.succession.health if origin.succession is not None else {}
     earlier = origin.succession.earlier if origin.succession is not None else None
     slab = Slab(MOST_SLOTS, new_memory("lb counters"), earlier)
-    loads = Loads(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(plan.instance_names)), new_memory("lb loads"))
+    loads = InstanceGauges(MOST_SLOTS, max(_FEWEST_INSTANCES, 2 * len(plan.instance_names)), new_memory("lb loads"))
     snapshot, registry = compile_first(plan, table, bound, workers, look_up_first, known)
     records = max(_FEWEST_INSTANCES, 2 * rows_needed(plan.health.deployed))
     deployed = DeployedFigures(MOST_SLOTS, records, new_memory("lb deployed"))
-    ground = Ground(info, contexts, table, slab, loads, deployed, Said(), Clients(), Board(workers), origin.file)
-    return Service(ground, Edition(plan, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
+    ground = SharedState(
+        info, contexts, table, slab, loads, deployed, FailureNotices(), Clients(), Board(workers), origin.file
+    )
+    return Service(ground, Generation(plan, bound, admin, tuple(range(workers)), snapshot, registry, sources), origin)
 
 
 def workers_of(wanted: int | None) -> int:

@@ -32,7 +32,7 @@ from lb.control.reload.coordinator import Reload
 from lb.control.reload.steps import NoPlans, Plans, ReloadOutcome
 from lb.control.strays import GRACE, Strays
 from lb.control.watchdog import Watchdog
-from lb.process.background_job import Errands
+from lb.process.background_job import BackgroundJobs
 from lb.process.channel import Message
 from lb.process.child import Child, Role
 from lb.process.every import RepeatedFailures
@@ -102,7 +102,7 @@ class Supervisor:
         self._selector = selectors.DefaultSelector()
         self._strays = Strays()
         self._failures = RepeatedFailures()
-        self._errands = Errands(self._forget)
+        self._errands = BackgroundJobs(self._forget)
         self.send = self._errands.send
         self._wakeup, self._signalled = socket.socketpair()
         self._adopts_orphans = adopts_orphans()
@@ -367,11 +367,11 @@ class Supervisor:
     def _all_ready(self) -> bool:
         return all(child.ready for child in self.children if not child.retiring)
 
-    def hire(self, role: Role) -> None:
+    def add_role(self, role: Role) -> None:
         """Add a place for this role."""
         self.children.append(Child(role))
 
-    def dismiss(self, child: Child) -> None:
+    def remove(self, child: Child) -> None:
         """Let it finish and end; its place is removed."""
         child.retiring, child.due = True, None
         if child.role.is_assistant or not child.say(Verb.RETIRE, "accepting"):

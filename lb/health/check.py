@@ -27,7 +27,7 @@ Address = str | tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class CheckRequest:
     """What is requested, and which responses pass. With several `uris`, one that passes is enough.
 
     `fields` are the header fields, each with its line end, including Host, whose value is `host`; `statuses` look like
@@ -44,7 +44,7 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CheckOutcome:
     """Whether a check has passed, why in words, and which URI passed. `status` is that of a response that failed the
     check, 0 if there was none, and `remedy` says what to do about it.
     """
@@ -60,27 +60,27 @@ class _NoAnswerError(Exception):
     """There was no response; the text says why."""
 
 
-async def ask(question: Question, first: str = "") -> Outcome:
+async def ask(question: CheckRequest, first: str = "") -> CheckOutcome:
     """Requests each URI, beginning with `first`, until one passes."""
     refused: dict[str, int] = {}
     for uri in sorted(question.uris, key=lambda uri: uri != first):
         try:
             status = await _status(question, uri)
         except _NoAnswerError as error:
-            return Outcome(False, str(error))  # a second request would fail the same way
+            return CheckOutcome(False, str(error))  # a second request would fail the same way
         words = f"GET {uri} answered {status}"
         if str(status) in question.statuses or f"{status // 100}xx" in question.statuses:
-            return Outcome(True, words, uri)
+            return CheckOutcome(True, words, uri)
         refused[words] = status
     # An app need not have every URI.
     known = {words: status for words, status in refused.items() if status != 404} or refused
     words, status = ", ".join(known), next(iter(known.values()))
     if question.host:
         words += f" (Host: {question.host})"
-    return Outcome(False, words, status=status, remedy=_remedy(status, question))
+    return CheckOutcome(False, words, status=status, remedy=_remedy(status, question))
 
 
-def _remedy(status: int, question: Question) -> str:
+def _remedy(status: int, question: CheckRequest) -> str:
     """What to do about a bad status: fix the app, or set the key for another path or other statuses."""
     passing = ", ".join((*question.statuses, str(status)))
     keys = f"set health_uri to a path that answers 2xx, or health_status: [{passing}]"
@@ -89,7 +89,7 @@ def _remedy(status: int, question: Question) -> str:
     return f"fix the app, {keys}" if status >= 500 else keys
 
 
-async def _status(question: Question, uri: str) -> int:
+async def _status(question: CheckRequest, uri: str) -> int:
     loop = asyncio.get_running_loop()
     where = "no connection"
     with socket.socket(question.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:

@@ -20,13 +20,13 @@ from lb.config.plan import ConfiguredInstance
 from lb.health.activity import ActivityTotals
 from lb.health.engine_link import EngineLink
 from lb.health.placing import Name, Placing
-from lb.health.probe import Subject
+from lb.health.probe import ProbeTarget
 from lb.process.every import every
 from lb.process.scoreboard import Board
 from lb.routing.deployment import RUNNING
 from lb.routing.health_table import HEALTHY, UNHEALTHY, HealthTable
 from lb.telemetry.deployed_figures import DeployedFigures, EnvironmentTotals
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 log = logging.getLogger("lb.control")
 
@@ -47,7 +47,7 @@ class Deployments:
         executor: Executor,
         rows_changed: Callable[[], None],
     ) -> None:
-        self._lines = Lines(log)
+        self._lines = PacedLines(log)
         self._placing = Placing(table, self._lines)
         self._table = table
         self._totals = ActivityTotals(board, figures, time.monotonic())
@@ -84,7 +84,7 @@ class Deployments:
         if self._link is not None and (app, environment) in self._sections:
             self._link.say(WakeWanted(app, environment))
 
-    def judged(self, subject: Subject) -> None:
+    def judged(self, subject: ProbeTarget) -> None:
         """The checks say something else of an instance than before."""
         if subject.group in self._sections:
             self._tell_verdicts(subject.group)

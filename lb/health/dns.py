@@ -29,30 +29,30 @@ FIRST_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ResolvedName:
     """The resolver's result for a name: addresses, or why there are none."""
 
     hosts: tuple[str, ...]
     error: str = ""
 
 
-def look_up(name: str) -> Found:
+def look_up(name: str) -> ResolvedName:
     """The IP addresses of a name now."""
     try:
         found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except OSError as error:
-        return Found((), error.strerror or str(error))
+        return ResolvedName((), error.strerror or str(error))
     except UnicodeError:
-        return Found((), "it is not a valid name")
+        return ResolvedName((), "it is not a valid name")
     of_one_family = [one for one in found if one[0] == socket.AF_INET] or found
-    return Found(tuple(dict.fromkeys(str(one[4][0]) for one in of_one_family)))
+    return ResolvedName(tuple(dict.fromkeys(str(one[4][0]) for one in of_one_family)))
 
 
 Write = Callable[[int, Condition], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Moved:
+class AddressChange:
     """A name's addresses before and after."""
 
     before: tuple[str, ...]
@@ -60,8 +60,12 @@ class Moved:
 
 
 def place(
-    table: HealthTable, one: ConfiguredInstance, siblings: Iterable[ConfiguredInstance], found: Found, write: Write
-) -> Moved:
+    table: HealthTable,
+    one: ConfiguredInstance,
+    siblings: Iterable[ConfiguredInstance],
+    found: ResolvedName,
+    write: Write,
+) -> AddressChange:
     """Writes a name's addresses to its rows with `write`; `siblings` are the watched instances of its environment.
 
     An address that stays keeps its row and state. A new one replaces one that goes in one step, so that there is always
@@ -74,7 +78,7 @@ def place(
     if not found.hosts:
         if not there:
             write(rows[0], Condition(failed_at=now, error=found.error))
-        return Moved(tuple(there), tuple(there))
+        return AddressChange(tuple(there), tuple(there))
     staying = [host for host in found.hosts if host in there][: len(rows)]
     new = [host for host in found.hosts if host not in there][: len(rows) - len(staying)]
     going = [there[host] for host in there if host not in staying]
@@ -87,7 +91,7 @@ def place(
             write(row, Condition(state, host, since=now))
     for row in going[len(new) :]:
         write(row, Condition())
-    return Moved(tuple(there), (*staying, *new))
+    return AddressChange(tuple(there), (*staying, *new))
 
 
 def _state_of_new(one: ConfiguredInstance, others_work: bool) -> int:
@@ -104,7 +108,7 @@ def by_environment(everything: Iterable[ConfiguredInstance]) -> dict[tuple[str, 
     return found
 
 
-def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> dict[str, Found]:
+def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> dict[str, ResolvedName]:
     """Looks up all names that are not known yet at once, for at most FIRST_TIMEOUT. The health process follows the
     others. Threads that still wait may stay behind, so only a process that ends soon may call this.
     """
@@ -112,16 +116,16 @@ def look_up_new(table: HealthTable, watched: Sequence[ConfiguredInstance]) -> di
     if not names:
         return {}
     executor = ThreadPoolExecutor(LOOKUPS, "resolver")
-    lookups: dict[str, Future[Found]] = {host: executor.submit(look_up, host) for host in names}
+    lookups: dict[str, Future[ResolvedName]] = {host: executor.submit(look_up, host) for host in names}
     wait(lookups.values(), FIRST_TIMEOUT)
     executor.shutdown(wait=False, cancel_futures=True)
-    late = Found((), f"the resolver did not answer within {FIRST_TIMEOUT:g} s")
+    late = ResolvedName((), f"the resolver did not answer within {FIRST_TIMEOUT:g} s")
     return {
         host: lookup.result() if lookup.done() and not lookup.cancelled() else late for host, lookup in lookups.items()
     }
 
 
-def apply_found(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, Found]) -> None:
+def apply_found(table: HealthTable, watched: Sequence[ConfiguredInstance], found: Mapping[str, ResolvedName]) -> None:
     """Writes the addresses that were found for names that are not known yet."""
     siblings = by_environment(watched)
     for one in watched:

@@ -27,7 +27,7 @@ from lb.apps.service.placements import (
     subscribe_line,
 )
 from lb.health.schedule import tell_failure
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 _SOON = 0.25  # seconds between two looks for an engine that is not there
 _REFUSED = 5.0  # and after one that does not want this door
@@ -46,7 +46,7 @@ class EngineLink:
         self,
         file: Path,
         executor: Executor,
-        lines: Lines,
+        lines: PacedLines,
         heard: Heard,
         connected: Callable[[], None],
         lost: Callable[[], None],

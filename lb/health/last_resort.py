@@ -10,7 +10,7 @@ import logging
 from collections.abc import Sequence
 
 from lb.routing.health_table import Condition
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 _TEXT = "no instance passes its checks, but some answer them: those get the requests until one passes"
 
@@ -18,7 +18,7 @@ _TEXT = "no instance passes its checks, but some answer them: those get the requ
 class LastResort:
     """Remembers for which environments, by app and name, the line was written."""
 
-    def __init__(self, lines: Lines) -> None:
+    def __init__(self, lines: PacedLines) -> None:
         self._lines = lines
         self._said: set[tuple[str, str]] = set()
 

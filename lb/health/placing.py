@@ -24,7 +24,7 @@ from lb.routing.deployment import (
     read_placed,
 )
 from lb.routing.health_table import ASLEEP, HEALTHY, LONGEST_HOST, UNCHECKED, Condition, HealthTable
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 Name = tuple[str, str]
 """App and environment."""
@@ -33,7 +33,7 @@ Name = tuple[str, str]
 class Placing:
     """The rows of all deployed environments of a configuration."""
 
-    def __init__(self, table: HealthTable, lines: Lines) -> None:
+    def __init__(self, table: HealthTable, lines: PacedLines) -> None:
         self._table = table
         self._lines = lines
         self._deployed: dict[Name, ConfiguredInstance] = {}

@@ -10,16 +10,16 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from lb.health.check import Outcome, Question
+from lb.health.check import CheckOutcome, CheckRequest
 from lb.health.state import Rules, Verdict
 from lb.routing.health_table import EXPECTED, HEALTHY, SERVES, STARTING, UNHEALTHY, Condition, HealthTable
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
-Ask = Callable[[Question, str], Awaitable[Outcome]]
+Ask = Callable[[CheckRequest, str], Awaitable[CheckOutcome]]
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
+class ProbeTarget:
     """The target of a probe: `row` in the table, `title` for the log, `host` if it is configured by name, `group` is
     its app and environment.
     """
@@ -27,7 +27,7 @@ class Subject:
     row: int
     title: str
     host: str
-    question: Question
+    question: CheckRequest
     rules: Rules
     group: tuple[str, str] = ("", "")
 
@@ -39,11 +39,11 @@ class Probe:
 
     def __init__(
         self,
-        subject: Subject,
+        subject: ProbeTarget,
         table: HealthTable,
-        lines: Lines,
+        lines: PacedLines,
         ask: Ask,
-        judged: Callable[[Subject], None] = lambda _: None,
+        judged: Callable[[ProbeTarget], None] = lambda _: None,
     ) -> None:
         self.subject = subject
         self._table = table
@@ -63,14 +63,14 @@ class Probe:
         self.judge(await self._check(), time.monotonic(), time.time())
         return self._verdict.next_in(time.monotonic())
 
-    async def _check(self) -> Outcome:
+    async def _check(self) -> CheckOutcome:
         try:
             return await self._ask(self.subject.question, self._uri)
         except Exception as error:
             logging.getLogger("lb.control").exception("%s could not be checked", self.subject.title)
-            return Outcome(False, f"it could not be checked: {error!r}")
+            return CheckOutcome(False, f"it could not be checked: {error!r}")
 
-    def judge(self, outcome: Outcome, now: float, date: float) -> None:
+    def judge(self, outcome: CheckOutcome, now: float, date: float) -> None:
         """Takes an outcome in; `now` is monotonic, `date` since the epoch."""
         verdict = self._verdict
         before = verdict.state

@@ -19,22 +19,22 @@ from pathlib import Path
 from lb.config.plan import ConfiguredInstance, HealthPlan, Plan
 from lb.health.check import ask
 from lb.health.deployments import Deployments
-from lb.health.dns import LOOKUPS, Found, by_environment, look_up, place
+from lb.health.dns import LOOKUPS, ResolvedName, by_environment, look_up, place
 from lb.health.last_resort import LastResort
-from lb.health.probe import Probe, Subject
+from lb.health.probe import Probe, ProbeTarget
 from lb.health.schedule import Schedule, jittered, tell_failure
 from lb.health.targets import subjects
 from lb.process.assistant import AssistantChannel, prepare_assistant
 from lb.process.channel import Message
-from lb.process.child_config import Revision
+from lb.process.child_config import ChildConfig
 from lb.process.every import RepeatedFailures, every
 from lb.process.loop import new_loop
-from lb.process.reload_participant import BackgroundThread, Changes
+from lb.process.reload_participant import BackgroundThread, ReloadParticipant
 from lb.process.scoreboard import Board
 from lb.process.verbs import Verb
 from lb.routing.health_table import HealthTable
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 _AT_ONCE = 500  # checks
 _FIRST_RATE = 500.0  # checks started per second when very many start together
@@ -87,7 +87,9 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
         else:
             changes.heard(message)
 
-    changes = Changes(BackgroundThread(loop), say, _Prepared, lambda prepared: configure(prepared.plan.health))
+    changes = ReloadParticipant(
+        BackgroundThread(loop), say, _Prepared, lambda prepared: configure(prepared.plan.health)
+    )
     channel = AssistantChannel(loop, line, ended.set, heard)
     channel.say_ready()
     await ended.wait()
@@ -101,7 +103,7 @@ class _Prepared:
     """The new plan of a reload; this process has no listening sockets."""
 
     plan: Plan
-    revision: Revision
+    revision: ChildConfig
     sockets: Sequence[socket.socket]
 
     def drop(self) -> None:
@@ -113,18 +115,18 @@ class Watcher:
 
     def __init__(self, table: HealthTable) -> None:
         self._table = table
-        self._lines = Lines(logging.getLogger("lb.control"))
+        self._lines = PacedLines(logging.getLogger("lb.control"))
         self._last_resort = LastResort(self._lines)
         self._changed: set[tuple[str, str]] = set()  # environments in which an instance has changed
         self._failures = RepeatedFailures()
         self._schedule = Schedule(_AT_ONCE)
         self.resolver = ThreadPoolExecutor(LOOKUPS, "resolver")
-        self.on_judged: Callable[[Subject], None] = lambda _: None
+        self.on_judged: Callable[[ProbeTarget], None] = lambda _: None
         self._plan = HealthPlan((), {}, 0.0)
         self._names: dict[str, list[ConfiguredInstance]] = {}
         self._siblings: dict[tuple[str, str], list[ConfiguredInstance]] = {}
         self._lost: set[str] = set()  # names that were logged as not found
-        self._probes: dict[Subject, Probe] = {}
+        self._probes: dict[ProbeTarget, Probe] = {}
         self._lookups: dict[str, asyncio.Task[None]] = {}
         self._settling = every(asyncio.get_running_loop(), 1.0, self._look_at_groups, self._lines.end_second)
 
@@ -143,7 +145,7 @@ class Watcher:
             task.add_done_callback(tell_failure)
         self.ask_everyone()
 
-    def _judged(self, subject: Subject) -> None:
+    def _judged(self, subject: ProbeTarget) -> None:
         self._changed.add(subject.group)
         self.on_judged(subject)
 
@@ -187,7 +189,7 @@ class Watcher:
                 has_any = False
             pause = self._plan.dns_interval if has_any else min(_SOON, self._plan.dns_interval)
 
-    def _found(self, name: str, found: Found) -> bool:
+    def _found(self, name: str, found: ResolvedName) -> bool:
         """Writes the resolver's result to the table. Returns whether the name has addresses, old or new."""
         moved_any = has_any = False
         for one in self._names[name]:
@@ -202,7 +204,7 @@ class Watcher:
         self._tell(name, found, has_any)
         return has_any
 
-    def _tell(self, name: str, found: Found, has_any: bool) -> None:
+    def _tell(self, name: str, found: ResolvedName, has_any: bool) -> None:
         if found.hosts and name in self._lost:
             self._lost.discard(name)
             self._lines.write(logging.INFO, f"the name {name} is found")

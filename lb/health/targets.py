@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from lb import __version__
 from lb.config.model import EnvironmentSettings, InstanceAddress
 from lb.config.plan import ClientOfChecks, ConfiguredInstance, HealthPlan
-from lb.health.check import Question
-from lb.health.probe import Subject
+from lb.health.check import CheckRequest
+from lb.health.probe import ProbeTarget
 from lb.health.state import Rules
 from lb.routing.deployment import read_serving
 from lb.routing.health_table import ABSENT, HealthTable
@@ -25,7 +25,7 @@ _ALIVE = ("2xx", "3xx", "4xx")
 """Any response that is not a server error: `health_checks: on` alone knows nothing about the app."""
 
 
-def subjects(health: HealthPlan, table: HealthTable) -> Iterator[Subject]:
+def subjects(health: HealthPlan, table: HealthTable) -> Iterator[ProbeTarget]:
     """The instances to check, if they have an address."""
     plans: dict[tuple[str, str], _Plan] = {}
     for one in health.watched:
@@ -74,7 +74,7 @@ def _statuses(section: EnvironmentSettings) -> tuple[str, ...]:
     return ("2xx",) if section.health_uri is not None or section.deploy else _ALIVE
 
 
-def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
+def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[ProbeTarget]:
     if one.is_deployed:
         yield from _deployed_subjects(one, plan, table)
         return
@@ -87,10 +87,10 @@ def _subjects_of(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> It
         title = instance_key(one.title, host)
         group = (one.app, one.environment)
         question = _question(one.section, one.address, plan, host or one.address.host)
-        yield Subject(row, title, host, question, plan.rules, group)
+        yield ProbeTarget(row, title, host, question, plan.rules, group)
 
 
-def _deployed_subjects(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[Subject]:
+def _deployed_subjects(one: ConfiguredInstance, plan: _Plan, table: HealthTable) -> Iterator[ProbeTarget]:
     for row in map(table.find, one.keys):
         condition = table.read(row)
         placed = None if condition is None else read_serving(condition)
@@ -102,15 +102,15 @@ def _deployed_subjects(one: ConfiguredInstance, plan: _Plan, table: HealthTable)
             address = InstanceAddress(host=host.strip("[]"), port=int(port), path="", text=placed.endpoint)
         title = f"app {one.app} {one.environment} {placed.key}"
         question = _question(one.section, address, plan, address.host)
-        yield Subject(row, title, condition.host, question, plan.rules, (one.app, one.environment))
+        yield ProbeTarget(row, title, condition.host, question, plan.rules, (one.app, one.environment))
 
 
-def _question(section: EnvironmentSettings, address: InstanceAddress, plan: _Plan, host: str) -> Question:
+def _question(section: EnvironmentSettings, address: InstanceAddress, plan: _Plan, host: str) -> CheckRequest:
     """It looks like a client's request: apps refuse unknown hosts (Django's ALLOWED_HOSTS) and redirect requests that
     did not arrive over HTTPS (its SECURE_SSL_REDIRECT).
     """
     name = plan.domain or ("localhost" if address.path else address.text)
-    return Question(
+    return CheckRequest(
         socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in host else socket.AF_INET,
         address.path or (host, section.health_port or address.port),
         plan.uris,

@@ -2,7 +2,7 @@
 # names it can be, so most fields cost no comparison. A reader notes what a field says, refuses an invalid value, and returns whether
 # the field is forwarded.
 
-cdef struct Seen:
+cdef struct FieldNotes:
     # What the fields have said so far, besides the head itself. `padded`: Content-Length has leading zeros.
     Py_ssize_t hosts
     bint coded, close, stay, upgrade, padded
@@ -35,7 +35,7 @@ cdef bytes gathered(int kind, bytes first):
     return b", ".join(parts) if parts else None
 
 
-cdef int read_connection(const char* p, Py_ssize_t n, Seen* seen) except -1:
+cdef int read_connection(const char* p, Py_ssize_t n, FieldNotes* seen) except -1:
     # Reads one Connection value; kept if it names fields to be dropped (RFC 9110 7.6.1).
     cdef const char* end = p + n
     cdef const char* word
@@ -68,18 +68,18 @@ cdef int read_connection(const char* p, Py_ssize_t n, Seen* seen) except -1:
     return 0
 
 
-cdef inline bint keeps_alive(Seen* seen, int minor) noexcept:
+cdef inline bint keeps_alive(FieldNotes* seen, int minor) noexcept:
     return not seen.close and (seen.stay or minor == 1)
 
 
-cdef int read_coding(const char* v, Py_ssize_t m, Seen* seen, str malformed) except -1:
+cdef int read_coding(const char* v, Py_ssize_t m, FieldNotes* seen, str malformed) except -1:
     if seen.coded or m != 7 or not same(v, b"chunked", 7):
         raise ProxyError(malformed, "Transfer-Encoding is not chunked")
     seen.coded = True
     return 0
 
 
-cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Seen* seen, str malformed) except -1:
+cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, FieldNotes* seen, str malformed) except -1:
     # Leading zeros are not forwarded: some read such a number as octal.
     cdef Py_ssize_t length
     cdef Py_ssize_t zeros = 0
@@ -94,7 +94,7 @@ cdef Py_ssize_t read_length(const char* v, Py_ssize_t m, Py_ssize_t before, Seen
     return length if length >= 0 else TOO_LONG
 
 
-cdef inline int read_request_field(Reader* r, RequestHead head, Seen* seen) except -1:
+cdef inline int read_request_field(Reader* r, RequestHead head, FieldNotes* seen) except -1:
     # Returns whether the field is forwarded.
     cdef char* p = r.name
     cdef char* v = r.value
@@ -197,7 +197,7 @@ cdef int read_condition(const char* p, Py_ssize_t n, const char* v, Py_ssize_t m
     return 0
 
 
-cdef inline int read_response_field(Reader* r, ResponseHead head, Seen* seen) except -1:
+cdef inline int read_response_field(Reader* r, ResponseHead head, FieldNotes* seen) except -1:
     # Returns whether the field is forwarded.
     cdef char* p = r.name
     cdef char* v = r.value

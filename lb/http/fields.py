@@ -27,7 +27,7 @@ _SPELLINGS = 1000  # names as they were written that are recognised at once
 _LONGEST_SPELLING = 64
 
 
-class Seen(Generic[_Head]):
+class FieldNotes(Generic[_Head]):
     """What the fields have said so far, besides the head itself."""
 
     __slots__ = ("chain", "close", "head", "hosts", "nominated", "padded", "protocols", "stay", "upgrade")
@@ -75,11 +75,11 @@ class Seen(Generic[_Head]):
 # Requests
 
 
-def _drop(_seen: Seen[_Head], _value: bytes, _at: int) -> bool:
+def _drop(_seen: FieldNotes[_Head], _value: bytes, _at: int) -> bool:
     return False
 
 
-def _host(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _host(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     seen.hosts += 1
     if value and not is_authority(value):
         raise ProxyError("http_request_error", "Host is not a host and port")
@@ -87,33 +87,33 @@ def _host(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
     return True
 
 
-def _connection(seen: Seen[_Head], value: bytes, _at: int) -> bool:
+def _connection(seen: FieldNotes[_Head], value: bytes, _at: int) -> bool:
     return seen.connection(value)
 
 
-def _user_agent(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+def _user_agent(seen: FieldNotes[RequestHead], value: bytes, at: int) -> bool:
     seen.head.agent_at, seen.head.agent_size = at, len(value)
     return True
 
 
-def _accept(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+def _accept(seen: FieldNotes[RequestHead], value: bytes, at: int) -> bool:
     seen.head.accept_again = seen.head.accept_at > 0
     seen.head.accept_at, seen.head.accept_size = at, len(value)
     return True
 
 
-def _accept_encoding(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+def _accept_encoding(seen: FieldNotes[RequestHead], value: bytes, at: int) -> bool:
     seen.head.encoding_again = seen.head.encoding_at > 0
     seen.head.encoding_at, seen.head.encoding_size = at, len(value)
     return True
 
 
-def _referer(seen: Seen[RequestHead], value: bytes, at: int) -> bool:
+def _referer(seen: FieldNotes[RequestHead], value: bytes, at: int) -> bool:
     seen.head.referer_at, seen.head.referer_size = at, len(value)
     return True
 
 
-def _expect(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _expect(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     if seen.head.minor == 0:
         return False  # RFC 9110 10.1.1: an expectation in an HTTP/1.0 request is ignored
     if seen.head.expect or value.lower() != b"100-continue":
@@ -122,55 +122,55 @@ def _expect(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
     return True
 
 
-def _upgrade(seen: Seen[_Head], value: bytes, _at: int) -> bool:
+def _upgrade(seen: FieldNotes[_Head], value: bytes, _at: int) -> bool:
     seen.protocols.append(value)
     return False
 
 
-def _forwarded_for(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _forwarded_for(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     seen.chain.append(value)
     return False
 
 
-def _forwarded_proto(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _forwarded_proto(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     seen.head.forwarded_proto = value
     return False
 
 
-def _content_length(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _content_length(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     return seen.length(value, "http_request_error")
 
 
-def _transfer_encoding(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _transfer_encoding(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     if seen.head.chunked or value.lower() != b"chunked":
         raise ProxyError("http_request_error", "Transfer-Encoding is not chunked")
     seen.head.chunked = True
     return False
 
 
-def _via(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _via(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     seen.head.passes += passes(value)
     return True
 
 
-def _range(seen: Seen[RequestHead], _value: bytes, _at: int) -> bool:
+def _range(seen: FieldNotes[RequestHead], _value: bytes, _at: int) -> bool:
     seen.head.ranged = True
     return True
 
 
-def _condition(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _condition(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     seen.head.tagged = seen.head.tagged or MARK in value
     return True
 
 
-def _request_id(seen: Seen[RequestHead], value: bytes, _at: int) -> bool:
+def _request_id(seen: FieldNotes[RequestHead], value: bytes, _at: int) -> bool:
     if seen.head.request_id is not None or not _is_request_id(value):
         return False
     seen.head.request_id = value
     return True
 
 
-_REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
+_REQUEST: dict[bytes, Callable[[FieldNotes[RequestHead], bytes, int], bool]] = {
     b"accept": _accept,
     b"accept-encoding": _accept_encoding,
     b"client-cert": _drop,
@@ -207,52 +207,52 @@ _REQUEST: dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool]] = {
 # Responses
 
 
-def _status_length(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+def _status_length(seen: FieldNotes[ResponseHead], value: bytes, _at: int) -> bool:
     if seen.length(value, "http_protocol_error") and seen.head.body_length < _TOO_LONG:
         return True  # else one that is to be rewritten (see `lenient`)
     raise ProxyError("http_protocol_error", "Content-Length has too many digits")
 
 
-def _response_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+def _response_encoding(seen: FieldNotes[ResponseHead], value: bytes, _at: int) -> bool:
     if seen.head.chunked or value.lower() != b"chunked":
         raise ProxyError("http_protocol_error", "Transfer-Encoding is not chunked")
     seen.head.chunked = True
     return False
 
 
-def _content_type(seen: Seen[ResponseHead], value: bytes, at: int) -> bool:
+def _content_type(seen: FieldNotes[ResponseHead], value: bytes, at: int) -> bool:
     seen.head.type_at, seen.head.type_size = at, len(value)
     return True
 
 
-def _keep_alive(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+def _keep_alive(seen: FieldNotes[ResponseHead], value: bytes, _at: int) -> bool:
     if seen.head.keep_alive_for < 0:
         seen.head.keep_alive_for = keep_alive_timeout(value)
     return False
 
 
-def _date(seen: Seen[ResponseHead], _value: bytes, _at: int) -> bool:
+def _date(seen: FieldNotes[ResponseHead], _value: bytes, _at: int) -> bool:
     seen.head.dated = True
     return True
 
 
-def _cache_control(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+def _cache_control(seen: FieldNotes[ResponseHead], value: bytes, _at: int) -> bool:
     if b"no-transform" in value.lower():
         seen.head.no_transform = True
     return True
 
 
-def _content_range(seen: Seen[ResponseHead], _value: bytes, _at: int) -> bool:
+def _content_range(seen: FieldNotes[ResponseHead], _value: bytes, _at: int) -> bool:
     seen.head.ranged = True
     return True
 
 
-def _content_encoding(seen: Seen[ResponseHead], value: bytes, _at: int) -> bool:
+def _content_encoding(seen: FieldNotes[ResponseHead], value: bytes, _at: int) -> bool:
     seen.head.encoded = seen.head.encoded or value.lower() != b"identity"
     return True
 
 
-_RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
+_RESPONSE: dict[bytes, Callable[[FieldNotes[ResponseHead], bytes, int], bool]] = {
     b"cache-control": _cache_control,
     b"connection": _connection,
     b"content-encoding": _content_encoding,
@@ -269,10 +269,10 @@ _RESPONSE: dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool]] = {
 }
 
 
-class _OfRequest(dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool] | None]):
+class _OfRequest(dict[bytes, Callable[[FieldNotes[RequestHead], bytes, int], bool] | None]):
     """The reader of a request's field by its name, or None; frequent spellings are looked up once."""
 
-    def __missing__(self, name: bytes) -> Callable[[Seen[RequestHead], bytes, int], bool] | None:
+    def __missing__(self, name: bytes) -> Callable[[FieldNotes[RequestHead], bytes, int], bool] | None:
         plain = name.lower()
         reader = _REQUEST.get(plain)
         if plain.startswith(b"x-forwarded-"):
@@ -284,10 +284,10 @@ class _OfRequest(dict[bytes, Callable[[Seen[RequestHead], bytes, int], bool] | N
         return reader
 
 
-class _OfResponse(dict[bytes, Callable[[Seen[ResponseHead], bytes, int], bool] | None]):
+class _OfResponse(dict[bytes, Callable[[FieldNotes[ResponseHead], bytes, int], bool] | None]):
     """The same for a response's fields."""
 
-    def __missing__(self, name: bytes) -> Callable[[Seen[ResponseHead], bytes, int], bool] | None:
+    def __missing__(self, name: bytes) -> Callable[[FieldNotes[ResponseHead], bytes, int], bool] | None:
         reader = _RESPONSE.get(name.lower())
         if len(self) < _SPELLINGS and len(name) <= _LONGEST_SPELLING:
             self[name] = reader

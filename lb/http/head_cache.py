@@ -21,7 +21,7 @@ _MOST = 256  # heads per generation
 _LONGEST = 2048  # bytes of a head that is kept
 
 
-class Known(dict[bytes, _Head]):
+class HeadCache(dict[bytes, _Head]):
     """The heads of these bytes, as `read` read them within `limits`. A head that was not used in two generations is
     dropped.
 

@@ -26,14 +26,14 @@ _MOST_LENGTHS = 64  # elements of all Content-Length: more are no number
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
+class RewrittenHead:
     """A head or the beginning of one, with lines that end with CR LF; `length` is its whole size on the wire."""
 
     text: bytes
     length: int
 
 
-def mend_head(data: bytes, limits: Limits, error: ProxyError) -> Mended:
+def mend_head(data: bytes, limits: Limits, error: ProxyError) -> RewrittenHead:
     """The head that `data` begins with, within `limits`; here, every line counts as a field, also one of a fold.
 
     An unfinished one is returned without its last field, which may continue on the next line.
@@ -55,7 +55,7 @@ def mend_head(data: bytes, limits: Limits, error: ProxyError) -> Mended:
         raise error
     else:
         text = b"\r\n".join((lines[0], *fields, b"", b""))
-    return Mended(text, length)
+    return RewrittenHead(text, length)
 
 
 def _lines(data: bytes, most: int, error: ProxyError) -> tuple[list[bytes], int]:

@@ -37,9 +37,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from lb.errors import ProxyError
-from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
+from lb.http.fields import OF_REQUEST, OF_RESPONSE, FieldNotes
 from lb.http.head import Limits, RequestHead, ResponseHead, origin_form, strip_request, strip_response
-from lb.http.head_cache import Known
+from lb.http.head_cache import HeadCache
 from lb.http.lenient import mend_head
 
 _Head = TypeVar("_Head", RequestHead, ResponseHead)
@@ -121,8 +121,8 @@ def _read_strictly(data: bytes | bytearray, start: int, end: int, limits: Limits
     return head
 
 
-REQUESTS: Known[RequestHead] = Known(_read_request)
-RESPONSES: Known[ResponseHead] = Known(_read_response)
+REQUESTS: HeadCache[RequestHead] = HeadCache(_read_request)
+RESPONSES: HeadCache[ResponseHead] = HeadCache(_read_response)
 
 
 def scan_request(data: bytes, limits: Limits) -> RequestHead | None:
@@ -286,13 +286,13 @@ def _request(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Req
         head.odd_path = b"?" not in target[: odd.start()]  # only the spelling of the path matters
     if not target.startswith(b"/"):
         head.odd_path = target != b"*"
-    seen = Seen(head)
+    seen = FieldNotes(head)
     head.kept = _read_fields(line, lines, seen, OF_REQUEST)
     _conclude_request(head, seen)
     return head
 
 
-def _conclude_request(head: RequestHead, seen: Seen[RequestHead]) -> None:
+def _conclude_request(head: RequestHead, seen: FieldNotes[RequestHead]) -> None:
     """Decide what only all fields together determine."""
     _check_framing(head, seen.hosts)
     if head.minor == 0 and seen.hosts == 0:
@@ -336,7 +336,7 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
         line = b"HTTP/1.1" + line[8:]
     if len(line) == len(b"HTTP/1.1 200"):
         line += b" "  # the reason may be empty, but the blank before it is required (section 4)
-    seen = Seen(head)
+    seen = FieldNotes(head)
     head.kept = _read_fields(line, lines, seen, OF_RESPONSE)
     if head.chunked and head.body_length >= 0:
         raise _garbled("both Content-Length and Transfer-Encoding are given")
@@ -352,8 +352,8 @@ def _response(line: bytes, match: re.Match[bytes], lines: Iterator[bytes]) -> Re
 def _read_fields(
     start_line: bytes,
     lines: Iterable[bytes],
-    seen: Seen[_Head],
-    readers: Mapping[bytes, Callable[[Seen[_Head], bytes, int], bool] | None],
+    seen: FieldNotes[_Head],
+    readers: Mapping[bytes, Callable[[FieldNotes[_Head], bytes, int], bool] | None],
 ) -> bytes:
     """Pass each field line that matters to its reader; returns the head to be forwarded, after this start line."""
     kept = [start_line]

@@ -162,7 +162,7 @@ cdef inline void leave_out(Reader* r) noexcept:
 cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
     global several
     cdef Reader r
-    cdef Seen seen
+    cdef FieldNotes seen
     cdef char* line = data
     cdef char* version        # of the copied request line, its last digit
     cdef int found
@@ -177,7 +177,7 @@ cdef RequestHead read_request(char* data, Py_ssize_t size, Limits limits):
     if head is None:
         return None
     version = scratch + (r.at - 3 - line)
-    memset(&seen, 0, sizeof(Seen))
+    memset(&seen, 0, sizeof(FieldNotes))
     several = None
     while True:
         found = next_field(&r, "request_header_too_large", "http_request_error")
@@ -232,7 +232,7 @@ cdef RequestHead _request_line(Reader* r):
     return head
 
 
-cdef int _conclude_request(RequestHead head, Seen* seen) except -1:
+cdef int _conclude_request(RequestHead head, FieldNotes* seen) except -1:
     head.chunked = seen.coded
     if seen.hosts > 1:
         raise _bad("Host is given twice")
@@ -301,7 +301,7 @@ cdef ResponseHead read_response(char* data, Py_ssize_t size, Limits limits):
 cdef ResponseHead _read_strictly(char* data, Py_ssize_t size, Limits limits):
     global several
     cdef Reader r
-    cdef Seen seen
+    cdef FieldNotes seen
     cdef int found
     cdef ResponseHead head
     _reserve(size + 16)
@@ -311,7 +311,7 @@ cdef ResponseHead _read_strictly(char* data, Py_ssize_t size, Limits limits):
     if head is None:
         return None
     r.longest = limits.total  # instances may send long lines
-    memset(&seen, 0, sizeof(Seen))
+    memset(&seen, 0, sizeof(FieldNotes))
     several = None
     while True:
         found = next_field(&r, "http_response_header_section_size", "http_protocol_error")

@@ -29,7 +29,7 @@ _GRACE = 5.0  # seconds after its time limit at which an orphaned job ends by it
 
 
 @dataclass(frozen=True, slots=True)
-class Errand(Generic[T]):
+class BackgroundJob(Generic[T]):
     """`job` returns something that can be pickled. `on_result` gets it, or `on_failure` gets the reason, a verb phrase
     about the job; `timeout` in seconds.
     """
@@ -42,23 +42,23 @@ class Errand(Generic[T]):
 
 
 @dataclass(slots=True)
-class _Messenger:
+class _RunningJob:
     """A running job; `over`: its result is no longer wanted."""
 
     child: Child
-    errand: Errand[object]
+    errand: BackgroundJob[object]
     due: float
     over: bool = False
 
 
-class Errands:
+class BackgroundJobs:
     """The running errands. `forget` is called in each new process to close what only the sender needs."""
 
     def __init__(self, forget: Callable[[Child], None]) -> None:
         self._forget = forget
-        self._messengers: list[_Messenger] = []
+        self._messengers: list[_RunningJob] = []
 
-    def send(self, errand: Errand[T]) -> Callable[[], None]:
+    def send(self, errand: BackgroundJob[T]) -> Callable[[], None]:
         """Starts it; the returned function cancels it."""
         job = partial(_do, errand.job, errand.timeout + _GRACE)
         child = Child(Role(errand.title, job, (), None, RolePlace(ProcessKind.JOB)))
@@ -68,7 +68,7 @@ class Errands:
         except OSError as error:
             errand.on_failure(f"failed: no process can be started ({error.strerror})")
             return _nothing
-        messenger = _Messenger(child, errand, now + errand.timeout)  # type: ignore[arg-type]  # what it gets is its own
+        messenger = _RunningJob(child, errand, now + errand.timeout)  # type: ignore[arg-type]  # what it gets is its own
         self._messengers.append(messenger)
         return partial(_call_off, messenger)
 
@@ -127,7 +127,7 @@ def _nothing() -> None:
     """There is nothing to cancel."""
 
 
-def _call_off(one: _Messenger) -> None:
+def _call_off(one: _RunningJob) -> None:
     if not one.over:
         one.over = True
         one.child.send_signal(signal.SIGKILL)

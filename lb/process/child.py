@@ -18,7 +18,7 @@ from typing import NamedTuple, NoReturn
 from setproctitle import setproctitle
 
 from lb.process.channel import Line
-from lb.process.child_config import Revision
+from lb.process.child_config import ChildConfig
 from lb.process.verbs import Verb
 from lb.telemetry.process_kind import ProcessKind
 from lb.telemetry.stderr import finish_stderr
@@ -53,7 +53,7 @@ class Role:
     sockets: tuple[socket.socket, ...]
     slot: int | None
     place: RolePlace
-    revision: Revision | None = None
+    revision: ChildConfig | None = None
     settings: object = None
 
     @property

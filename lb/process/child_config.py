@@ -21,7 +21,7 @@ from lb.tls.handshake.sni_map import Presented
 
 
 @dataclass(frozen=True, slots=True)
-class Revision:
+class ChildConfig:
     """`listeners` are all sockets that the child serves, (scheme, inode); `left` are sockets of addresses that are
     given up, so that connections waiting in them must be accepted now. `https_port` is where redirects lead; `workers`
     is how many share the work; `urls` are the addresses of apps in words.

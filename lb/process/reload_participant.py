@@ -20,7 +20,7 @@ from typing import Generic, Protocol, TypeVar, cast
 
 from lb.config.plan import Plan
 from lb.process.channel import Message, shortened
-from lb.process.child_config import Revision
+from lb.process.child_config import ChildConfig
 from lb.process.every import until_done
 from lb.process.memfd import unwrap
 from lb.process.verbs import ReloadAnswer, Verb
@@ -42,7 +42,7 @@ class Droppable(Protocol):
 
 
 P = TypeVar("P", bound=Droppable)
-Prepare = Callable[[Plan, Revision, Sequence[socket.socket]], P]
+Prepare = Callable[[Plan, ChildConfig, Sequence[socket.socket]], P]
 
 
 class BackgroundThread:
@@ -90,7 +90,7 @@ def _nothing() -> None:
     """There is nothing to do on the loop."""
 
 
-class Changes(Generic[P]):
+class ReloadParticipant(Generic[P]):
     """`say` answers the supervisor; `prepare` runs in a thread and gets the sockets that are new to this process;
     `switch` runs on the loop and gets the result of `prepare`.
 
@@ -142,7 +142,7 @@ class Changes(Generic[P]):
         try:
             sockets += [socket.socket(fileno=one) for one in descriptors[2:]]
             plan, revision = map(unwrap, parcels)
-            prepared = self._prepare(cast("Plan", plan), cast("Revision", revision), sockets)
+            prepared = self._prepare(cast("Plan", plan), cast("ChildConfig", revision), sockets)
         except Exception as error:
             for sock in sockets:
                 sock.close()

@@ -1,8 +1,8 @@
 cimport cython
 
 from lb.routing.instance cimport Instance
-from lb.routing.rate_limit cimport Paces
-from lb.routing.connection_count cimport Presence
+from lb.routing.rate_limit cimport RateLimiter
+from lb.routing.connection_count cimport ConnectionCounts
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
@@ -17,8 +17,8 @@ cdef class Engine:
     cdef public Deadlines deadlines
     cdef public Snapshot snapshot
     cdef public bytes date_line
-    cdef public Paces paces
-    cdef public Presence presence
+    cdef public RateLimiter paces
+    cdef public ConnectionCounts presence
     cdef public FileCache files
     cdef public object clients, connector, floods, flushes, held, listeners, queue, redirect_loops, room
     cdef public bint draining, fast_drain

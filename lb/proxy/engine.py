@@ -16,8 +16,14 @@ from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
-from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
-from lb.proxy.eviction import Room, close_idle
+from lb.proxy.descriptors import (
+    OURS,
+    DescriptorShortage,
+    connections_within,
+    descriptors_of_process,
+    turned_away_within,
+)
+from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
 from lb.proxy.files.file_cache import FileCache
@@ -120,10 +126,10 @@ class Engine:
         self._clients: set[Wire] = set()
         self.clients = clients
         self.paces, self.presence = clients.paces, clients.presence
-        self.room, self.redirect_loops, self.floods = Room(), RedirectLoops(), RecordFloods()
+        self.room, self.redirect_loops, self.floods = Evictor(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
-        self._shortage = Shortage()
+        self._shortage = DescriptorShortage()
         self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]

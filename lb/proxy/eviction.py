@@ -58,7 +58,7 @@ class Evictable(Hashable, Protocol):
         """When its present state began."""
 
 
-class Room:
+class Evictor:
     """The connections of one worker, ordered by how little each would be missed."""
 
     __slots__ = ("_idle", "_looked_until", "_no_request_yet", "_turned_away", "most_turned_away")

@@ -13,9 +13,9 @@ from __future__ import annotations
 import os
 import socket
 
-from lb.routing.connection_count import Presence
+from lb.routing.connection_count import ConnectionCounts
 from lb.routing.networks import Networks
-from lb.routing.rate_limit import Paces
+from lb.routing.rate_limit import RateLimiter
 
 _HOPS = 16  # trusted addresses that are skipped: no chain of CDNs is longer, and each costs a look-up
 _MAPPED = b"::ffff:"
@@ -28,8 +28,8 @@ class Clients:
 
     def __init__(self) -> None:
         self._secret = os.urandom(16)
-        self.paces = Paces()
-        self.presence = Presence()
+        self.paces = RateLimiter()
+        self.presence = ConnectionCounts()
 
     def key(self, address: bytes) -> int:
         """The key of the client with this address, in text; 0 if it is none. Never 0 otherwise, and fits 64 bits

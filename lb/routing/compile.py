@@ -10,11 +10,11 @@ from lb.http.head import Limits
 from lb.routing.compile_routes import RouteCompiler
 from lb.routing.compression import Compression
 from lb.routing.networks import Networks
-from lb.routing.rate_limit import Pace
+from lb.routing.rate_limit import RateLimit
 from lb.routing.registry import RegistryPlan
 from lb.routing.route import Route
 from lb.routing.snapshot import Answer, Snapshot
-from lb.routing.table import Table
+from lb.routing.table import RouteTable
 
 
 def compile_snapshot(
@@ -40,7 +40,7 @@ def compile_snapshot(
                 what = (app, kind, _without_name(domain))
                 routes[domain.name] = alike.get(what) or alike.setdefault(what, compiler.domain(app, domain, kind))
     limits = Limits(config.limits.header_line, config.limits.header_total, config.limits.header_fields)
-    snapshot = Snapshot(Table(routes), limits, answer, Networks(config.trusted_proxies))
+    snapshot = Snapshot(RouteTable(routes), limits, answer, Networks(config.trusted_proxies))
     snapshot.https_port = https_port
     snapshot.connect = config.timeouts.connect
     snapshot.response = config.timeouts.response
@@ -61,9 +61,9 @@ def compile_snapshot(
     return snapshot
 
 
-def _pace(limits: LimitsConfig) -> Pace | None:
+def _pace(limits: LimitsConfig) -> RateLimit | None:
     rate = limits.client_rate
-    return Pace(rate.seconds / rate.requests, limits.client_burst or rate.requests) if rate is not None else None
+    return RateLimit(rate.seconds / rate.requests, limits.client_burst or rate.requests) if rate is not None else None
 
 
 def _without_name(domain: Domain) -> tuple[object, ...]:

@@ -26,7 +26,7 @@ from lb.routing.condition import RequestCondition
 from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
-from lb.routing.rate_limit import Pace
+from lb.routing.rate_limit import RateLimit
 from lb.routing.route import Route
 from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
 
@@ -166,7 +166,7 @@ def _set_pace(route: Route, layers: Sequence[_Own], keys: dict[str, str]) -> Non
         rate = layer.limits.client_rate
         if rate is not None:
             key = keys["limits.client_rate"] = f"{layer.key}.limits.client_rate"
-            route.pace = Pace(rate.seconds / rate.requests, layer.limits.client_burst or rate.requests)
+            route.pace = RateLimit(rate.seconds / rate.requests, layer.limits.client_burst or rate.requests)
             route.scope = int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 

@@ -3,7 +3,7 @@ cimport cython
 cdef int _ROWS, _ROW_BITS
 cdef Py_ssize_t _WIDTH, _SHEET, _SHEETS
 
-cdef class Presence:
+cdef class ConnectionCounts:
     cdef unsigned int[::1] _cells, _written
     cdef Py_ssize_t _own
     @cython.locals(first=Py_ssize_t, place=Py_ssize_t)

@@ -24,7 +24,7 @@ _SHEET = _ROWS * _WIDTH
 _SHEETS = 256  # of 512 KiB; no page of one is resident before a client is counted on it
 
 
-class Presence:
+class ConnectionCounts:
     """The sheets of all workers. Made before the first fork; each worker then calls `begin`."""
 
     __slots__ = ("_cells", "_own", "_written")

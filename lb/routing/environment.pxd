@@ -3,13 +3,13 @@ cimport cython
 from lb.routing.balancers.balancer cimport Balancer
 from lb.routing.budget cimport RetryBudget
 from lb.routing.instance cimport Instance
-from lb.routing.outlier cimport Passive
+from lb.routing.outlier cimport OutlierDetector
 
 cdef class Environment:
     cdef public bytes app, name
     cdef public list instances
     cdef public Balancer balancer
-    cdef public Passive passive
+    cdef public OutlierDetector passive
     cdef public RetryBudget budget
     cdef public bint keep_alive, nameless, quiet, wake_scheduled
     cdef public object waiting, policy, key, cookie, observer, deployment

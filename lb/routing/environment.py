@@ -15,7 +15,7 @@ from lb.routing.balancers.balancer import Balancer
 from lb.routing.budget import RetryBudget
 from lb.routing.deployment import DeployedEnvironment
 from lb.routing.instance import MOST_IDLE, Instance
-from lb.routing.outlier import Passive
+from lb.routing.outlier import OutlierDetector
 from lb.routing.policy import Policy
 from lb.routing.request_key import RequestKey
 from lb.routing.sticky_cookie import StickyCookie
@@ -58,7 +58,7 @@ class Environment:
     budget: RetryBudget | None
     cookie: StickyCookie | None
     key: RequestKey | None
-    passive: Passive
+    passive: OutlierDetector
 
     def __init__(self, app: str, name: str, instances: list[Instance], policy: Policy) -> None:
         self.app = app.encode()
@@ -88,7 +88,7 @@ class Environment:
         self.key = policy.key()
         self.cookie = policy.cookie
         self.keep_alive = policy.keep_alive
-        self.passive = Passive(policy.max_fails, policy.fail_duration, policy.unhealthy)
+        self.passive = OutlierDetector(policy.max_fails, policy.fail_duration, policy.unhealthy)
         if policy != self.policy:
             self.policy = policy
             for instance in self.instances:

@@ -91,7 +91,7 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class MemberChange:
     """A change of an environment: the instances that it no longer has."""
 
     environment: Environment
@@ -127,7 +127,7 @@ class HealthWatch:
         }
         self._seen = min(self._seen, generation)
 
-    def look(self, now: float) -> list[Change]:
+    def look(self, now: float) -> list[MemberChange]:
         """What has changed since the last look; the environments' lists are updated already."""
         generation = self._table.generation
         if generation == self._seen:
@@ -140,7 +140,7 @@ class HealthWatch:
                 touched.setdefault(place.environment, []).extend([gone] if gone is not None else [])
         for environment in touched:
             environment.change(instances_of(self._members[environment]), now)
-        return [Change(environment, gone) for environment, gone in touched.items()]
+        return [MemberChange(environment, gone) for environment, gone in touched.items()]
 
     def _news(self, generation: int) -> Iterator[tuple[int, Condition]]:
         changes = self._table.changes(self._seen) if self._seen >= 0 else None

@@ -4,7 +4,7 @@ from lb.routing.instance cimport Instance
 
 cdef double _GROWTH
 
-cdef class Passive:
+cdef class OutlierDetector:
     cdef public int max_fails
     cdef public double first
     cdef public object unhealthy

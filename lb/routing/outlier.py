@@ -32,7 +32,7 @@ class Unhealthy:
         return status in self.statuses or 0.0 < self.latency < seconds
 
 
-class Passive:
+class OutlierDetector:
     """Counts failures in a row; `max_fails` of them take an instance out for `first` seconds, later for more.
 
     `unhealthy` is None if no answer counts as a failure.

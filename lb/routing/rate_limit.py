@@ -28,7 +28,7 @@ _WORDS = 2  # 64-bit words per cell: key, due
 _ROUNDING = 1e-6  # seconds; a client that comes back exactly when it may must not be too early by a rounding error
 
 
-class Pace:
+class RateLimit:
     """The figures: one request every `interval` seconds, and `burst` of them at once (at least 1)."""
 
     __slots__ = ("interval", "slack")
@@ -38,7 +38,7 @@ class Pace:
         self.slack = interval * (burst - 1) + _ROUNDING
 
 
-class Paces:
+class RateLimiter:
     """The state of all clients. Made before the first fork; `cells` is a power of two."""
 
     __slots__ = ("_due", "_keys", "_mask")
@@ -51,7 +51,7 @@ class Paces:
         self._due = memory.cast("d")
         self._mask = cells // _WAYS - 1
 
-    def take(self, key: int, now: float, pace: Pace) -> float:
+    def take(self, key: int, now: float, pace: RateLimit) -> float:
         """Count a request of the client with this key (not 0): 0.0, or the seconds to wait, and then nothing is
         counted.
         """

@@ -1,7 +1,7 @@
 from lb.http.head cimport RequestHead
 from lb.routing.choices cimport Choices
 from lb.routing.environment cimport Environment
-from lb.routing.rate_limit cimport Pace
+from lb.routing.rate_limit cimport RateLimit
 
 cdef class Route:
     cdef public Environment environment
@@ -12,7 +12,7 @@ cdef class Route:
     cdef public Choices choices
     cdef public tuple branches
     cdef public bytes client_auth
-    cdef public Pace pace
+    cdef public RateLimit pace
     cdef public long long scope
     cpdef Route branch(self, RequestHead head)
     cpdef tuple guarding(self, RequestHead head)

@@ -14,7 +14,7 @@ from lb.routing.environment import Environment
 
 if TYPE_CHECKING:
     from lb.routing.compression import Compression
-    from lb.routing.rate_limit import Pace
+    from lb.routing.rate_limit import RateLimit
     from lb.routing.route_extras import RouteExtras
 
 _NO_KEYS: Mapping[str, str] = MappingProxyType({})
@@ -58,7 +58,7 @@ class Route:
         self.choices: Choices | None = None
         self.branches: tuple[Route, ...] = ()
         self.extras: RouteExtras | None = None
-        self.pace: Pace | None = None
+        self.pace: RateLimit | None = None
         self.scope = 0
 
     def branch(self, head: RequestHead) -> Route:

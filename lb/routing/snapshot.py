@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from lb.http.head import Limits
 from lb.routing.networks import Networks
-from lb.routing.rate_limit import Pace
-from lb.routing.table import Table
+from lb.routing.rate_limit import RateLimit
+from lb.routing.table import RouteTable
 
 Answer = Callable[[bytes], bytes | None]
 """From a challenge token to its key authorization, or None."""
@@ -44,7 +44,7 @@ class Snapshot:
         "trusted",
     )
 
-    def __init__(self, table: Table, limits: Limits, answer: Answer, trusted: Networks) -> None:
+    def __init__(self, table: RouteTable, limits: Limits, answer: Answer, trusted: Networks) -> None:
         self.table = table
         self.limits = limits
         self.answer = answer
@@ -55,7 +55,7 @@ class Snapshot:
         self.handshake = 10.0
         self.hold = 30.0
         self.drain = 30.0
-        self.client_pace: Pace | None = None
+        self.client_pace: RateLimit | None = None
         self.client_connections = 0
         self.max_connections = 20000
         self.max_held = 0

@@ -1,6 +1,6 @@
 from lb.routing.route cimport Route
 
-cdef class Table:
+cdef class RouteTable:
     cdef dict _exact, _wildcard, _seen
     cdef Route _any
     cpdef Route find(self, bytes host)

@@ -16,7 +16,7 @@ _REMEMBERED = 65536
 _LONGEST = 261  # bytes of the longest name, with final dot and port
 
 
-class Table:
+class RouteTable:
     """The routes of one snapshot by name: A-labels in lower case, `*.` in front of a wildcard's parent, `*` for any
     host.
     """

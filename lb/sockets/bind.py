@@ -19,7 +19,7 @@ from typing import Any
 
 from lb.config.model import ListenAddress
 from lb.process.start_error import StartError
-from lb.sockets.inherited import Inherited
+from lb.sockets.inherited import InheritedSockets
 from lb.sockets.port_owner import port_holder
 
 BACKLOG = 4096
@@ -30,7 +30,7 @@ _SPREADS = sys.platform == "linux"
 
 
 @dataclass(frozen=True, slots=True)
-class Bound:
+class BoundAddress:
     """One bound address: a listening socket for each slot, and more if more were inherited.
 
     Socket `i` belongs to slot `i` modulo the number of slots, so that none is left unserved, and no connection lost.
@@ -70,12 +70,12 @@ def _url(scheme: str, host: str, port: int) -> str:
 
 
 def bind_all(
-    addresses: Iterable[tuple[str, ListenAddress]], slots: int, inherited: Inherited | None = None
-) -> tuple[Bound, ...]:
+    addresses: Iterable[tuple[str, ListenAddress]], slots: int, inherited: InheritedSockets | None = None
+) -> tuple[BoundAddress, ...]:
     """Binds every (scheme, address) for `slots` slots, except what was `inherited`. Raises StartError, and binds none,
     if one fails.
     """
-    inherited = inherited or Inherited()
+    inherited = inherited or InheritedSockets()
     with ExitStack() as opened:
         bound = []
         for scheme, address in addresses:
@@ -87,12 +87,12 @@ def bind_all(
     return tuple(bound)
 
 
-def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: Inherited) -> list[Bound]:
+def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: InheritedSockets) -> list[BoundAddress]:
     """An address such as ":80", which stands for both families, gives several."""
     port = address.port
     if not address.host and (taken := inherited.take_both_families(scheme, port)):
-        return [Bound(scheme, share(taken, slots))]
-    bound: list[Bound] = []
+        return [BoundAddress(scheme, share(taken, slots))]
+    bound: list[BoundAddress] = []
     for family, resolved in resolve(scheme, address):
         target = (resolved[0], port, *resolved[2:])
         try:
@@ -108,7 +108,7 @@ def _take_or_bind(scheme: str, address: ListenAddress, slots: int, inherited: In
             if in_the_way := inherited.on_port(port):
                 reason += f". A socket bound to {in_the_way} was passed to this process: `listen` must say the same"
             raise StartError(reason) from error
-        bound.append(Bound(scheme, sockets))
+        bound.append(BoundAddress(scheme, sockets))
         port = bound[-1].port  # if the system picks the port, both families get the same
     return bound
 

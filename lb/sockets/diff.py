@@ -17,7 +17,7 @@ from lb.process.start_error import StartError
 from lb.sockets.bind import (
     BACKLOG,
     NO_SUCH_FAMILY,
-    Bound,
+    BoundAddress,
     bind_more,
     bind_slots,
     explain,
@@ -31,14 +31,14 @@ _EVERY = ("0.0.0.0", "::")  # noqa: S104  compared with, not bound to
 
 
 @dataclass(slots=True)
-class Rebound:
+class SocketDiff:
     """`bound` are the future addresses; `left` the sockets of addresses that are given up; `new` the sockets bound for
     the change, and `not_listening` those of them that do not listen yet.
 
     It ends with either `listen` and a later `close_left`, or `give_up`.
     """
 
-    bound: tuple[Bound, ...] = ()
+    bound: tuple[BoundAddress, ...] = ()
     left: tuple[socket.socket, ...] = ()
     new: list[socket.socket] = field(default_factory=list)
     not_listening: list[socket.socket] = field(default_factory=list)
@@ -59,14 +59,14 @@ class Rebound:
             sock.close()
 
 
-def rebind(before: Sequence[Bound], addresses: Iterable[tuple[str, ListenAddress]], slots: int) -> Rebound:
+def rebind(before: Sequence[BoundAddress], addresses: Iterable[tuple[str, ListenAddress]], slots: int) -> SocketDiff:
     """The change from `before` to these (scheme, address) for `slots` slots.
 
     A port that the system picked stays the same. Raises StartError; nothing has changed then.
     """
-    rebound = Rebound()
+    rebound = SocketDiff()
     rest = list(before)
-    bound: list[Bound] = []
+    bound: list[BoundAddress] = []
     try:
         for scheme, address in addresses:
             bound += _address(rebound, before, rest, scheme, address, slots)
@@ -79,12 +79,17 @@ def rebind(before: Sequence[Bound], addresses: Iterable[tuple[str, ListenAddress
 
 
 def _address(
-    rebound: Rebound, before: Sequence[Bound], rest: list[Bound], scheme: str, address: ListenAddress, slots: int
-) -> list[Bound]:
+    rebound: SocketDiff,
+    before: Sequence[BoundAddress],
+    rest: list[BoundAddress],
+    scheme: str,
+    address: ListenAddress,
+    slots: int,
+) -> list[BoundAddress]:
     port = address.port
     if not address.host and (kept := _take(rest, scheme, None, port)):
-        return [Bound(scheme, _enough(rebound, kept, slots))]
-    bound: list[Bound] = []
+        return [BoundAddress(scheme, _enough(rebound, kept, slots))]
+    bound: list[BoundAddress] = []
     for family, resolved in resolve(scheme, address):
         target = (resolved[0], port, *resolved[2:])
         try:
@@ -98,12 +103,14 @@ def _address(
             if family == socket.AF_INET6 and not address.host and error.errno in NO_SUCH_FAMILY:
                 continue  # ":80" on a system without IPv6
             raise StartError(explain(scheme, str(target[0]), port, error)) from error
-        bound.append(Bound(scheme, sockets))
+        bound.append(BoundAddress(scheme, sockets))
         port = bound[-1].port
     return bound
 
 
-def _take(rest: list[Bound], scheme: str, family: int | None, port: int, host: str = "::") -> Bound | None:
+def _take(
+    rest: list[BoundAddress], scheme: str, family: int | None, port: int, host: str = "::"
+) -> BoundAddress | None:
     """The address bound to exactly this; `family` None is a socket for both. Port 0: any of this scheme."""
     for one in rest:
         matches = one.takes_both_families() if family is None else one.family == family and one.host == host
@@ -113,12 +120,12 @@ def _take(rest: list[Bound], scheme: str, family: int | None, port: int, host: s
     return None
 
 
-def _overlaps(one: Bound, family: int, host: str, port: int) -> bool:
+def _overlaps(one: BoundAddress, family: int, host: str, port: int) -> bool:
     """Whether this service itself makes the address unavailable."""
     return one.family == family and one.port == port and (one.host in _EVERY or host in _EVERY)
 
 
-def _enough(rebound: Rebound, kept: Bound, slots: int) -> tuple[socket.socket, ...]:
+def _enough(rebound: SocketDiff, kept: BoundAddress, slots: int) -> tuple[socket.socket, ...]:
     """The existing sockets, and new ones so that all of `slots` slots have equally many. Raises OSError."""
     have = kept.sockets
     if not is_shared(have[0]):

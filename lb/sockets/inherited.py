@@ -26,7 +26,7 @@ _ANY_IPV6 = "::"
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class PassedSocket:
     """`name` is its purpose: systemd's FileDescriptorName=, or a predecessor's `http` or `https`."""
 
     name: str
@@ -49,10 +49,10 @@ class Passed:
         return self.host == _ANY_IPV6 and not self.socket.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)
 
 
-class Inherited:
+class InheritedSockets:
     """Sockets that can each be taken once. `source` names the process that passed them, for messages."""
 
-    def __init__(self, source: str = "", passed: Iterable[Passed] = ()) -> None:
+    def __init__(self, source: str = "", passed: Iterable[PassedSocket] = ()) -> None:
         self._source = source
         self._left = list(passed)
 
@@ -89,26 +89,26 @@ class Inherited:
             one.socket.close()
         self._left.clear()
 
-    def _take(self, chosen: list[Passed]) -> tuple[socket.socket, ...]:
+    def _take(self, chosen: list[PassedSocket]) -> tuple[socket.socket, ...]:
         for one in chosen:
             self._left.remove(one)
         return tuple(one.socket for one in chosen)
 
 
-def from_systemd(environ: MutableMapping[str, str]) -> Inherited:
+def from_systemd(environ: MutableMapping[str, str]) -> InheritedSockets:
     """The sockets passed by systemd. The variables are removed: they are not for child processes.
 
     Raises StartError for a descriptor that is not a listening TCP socket.
     """
     pid, count, names = (environ.pop(name, "") for name in (_PID, _COUNT, _NAMES))
     if pid != str(os.getpid()) or not count.isdecimal():
-        return Inherited()
+        return InheritedSockets()
     named = [*names.split(":"), *[""] * int(count)]
     passed = [open_passed("systemd", _FIRST + at, named[at]) for at in range(int(count))]
-    return Inherited("systemd", passed)
+    return InheritedSockets("systemd", passed)
 
 
-def open_passed(source: str, fd: int, name: str) -> Passed:
+def open_passed(source: str, fd: int, name: str) -> PassedSocket:
     """The listening TCP socket with descriptor `fd`. Raises StartError if it is not one."""
     try:
         os.set_inheritable(fd, False)
@@ -123,7 +123,7 @@ def open_passed(source: str, fd: int, name: str) -> Passed:
         raise StartError(_wrong(source, fd, name, what))
     sock.setblocking(False)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # accepted sockets inherit it
-    return Passed(name, sock)
+    return PassedSocket(name, sock)
 
 
 def _what_else(sock: socket.socket) -> str:

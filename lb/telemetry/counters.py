@@ -17,7 +17,7 @@ import os
 from array import array
 from collections.abc import Sequence
 
-from lb.telemetry.inherited_counters import Earlier, column_sums
+from lb.telemetry.inherited_counters import InheritedCounters, column_sums
 from lb.telemetry.metrics import COUNTER_METRICS
 
 NAMES: tuple[str, ...] = tuple(cell for metric in COUNTER_METRICS for cell in metric.cells.values())
@@ -59,12 +59,12 @@ class Slab:
 
     __slots__ = ("_cells", "_slots", "earlier", "memory")
 
-    def __init__(self, slots: int, memory: int = -1, earlier: Earlier | None = None) -> None:
+    def __init__(self, slots: int, memory: int = -1, earlier: InheritedCounters | None = None) -> None:
         if slots < 1:
             raise ValueError(f"a slab of {slots} slots")
         self._slots = slots
         self.memory = memory
-        self.earlier = earlier or Earlier()
+        self.earlier = earlier or InheritedCounters()
         size = (1 + (1 + slots) * len(NAMES)) * _CELL
         if memory >= 0:
             os.ftruncate(memory, size)

@@ -126,7 +126,7 @@ def _totals(data: bytes) -> Totals:
 
 class DeployedFigures:
     """The pages of `slots` workers and the summary, each with room for `records` environments and instances. Made
-    before the first fork; `memory` is a descriptor as for `Loads`.
+    before the first fork; `memory` is a descriptor as for `InstanceGauges`.
     """
 
     def __init__(self, slots: int, records: int, memory: int = -1) -> None:

@@ -22,7 +22,7 @@ def column_sums(cells: memoryview, width: int) -> list[int]:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class PredecessorCounters:
     """A predecessor's slab: `cells` with these `names`, of which `gauges` describe the present. `owner` is its
     supervisor's process id, `memory` an open descriptor of it.
     """
@@ -51,11 +51,11 @@ class Ledger:
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
+class InheritedCounters:
     """`settled` are the sums of those that are gone, by name; `ledgers` are those of the others."""
 
     settled: Mapping[str, int] = field(default_factory=dict)
-    ledgers: Sequence[Ledger] = ()
+    ledgers: Sequence[PredecessorCounters] = ()
 
     def total(self) -> Counter[str]:
         """All counts, by name."""
@@ -64,8 +64,8 @@ class Earlier:
             total.update(ledger.total())
         return total
 
-    def by_now(self) -> Earlier:
+    def by_now(self) -> InheritedCounters:
         """The same, with the sums settled of all that have gone meanwhile."""
         still = [ledger for ledger in self.ledgers if ledger.is_open()]
         ended = [ledger for ledger in self.ledgers if ledger not in still]
-        return Earlier(Earlier(self.settled, ended).total(), still)
+        return InheritedCounters(InheritedCounters(self.settled, ended).total(), still)

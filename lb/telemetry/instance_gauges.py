@@ -33,7 +33,7 @@ _DIGEST = 4  # cells of four bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class InstanceLoad:
     """One configured instance, all workers together: how many (address, worker) pairs there are, how many of them get
     requests, and how many requests it is serving. `failing` of the pairs failed last time; `cause` is the code of the
     last failure ("": there was none), at `failed_at` in seconds of the monotonic clock.
@@ -47,7 +47,7 @@ class Load:
     failed_at: int = 0
 
 
-class Page:
+class GaugePage:
     """One worker's figures."""
 
     __slots__ = ("_cells",)
@@ -65,7 +65,7 @@ class Page:
             self._cells[:_DIGEST] = about
 
 
-class Loads:
+class InstanceGauges:
     """The pages of `slots` workers, each with room for `capacity` instances. Made before the workers are.
 
     `memory` is a descriptor for them: then the system reserves nothing for unused slots, which are most.
@@ -78,11 +78,11 @@ class Loads:
             os.ftruncate(memory, size)
         self._cells = memoryview(mmap.mmap(memory, size)).cast("i")
 
-    def page(self, slot: int) -> Page:
+    def page(self, slot: int) -> GaugePage:
         """The page of a slot, counted from 0."""
-        return Page(self._page(slot))
+        return GaugePage(self._page(slot))
 
-    def total(self, names: Sequence[Name], slots: Iterable[int]) -> list[Load]:
+    def total(self, names: Sequence[Name], slots: Iterable[int]) -> list[InstanceLoad]:
         """For each of these instances the sum over the workers in these slots; empty if none has reported."""
         about, length = digest(names), FIGURES * len(names)
         if _DIGEST + length > self._length:
@@ -96,10 +96,10 @@ class Loads:
         return self._cells[slot * self._length : (slot + 1) * self._length]
 
 
-def _together(reports: list[list[int]]) -> Load:
+def _together(reports: list[list[int]]) -> InstanceLoad:
     pairs, up, in_flight, failing = (sum(figures) for figures in zip(*(one[:4] for one in reports), strict=True))
     failed_at, number = max((one[5], one[4]) for one in reports)
-    return Load(pairs, up, in_flight, failing, _CODES[number] if 0 < number < len(_CODES) else "", failed_at)
+    return InstanceLoad(pairs, up, in_flight, failing, _CODES[number] if 0 < number < len(_CODES) else "", failed_at)
 
 
 def digest(names: Iterable[Name]) -> array[int]:

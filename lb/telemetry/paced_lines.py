@@ -10,7 +10,7 @@ _MOST = 20  # lines a second
 _SECOND = 1.0
 
 
-class Lines:
+class PacedLines:
     """Writes to `log`; `clock` in seconds."""
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from lb.telemetry.instance_gauges import Load, Name
+from lb.telemetry.instance_gauges import InstanceLoad, Name
 from lb.telemetry.metrics import COUNTER_METRICS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -38,7 +38,7 @@ def render_health(instances: Iterable[tuple[str, str, str, bool]]) -> bytes:
     return "".join([header("lb_instance_healthy", "gauge", "Whether an instance passes its checks."), *lines]).encode()
 
 
-def render_loads(loads: Iterable[tuple[Name, Load]]) -> bytes:
+def render_loads(loads: Iterable[tuple[Name, InstanceLoad]]) -> bytes:
     """Two gauges for each instance; the addresses of a name count as one; empty if no worker has reported."""
     up, in_flight = [], []
     for name, load in loads:

@@ -18,8 +18,8 @@ from setproctitle import setproctitle
 from lb.config.model import AccessLogSettings
 from lb.config.plan import Plan
 from lb.process.channel import Message
-from lb.process.child_config import Revision, compile_for_worker, inode, present, sources_of
-from lb.process.reload_participant import BackgroundThread, Changes
+from lb.process.child_config import ChildConfig, compile_for_worker, inode, present, sources_of
+from lb.process.reload_participant import BackgroundThread, ReloadParticipant
 from lb.process.verbs import Verb
 from lb.proxy.engine import Engine
 from lb.routing.registry import Registry, RegistryPlan
@@ -29,7 +29,7 @@ from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
 from lb.tls.handshake.sni_map import Presented
 from lb.worker.listening import WorkerListeners
-from lb.worker.log_switch import Logbook, line_of, open_log
+from lb.worker.log_switch import LogSwitch, line_of, open_log
 
 log = logging.getLogger("lb.worker")
 
@@ -40,7 +40,7 @@ _UNREAD = 3.0  # seconds until unreadable certificates are read again
 class PreparedGeneration:
     """Everything that the switch needs; `log` is None if the access log does not change."""
 
-    revision: Revision
+    revision: ChildConfig
     snapshot: Snapshot
     registry_plan: RegistryPlan
     sources: Sources
@@ -58,7 +58,7 @@ class PreparedGeneration:
 
 
 @dataclass(slots=True)
-class Live:
+class LiveParts:
     """The parts of a worker that a change affects; `sources` tells which certificates exist."""
 
     engine: Engine
@@ -66,19 +66,19 @@ class Live:
     contexts: Contexts
     sources: Sources
     listeners: WorkerListeners
-    logbook: Logbook
+    logbook: LogSwitch
 
 
-class Changing:
+class WorkerReload:
     """The changes of one worker: of its configuration, and of certificates replaced on disk."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Verb, str], None], live: Live) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Verb, str], None], live: LiveParts) -> None:
         self._loop = loop
         self._live = live
         self._refreshes = 0
         self._refresh_waits = False
         self._background = BackgroundThread(loop)
-        self._changes = Changes(self._background, say, self._prepare, self._switch)
+        self._changes = ReloadParticipant(self._background, say, self._prepare, self._switch)
 
     def heard(self, message: Message) -> None:
         """Handles a message of the supervisor."""
@@ -102,7 +102,7 @@ class Changing:
 
     # In the thread
 
-    def _prepare(self, plan: Plan, revision: Revision, sockets: Sequence[socket.socket]) -> PreparedGeneration:
+    def _prepare(self, plan: Plan, revision: ChildConfig, sockets: Sequence[socket.socket]) -> PreparedGeneration:
         """Raises OSError for a log that is not writable, TlsError for unusable certificates."""
         refreshes = self._refreshes
         sources = sources_of(self._live.contexts, plan.tls)

@@ -14,9 +14,9 @@ from lb.errors import CAUSES
 from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.outlier import BAD_ANSWER
+from lb.telemetry.failure_notices import FailureNotices
 from lb.telemetry.instance_gauges import Name
-from lb.telemetry.paced_lines import Lines
-from lb.telemetry.said import Said
+from lb.telemetry.paced_lines import PacedLines
 
 log = logging.getLogger("lb.worker")
 
@@ -24,10 +24,10 @@ log = logging.getLogger("lb.worker")
 class InstanceFailures:
     """Called by the instances of a registry (`Registry.observe`); `clock` is the monotonic one."""
 
-    def __init__(self, said: Said, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, said: FailureNotices, clock: Callable[[], float] = time.monotonic) -> None:
         self._said = said
         self._clock = clock
-        self._lines = Lines(log, clock)
+        self._lines = PacedLines(log, clock)
         self._failing: dict[Instance, Environment] = {}
 
     def __call__(self, environment: Environment, instance: Instance) -> None:

@@ -8,16 +8,16 @@ from collections.abc import Mapping, Sequence
 from lb.routing.environment import Environment
 from lb.routing.members import Member
 from lb.routing.registry import Registry
-from lb.telemetry.instance_gauges import NUMBERS, Page, digest
+from lb.telemetry.instance_gauges import NUMBERS, GaugePage, digest
 
 EVERY = 1.0
 """Seconds between two reports."""
 
 
-class Report:
+class InstanceStats:
     """Writes the instances of `registry`, of whichever configuration, to `page`."""
 
-    def __init__(self, registry: Registry, page: Page) -> None:
+    def __init__(self, registry: Registry, page: GaugePage) -> None:
         self._registry = registry
         self._page = page
         self._members: Mapping[Environment, Sequence[Member]] | None = None

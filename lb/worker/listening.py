@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from lb.process.child_config import Revision, inode
+from lb.process.child_config import ChildConfig, inode
 from lb.proxy.engine import Engine
 from lb.proxy.http1.accept import ClientListener
 from lb.tls.handshake.contexts import Contexts
@@ -46,7 +46,7 @@ class WorkerListeners:
         self._engine.listen(accepting, listener.socket)
         self._served[number] = listener, accepting
 
-    def change(self, revision: Revision, new: Mapping[int, socket.socket]) -> None:
+    def change(self, revision: ChildConfig, new: Mapping[int, socket.socket]) -> None:
         """Serve only what the revision says; `new` are sockets that came with it."""
         wanted = {number: scheme for scheme, number in revision.listeners}
         for number in [number for number in self._served if number not in wanted]:

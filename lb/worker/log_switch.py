@@ -18,7 +18,7 @@ from lb.telemetry.line_format import LINE_FORMATS, LineFormat
 _TIMEOUT = 2.0  # seconds for writing the last lines
 
 
-class Logbook:
+class LogSwitch:
     """Starts with these settings; raises OSError if the log cannot be opened."""
 
     def __init__(self, settings: Settings) -> None:

@@ -33,17 +33,17 @@ from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
 from lb.telemetry.counters import CounterRow
 from lb.telemetry.deployed_figures import DeployedPage
-from lb.telemetry.instance_gauges import Page
-from lb.telemetry.said import Said
+from lb.telemetry.failure_notices import FailureNotices
+from lb.telemetry.instance_gauges import GaugePage
 from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
-from lb.worker.apply import Changing, Live
+from lb.worker.apply import LiveParts, WorkerReload
 from lb.worker.deployed_report import EVERY as EVERY_DEPLOYED
 from lb.worker.deployed_report import DeployedReport
 from lb.worker.failures import InstanceFailures
-from lb.worker.instance_stats import EVERY, Report
+from lb.worker.instance_stats import EVERY, InstanceStats
 from lb.worker.listening import ListeningSocket, WorkerListeners
-from lb.worker.log_switch import Logbook, line_of
+from lb.worker.log_switch import LogSwitch, line_of
 from lb.worker.unraisable import Unraisable
 
 log = logging.getLogger("lb.worker")
@@ -67,9 +67,9 @@ class Assignment:
     sources: Sources
     access_log: AccessLogSettings
     row: CounterRow
-    page: Page
+    page: GaugePage
     deployed_page: DeployedPage
-    said: Said
+    said: FailureNotices
     clients: Clients
     slot: int
 
@@ -98,13 +98,13 @@ class _Worker:
         self._draining = self._is_orphan = self._is_ending = self._is_detached = False
         self._last_reported: str | None = None  # what was open at the last report to the supervisor
         self._parent = os.getppid()
-        self._logbook = Logbook(assignment.access_log)
+        self._logbook = LogSwitch(assignment.access_log)
         line_format = line_of(assignment.access_log)
         clients = assignment.clients
         clients.presence.begin(assignment.slot)
         self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
-        self._report = Report(assignment.registry, assignment.page)
+        self._report = InstanceStats(assignment.registry, assignment.page)
         self._deployed = DeployedReport(assignment.registry, assignment.deployed_page)
         self._failures = InstanceFailures(assignment.said)
         assignment.registry.observe(self._failures)
@@ -113,7 +113,7 @@ class _Worker:
         self._held = self._engine.held = assignment.contexts.held
         self._held.on_miss = partial(self._channel.say, Verb.MISSING)
         assignment.registry.on_wake_asked(lambda *name: self._channel.say(Verb.WANTED, " ".join(name)))
-        live = Live(
+        live = LiveParts(
             engine=self._engine,
             registry=assignment.registry,
             contexts=assignment.contexts,
@@ -121,7 +121,7 @@ class _Worker:
             listeners=self._listeners,
             logbook=self._logbook,
         )
-        self._changing = Changing(loop, self._channel.say, live)
+        self._changing = WorkerReload(loop, self._channel.say, live)
 
     def start(self, listeners: Sequence[ListeningSocket]) -> None:
         self._loop.add_signal_handler(signal.SIGTERM, self._terminated)

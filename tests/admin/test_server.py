@@ -17,8 +17,8 @@ from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.counters import NAMES, Slab
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.instance_gauges import NUMBERS, Loads, digest
-from lb.tls.files.certificate_cache import Shelf
+from lb.telemetry.instance_gauges import NUMBERS, InstanceGauges, digest
+from lb.tls.files.certificate_cache import CertificateCache
 
 
 @pytest.fixture
@@ -30,12 +30,12 @@ def assignment() -> AdminAssignment:
         (),
         (),
         Slab(2),
-        Loads(2, 8),
+        InstanceGauges(2, 8),
         DeployedFigures(2, 8),
         Board(2),
         HealthTable(64),
         {"version": "1.2.3", "engine": "compiled"},
-        Shelf(),
+        CertificateCache(),
     )
 
 

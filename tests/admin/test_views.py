@@ -14,7 +14,7 @@ from lb.config.plan import Plan
 from lb.process.scoreboard import Board
 from lb.routing.health_table import HealthTable
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.instance_gauges import NUMBERS, Loads, digest
+from lb.telemetry.instance_gauges import NUMBERS, InstanceGauges, digest
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def test_a_service_starts_is_ready_and_drains() -> None:
 
 
 def test_what_lb_status_tells(plan: Plan) -> None:
-    board, loads = Board(1), Loads(1, 8)
+    board, loads = Board(1), InstanceGauges(1, 8)
     board.fill(0, 4711)
     names = [("shop", "production", f"127.0.0.1:{number}") for number in (1, 2)]
     failed_at = int(time.monotonic()) - 5
@@ -57,7 +57,7 @@ def test_what_lb_status_tells(plan: Plan) -> None:
 
 
 def test_before_a_worker_has_told_anything_there_is_no_traffic(plan: Plan) -> None:
-    found = describe({}, Board(1), [], plan, HealthTable(16), Loads(1, 8), figures=DeployedFigures(1, 8))
+    found = describe({}, Board(1), [], plan, HealthTable(16), InstanceGauges(1, 8), figures=DeployedFigures(1, 8))
     production = found["apps"]["shop"]["production"]
     assert production["instances"] == ["127.0.0.1:1", "127.0.0.1:2"]
     assert all(not one["in_flight"] for one in production.get("traffic", {}).values())

@@ -14,8 +14,8 @@ from lb.config.model import CertificateFiles
 from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem
-from lb.tls.files.certificate_cache import Shelf
-from lb.tls.files.inventory import CertificateRow, Listing
+from lb.tls.files.certificate_cache import CertificateCache
+from lb.tls.files.inventory import CertificateInventory, CertificateRow
 
 NAME, OTHER = "shop.example.com", "blog.example.com"
 
@@ -48,14 +48,14 @@ def configuration(store: Store, more: str = "") -> TlsPlan:
 def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many certificates each look at all of them found; as if everything had been written long ago."""
     found: list[int] = []
-    rows = Listing.rows
+    rows = CertificateInventory.rows
 
-    def counting(self: Listing) -> list[CertificateRow]:
+    def counting(self: CertificateInventory) -> list[CertificateRow]:
         listed = rows(self)
         found.append(sum(row.kind != "none" for row in listed))
         return listed
 
-    monkeypatch.setattr(Listing, "rows", counting)
+    monkeypatch.setattr(CertificateInventory, "rows", counting)
     now = time.time_ns()
     monkeypatch.setattr("lb.tls.files.file_stamp.time.time_ns", lambda: now + 10_000_000_000)
     return found
@@ -65,7 +65,7 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_a_scrape_looks_at_certificates_when_one_has_come_or_gone(
     store: Store, ca: trustme.CA, looks: list[int]
 ) -> None:
-    metrics, config = CertificateMetrics(Shelf()), configuration(store)
+    metrics, config = CertificateMetrics(CertificateCache()), configuration(store)
     first = metrics.render(config)
     assert b'lb_certificates{source="store"} 1\n' in first
     assert [metrics.render(config) for _ in range(3)] == [first] * 3
@@ -81,7 +81,7 @@ def test_a_scrape_looks_at_certificates_when_one_has_come_or_gone(
 def test_what_was_read_before_is_not_read_again(
     store: Store, looks: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf, path = Shelf(), str(store.certificate_path(NAME))
+    shelf, path = CertificateCache(), str(store.certificate_path(NAME))
     shelf.read(path, path)
 
     def unreadable(files: CertificateFiles, known: Certificate | None) -> Certificate:
@@ -95,7 +95,7 @@ def test_what_was_read_before_is_not_read_again(
 # spec: T5
 def test_a_sign_of_life_is_no_change_and_another_intention_is(store: Store, looks: list[int]) -> None:
     acme = ", acme: {directory: 'https://127.0.0.1:1/directory', agree_to_terms: true}"
-    metrics, config = CertificateMetrics(Shelf()), configuration(store, acme)
+    metrics, config = CertificateMetrics(CertificateCache()), configuration(store, acme)
     plan = {"name": NAME, "names": [NAME], "next_attempt": 1_900_000_000, "failures": 0}
     store.save_status({"certificates": [plan]})
     assert b"1900000000" in metrics.render(config)
@@ -113,7 +113,7 @@ def test_files_and_the_configuration_count(store: Store, ca: trustme.CA, tmp_pat
     cert.write_bytes(leaf.cert_chain_pems[0].bytes())
     key.write_bytes(leaf.private_key_pem.bytes())
     metrics, config = (
-        CertificateMetrics(Shelf()),
+        CertificateMetrics(CertificateCache()),
         configuration(store, f", certificates: [{{cert: {cert}, key: {key}}}]"),
     )
     assert b'{name="shop.example.com",source="file"}' in metrics.render(config)
@@ -130,7 +130,7 @@ def test_what_was_written_just_now_is_looked_at_again(
 ) -> None:
     written = (store.root / "certificates").stat().st_mtime_ns
     monkeypatch.setattr("lb.tls.files.file_stamp.time.time_ns", lambda: written + 500_000_000)
-    metrics, config = CertificateMetrics(Shelf()), configuration(store)
+    metrics, config = CertificateMetrics(CertificateCache()), configuration(store)
     metrics.render(config)
     metrics.render(config)
     assert len(looks) == 2

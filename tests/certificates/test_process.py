@@ -18,8 +18,8 @@ from lb.config.load import load_bytes
 from lb.config.plan import TlsPlan
 from lb.process.channel import Line
 from lb.process.verbs import Verb
-from lb.tls.files.certificate_cache import Shelf
-from lb.tls.files.watcher import Upkeep
+from lb.tls.files.certificate_cache import CertificateCache
+from lb.tls.files.watcher import CertificateWatcher
 from tests.e2e.harness.waiting import wait_for
 
 
@@ -75,7 +75,7 @@ def run(needed: TlsPlan, until: str, say: tuple[Verb, str] | None = None) -> lis
     thread = threading.Thread(target=supervise)
     thread.start()
     assignment = CertificatesAssignment(
-        needed, (), (), cast("Upkeep", Nothing()), lambda name: name == "ours.localhost", Shelf()
+        needed, (), (), cast("CertificateWatcher", Nothing()), lambda name: name == "ours.localhost", CertificateCache()
     )
     try:
         assert run_certificates(assignment, theirs) == 0

@@ -15,7 +15,7 @@ from lb.certificates import watch_process
 from lb.certificates.watch_process import run_upkeep
 from lb.process.channel import Line
 from lb.process.verbs import Verb
-from lb.tls.files.watcher import Upkeep
+from lb.tls.files.watcher import CertificateWatcher
 from tests.e2e.harness.waiting import wait_for
 
 
@@ -55,7 +55,7 @@ def run(looks: Looks, demanded: Callable[[str], bool], talk: Callable[[Line], No
     thread.start()
     before = signal.getsignal(signal.SIGTERM)
     try:
-        return run_upkeep(cast("Upkeep", looks), theirs, demanded)
+        return run_upkeep(cast("CertificateWatcher", looks), theirs, demanded)
     finally:
         thread.join()
         signal.signal(signal.SIGTERM, before)

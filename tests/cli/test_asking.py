@@ -15,7 +15,7 @@ import pytest
 from lb.cli.asking import ask, the_file
 from lb.control.api import control_socket
 from lb.control.api.command import Command
-from lb.control.api.control_socket import Meeting, open_meeting
+from lb.control.api.control_socket import ControlSocket, open_meeting
 
 
 @pytest.fixture
@@ -34,13 +34,13 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @pytest.fixture
-def meeting(file: Path) -> Iterator[Meeting]:
+def meeting(file: Path) -> Iterator[ControlSocket]:
     made = open_meeting(file, os.environ)
     yield made
     made.leave()
 
 
-def answering(meeting: Meeting, answer: bytes | None) -> threading.Thread:
+def answering(meeting: ControlSocket, answer: bytes | None) -> threading.Thread:
     """A service that answers one question; None: it ends before."""
 
     def serve() -> None:
@@ -66,7 +66,7 @@ def failed(capsys: pytest.CaptureFixture[str], action: Callable[[], object]) -> 
 
 
 # spec: R2
-def test_the_service_of_a_file_answers(file: Path, meeting: Meeting) -> None:
+def test_the_service_of_a_file_answers(file: Path, meeting: ControlSocket) -> None:
     thread = answering(meeting, json.dumps({"ok": True, "state": "ready"}).encode() + b"\n")
     assert ask(file, Command.STATUS, 10) == {"ok": True, "state": "ready"}
     thread.join(10)
@@ -74,7 +74,7 @@ def test_the_service_of_a_file_answers(file: Path, meeting: Meeting) -> None:
 
 # spec: E3
 def test_a_service_that_ends_before_it_answers(
-    file: Path, meeting: Meeting, capsys: pytest.CaptureFixture[str]
+    file: Path, meeting: ControlSocket, capsys: pytest.CaptureFixture[str]
 ) -> None:
     thread = answering(meeting, None)
     assert "ended before it answered" in failed(capsys, lambda: ask(file, Command.STATUS, 10))
@@ -82,7 +82,7 @@ def test_a_service_that_ends_before_it_answers(
 
 
 # spec: E3
-def test_a_service_that_does_not_answer(file: Path, meeting: Meeting, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_service_that_does_not_answer(file: Path, meeting: ControlSocket, capsys: pytest.CaptureFixture[str]) -> None:
     assert "has not answered for 0 s" in failed(capsys, lambda: ask(file, Command.STATUS, 0.05))
 
 
@@ -99,7 +99,7 @@ def test_a_file_that_is_named_is_taken_as_it_is(file: Path) -> None:
 
 # spec: E3
 def test_without_a_name_there_must_be_one_service(
-    file: Path, meeting: Meeting, capsys: pytest.CaptureFixture[str]
+    file: Path, meeting: ControlSocket, capsys: pytest.CaptureFixture[str]
 ) -> None:
     thread = answering(meeting, json.dumps({"file": str(file)}).encode() + b"\n")
     assert the_file(None, "status") == file

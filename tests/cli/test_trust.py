@@ -12,14 +12,14 @@ from click.testing import CliRunner
 
 from lb.cli import trust as trust_module
 from lb.cli.trust import trust, untrust
-from lb.cli.trust_stores import NssStore, Root, StoreError, SystemStore, find_stores, unreached
+from lb.cli.trust_stores import NssStore, RootCertificate, StoreError, SystemStore, find_stores, unreached
 from lb.tls.files.local_ca import LocalCa
 from tests.benchmarks.tools import need
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Root:
-    return Root(LocalCa(tmp_path / "store").ensure_root())
+def root(tmp_path: Path) -> RootCertificate:
+    return RootCertificate(LocalCa(tmp_path / "store").ensure_root())
 
 
 def debian(directory: Path) -> SystemStore:
@@ -42,7 +42,7 @@ def debian(directory: Path) -> SystemStore:
     return SystemStore(places["local"], "crt", command, (*command, "--fresh"))
 
 
-def test_the_systems_list(root: Root, tmp_path: Path) -> None:
+def test_the_systems_list(root: RootCertificate, tmp_path: Path) -> None:
     store = debian(tmp_path / "system")
     bundle = tmp_path / "system" / "certs" / "ca-certificates.crt"
     assert store.trust(root)
@@ -53,7 +53,7 @@ def test_the_systems_list(root: Root, tmp_path: Path) -> None:
     assert root.path.read_text().strip() not in bundle.read_text()
 
 
-def test_the_browsers_databases(root: Root, tmp_path: Path) -> None:
+def test_the_browsers_databases(root: RootCertificate, tmp_path: Path) -> None:
     need("certutil")
     directory = tmp_path / ".mozilla" / "firefox" / "abc.default"
     directory.mkdir(parents=True)
@@ -116,19 +116,21 @@ def test_what_has_no_database_is_no_browser(tmp_path: Path) -> None:
     assert list(find_stores(tmp_path, ())) == []
 
 
-def test_a_missing_certutil_is_said(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_certutil_is_said(root: RootCertificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreError, match="libnss3-tools"):
         NssStore(tmp_path).trust(root)
 
 
-def test_a_command_that_fails_is_said_in_its_words(root: Root, tmp_path: Path) -> None:
+def test_a_command_that_fails_is_said_in_its_words(root: RootCertificate, tmp_path: Path) -> None:
     command = ("sh", "-c", "echo first; echo it is broken >&2; exit 3")
     with pytest.raises(StoreError, match="sh ended with status 3: it is broken"):
         SystemStore(tmp_path, "crt", command, command).trust(root)
 
 
-def test_a_directory_of_somebody_elses_is_said(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_directory_of_somebody_elses_is_said(
+    root: RootCertificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(_: Path, target: Path) -> None:
         raise PermissionError(13, "Permission denied", str(target))
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import trustme
 
-from lb.cli.trust_stores import NssStore, Root, StoreError, SystemStore
+from lb.cli.trust_stores import NssStore, RootCertificate, StoreError, SystemStore
 
 
 @pytest.fixture
-def root(tmp_path: Path) -> Root:
+def root(tmp_path: Path) -> RootCertificate:
     path = tmp_path / "root.pem"
     path.write_bytes(trustme.CA().cert_pem.bytes())
-    return Root(path)
+    return RootCertificate(path)
 
 
 def noting(tmp_path: Path, word: str) -> tuple[str, ...]:
@@ -30,7 +30,7 @@ def store(tmp_path: Path) -> SystemStore:
     return SystemStore(directory, "crt", noting(tmp_path, "add "), noting(tmp_path, "all "))
 
 
-def test_what_is_taken_away_is_what_was_put_there(store: SystemStore, root: Root, tmp_path: Path) -> None:
+def test_what_is_taken_away_is_what_was_put_there(store: SystemStore, root: RootCertificate, tmp_path: Path) -> None:
     # spec: T1
     other = store.directory / "other.crt"
     other.touch()
@@ -45,21 +45,23 @@ def test_what_is_taken_away_is_what_was_put_there(store: SystemStore, root: Root
     assert (tmp_path / "ran").read_text() == "add all "
 
 
-def test_a_fingerprint_is_of_the_certificate_and_not_of_the_file(root: Root, tmp_path: Path) -> None:
+def test_a_fingerprint_is_of_the_certificate_and_not_of_the_file(root: RootCertificate, tmp_path: Path) -> None:
     copy = tmp_path / "copy.pem"
     copy.write_text("# a remark\n" + root.path.read_text())
     assert len(root.fingerprint) == 16
     another = tmp_path / "another.pem"
     another.write_bytes(trustme.CA().cert_pem.bytes())
-    assert Root(another).fingerprint != root.fingerprint
+    assert RootCertificate(another).fingerprint != root.fingerprint
 
 
-def test_a_directory_that_may_not_be_written(root: Root, tmp_path: Path) -> None:
+def test_a_directory_that_may_not_be_written(root: RootCertificate, tmp_path: Path) -> None:
     with pytest.raises(StoreError):
         SystemStore(tmp_path / "no", "crt", (), ()).trust(root)
 
 
-def test_a_command_that_is_missing_is_named(root: Root, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_that_is_missing_is_named(
+    root: RootCertificate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(StoreError, match="certutil is missing"):
         NssStore(tmp_path).trust(root)

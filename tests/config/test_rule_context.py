@@ -8,11 +8,11 @@ import pytest
 
 from lb.config.load import load_bytes
 from lb.config.problems import Origin, Source
-from lb.config.rule_context import Scene
+from lb.config.rule_context import RuleContext
 
 
 @pytest.fixture
-def scene() -> Scene:
+def scene() -> RuleContext:
     value = {
         "listen": {"http": ["127.0.0.1:1", "127.0.0.1:2"]},
         "admin": "127.0.0.1:3",
@@ -27,10 +27,10 @@ def scene() -> Scene:
     }
     loaded = load_bytes("lb.yaml", json.dumps(value).encode(), {})
     refused: dict[tuple[str | int, ...], set[str | int]] = {("listen",): {"htps"}, ("apps", "b"): {"stagin"}}
-    return Scene(loaded.config, Origin(Source.of("lb.yaml", "")), refused)
+    return RuleContext(loaded.config, Origin(Source.of("lb.yaml", "")), refused)
 
 
-def test_all_of_a_kind_with_their_paths(scene: Scene) -> None:
+def test_all_of_a_kind_with_their_paths(scene: RuleContext) -> None:
     assert [path for path, _ in scene.domains()] == [
         ("apps", "a", "domains", 0),
         ("apps", "a", "domains", 1),
@@ -55,5 +55,5 @@ def test_all_of_a_kind_with_their_paths(scene: Scene) -> None:
         (("timeouts",), True),
     ],
 )
-def test_one_mistake_is_not_reported_twice(scene: Scene, path: tuple[str, ...], certain: bool) -> None:
+def test_one_mistake_is_not_reported_twice(scene: RuleContext, path: tuple[str, ...], certain: bool) -> None:
     assert scene.is_certain(*path) is certain

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from lb.config.syntax import Stumble, explain_run_on, explain_stumble, too_deep
+from lb.config.syntax import ParseFailure, explain_run_on, explain_stumble, too_deep
 
 
 def explained(line: str, column: int, problem: str, context: str = "", *, opening: bool = False) -> tuple[str, str]:
-    return explain_stumble(Stumble(problem, context, line, column, opening))
+    return explain_stumble(ParseFailure(problem, context, line, column, opening))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from lb.process.channel import LONGEST, Channel, Line, Message
-from lb.process.reload_participant import BackgroundThread, Changes
+from lb.process.reload_participant import BackgroundThread, ReloadParticipant
 from lb.process.verbs import Verb
 from tests.e2e.harness import process
 from tests.process.test_channel import inodes, receive
@@ -232,7 +232,9 @@ async def test_a_reason_of_any_length_reaches_the_supervisor(reason: str) -> Non
     def prepare(*_: object) -> Message:
         raise OSError(reason)
 
-    changes: Changes[Message] = Changes(BackgroundThread(loop), channel.say, prepare, lambda _: None)
+    changes: ReloadParticipant[Message] = ReloadParticipant(
+        BackgroundThread(loop), channel.say, prepare, lambda _: None
+    )
     changes._wanted = "7"
     changes._refused("7", reason)
     [message] = receive(line, 1)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from lb.health.check import Outcome, Question, ask
+from lb.health.check import CheckOutcome, CheckRequest, ask
 
 Script = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 FIELDS = b"Host: shop.example.com\r\nConnection: close\r\n"
@@ -33,7 +33,7 @@ class Answers:
 
 
 @asynccontextmanager
-async def serving(script: Script, path: str = "") -> AsyncIterator[Question]:
+async def serving(script: Script, path: str = "") -> AsyncIterator[CheckRequest]:
     """A question to a server that does what `script` says; leaving waits until it has done it."""
     tasks: list[asyncio.Task[Any]] = []
 
@@ -49,18 +49,18 @@ async def serving(script: Script, path: str = "") -> AsyncIterator[Question]:
 
     if path:
         server = await asyncio.start_unix_server(guarded, path)
-        question = Question(socket.AF_UNIX, path, ("/",), FIELDS, ("2xx",), 5.0)
+        question = CheckRequest(socket.AF_UNIX, path, ("/",), FIELDS, ("2xx",), 5.0)
     else:
         server = await asyncio.start_server(guarded, "127.0.0.1", 0)
         address = server.sockets[0].getsockname()[:2]
-        question = Question(socket.AF_INET, address, ("/",), FIELDS, ("2xx",), 5.0)
+        question = CheckRequest(socket.AF_INET, address, ("/",), FIELDS, ("2xx",), 5.0)
     yield question
     server.close()
     await asyncio.gather(*tasks)
     await server.wait_closed()
 
 
-async def asked(script: Script, *uris: str, first: str = "", **different: Any) -> Outcome:
+async def asked(script: Script, *uris: str, first: str = "", **different: Any) -> CheckOutcome:
     async with serving(script) as question:
         return await ask(replace(question, uris=uris or ("/",), **different), first)
 
@@ -148,21 +148,21 @@ async def test_a_bad_status_names_the_host_and_the_keys(
     # spec: E3, A1
     answers = Answers({"/up": status(answered)})
     outcome = await asked(answers, "/up", statuses=statuses, host="shop.example.com")
-    assert outcome == Outcome(False, words, status=answered, remedy=remedy)
+    assert outcome == CheckOutcome(False, words, status=answered, remedy=remedy)
 
 
 async def test_one_that_speaks_tls() -> None:
     # spec: E3
     outcome = await asked(Answers({"/": b"\x15\x03\x03\x00\x02\x02\x46"}))
-    assert outcome == Outcome(False, "GET / was answered in TLS instead of plain HTTP")
+    assert outcome == CheckOutcome(False, "GET / was answered in TLS instead of plain HTTP")
 
 
 async def test_a_file_that_is_no_socket(tmp_path: Path) -> None:
     # spec: E3
     path = tmp_path / "app.sock"
     path.write_text("")
-    question = Question(socket.AF_UNIX, str(path), ("/",), FIELDS, ("2xx",), 5.0)
-    assert await ask(question) == Outcome(False, "GET / failed: the path is not a socket")
+    question = CheckRequest(socket.AF_UNIX, str(path), ("/",), FIELDS, ("2xx",), 5.0)
+    assert await ask(question) == CheckOutcome(False, "GET / failed: the path is not a socket")
 
 
 async def test_what_is_sent() -> None:
@@ -195,13 +195,13 @@ async def test_a_body_without_end_does_not_hold_up_the_verdict() -> None:
 async def test_nobody_there() -> None:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
-        question = Question(socket.AF_INET, sock.getsockname(), ("/",), FIELDS, ("2xx",), 5.0)
-        assert await ask(question) == Outcome(False, "GET / failed: connection refused")
+        question = CheckRequest(socket.AF_INET, sock.getsockname(), ("/",), FIELDS, ("2xx",), 5.0)
+        assert await ask(question) == CheckOutcome(False, "GET / failed: connection refused")
 
 
 async def test_unix_sockets(tmp_path: Path) -> None:
     path = str(tmp_path / "app.sock")
-    question = Question(socket.AF_UNIX, path, ("/",), FIELDS, ("2xx",), 5.0)
-    assert await ask(question) == Outcome(False, "GET / failed: no such file or directory")
+    question = CheckRequest(socket.AF_UNIX, path, ("/",), FIELDS, ("2xx",), 5.0)
+    assert await ask(question) == CheckOutcome(False, "GET / failed: no such file or directory")
     async with serving(Answers({"/": status(200)}), path):
         assert (await ask(question)).passed

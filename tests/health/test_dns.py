@@ -9,11 +9,11 @@ import pytest
 
 from lb.config.model import EnvironmentSettings, InstanceAddress
 from lb.config.plan import ConfiguredInstance, configured_instances
-from lb.health.dns import Found, Moved, by_environment, look_up, look_up_first, place, unfound
+from lb.health.dns import AddressChange, ResolvedName, by_environment, look_up, look_up_first, place, unfound
 from lb.routing.health_rows import give_rows
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, STARTING, UNCHECKED, Condition, HealthTable
 
-NOT_FOUND = Found((), "Name or service not known")
+NOT_FOUND = ResolvedName((), "Name or service not known")
 
 
 class Resolver:
@@ -66,8 +66,8 @@ class World:
         give_rows(self.table, self.everything, 1.0)
         self.web: ConfiguredInstance = self.everything[0]
 
-    def place(self, *hosts: str) -> Moved:
-        found = Found(hosts) if hosts else NOT_FOUND
+    def place(self, *hosts: str) -> AddressChange:
+        found = ResolvedName(hosts) if hosts else NOT_FOUND
         return place(
             self.table, self.web, by_environment(self.everything)["shop", "production"], found, self.table.write
         )
@@ -89,7 +89,7 @@ class World:
 
 def test_addresses_get_rows() -> None:
     world = World(checks=False)
-    assert world.place("10.0.0.1", "10.0.0.2") == Moved((), ("10.0.0.1", "10.0.0.2"))
+    assert world.place("10.0.0.1", "10.0.0.2") == AddressChange((), ("10.0.0.1", "10.0.0.2"))
     assert world.rows() == {0: ("10.0.0.1", UNCHECKED), 1: ("10.0.0.2", UNCHECKED)}
 
 
@@ -138,7 +138,7 @@ def test_siblings_that_work_count() -> None:
 def test_a_failed_look_up_changes_nothing() -> None:
     world = World(checks=False)
     world.place("10.0.0.1")
-    assert world.place() == Moved(("10.0.0.1",), ("10.0.0.1",))
+    assert world.place() == AddressChange(("10.0.0.1",), ("10.0.0.1",))
     assert world.rows() == {0: ("10.0.0.1", UNCHECKED)}
 
 

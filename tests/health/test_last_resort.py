@@ -8,7 +8,7 @@ import pytest
 
 from lb.health.last_resort import LastResort
 from lb.routing.health_table import HEALTHY, UNHEALTHY, Condition
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 GROUP = ("shop", "production")
 PASSES, ANSWERS, SILENT = Condition(HEALTHY), Condition(UNHEALTHY, answers=True), Condition(UNHEALTHY)
@@ -17,7 +17,7 @@ PASSES, ANSWERS, SILENT = Condition(HEALTHY), Condition(UNHEALTHY, answers=True)
 def test_it_is_said_once_until_one_has_passed(caplog: pytest.LogCaptureFixture) -> None:
     # spec: A1
     caplog.set_level(logging.WARNING)
-    resort = LastResort(Lines(logging.getLogger("test")))
+    resort = LastResort(PacedLines(logging.getLogger("test")))
     for conditions in ([PASSES, ANSWERS], [SILENT, SILENT]):
         resort.look(GROUP, conditions)
     assert caplog.messages == []
@@ -32,7 +32,7 @@ def test_it_is_said_once_until_one_has_passed(caplog: pytest.LogCaptureFixture) 
 
 def test_each_environment_is_told_of_by_itself(caplog: pytest.LogCaptureFixture) -> None:
     # spec: A1
-    resort = LastResort(Lines(logging.getLogger("test")))
+    resort = LastResort(PacedLines(logging.getLogger("test")))
     resort.look(GROUP, [ANSWERS])
     resort.look(("shop", "staging"), [ANSWERS])
     assert len(caplog.messages) == 2

@@ -14,7 +14,7 @@ from lb.routing.environment import Environment
 from lb.routing.health_rows import give_rows
 from lb.routing.health_table import HEALTHY, UNHEALTHY, Condition, HealthTable
 from lb.routing.registry import Registry
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 NAME = ("shop", "production")
 
@@ -37,7 +37,7 @@ class World:
         self.registry.on_wake_asked(lambda *name: self.wanted.append(name))
         (self.one,) = configured_instances(*NAME, self.section)
         give_rows(self.table, [self.one], 1.0)
-        self.placing = Placing(self.table, Lines(logging.getLogger("lb.test")))
+        self.placing = Placing(self.table, PacedLines(logging.getLogger("lb.test")))
         self.placing.configure([self.one])
         plan = self.registry.plan()
         self.shop: Environment = plan.environment(EnvironmentPlan(*NAME, self.section, (self.one,)), 0)

@@ -8,16 +8,16 @@ import socket
 import pytest
 
 from lb.config.plan import row_key
-from lb.health.check import Outcome, Question
-from lb.health.probe import Probe, Subject
+from lb.health.check import CheckOutcome, CheckRequest
+from lb.health.probe import Probe, ProbeTarget
 from lb.health.state import Rules
 from lb.routing.health_table import EXPECTED, HEALTHY, UNCHECKED, UNHEALTHY, Condition, HealthTable
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
-QUESTION = Question(socket.AF_INET, ("127.0.0.1", 3001), ("/",), b"", ("2xx",), 5.0)
+QUESTION = CheckRequest(socket.AF_INET, ("127.0.0.1", 3001), ("/",), b"", ("2xx",), 5.0)
 RULES = Rules(interval=10.0, passes=1, fails=2, start_period=30.0)
 KEY = row_key("shop", "production", "127.0.0.1:3001")
-GOOD, BAD = Outcome(True, "GET / answered 200", "/"), Outcome(False, "GET / answered 500")
+GOOD, BAD = CheckOutcome(True, "GET / answered 200", "/"), CheckOutcome(False, "GET / answered 500")
 
 
 LOG = logging.getLogger("lb.control")
@@ -26,11 +26,11 @@ LOG = logging.getLogger("lb.control")
 class Asked:
     """Outcomes in order."""
 
-    def __init__(self, *outcomes: Outcome | Exception) -> None:
+    def __init__(self, *outcomes: CheckOutcome | Exception) -> None:
         self.outcomes = list(outcomes)
         self.first: list[str] = []
 
-    async def __call__(self, _: Question, first: str) -> Outcome:
+    async def __call__(self, _: CheckRequest, first: str) -> CheckOutcome:
         self.first.append(first)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, Exception):
@@ -45,8 +45,8 @@ def table_with(state: int) -> HealthTable:
 
 
 def probe(table: HealthTable, asked: Asked, rules: Rules = RULES) -> Probe:
-    subject = Subject(table.find(KEY), "app shop production 127.0.0.1:3001", "", QUESTION, rules)
-    return Probe(subject, table, Lines(LOG), asked)
+    subject = ProbeTarget(table.find(KEY), "app shop production 127.0.0.1:3001", "", QUESTION, rules)
+    return Probe(subject, table, PacedLines(LOG), asked)
 
 
 def condition(table: HealthTable) -> Condition:
@@ -81,7 +81,7 @@ IS_HEALTHY, IS_UNHEALTHY = "is healthy: GET / answered 200", "is unhealthy: GET 
     ],
 )
 def test_the_log_has_a_line_a_change(
-    caplog: pytest.LogCaptureFixture, first: int, outcomes: list[Outcome], lines: list[str]
+    caplog: pytest.LogCaptureFixture, first: int, outcomes: list[CheckOutcome], lines: list[str]
 ) -> None:
     one = probe(table_with(first), Asked())
     with caplog.at_level(logging.INFO, "lb.control"):
@@ -111,7 +111,7 @@ async def test_each_check_says_when_the_next_is_due() -> None:
 
 def test_many_changes_are_few_lines(caplog: pytest.LogCaptureFixture) -> None:
     now = 0.0
-    lines = Lines(LOG, lambda: now)
+    lines = PacedLines(LOG, lambda: now)
     with caplog.at_level(logging.INFO, "lb.control"):
         for number in range(500):
             lines.write(logging.WARNING, f"{number} is unhealthy")

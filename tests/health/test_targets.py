@@ -10,7 +10,7 @@ import pytest
 from lb import __version__
 from lb.config.load import load_bytes
 from lb.config.plan import Plan
-from lb.health.probe import Subject
+from lb.health.probe import ProbeTarget
 from lb.health.state import Rules
 from lb.health.targets import subjects
 from lb.routing.health_rows import give_rows
@@ -31,12 +31,12 @@ def asked(
     instances: str = "127.0.0.1:3000",
     keys: str = "health_checks: on",
     more: str = "",
-) -> list[Subject]:
+) -> list[ProbeTarget]:
     text = TEXT.replace("DOMAINS", domains).replace("INSTANCES", instances).replace("KEYS", keys) + more
     return subjects_of(load_bytes("lb.yaml", text.encode(), {}).plan)
 
 
-def subjects_of(plan: Plan) -> list[Subject]:
+def subjects_of(plan: Plan) -> list[ProbeTarget]:
     table = HealthTable(256)
     give_rows(table, plan.health.watched, 1.0)
     for one in plan.health.watched:
@@ -46,7 +46,7 @@ def subjects_of(plan: Plan) -> list[Subject]:
     return list(subjects(plan.health, table))
 
 
-def fields(subject: Subject) -> dict[str, str]:
+def fields(subject: ProbeTarget) -> dict[str, str]:
     lines = subject.question.fields.decode().split("\r\n")
     return dict(line.split(": ", 1) for line in lines if line)
 

@@ -5,21 +5,21 @@ from __future__ import annotations
 import pytest
 
 from lb.errors import ProxyError
-from lb.http.fields import OF_REQUEST, OF_RESPONSE, Seen
+from lb.http.fields import OF_REQUEST, OF_RESPONSE, FieldNotes
 from lb.http.head import RequestHead, ResponseHead
 
 
-def request(*fields: tuple[bytes, bytes]) -> tuple[Seen[RequestHead], list[bool]]:
+def request(*fields: tuple[bytes, bytes]) -> tuple[FieldNotes[RequestHead], list[bool]]:
     """What these fields say, and which of them go on."""
-    seen, kept = Seen(RequestHead()), []
+    seen, kept = FieldNotes(RequestHead()), []
     for number, (name, value) in enumerate(fields):
         reader = OF_REQUEST[name]
         kept.append(reader is None or reader(seen, value, 100 * (number + 1)))
     return seen, kept
 
 
-def response(*fields: tuple[bytes, bytes]) -> tuple[Seen[ResponseHead], list[bool]]:
-    seen, kept = Seen(ResponseHead()), []
+def response(*fields: tuple[bytes, bytes]) -> tuple[FieldNotes[ResponseHead], list[bool]]:
+    seen, kept = FieldNotes(ResponseHead()), []
     for number, (name, value) in enumerate(fields):
         reader = OF_RESPONSE[name]
         kept.append(reader is None or reader(seen, value, 100 * (number + 1)))

@@ -37,7 +37,7 @@ def test_empty_lines_count_for_the_length_each_time() -> None:
 
 def test_what_nobody_asks_for_is_forgotten() -> None:
     # spec: F3
-    heads: Any = known.Known(scan.REQUESTS._read)
+    heads: Any = known.HeadCache(scan.REQUESTS._read)
     limits = scan.Limits()
     first = heads.head_at(_HEAD, 0, limits)
     once = heads.head_at(_HEAD.replace(b"A", b"Once"), 0, limits)

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 
-from lb.process.background_job import Errand, Errands
+from lb.process.background_job import BackgroundJob, BackgroundJobs
 from lb.process.child import Child
 from tests.e2e.harness import process
 from tests.e2e.harness.waiting import wait_for
@@ -24,7 +24,7 @@ class Sender:
     """A supervisor that does nothing else."""
 
     def __init__(self) -> None:
-        self.errands = Errands(self.forget)
+        self.errands = BackgroundJobs(self.forget)
         self.others = set(process.children(os.getpid()))
         self.told: list[object] = []
         self.own, self.other = socket.socketpair()
@@ -34,7 +34,7 @@ class Sender:
         self.errands.forget()
 
     def send(self, job: Callable[[], object], patience: float = 20.0) -> Callable[[], None]:
-        return self.errands.send(Errand("errand", job, self.told.append, self.told.append, patience))
+        return self.errands.send(BackgroundJob("errand", job, self.told.append, self.told.append, patience))
 
     def round(self) -> list[object]:
         """What it was told by now."""

@@ -16,20 +16,20 @@ from lb.config.model import Config
 from lb.config.plan import Plan, make_plan
 from lb.process import reload_participant as changes_module
 from lb.process.channel import Message
-from lb.process.child_config import Revision, inode
+from lb.process.child_config import ChildConfig, inode
 from lb.process.memfd import wrap_up
-from lb.process.reload_participant import BackgroundThread, Changes
+from lb.process.reload_participant import BackgroundThread, ReloadParticipant
 from lb.process.verbs import Verb
 from tests.e2e.harness import process
 
 PLAN = make_plan(Config(workers=3))
-REVISION = Revision("worker 1/1", None, 1, (), frozenset(), ())
+REVISION = ChildConfig("worker 1/1", None, 1, (), frozenset(), ())
 
 
 @dataclass
 class Made:
     plan: Plan
-    revision: Revision
+    revision: ChildConfig
     sockets: Sequence[socket.socket]
     dropped: bool = False
 
@@ -52,12 +52,12 @@ class Child:
     def __post_init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.may.set()
-        self.changes = Changes(BackgroundThread(self.loop), self.say, self.prepare, self.live.append)
+        self.changes = ReloadParticipant(BackgroundThread(self.loop), self.say, self.prepare, self.live.append)
 
     def say(self, verb: str, rest: str) -> None:
         self.said.put_nowait(f"{verb} {rest}")
 
-    def prepare(self, plan: Plan, revision: Revision, sockets: Sequence[socket.socket]) -> Made:
+    def prepare(self, plan: Plan, revision: ChildConfig, sockets: Sequence[socket.socket]) -> Made:
         asyncio.run_coroutine_threadsafe(self.may.wait(), self.loop).result(10)
         if self.error is not None:
             raise self.error

@@ -15,7 +15,7 @@ from lb.proxy.io.listener import Listener
 from lb.routing.clients import Clients
 from lb.routing.networks import Networks
 from lb.routing.snapshot import Snapshot
-from lb.routing.table import Table
+from lb.routing.table import RouteTable
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from tests.proxy.io.wires import PATIENCE, Noting
@@ -73,7 +73,7 @@ class Reluctant(Listener):
 @contextlib.asynccontextmanager
 async def running() -> AsyncIterator[tuple[Engine, Loop, Slab]]:
     loop, slab = Loop(), Slab(1)
-    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
+    snapshot = Snapshot(RouteTable({}), Limits(), lambda _: None, Networks(()))
     engine = Engine(loop, snapshot, AccessLog("-", "off"), None, slab.row(0), Clients())  # type: ignore[arg-type]
     try:
         yield engine, loop, slab

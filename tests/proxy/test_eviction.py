@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT, MOST_TURNED_AWAY, Room
+from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT, MOST_TURNED_AWAY, Evictor
 
 if TYPE_CHECKING:
     from lb.proxy.http1.connection import Client
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(eq=False)
 class Fake:
-    """A client as `Room` sees one: `since` when it became idle, None while it is not."""
+    """A client as `Evictor` sees one: `since` when it became idle, None while it is not."""
 
     house: House
     name: str
@@ -48,7 +48,7 @@ class Fake:
 
 class House:
     def __init__(self) -> None:
-        self.room = Room()
+        self.room = Evictor()
         self.clients: list[Fake] = []
         self.gone: list[str] = []
 

@@ -15,7 +15,7 @@ from lb.routing.networks import Networks
 from lb.routing.policy import Policy
 from lb.routing.route import Route
 from lb.routing.snapshot import Snapshot
-from lb.routing.table import Table
+from lb.routing.table import RouteTable
 from tests.routing.instances import make
 
 KNOWN = {b"token": b"token.thumbprint"}
@@ -115,5 +115,5 @@ def request(*lines: str) -> RequestHead:
 def test_who_is_redirected(cdn: bool, address: bytes, lines: tuple[str, ...], secure: bool, redirected: bool) -> None:
     route = Route(Environment("a", "production", make(1), Policy()), 0)
     route.cdn = cdn
-    snapshot = Snapshot(Table({}), Limits(), KNOWN.get, Networks([ip_network("10.0.0.0/8")]))
+    snapshot = Snapshot(RouteTable({}), Limits(), KNOWN.get, Networks([ip_network("10.0.0.0/8")]))
     assert (https_redirect(route, snapshot, request(*lines), secure, address) is not None) is redirected

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lb.routing.connection_count import Presence
+from lb.routing.connection_count import ConnectionCounts
 
 # spec: L5
 
@@ -20,7 +20,7 @@ def _key(name: object) -> int:
 
 
 def test_the_limit_holds_for_one_worker() -> None:
-    presence = Presence()
+    presence = ConnectionCounts()
     presence.begin(0)
     key = _key("a")
     assert [presence.arrive(key, 3) for _ in range(5)] == [True, True, True, False, False]
@@ -32,7 +32,7 @@ def test_the_limit_holds_for_one_worker() -> None:
 
 def test_it_holds_for_all_workers_together() -> None:
     # each worker is a fork: it has the same memory, and a sheet of its own
-    presence = Presence()
+    presence = ConnectionCounts()
     key = _key("a")
     for slot in range(4):
         if (child := os.fork()) == 0:
@@ -45,7 +45,7 @@ def test_it_holds_for_all_workers_together() -> None:
 
 
 def test_what_a_dead_worker_counted_is_gone_with_it() -> None:
-    presence = Presence()
+    presence = ConnectionCounts()
     presence.begin(1)
     key = _key("a")
     assert presence.arrive(key, 9)
@@ -59,7 +59,7 @@ def test_what_a_dead_worker_counted_is_gone_with_it() -> None:
 
 
 def test_beyond_its_sheets_workers_share_them() -> None:
-    presence = Presence()
+    presence = ConnectionCounts()
     presence.begin(256 + 3)
     assert presence.arrive(_key("a"), 1)
     presence.begin(4)
@@ -75,7 +75,7 @@ def test_memory_that_nobody_needs_is_not_taken() -> None:
         return int(found[1])
 
     before = resident()
-    presence = Presence()
+    presence = ConnectionCounts()
     for slot in range(64):
         presence.begin(slot)
     assert presence.count(_key("a")) == 0
@@ -85,7 +85,7 @@ def test_memory_that_nobody_needs_is_not_taken() -> None:
 @pytest.mark.parametrize("seed", range(3))
 def test_it_never_counts_too_little_and_hardly_ever_too_much(seed: int) -> None:
     dice = random.Random(seed)
-    presence = Presence()
+    presence = ConnectionCounts()
     presence.begin(0)
     here: Counter[int] = Counter()
     keys = [_key((seed, number)) for number in range(5000)]

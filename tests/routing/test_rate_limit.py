@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lb.routing.rate_limit import Pace, Paces
+from lb.routing.rate_limit import RateLimit, RateLimiter
 
 # spec: L5
 
 START = 50_000.0
 
 
-def _allowed(paces: Paces, times: list[float], pace: Pace, key: int = 7) -> list[bool]:
+def _allowed(paces: RateLimiter, times: list[float], pace: RateLimit, key: int = 7) -> list[bool]:
     return [paces.take(key, START + time, pace) == 0.0 for time in times]
 
 
@@ -30,11 +30,11 @@ def _allowed(paces: Paces, times: list[float], pace: Pace, key: int = 7) -> list
     ],
 )
 def test_a_bucket(interval: float, burst: int, times: list[float], allowed: list[bool]) -> None:
-    assert _allowed(Paces(64), times, Pace(interval, burst)) == allowed
+    assert _allowed(RateLimiter(64), times, RateLimit(interval, burst)) == allowed
 
 
 def test_the_time_to_wait_is_told() -> None:
-    paces, pace = Paces(64), Pace(10.0, 2)
+    paces, pace = RateLimiter(64), RateLimit(10.0, 2)
     assert [paces.take(1, START, pace) for _ in range(2)] == [0.0, 0.0]
     assert paces.take(1, START, pace) == pytest.approx(10.0, abs=1e-5)
     assert paces.take(1, START + 4, pace) == pytest.approx(6.0, abs=1e-5)
@@ -51,7 +51,7 @@ _GAPS = st.lists(st.floats(0, 20, allow_nan=False), min_size=1, max_size=120)
 def test_it_is_a_token_bucket(figures: tuple[float, int], gaps: list[float]) -> None:
     """Against the textbook's: tokens that come back with time, at most `burst` of them."""
     interval, burst = figures
-    paces, pace = Paces(64), Pace(interval, burst)
+    paces, pace = RateLimiter(64), RateLimit(interval, burst)
     tokens, last, now = float(burst), START, START
     for gap in gaps:
         now += gap * interval
@@ -72,7 +72,7 @@ def test_it_is_a_token_bucket(figures: tuple[float, int], gaps: list[float]) -> 
 @settings(deadline=None)
 def test_who_waits_as_long_as_told_is_let_in(figures: tuple[float, int], gaps: list[float]) -> None:
     interval, burst = figures
-    paces, pace = Paces(64), Pace(interval, burst)
+    paces, pace = RateLimiter(64), RateLimit(interval, burst)
     now = START
     for gap in gaps:
         now += gap * interval / 4
@@ -86,7 +86,7 @@ def test_who_waits_as_long_as_told_is_let_in(figures: tuple[float, int], gaps: l
 @settings(deadline=None)
 def test_no_window_holds_more_than_the_burst_and_the_rate(figures: tuple[float, int], gaps: list[float]) -> None:
     interval, burst = figures
-    paces, pace = Paces(64), Pace(interval, burst)
+    paces, pace = RateLimiter(64), RateLimit(interval, burst)
     now, let_in = START, []
     for gap in gaps:
         now += gap * interval / 8
@@ -99,15 +99,15 @@ def test_no_window_holds_more_than_the_burst_and_the_rate(figures: tuple[float, 
 
 
 def test_clients_do_not_share() -> None:
-    paces, pace = Paces(1024), Pace(1.0, 5)
+    paces, pace = RateLimiter(1024), RateLimit(1.0, 5)
     for key in (1, -1, 2**63 - 1, -(2**63), 12345):
         assert _allowed(paces, [0.0] * 6, pace, key) == [True] * 5 + [False]
 
 
 def test_figures_may_change() -> None:
     # spec: R2: what was counted stays, and a client that was refused for an hour is not when a second would do
-    paces = Paces(64)
-    slow, fast = Pace(3600.0, 10), Pace(0.1, 10)
+    paces = RateLimiter(64)
+    slow, fast = RateLimit(3600.0, 10), RateLimit(0.1, 10)
     assert _allowed(paces, [0.0] * 11, slow) == [True] * 10 + [False]
     assert paces.take(7, START, slow) > 3000
     assert paces.take(7, START, fast) <= 0.1 + 1e-5
@@ -116,7 +116,7 @@ def test_figures_may_change() -> None:
 
 
 def test_a_flood_of_addresses_does_not_free_who_is_at_his_limit() -> None:
-    paces, pace = Paces(1024), Pace(0.01, 100)
+    paces, pace = RateLimiter(1024), RateLimit(0.01, 100)
     held = [hash(f"held{number}") for number in range(32)]
     for key in held:
         assert _allowed(paces, [0.0] * 101, pace, key) == [True] * 100 + [False]
@@ -127,7 +127,7 @@ def test_a_flood_of_addresses_does_not_free_who_is_at_his_limit() -> None:
 
 
 def test_who_asks_at_the_rate_is_never_refused_in_a_flood() -> None:
-    paces, pace = Paces(1024), Pace(0.01, 1)
+    paces, pace = RateLimiter(1024), RateLimit(0.01, 1)
     now = START
     for turn in range(2000):
         now += 0.01
@@ -139,4 +139,4 @@ def test_who_asks_at_the_rate_is_never_refused_in_a_flood() -> None:
 def test_memory_is_of_a_fixed_size() -> None:
     for cells in (0, 2, 3, 1000):
         with pytest.raises(ValueError, match="cells"):
-            Paces(cells)
+            RateLimiter(cells)

@@ -9,16 +9,16 @@ import pytest
 from lb.routing.environment import Environment
 from lb.routing.policy import Policy
 from lb.routing.route import Route
-from lb.routing.table import Table, host_name
+from lb.routing.table import RouteTable, host_name
 
 NAMES = ("shop.example.com", "*.example.com", "*.apps.example.com", "127.0.0.1", "2001:db8::1")
 
 
-def table(*names: str) -> tuple[Table, dict[Route | None, str | None]]:
+def table(*names: str) -> tuple[RouteTable, dict[Route | None, str | None]]:
     """A table, and the name behind each of its routes."""
     environment = Environment("shop", "production", [], Policy())
     routes = {name: Route(environment, 0) for name in names}
-    return Table(routes), {None: None, **{route: name for name, route in routes.items()}}
+    return RouteTable(routes), {None: None, **{route: name for name, route in routes.items()}}
 
 
 @pytest.mark.parametrize(

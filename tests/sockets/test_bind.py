@@ -13,15 +13,15 @@ import pytest
 from lb.config.model import ListenAddress
 from lb.process.start_error import StartError
 from lb.sockets import bind as binding
-from lb.sockets.bind import Bound, bind_all
+from lb.sockets.bind import BoundAddress, bind_all
 from lb.sockets.port_owner import port_holder
 
 
-def bind(host: str, port: int = 0, slots: int = 1) -> tuple[Bound, ...]:
+def bind(host: str, port: int = 0, slots: int = 1) -> tuple[BoundAddress, ...]:
     return bind_all([("http", ListenAddress(host=host, port=port))], slots)
 
 
-def close(bound: tuple[Bound, ...]) -> None:
+def close(bound: tuple[BoundAddress, ...]) -> None:
     for one in bound:
         for sock in one.sockets:
             sock.close()

@@ -12,8 +12,8 @@ import pytest
 from lb.config.model import ListenAddress
 from lb.process.start_error import StartError
 from lb.sockets import bind as binding
-from lb.sockets.bind import Bound, bind_all
-from lb.sockets.diff import Rebound, rebind
+from lb.sockets.bind import BoundAddress, bind_all
+from lb.sockets.diff import SocketDiff, rebind
 from tests.e2e.harness import process
 from tests.e2e.harness.instance import reserve
 
@@ -32,7 +32,7 @@ def _nothing_is_lost() -> Iterator[None]:
 
 
 @contextmanager
-def bound(*wanted: tuple[str, ListenAddress], slots: int = 2) -> Iterator[tuple[Bound, ...]]:
+def bound(*wanted: tuple[str, ListenAddress], slots: int = 2) -> Iterator[tuple[BoundAddress, ...]]:
     """The sockets that there are; each is closed in the end, whoever has it then."""
     there = bind_all(wanted, slots)
     yield there
@@ -41,7 +41,7 @@ def bound(*wanted: tuple[str, ListenAddress], slots: int = 2) -> Iterator[tuple[
             sock.close()
 
 
-def close(rebound: Rebound) -> None:
+def close(rebound: SocketDiff) -> None:
     for one in rebound.bound:
         for sock in one.sockets:
             sock.close()

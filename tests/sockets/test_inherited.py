@@ -12,8 +12,8 @@ import pytest
 
 from lb.config.model import ListenAddress
 from lb.process.start_error import StartError
-from lb.sockets.bind import Bound, bind_all
-from lb.sockets.inherited import Inherited, Passed, from_systemd, open_passed
+from lb.sockets.bind import BoundAddress, bind_all
+from lb.sockets.inherited import InheritedSockets, PassedSocket, from_systemd, open_passed
 
 LOOPBACK = "127.0.0.1"
 
@@ -34,15 +34,17 @@ def listening(opened: ExitStack, host: str = LOOPBACK, port: int = 0, *, dual: b
     return sock
 
 
-def passed(*sockets: socket.socket, name: str = "") -> Inherited:
-    return Inherited("systemd", [Passed(name, sock) for sock in sockets])
+def passed(*sockets: socket.socket, name: str = "") -> InheritedSockets:
+    return InheritedSockets("systemd", [PassedSocket(name, sock) for sock in sockets])
 
 
 def port_of(sock: socket.socket) -> int:
     return int(sock.getsockname()[1])
 
 
-def bind(opened: ExitStack, inherited: Inherited, host: str, port: int, slots: int = 1) -> tuple[Bound, ...]:
+def bind(
+    opened: ExitStack, inherited: InheritedSockets, host: str, port: int, slots: int = 1
+) -> tuple[BoundAddress, ...]:
     bound = bind_all([("http", ListenAddress(host=host, port=port))], slots, inherited)
     for one in bound:
         for sock in one.sockets:
@@ -101,7 +103,7 @@ def test_one_for_both_families_is_not_one_for_ipv4(opened: ExitStack) -> None:
 
 def test_a_port_left_to_the_system_is_found_by_name(opened: ExitStack) -> None:
     one, other = listening(opened), listening(opened)
-    inherited = Inherited("", [Passed("https", one), Passed("http", other)])
+    inherited = InheritedSockets("", [PassedSocket("https", one), PassedSocket("http", other)])
     [bound] = bind(opened, inherited, LOOPBACK, 0)
     assert bound.sockets == (other,)
     [bound] = bind(opened, passed(one), LOOPBACK, 0)  # systemd's have no such names, and a port that was chosen

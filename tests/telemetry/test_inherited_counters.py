@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from lb.telemetry.inherited_counters import Earlier, Ledger, column_sums
+from lb.telemetry.inherited_counters import InheritedCounters, PredecessorCounters, column_sums
 
 NAMES = ("requests", "open")
 
@@ -22,8 +22,8 @@ def cells(*rows: tuple[int, int]) -> memoryview:
     return memory
 
 
-def ledger(owner: int, *rows: tuple[int, int]) -> Ledger:
-    return Ledger(owner, -1, cells(*rows), NAMES, frozenset({"open"}))
+def ledger(owner: int, *rows: tuple[int, int]) -> PredecessorCounters:
+    return PredecessorCounters(owner, -1, cells(*rows), NAMES, frozenset({"open"}))
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def test_columns_are_summed_over_the_rows_that_were_asked_for() -> None:
 # spec: R3
 def test_a_predecessor_that_lives_still_counts() -> None:
     one = ledger(os.getpid(), (5, 3))
-    earlier = Earlier({"requests": 100}, [one])
+    earlier = InheritedCounters({"requests": 100}, [one])
     assert earlier.total() == {"requests": 105, "open": 3}
     one.cells[1] = 6
     assert earlier.total()["requests"] == 106
@@ -52,7 +52,7 @@ def test_a_predecessor_that_lives_still_counts() -> None:
 # spec: R3
 def test_of_one_that_is_gone_what_it_had_open_is_nothing(gone: int) -> None:
     one = ledger(gone, (5, 3))
-    earlier = Earlier({"requests": 100}, [one])
+    earlier = InheritedCounters({"requests": 100}, [one])
     assert earlier.total() == {"requests": 105}
     settled = earlier.by_now()
     assert (settled.settled, settled.ledgers) == ({"requests": 105}, [])

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from lb.telemetry.paced_lines import Lines
+from lb.telemetry.paced_lines import PacedLines
 
 
 class Time:
@@ -25,12 +25,12 @@ def time() -> Time:
 
 
 @pytest.fixture
-def lines(time: Time, caplog: pytest.LogCaptureFixture) -> Lines:
+def lines(time: Time, caplog: pytest.LogCaptureFixture) -> PacedLines:
     caplog.set_level(logging.DEBUG)
-    return Lines(logging.getLogger("test"), time)
+    return PacedLines(logging.getLogger("test"), time)
 
 
-def test_a_few_are_all_written_at_their_level(lines: Lines, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_few_are_all_written_at_their_level(lines: PacedLines, caplog: pytest.LogCaptureFixture) -> None:
     # spec: E3
     for number in range(3):
         lines.write(logging.ERROR, f"change {number} of 100 %")
@@ -39,7 +39,7 @@ def test_a_few_are_all_written_at_their_level(lines: Lines, caplog: pytest.LogCa
     ]
 
 
-def test_of_very_many_the_rest_is_one_line(lines: Lines, time: Time, caplog: pytest.LogCaptureFixture) -> None:
+def test_of_very_many_the_rest_is_one_line(lines: PacedLines, time: Time, caplog: pytest.LogCaptureFixture) -> None:
     # spec: E3
     for number in range(50):
         lines.write(logging.INFO, f"change {number}")

@@ -14,7 +14,7 @@ from lb.process.verbs import Verb
 from lb.tls.files.sources import Sources
 from lb.tls.handshake.contexts import Contexts
 from lb.worker import apply as change_module
-from lb.worker.apply import Changing, Live
+from lb.worker.apply import LiveParts, WorkerReload
 
 PATIENCE = 10.0
 
@@ -26,8 +26,8 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
-def live_with(sources: Callable[[], tuple[()]]) -> Live:
-    return Live(
+def live_with(sources: Callable[[], tuple[()]]) -> LiveParts:
+    return LiveParts(
         engine=None,  # type: ignore[arg-type]  # nothing of it is asked here
         registry=None,  # type: ignore[arg-type]
         contexts=Contexts(),
@@ -48,7 +48,7 @@ def test_many_changes_while_certificates_are_read_are_read_at_once(loop: asyncio
         assert go_on.wait(PATIENCE)
         return ()
 
-    changing = Changing(loop, lambda *_: None, live_with(slow))
+    changing = WorkerReload(loop, lambda *_: None, live_with(slow))
     changing.heard(told)
     assert read.acquire(timeout=PATIENCE)
     for _ in range(20):
@@ -77,6 +77,6 @@ def test_certificates_that_cannot_be_read_are_read_again(
         loop.call_soon_threadsafe(done.set)
         return ()
 
-    Changing(loop, lambda *_: None, live_with(failing)).heard(Message(Verb.CERTIFICATES, ""))
+    WorkerReload(loop, lambda *_: None, live_with(failing)).heard(Message(Verb.CERTIFICATES, ""))
     loop.run_until_complete(asyncio.wait_for(done.wait(), PATIENCE))
     assert reads == [0, 1, 2, 3]

@@ -11,7 +11,7 @@ from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
-from lb.telemetry.said import HOLD, Said
+from lb.telemetry.failure_notices import HOLD, FailureNotices
 from lb.worker.failures import InstanceFailures
 from tests.routing.instances import make
 
@@ -23,7 +23,7 @@ BACK = "app shop production 10.0.0.1:80 works again, after "
 class Worker:
     """Two instances as one worker sees them; all workers share `said` and the clock `now`."""
 
-    def __init__(self, said: Said, count: int = 2, policy: Policy | None = None) -> None:
+    def __init__(self, said: FailureNotices, count: int = 2, policy: Policy | None = None) -> None:
         self.now = 1000.0
         self.environment = Environment("shop", "production", make(count), policy or Policy())
         self.failures = InstanceFailures(said, lambda: self.now)
@@ -57,7 +57,7 @@ class Workers:
 @pytest.fixture
 def workers(caplog: pytest.LogCaptureFixture) -> Workers:
     caplog.set_level(logging.INFO, "lb.worker")
-    said = Said()
+    said = FailureNotices()
     return Workers(Worker(said), Worker(said))
 
 
@@ -133,7 +133,7 @@ def test_what_a_dead_worker_said_is_forgotten(workers: Workers, caplog: pytest.L
 
 def test_the_only_instance_cannot_be_passed_over(caplog: pytest.LogCaptureFixture) -> None:
     # spec: E3
-    worker = Worker(Said(), 1)
+    worker = Worker(FailureNotices(), 1)
     worker.fail("not_a_socket")
     [line] = caplog.messages
     assert "10.0.0.1:80 fails, and no other instance can serve in its place: The configured path" in line
@@ -142,7 +142,7 @@ def test_the_only_instance_cannot_be_passed_over(caplog: pytest.LogCaptureFixtur
 
 def test_bad_answers_are_named(caplog: pytest.LogCaptureFixture) -> None:
     # spec: E3
-    worker = Worker(Said(), 2, Policy(unhealthy=Unhealthy(0.5, frozenset({503}))))
+    worker = Worker(FailureNotices(), 2, Policy(unhealthy=Unhealthy(0.5, frozenset({503}))))
     worker.environment.answered(worker.first, 503, 0.0, worker.now)
     [line] = caplog.messages
     assert line == DOWN + "it answered late, or with a status that unhealthy_status names (unhealthy_answer)"

@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Callable, Iterator
 import pytest
 
 from lb.http.head import Limits
-from lb.process.child_config import Revision, inode
+from lb.process.child_config import ChildConfig, inode
 from lb.proxy.engine import Engine
 from lb.routing.clients import Clients
 from lb.routing.networks import Networks
 from lb.routing.snapshot import Snapshot
-from lb.routing.table import Table
+from lb.routing.table import RouteTable
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.tls.handshake.contexts import Contexts
@@ -42,7 +42,7 @@ def sock() -> Iterator[Callable[[], socket.socket]]:
 @pytest.fixture
 async def engine(sock: Make) -> AsyncIterator[Engine]:
     # It ends before the sockets do.
-    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
+    snapshot = Snapshot(RouteTable({}), Limits(), lambda _: None, Networks(()))
     loop = asyncio.get_running_loop()
     made = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
     yield made
@@ -59,8 +59,8 @@ def again(sock: socket.socket) -> socket.socket:
     return socket.socket(fileno=os.dup(sock.fileno()))
 
 
-def revision(*listening: socket.socket, left: frozenset[int] = frozenset(), scheme: bytes = b"http") -> Revision:
-    return Revision("worker", None, 1, tuple((scheme, inode(sock)) for sock in listening), left, ())
+def revision(*listening: socket.socket, left: frozenset[int] = frozenset(), scheme: bytes = b"http") -> ChildConfig:
+    return ChildConfig("worker", None, 1, tuple((scheme, inode(sock)) for sock in listening), left, ())
 
 
 async def test_a_second_descriptor_of_a_socket_is_closed(

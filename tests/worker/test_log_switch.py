@@ -9,7 +9,7 @@ import pytest
 
 from lb.config.model import AccessLogSettings
 from lb.telemetry.lines import combined_line, json_line
-from lb.worker.log_switch import Logbook, line_of, open_log
+from lb.worker.log_switch import LogSwitch, line_of, open_log
 
 
 def settings(path: Path, form: str = "json") -> AccessLogSettings:
@@ -25,7 +25,7 @@ def test_each_format_has_its_line(form: str, line: object, tmp_path: Path) -> No
 # spec: R4
 async def test_no_line_is_lost_at_a_change(tmp_path: Path) -> None:
     before, after = settings(tmp_path / "before"), settings(tmp_path / "after")
-    book = Logbook(before)
+    book = LogSwitch(before)
     book.log.append(b"one\n")
     lost: list[int] = []
     told = asyncio.Event()
@@ -45,7 +45,7 @@ async def test_no_line_is_lost_at_a_change(tmp_path: Path) -> None:
 
 
 async def test_a_log_is_reopened_under_its_name(tmp_path: Path) -> None:
-    book = Logbook(settings(tmp_path / "log"))
+    book = LogSwitch(settings(tmp_path / "log"))
     book.log.append(b"one\n")
     book.log.flush()
     (tmp_path / "log").rename(tmp_path / "log.1")
@@ -57,4 +57,4 @@ async def test_a_log_is_reopened_under_its_name(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_opened_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(OSError):
-        Logbook(settings(tmp_path / "no" / "log"))
+        LogSwitch(settings(tmp_path / "no" / "log"))

@@ -27,7 +27,7 @@ from lb.apps.build.installer import Installer, find_uv
 from lb.apps.build.layer_cache import LayerCache, key_of
 from lb.apps.build.masking import Masker
 from lb.apps.build.pythons import Interpreter
-from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildOrder, Built
+from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildOrder, BuildResult
 from lb.apps.build.steps import Budget, StepRunner
 from lb.apps.build.system_step import need_system_dependencies
 from lb.apps.build.wanted_python import need_python
@@ -40,7 +40,7 @@ STORING = "Storing the release"
 _COMPILE = 'python -m compileall -q -x "/(node_modules|[.]git)/" . >/dev/null 2>&1 || true'
 
 
-async def build(order: BuildOrder, log: Callable[[str], None], cancelled: asyncio.Event) -> Built:
+async def build(order: BuildOrder, log: Callable[[str], None], cancelled: asyncio.Event) -> BuildResult:
     """Builds one release; `log` gets what is to be shown. Raises ProjectError, BuildFailed and BuildCancelledError.
 
     When it returns, or raises, no process of the build is running. A build that failed leaves build.log, and whatever
@@ -78,7 +78,7 @@ class _Build:
         self._cache = order.settings.cache
         self._notes: list[str] = []
 
-    async def run(self) -> Built:
+    async def run(self) -> BuildResult:
         for path in (self._scratch / "home", self._scratch / "tmp", self._cache):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
@@ -86,7 +86,7 @@ class _Build:
         finally:
             await asyncio.to_thread(shutil.rmtree, self._scratch, ignore_errors=True)
 
-    async def _run(self) -> Built:
+    async def _run(self) -> BuildResult:
         order = self._order
         project = await asyncio.to_thread(read_project, order.source, self._settings.defaults)
         if project.root != order.source:
@@ -106,7 +106,7 @@ class _Build:
         await self._commands(project, environment)
         await self._runner.shell(FINISHING, _COMPILE, order.source, environment)
         size = sum([await asyncio.to_thread(release.size_of, part) for part in (order.source, self._venv)])
-        return Built(project.start, order.source, self._venv, str(python), size, cache_hit, tuple(self._notes))
+        return BuildResult(project.start, order.source, self._venv, str(python), size, cache_hit, tuple(self._notes))
 
     def _environment(self, project: Project) -> dict[str, str]:
         exposed = self._order.variables if project.manifest.expose_environments else {}

@@ -59,7 +59,7 @@ class BuildOrder:
 
 
 @dataclass(frozen=True, slots=True)
-class Built:
+class BuildResult:
     """A release that can be started once `release.seal` has been called. The app's directory is `project`."""
 
     start: StartPlan

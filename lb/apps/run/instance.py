@@ -18,7 +18,7 @@ from typing import Any
 from lb.apps.run import cgroup, process_tree
 from lb.apps.run.exit import Exit
 from lb.apps.run.identity import Identity
-from lb.apps.run.isolation import IsolationError, Ladder, probe, scope_for
+from lb.apps.run.isolation import IsolationError, IsolationLadder, probe, scope_for
 from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
 from lb.apps.run.ports import NoPortError, PortPool
 from lb.apps.run.run_directory import RunDirectory, directories, effective_root
@@ -34,7 +34,7 @@ _AGAIN = 0.05  # seconds between two looks at a shim that neither answers nor ha
 
 
 @cache
-def ladder(wanted: Isolation) -> Ladder:
+def ladder(wanted: Isolation) -> IsolationLadder:
     """The machine's ladder for a wanted rung: tried once, since each trial starts processes. Turns cgroup limits on."""
     found = probe(wanted)
     return replace(found, cgroups=cgroup.prepare(found.cgroups))
@@ -52,7 +52,7 @@ class LaunchError(Exception):
         self.next_step = next_step
 
 
-class Running:
+class LaunchedInstance:
     """One instance whose shim was started or found. Nothing is sent to a process that is not its own."""
 
     def __init__(self, facts: InstanceFacts, place: RunDirectory, shim: Identity | None) -> None:
@@ -167,7 +167,7 @@ def mark(facts: InstanceFacts) -> str:
     return f"LB_INSTANCE={facts.id}-{facts.token}"
 
 
-async def launch(order: InstanceOrder, run_root: Path) -> Running:
+async def launch(order: InstanceOrder, run_root: Path) -> LaunchedInstance:
     """Starts an instance; it is not healthy yet. Raises LaunchError."""
     try:
         found = await asyncio.to_thread(ladder, order.isolation)
@@ -193,7 +193,9 @@ async def launch(order: InstanceOrder, run_root: Path) -> Running:
         raise
 
 
-async def _start_shim(order: InstanceOrder, facts: InstanceFacts, place: RunDirectory, found: Ladder) -> Running:
+async def _start_shim(
+    order: InstanceOrder, facts: InstanceFacts, place: RunDirectory, found: IsolationLadder
+) -> LaunchedInstance:
     for name in ("home", "tmp") if facts.scratch else ():
         (Path(facts.scratch) / name).mkdir(parents=True, mode=0o700)
     wanted = command(order, place, found, _port(facts), mark(facts).partition("=")[2])
@@ -223,18 +225,18 @@ async def _start_shim(order: InstanceOrder, facts: InstanceFacts, place: RunDire
     if said != b"ready\n" or record is None:
         words = complaints.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
         raise LaunchError(f"The shim could not begin: {words[0]}.", "lb doctor --engine shows what is missing.")
-    return Running(facts, place, Identity.from_json(record.get("shim")))
+    return LaunchedInstance(facts, place, Identity.from_json(record.get("shim")))
 
 
 async def _undo(facts: InstanceFacts, place: RunDirectory) -> None:
     """Ends what a start that failed, or was given up, has left: its shim may have begun all the same."""
     record = await _late_record(place)
-    running = Running(facts, place, Identity.from_json((record or {}).get("shim")))
+    running = LaunchedInstance(facts, place, Identity.from_json((record or {}).get("shim")))
     await running.kill()
     running.forget()
 
 
-def _facts(order: InstanceOrder, place: RunDirectory, found: Ladder, port: int) -> InstanceFacts:
+def _facts(order: InstanceOrder, place: RunDirectory, found: IsolationLadder, port: int) -> InstanceFacts:
     endpoint = ""
     if order.listens:
         endpoint = f"127.0.0.1:{port}" if port else f"unix:{place.socket}"
@@ -259,7 +261,7 @@ def _facts(order: InstanceOrder, place: RunDirectory, found: Ladder, port: int) 
     )
 
 
-async def adopt(run_root: Path) -> list[Running]:
+async def adopt(run_root: Path) -> list[LaunchedInstance]:
     """The instances under `run_root`, also ended ones whose exit nobody has read (their `wait_exit` returns at once).
 
     After a reboot there is none. What was left of a start that never came to its end is removed.
@@ -268,7 +270,7 @@ async def adopt(run_root: Path) -> list[Running]:
     return [running for running in found if running is not None]
 
 
-async def _adopt(place: RunDirectory) -> Running | None:
+async def _adopt(place: RunDirectory) -> LaunchedInstance | None:
     record = place.read_instance() or await _late_record(place)
     facts = _read_facts(record or {})
     shim = Identity.from_json((record or {}).get("shim"))
@@ -277,7 +279,7 @@ async def _adopt(place: RunDirectory) -> Running | None:
         return None
     if shim.alive() and await ShimClient(place.control).peer() != shim.pid and not place.exit_record.exists():
         shim = None  # whoever this is, it is not the shim: the instance is lost, and the process is left alone
-    return Running(facts, place, shim)
+    return LaunchedInstance(facts, place, shim)
 
 
 async def _late_record(place: RunDirectory) -> dict[str, Any] | None:

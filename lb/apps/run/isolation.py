@@ -25,7 +25,7 @@ Which = Callable[[str], "str | None"]
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class IsolationFinding:
     """One thing that was looked for: whether it is there, what that means, and the command that adds it."""
 
     name: str
@@ -35,7 +35,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Ladder:
+class IsolationLadder:
     """What `auto` chose, and with what: paths of programs ("" where they are not used), cgroups, and the findings."""
 
     rung: Isolation
@@ -43,7 +43,7 @@ class Ladder:
     scope: tuple[str, ...]
     pasta: str
     cgroups: CgroupSupport
-    findings: tuple[Finding, ...]
+    findings: tuple[IsolationFinding, ...]
 
 
 class IsolationError(Exception):
@@ -55,7 +55,7 @@ class IsolationError(Exception):
         self.next_step = next_step
 
 
-def probe(wanted: Isolation = Isolation.AUTO, run: Run | None = None, which: Which = shutil.which) -> Ladder:
+def probe(wanted: Isolation = Isolation.AUTO, run: Run | None = None, which: Which = shutil.which) -> IsolationLadder:
     """The ladder as it stands now. Raises IsolationError if a rung is wanted by name and does not hold."""
     run = run or _run
     bwrap = _bwrap(run, which)
@@ -64,7 +64,7 @@ def probe(wanted: Isolation = Isolation.AUTO, run: Run | None = None, which: Whi
     support = cgroup.find()
     findings = (systemd, bwrap, _cgroups(support), _user(os.getuid()), _network(pasta))
     rung = _choose(wanted, systemd, bwrap)
-    return Ladder(
+    return IsolationLadder(
         rung,
         bwrap=(which("bwrap") or "") if bwrap.ok and wanted is not Isolation.NONE else "",
         scope=_scope() if rung is Isolation.SYSTEMD else (),
@@ -74,7 +74,7 @@ def probe(wanted: Isolation = Isolation.AUTO, run: Run | None = None, which: Whi
     )
 
 
-def _choose(wanted: Isolation, systemd: Finding, bwrap: Finding) -> Isolation:
+def _choose(wanted: Isolation, systemd: IsolationFinding, bwrap: IsolationFinding) -> Isolation:
     holds = {Isolation.SYSTEMD: systemd, Isolation.BWRAP: bwrap}
     if wanted in holds and not holds[wanted].ok:
         step = f"Run: {holds[wanted].command}" if holds[wanted].command else "Set isolation: auto."
@@ -84,26 +84,30 @@ def _choose(wanted: Isolation, systemd: Finding, bwrap: Finding) -> Isolation:
     return wanted
 
 
-def _bwrap(run: Run, which: Which) -> Finding:
+def _bwrap(run: Run, which: Which) -> IsolationFinding:
     path = which("bwrap")
     if path is None:
-        return Finding("bwrap", False, "bubblewrap is not installed", "apt-get install -y bubblewrap")
+        return IsolationFinding("bwrap", False, "bubblewrap is not installed", "apt-get install -y bubblewrap")
     status, words = run([path, *_TRIAL])
     if status == 0:
-        return Finding("bwrap", True, "apps run in namespaces of their own, with 1 GB of files over home and /tmp")
+        return IsolationFinding(
+            "bwrap", True, "apps run in namespaces of their own, with 1 GB of files over home and /tmp"
+        )
     reason = words.strip().splitlines()[-1] if words.strip() else f"status {status}"
-    return Finding("bwrap", False, f"bubblewrap cannot make a user namespace ({reason})", _USERNS)
+    return IsolationFinding("bwrap", False, f"bubblewrap cannot make a user namespace ({reason})", _USERNS)
 
 
-def _systemd(run: Run, which: Which) -> Finding:
+def _systemd(run: Run, which: Which) -> IsolationFinding:
     if which("systemd-run") is None or not Path("/run/systemd/system").is_dir():
-        return Finding("systemd", False, "systemd does not run this machine")
+        return IsolationFinding("systemd", False, "systemd does not run this machine")
     status, words = run([*_scope(), "true"])
     if status == 0:
-        return Finding("systemd", True, "each instance is a scope of systemd, with limits of memory, CPU and processes")
+        return IsolationFinding(
+            "systemd", True, "each instance is a scope of systemd, with limits of memory, CPU and processes"
+        )
     reason = words.strip().splitlines()[-1] if words.strip() else f"status {status}"
     mend = "" if os.getuid() == 0 else f"loginctl enable-linger {os.getuid()}"
-    return Finding("systemd", False, f"systemd gives no scope ({reason})", mend)
+    return IsolationFinding("systemd", False, f"systemd gives no scope ({reason})", mend)
 
 
 def _scope() -> tuple[str, ...]:
@@ -111,7 +115,9 @@ def _scope() -> tuple[str, ...]:
     return ("systemd-run", *manager, "--scope", "--quiet", "--collect")
 
 
-def scope_for(ladder: Ladder, ident: str, memory: int | None, cpus: float | None, pids: int) -> tuple[str, ...]:
+def scope_for(
+    ladder: IsolationLadder, ident: str, memory: int | None, cpus: float | None, pids: int
+) -> tuple[str, ...]:
     """What stands before the shim's command on the rung `systemd`: its scope, with the limits that the kernel holds."""
     if not ladder.scope:
         return ()
@@ -123,19 +129,19 @@ def scope_for(ladder: Ladder, ident: str, memory: int | None, cpus: float | None
     return (*ladder.scope, f"--unit=lb-instance-{ident}", *(word for limit in limits for word in ("-p", limit)), "--")
 
 
-def _cgroups(support: CgroupSupport) -> Finding:
+def _cgroups(support: CgroupSupport) -> IsolationFinding:
     if support.parent is not None and not support.missing:
-        return Finding("cgroup", True, "memory, CPU and processes of an instance are limited by the kernel")
+        return IsolationFinding("cgroup", True, "memory, CPU and processes of an instance are limited by the kernel")
     watched = "memory and processes are counted instead, and CPU is not limited"
-    return Finding(
+    return IsolationFinding(
         "cgroup", False, f"{support.missing}; {watched}", "systemctl edit lb-engine  # [Service] Delegate=yes"
     )
 
 
-def _user(uid: int) -> Finding:
+def _user(uid: int) -> IsolationFinding:
     if uid != 0:
-        return Finding("user", True, "apps do not run as root")
-    return Finding(
+        return IsolationFinding("user", True, "apps do not run as root")
+    return IsolationFinding(
         "user",
         False,
         "apps run as root, so that the kernel does not bound their number of processes without a cgroup",
@@ -143,10 +149,12 @@ def _user(uid: int) -> Finding:
     )
 
 
-def _network(pasta: str) -> Finding:
+def _network(pasta: str) -> IsolationFinding:
     if pasta:
-        return Finding("network", True, "network: private can be used")
-    return Finding("network", False, "network: private needs pasta, which is not installed", "apt-get install -y passt")
+        return IsolationFinding("network", True, "network: private can be used")
+    return IsolationFinding(
+        "network", False, "network: private needs pasta, which is not installed", "apt-get install -y passt"
+    )
 
 
 def _run(argv: Sequence[str]) -> tuple[int, str]:

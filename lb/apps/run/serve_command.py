@@ -49,7 +49,7 @@ def when_ready(server):
 
 
 @dataclass(frozen=True, slots=True)
-class Serve:
+class ServeCommand:
     """`argv` as the app's environment finds it, `shell` if a shell stands between, `config` the text of `config_path`.
 
     `socket` says whether it listens on the Unix socket that was given (else: on the port in its environment).
@@ -72,7 +72,7 @@ class ServerPlace:
     grace: float
 
 
-def serve_command(start: StartPlan, listen: ServerPlace) -> Serve:
+def serve_command(start: StartPlan, listen: ServerPlace) -> ServeCommand:
     """The command for a plan."""
     if start.serving is Serving.COMMAND:
         return own_command(start.command or "")
@@ -82,10 +82,10 @@ def serve_command(start: StartPlan, listen: ServerPlace) -> Serve:
     return maker(start, listen, app)
 
 
-def own_command(command: str) -> Serve:
+def own_command(command: str) -> ServeCommand:
     """A command in shell syntax. One program takes the shell's place, so that signals reach it and not a shell."""
     simple = not _COMPOUND.search(_QUOTED.sub("_", command))
-    return Serve((SHELL, "-c", f"exec {command}" if simple else command), socket=False, shell=not simple)
+    return ServeCommand((SHELL, "-c", f"exec {command}" if simple else command), socket=False, shell=not simple)
 
 
 def _own_time(listen: ServerPlace) -> int:
@@ -93,7 +93,7 @@ def _own_time(listen: ServerPlace) -> int:
     return max(1, int(listen.grace) - 1)
 
 
-def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
+def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> ServeCommand:
     worker = ("-k", "uvicorn.workers.UvicornWorker") if start.serving is Serving.ASGI else ()
     config = _GUNICORN.format(
         bind=f"unix:{listen.socket}",
@@ -103,18 +103,18 @@ def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
         name=listen.name,
     )
     argv = (listen.python, "-m", "gunicorn.app.wsgiapp", "-c", listen.config_path, *worker, app)
-    return Serve(argv, socket=True, config=config)
+    return ServeCommand(argv, socket=True, config=config)
 
 
-def _uvicorn(_: StartPlan, listen: ServerPlace, app: str) -> Serve:
+def _uvicorn(_: StartPlan, listen: ServerPlace, app: str) -> ServeCommand:
     argv = (
         listen.python, "-m", "uvicorn", "--uds", listen.socket, "--proxy-headers", "--forwarded-allow-ips", "*",
         "--no-access-log", "--timeout-graceful-shutdown", str(_own_time(listen)), app,
     )  # fmt: skip
-    return Serve(argv, socket=True)
+    return ServeCommand(argv, socket=True)
 
 
-def _granian(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
+def _granian(start: StartPlan, listen: ServerPlace, app: str) -> ServeCommand:
     interface = "asgi" if start.serving is Serving.ASGI else "wsgi"
     argv = (
         listen.python,
@@ -128,12 +128,12 @@ def _granian(start: StartPlan, listen: ServerPlace, app: str) -> Serve:
         "666",
         app,
     )
-    return Serve(argv, socket=True)
+    return ServeCommand(argv, socket=True)
 
 
-def _waitress(_: StartPlan, listen: ServerPlace, app: str) -> Serve:
+def _waitress(_: StartPlan, listen: ServerPlace, app: str) -> ServeCommand:
     argv = (
         listen.python, "-m", "waitress", f"--unix-socket={listen.socket}", "--unix-socket-perms=666",
         f"--threads={_THREADS}", app,
     )  # fmt: skip
-    return Serve(argv, socket=True)
+    return ServeCommand(argv, socket=True)

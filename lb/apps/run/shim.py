@@ -21,8 +21,8 @@ from lb.apps.run import process_tree
 from lb.apps.run.log_lines import LineCutter, LineRate
 from lb.apps.run.log_writer import LogWriter
 from lb.apps.run.shim_child import AppProcess, adopt_orphans
-from lb.apps.run.shim_control import VERSION, Control
-from lb.apps.run.shim_watch import Watch, in_words
+from lb.apps.run.shim_control import VERSION, ShimControl
+from lb.apps.run.shim_watch import ProcessWatch, in_words
 
 TYPE_CHECKING = False  # as typing's own, which would be an eighth of the shim's memory
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Shim:
         self._quiet_since: float | None = None  # that is gone, and the shell is not
         self._status: int | None = None  # of waitpid
         self._next_tick, self._next_hour = 0.0, time.monotonic() + _HOURLY
-        self._control = Control(f"{directory}/ctl", self._selector, self._answer)
+        self._control = ShimControl(f"{directory}/ctl", self._selector, self._answer)
         self._wakeups, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
     def run(self) -> None:
@@ -65,7 +65,7 @@ class Shim:
         self._listen_for_signals()
         self._child = AppProcess(self._order)
         limits = self._order["limits"]
-        self._watch = Watch(os.getpid(), limits, limits.get("paths", []))
+        self._watch = ProcessWatch(os.getpid(), limits, limits.get("paths", []))
         for stream, pipe in (("out", self._child.out), ("err", self._child.err)):
             self._selector.register(
                 pipe, selectors.EVENT_READ, lambda stream=stream, pipe=pipe: self._read(stream, pipe)

@@ -27,7 +27,7 @@ _MOST = 32  # connections at a time
 _PEER = struct.Struct("3i")  # pid, uid, gid
 
 
-class Control:
+class ShimControl:
     """Listens at `path`. `answer` returns the reply, or None for a request that is answered by `tell` later."""
 
     __slots__ = ("_answer", "_buffers", "_listener", "_path", "_selector", "_waiting")

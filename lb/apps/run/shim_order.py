@@ -13,12 +13,12 @@ from typing import Any
 
 from lb.apps.project.start import Serving
 from lb.apps.run import cgroup, sandbox
-from lb.apps.run.isolation import Ladder
+from lb.apps.run.isolation import IsolationLadder
 from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
 from lb.apps.run.run_directory import RunDirectory
-from lb.apps.run.serve_command import SHELL, Serve, ServerPlace, serve_command
+from lb.apps.run.serve_command import SHELL, ServeCommand, ServerPlace, serve_command
 from lb.apps.run.shim_child import OPTIONS
-from lb.apps.run.variables import SOCKET_PORT, Places, environment, places_in
+from lb.apps.run.variables import SOCKET_PORT, AppPlaces, environment, places_in
 
 _PASTA = ("-q", "-f", "--config-net", "-u", "none", "-T", "none", "-U", "none")
 
@@ -42,7 +42,7 @@ def wants_port(order: InstanceOrder) -> bool:
     return order.listens and order.start.serving is Serving.COMMAND
 
 
-def command(order: InstanceOrder, place: RunDirectory, ladder: Ladder, port: int, mark: str) -> AppCommand:
+def command(order: InstanceOrder, place: RunDirectory, ladder: IsolationLadder, port: int, mark: str) -> AppCommand:
     """The command for an order; `port` is 0 for one on a Unix socket. Writes the server's configuration."""
     python = str(order.venv / "bin" / "python")
     listen = ServerPlace(
@@ -66,9 +66,9 @@ def scratch(order: InstanceOrder, place: RunDirectory) -> Path:
 
 
 def _sandboxed(
-    order: InstanceOrder, place: RunDirectory, ladder: Ladder, serve: Serve, mark: str, port: int
+    order: InstanceOrder, place: RunDirectory, ladder: IsolationLadder, serve: ServeCommand, mark: str, port: int
 ) -> AppCommand:
-    places = Places(sandbox.HOME, sandbox.TMP, port)
+    places = AppPlaces(sandbox.HOME, sandbox.TMP, port)
     prefix = sandbox.python_prefix(order.venv / "bin" / "python")
     readable = [order.release, order.venv]
     readable += [prefix] if prefix is not None else []
@@ -84,7 +84,7 @@ def _sandboxed(
     )
 
 
-def _with_network(found: AppCommand, ladder: Ladder, port: int) -> AppCommand:
+def _with_network(found: AppCommand, ladder: IsolationLadder, port: int) -> AppCommand:
     """A network of its own, in which only its port 3000 is reached. The first process there must pass signals on, which
     a shell's child gets from the shim.
     """
@@ -97,7 +97,9 @@ def _with_network(found: AppCommand, ladder: Ladder, port: int) -> AppCommand:
     )
 
 
-def shim_order(order: InstanceOrder, facts: InstanceFacts, found: AppCommand, ladder: Ladder) -> dict[str, Any]:
+def shim_order(
+    order: InstanceOrder, facts: InstanceFacts, found: AppCommand, ladder: IsolationLadder
+) -> dict[str, Any]:
     """What the shim reads on its standard input."""
     held = ladder.cgroups.controllers if facts.group else frozenset()
     scoped = bool(ladder.scope)
@@ -137,7 +139,7 @@ def shim_order(order: InstanceOrder, facts: InstanceFacts, found: AppCommand, la
     }
 
 
-def instance_group(order: InstanceOrder, ladder: Ladder, ident: str) -> Path | None:
+def instance_group(order: InstanceOrder, ladder: IsolationLadder, ident: str) -> Path | None:
     """The cgroup of an instance, where there may be one and no scope does its work."""
     if ladder.scope or order.isolation is Isolation.NONE:
         return None

@@ -16,7 +16,7 @@ _SOONEST, _LATEST = 1.0, 10.0  # seconds between two counts of the files
 _SHARE = 20  # a count may take a twentieth of the time
 
 
-class Watch:
+class ProcessWatch:
     """Counts below one process; `over` is the limit that was exceeded, in the words of `Exit.cause`."""
 
     __slots__ = (

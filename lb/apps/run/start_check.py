@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from lb.apps.run.exit import Exit
 from lb.apps.run.http_question import StartAnswer, StartQuestion, ask
-from lb.apps.run.instance import Running
+from lb.apps.run.instance import LaunchedInstance
 from lb.apps.run.listening import AppListener, listeners, port_owner
 from lb.apps.run.start_failure import FUNCTIONS, KEPT, PING, StartReport, StartSeen, report
 
@@ -68,7 +68,7 @@ class StartFailed(Exception):  # noqa: N818 -- a state of a deploy more than a f
 
 
 async def wait_until_healthy(
-    running: Running, check: StartCheck, clock: StartClock | None = None, asking: Ask = ask
+    running: LaunchedInstance, check: StartCheck, clock: StartClock | None = None, asking: Ask = ask
 ) -> None:
     """Returns once it is healthy. Raises StartFailed: at once if it ends, else when `check.timeout` is over."""
     clock = clock or LoopClock()
@@ -91,7 +91,7 @@ async def wait_until_healthy(
 class _Checks:
     """The checks of one start, and their last answers."""
 
-    def __init__(self, running: Running, check: StartCheck, clock: StartClock, asking: Ask) -> None:
+    def __init__(self, running: LaunchedInstance, check: StartCheck, clock: StartClock, asking: Ask) -> None:
         self._endpoint = running.endpoint
         self._check = check
         self._clock = clock
@@ -134,7 +134,7 @@ class _Checks:
 
 
 async def _look(
-    running: Running, check: StartCheck, answers: dict[str, StartAnswer], ended: Exit | None
+    running: LaunchedInstance, check: StartCheck, answers: dict[str, StartAnswer], ended: Exit | None
 ) -> StartReport:
     found: list[AppListener] = []
     if ended is None:

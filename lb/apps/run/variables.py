@@ -28,7 +28,7 @@ SECRET = frozenset({"APP_KEY", "APP_MASTER_KEY", "APP_HOOK_KEY"})
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class AppPlaces:
     """Where the app finds itself: its own directories as it sees them, and its port (a number in any case)."""
 
     home: str
@@ -67,7 +67,7 @@ def workers(cpus: float | None, memory: int | None) -> int:
     return max(1, min(by_cpu, memory // _MEMORY_OF_A_WORKER)) if memory else by_cpu
 
 
-def environment(order: InstanceOrder, places: Places, mark: str = "") -> dict[str, str]:
+def environment(order: InstanceOrder, places: AppPlaces, mark: str = "") -> dict[str, str]:
     """All that the app gets; `mark` is by which its processes are known (LB_INSTANCE)."""
     defaults = {
         # An ASGI app is one process unless it is asked for: what it keeps in memory (rooms, connections) is one then.
@@ -112,6 +112,6 @@ def platform(order: InstanceOrder, port: int) -> Mapping[str, str]:
     return {f"{prefix}_{name}": value for prefix in ("LEANCLOUD", "LC") for name, value in values.items()}
 
 
-def places_in(directory: Path, port: int) -> Places:
+def places_in(directory: Path, port: int) -> AppPlaces:
     """Without a sandbox: the two directories of the instance's own."""
-    return Places(str(directory / "home"), str(directory / "tmp"), port)
+    return AppPlaces(str(directory / "home"), str(directory / "tmp"), port)

@@ -25,7 +25,7 @@ from lb.apps.service.parts import (
     RunningInstance,
     Say,
 )
-from lb.apps.service.placement_record import EnvironmentWish
+from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.progress import Progress
 from lb.apps.service.reconciler import Reconciler
 from lb.apps.service.rollout import end_fleet, start_fleet, unless_cancelled, wait_for_two_versions
@@ -224,7 +224,7 @@ class Deployment:
         life = self._life
         had = bool(life.record.placed)
         count = {"count": self.count, "configured": life.settings.count} if self.count is not None else {}
-        life.switch(tag, started, self.record.id, EnvironmentWish.RUN, **count)
+        life.switch(tag, started, self.record.id, DesiredState.RUN, **count)
         try:
             self._to(DeployState.DRAINING if had else DeployState.DONE)
         except OSError as error:  # it serves; after a restart the placement says so
@@ -248,7 +248,7 @@ class Deployment:
 
     def _what_serves(self) -> str:
         release = self._life.record.release
-        return f"{release} goes on serving" if release and self._life.record.wish == EnvironmentWish.RUN else ""
+        return f"{release} goes on serving" if release and self._life.record.wish == DesiredState.RUN else ""
 
     def _success(self) -> str:
         done = {

@@ -22,7 +22,7 @@ from lb.apps.service.directory import ENVIRONMENTS
 from lb.apps.service.engine_service import EngineService, NoSuchAppError
 from lb.apps.service.engine_socket import PeerUser
 from lb.apps.service.environment_unit import EnvironmentUnit
-from lb.apps.service.placement_record import EnvironmentWish
+from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.upload import receive_source
 
 
@@ -83,7 +83,7 @@ class DeployCommands:
             raise RequestError(
                 f"{app.name} has no release {tag}", f"The newest are {there}: lb releases {app.name}", USAGE
             )
-        if tag == unit.life.record.release and unit.life.record.wish == EnvironmentWish.RUN:
+        if tag == unit.life.record.release and unit.life.record.wish == DesiredState.RUN:
             raise RequestError(f"{tag} serves in {environment} already", f"lb restart {app.name} starts it anew")
         return await self._begin((app, environment), DeployRequest(DeployKind.ROLLBACK, tag=tag), request, connection)
 
@@ -95,7 +95,7 @@ class DeployCommands:
     async def start(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
         app, environment, unit = self.target(request)
         tag = _deployed(app, environment, unit)
-        if unit.life.record.wish == EnvironmentWish.RUN:
+        if unit.life.record.wish == DesiredState.RUN:
             return {"sentence": f"{environment} of {app.name} runs already", "tag": tag}
         return await self._begin((app, environment), DeployRequest(DeployKind.START, tag=tag), request, connection)
 
@@ -115,8 +115,8 @@ class DeployCommands:
         for deployment in unit.active():
             deployment.cancel()
         async with unit.life.rollout:
-            if unit.life.record.wish != EnvironmentWish.STOP:
-                unit.life.retire_all("", EnvironmentWish.STOP)
+            if unit.life.record.wish != DesiredState.STOP:
+                unit.life.retire_all("", DesiredState.STOP)
         return {"sentence": f"{environment} of {app.name} is stopped: its instances drain and end"}
 
     async def cancel(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002

@@ -25,7 +25,7 @@ from lb.apps.service.directory import ENVIRONMENTS, EngineDirectory, StateFileEr
 from lb.apps.service.door_figures import DoorFigures
 from lb.apps.service.environment_unit import EnvironmentUnit, Workplace
 from lb.apps.service.parts import Machine, RunningInstance
-from lb.apps.service.placement_record import EnvironmentWish
+from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.placements import Activity, Applied, DoorEvent, InstanceVerdict, Placement, WakeWanted
 from lb.config.model import Config
 
@@ -130,7 +130,7 @@ class EngineService:
     def _begin_unit(self, app: DeployedApp, unit: EnvironmentUnit) -> None:
         if is_deployed(self.config, app.name, unit.name):
             unit.life.begin()
-        elif unit.life.record.wish != EnvironmentWish.NOTHING:
+        elif unit.life.record.wish != DesiredState.NOTHING:
             self._take_away(unit)
 
     def _take_away(self, unit: EnvironmentUnit) -> None:
@@ -140,8 +140,8 @@ class EngineService:
         life.gone = True
         for deployment in unit.active():
             deployment.cancel()
-        if life.record.placed or life.record.wish != EnvironmentWish.STOP:
-            life.retire_all("", EnvironmentWish.STOP)
+        if life.record.placed or life.record.wish != DesiredState.STOP:
+            life.retire_all("", DesiredState.STOP)
         else:
             life.announce()
 

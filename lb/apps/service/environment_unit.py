@@ -14,9 +14,9 @@ from lb.apps.service.deploy import Deployment
 from lb.apps.service.deploy_state import DeployBook, DeployState
 from lb.apps.service.door_figures import DoorFigures
 from lb.apps.service.parts import Machine, RunningInstance
-from lb.apps.service.placement_record import EnvironmentWish
+from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.placements import Activity, Placement
-from lb.apps.service.reconciler import Reconciler, Surroundings
+from lb.apps.service.reconciler import Reconciler, ReconcilerContext
 from lb.apps.service.recovery import recover
 from lb.apps.service.replacement import Replacer
 from lb.apps.service.retirement import Retirer
@@ -48,7 +48,7 @@ class EnvironmentUnit:
         app = context.record.name
         home = context.home.environment(name)
         orders = EnvironmentOrders(context, name, releases)
-        around = Surroundings(place.machine, place.clock, orders, place.announce, self._retired)
+        around = ReconcilerContext(place.machine, place.clock, orders, place.announce, self._retired)
         self.name = name
         self.life = Reconciler(app, name, context.environment(name), home, around)
         self.book = DeployBook(home.deploys)
@@ -116,7 +116,7 @@ class EnvironmentUnit:
             self.life.write(self.life.record.next(count=None, configured=None), tell=False)
         count_changed = before.count != settings.count
         bound = any(getattr(before, key) != getattr(settings, key) for key in _BOUND_AT_START)
-        return (count_changed or bound) and self.life.record.wish == EnvironmentWish.RUN
+        return (count_changed or bound) and self.life.record.wish == DesiredState.RUN
 
     def _retired(self, deploy: str, everything: bool) -> None:
         record = self.book.find(deploy)

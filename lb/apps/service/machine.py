@@ -9,7 +9,7 @@ from lb.apps.build.builder import build
 from lb.apps.build.settings import BuildCancelledError, BuildFailed, BuildLimits, BuildOrder, BuildSettings
 from lb.apps.project.detect import ProjectDefaults
 from lb.apps.project.errors import ProjectError
-from lb.apps.run.instance import LaunchError, Running, adopt, launch
+from lb.apps.run.instance import LaunchedInstance, LaunchError, adopt, launch
 from lb.apps.run.listening import beside_the_door, listeners
 from lb.apps.run.order import InstanceOrder
 from lb.apps.run.start import start_instance
@@ -86,7 +86,7 @@ class RealMachine:
             raise NotStartedError(error.sentence, error.next_step) from None
 
     async def beside_the_door(self, instance: RunningInstance) -> str:
-        if not isinstance(instance, Running) or not instance.port:
+        if not isinstance(instance, LaunchedInstance) or not instance.port:
             return ""
         pids = await instance.pids()
         return await asyncio.to_thread(lambda: beside_the_door(listeners(pids), instance.port))

@@ -15,7 +15,7 @@ from typing import Any
 from lb.apps.service.directory import StateFileError, read_state, write_state
 
 
-class EnvironmentWish(StrEnum):
+class DesiredState(StrEnum):
     """What an environment is meant to do, whatever it does at the moment."""
 
     NOTHING = "nothing"  # never deployed
@@ -53,7 +53,7 @@ class PlacementRecord:
     """`count` is what `lb scale` set, None where the configuration decides."""
 
     generation: int = 0
-    wish: EnvironmentWish = EnvironmentWish.NOTHING
+    wish: DesiredState = DesiredState.NOTHING
     release: str = ""
     count: int | None = None
     placed: tuple[Placed, ...] = ()
@@ -88,7 +88,7 @@ def _record(value: Mapping[str, Any]) -> PlacementRecord:
     count, configured = value.get("count"), value.get("configured")
     return PlacementRecord(
         int(value["generation"]),
-        EnvironmentWish(value["wish"]),
+        DesiredState(value["wish"]),
         str(value["release"]),
         None if count is None else int(count),
         tuple(

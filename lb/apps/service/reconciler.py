@@ -21,7 +21,7 @@ from lb.apps.service.clock import EngineClock
 from lb.apps.service.directory import EnvironmentDirectory
 from lb.apps.service.parts import CheckOrder, Machine, NotStartedError, ReleaseFacts, RunningInstance
 from lb.apps.service.placement_record import (
-    EnvironmentWish,
+    DesiredState,
     Placed,
     PlacementRecord,
     Retiring,
@@ -48,7 +48,7 @@ class Orders(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class ReconcilerContext:
     """What a reconciler works with."""
 
     machine: Machine
@@ -67,7 +67,7 @@ class Reconciler:
         environment: str,
         settings: EnvironmentSettings,
         home: EnvironmentDirectory,
-        around: Surroundings,
+        around: ReconcilerContext,
     ) -> None:
         """Raises StateFileError."""
         self.app = app
@@ -102,7 +102,7 @@ class Reconciler:
         """What the door is told."""
         record = self.record
         state, cause, retry_at = self._state()
-        asleep = record.wish == EnvironmentWish.SLEEP
+        asleep = record.wish == DesiredState.SLEEP
         rows = tuple(
             PlacedInstance(one.id, one.name, one.endpoint, one.release, RowState.ASLEEP if asleep else RowState.HEALTHY)
             for one in record.placed
@@ -116,13 +116,13 @@ class Reconciler:
         if self.state_override is not None:
             return self.state_override
         states = {
-            EnvironmentWish.NOTHING: PlacementState.NEVER,
-            EnvironmentWish.RUN: PlacementState.RUNNING,
-            EnvironmentWish.SLEEP: PlacementState.ASLEEP,
-            EnvironmentWish.STOP: PlacementState.STOPPED,
+            DesiredState.NOTHING: PlacementState.NEVER,
+            DesiredState.RUN: PlacementState.RUNNING,
+            DesiredState.SLEEP: PlacementState.ASLEEP,
+            DesiredState.STOP: PlacementState.STOPPED,
         }
         cause = ""
-        if self.record.wish == EnvironmentWish.RUN and not any(one.listens for one in self.record.placed):
+        if self.record.wish == DesiredState.RUN and not any(one.listens for one in self.record.placed):
             cause = next((slot.last_cause for slot in self.slots.values() if slot.last_cause), "")
         return states[self.record.wish], cause, 0.0
 
@@ -157,7 +157,7 @@ class Reconciler:
         tag: str,
         started: Sequence[tuple[Slot, RunningInstance]],
         deploy: str,
-        wish: EnvironmentWish = EnvironmentWish.RUN,
+        wish: DesiredState = DesiredState.RUN,
         **more: int | None,
     ) -> None:
         """The new instances serve and all others are retired, in one step. `more` are further changes of the record.
@@ -184,7 +184,7 @@ class Reconciler:
             with suppress(NotStartedError, OSError):
                 self.home.point_to(self.around.orders.release(tag).path)
 
-    def retire_all(self, deploy: str, wish: EnvironmentWish) -> None:
+    def retire_all(self, deploy: str, wish: DesiredState) -> None:
         """Nothing serves any more; what ran drains and ends. Raises OSError."""
         self.switch(self.record.release, (), deploy, wish)
 
@@ -200,7 +200,7 @@ class Reconciler:
             slot.drop()
         self.slots = {}
 
-    def place(self, slot: Slot, instance: RunningInstance, wish: EnvironmentWish | None = None) -> None:
+    def place(self, slot: Slot, instance: RunningInstance, wish: DesiredState | None = None) -> None:
         """One instance more, or in another's stead, serves from now on."""
         before = tuple(one for one in self.record.placed if one.name == slot.name)
         placed = (*(one for one in self.record.placed if one.name != slot.name), _placed(slot, instance))
@@ -261,12 +261,12 @@ class Reconciler:
         """After `adopt`: watch what runs, and start what lacks."""
         for one in self.record.placed:
             self._watch(self.instances[one.id])
-        if self.record.wish == EnvironmentWish.RUN:
+        if self.record.wish == DesiredState.RUN:
             self.fill()
 
     def fill(self) -> None:
         """Starts whatever should run and does not."""
-        if self.record.wish != EnvironmentWish.RUN or not self.record.release:
+        if self.record.wish != DesiredState.RUN or not self.record.release:
             return
         try:
             release = self.around.orders.release(self.record.release)
@@ -290,7 +290,7 @@ class Reconciler:
                 self.announce()  # its cause is news where nothing else serves
                 continue
             try:
-                if self.slots.get(slot.name) is slot and self.record.wish == EnvironmentWish.RUN:
+                if self.slots.get(slot.name) is slot and self.record.wish == DesiredState.RUN:
                     self.place(slot, instance)
                     log.info("%s %s: runs again (%s)", self.title, slot.name, slot.release)
             finally:

@@ -10,7 +10,7 @@ import logging
 
 from lb.apps.run.usage import Usage
 from lb.apps.service.parts import NotStartedError
-from lb.apps.service.placement_record import EnvironmentWish
+from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.reconciler import Reconciler
 from lb.apps.service.slots import Slot
 
@@ -78,11 +78,7 @@ class Replacer:
             return
         finally:
             self._busy = False
-        if (
-            life.slots.get(slot.name) is not slot
-            or slot.instance is not before
-            or life.record.wish != EnvironmentWish.RUN
-        ):
+        if life.slots.get(slot.name) is not slot or slot.instance is not before or life.record.wish != DesiredState.RUN:
             await life.end(instance)
             return
         slot.restarts += 1

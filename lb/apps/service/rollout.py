@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Fleet:
+class StartedInstances:
     """What was started: each with its slot. `failed` are those that the reconciler has to start."""
 
     started: list[tuple[Slot, RunningInstance]]
@@ -43,11 +43,11 @@ async def wait_for_two_versions(life: Reconciler, say: Say, cancelled: asyncio.E
 
 async def start_fleet(
     life: Reconciler, tag: str, count: int, say: Say, cancelled: asyncio.Event, known: Callable[[str], None]
-) -> Fleet:
+) -> StartedInstances:
     """`count` instances of a release, and its workers. `known` gets the id of each. Where it raises NotStartedError or
     DeployCancelledError, nothing of them is left.
     """
-    fleet = Fleet([], [])
+    fleet = StartedInstances([], [])
     try:
         for name, listens in wanted_names(count, life.around.orders.release(tag)):
             slot = Slot(name, tag, listens)
@@ -71,7 +71,7 @@ async def start_fleet(
     return fleet
 
 
-async def end_fleet(life: Reconciler, fleet: Fleet) -> None:
+async def end_fleet(life: Reconciler, fleet: StartedInstances) -> None:
     """Ends what was started in vain."""
     await asyncio.gather(*(life.end(instance) for _, instance in fleet.started))
     fleet.started.clear()

@@ -15,7 +15,7 @@ import logging
 
 from lb.apps.service.door_figures import DoorFigures
 from lb.apps.service.parts import NotStartedError
-from lb.apps.service.placement_record import EnvironmentWish
+from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.placements import Activity, PlacementState
 from lb.apps.service.reconciler import Reconciler
 from lb.apps.service.slots import Slot
@@ -43,9 +43,9 @@ class Sleeper:
     def saw(self, activity: Activity) -> None:
         """The door said what it sees."""
         life = self._life
-        if activity.waiting and life.record.wish == EnvironmentWish.SLEEP:
+        if activity.waiting and life.record.wish == DesiredState.SLEEP:
             self.wanted()
-        elif life.record.wish == EnvironmentWish.SLEEP and life.record.placed:
+        elif life.record.wish == DesiredState.SLEEP and life.record.placed:
             self._news = True
         elif self._may_doze(activity):
             self._doze()
@@ -54,7 +54,7 @@ class Sleeper:
         life = self._life
         return (
             life.settings.sleep is not None
-            and life.record.wish == EnvironmentWish.RUN
+            and life.record.wish == DesiredState.RUN
             and bool(life.record.placed)
             and activity.idle >= life.settings.sleep
             and not activity.waiting
@@ -66,13 +66,13 @@ class Sleeper:
     def _doze(self) -> None:
         life = self._life
         self._news = False
-        life.write(life.record.next(wish=EnvironmentWish.SLEEP))
+        life.write(life.record.next(wish=DesiredState.SLEEP))
         log.info("%s falls asleep: no request for %.0f s", life.title, life.settings.sleep or 0.0)
 
     def look(self) -> None:
         """To be called each second: ends what nobody uses any more."""
         life = self._life
-        if life.record.wish != EnvironmentWish.SLEEP or not life.record.placed or not self._figures.is_connected:
+        if life.record.wish != DesiredState.SLEEP or not life.record.placed or not self._figures.is_connected:
             return
         follows = self._figures.follows(life.app, life.environment, life.record.generation)
         if follows and self._news and not self._figures.any_busy(life.app, life.environment):
@@ -81,10 +81,10 @@ class Sleeper:
     def wanted(self) -> None:
         """A request waits."""
         life = self._life
-        if life.record.wish != EnvironmentWish.SLEEP:
+        if life.record.wish != DesiredState.SLEEP:
             return
         if life.record.placed:
-            life.write(life.record.next(wish=EnvironmentWish.RUN))
+            life.write(life.record.next(wish=DesiredState.RUN))
             life.fill()
         elif not self._wakes and life.around.clock.boot() >= self._retry_at and not life.rollout.locked():
             self._wakes = True
@@ -107,10 +107,10 @@ class Sleeper:
             return
         finally:
             self._wakes = False
-        if life.record.wish != EnvironmentWish.SLEEP or life.record.placed:
+        if life.record.wish != DesiredState.SLEEP or life.record.placed:
             await life.end(instance)  # a deploy, or a stop, was faster
             return
         self._failures = 0
-        life.place(slot, instance, EnvironmentWish.RUN)
+        life.place(slot, instance, DesiredState.RUN)
         life.fill()
         log.info("%s is awake after %.1f s", life.title, clock.boot() - begun)

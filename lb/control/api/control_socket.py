@@ -32,7 +32,7 @@ _PLACES_OF_USERS = ("tmp/lb-*", "run/user/*/lb")
 
 
 @dataclass(frozen=True, slots=True)
-class Meeting:
+class ControlSocket:
     """The supervisor's side: a listening socket, the names by which it is found, and its identity."""
 
     listener: socket.socket
@@ -44,7 +44,7 @@ class Meeting:
         """Whether every name still leads here: a name, or the directory, may have been removed."""
         return all(_leads_to(path, self.identity) for path in self.paths)
 
-    def step_back(self) -> Meeting:
+    def step_back(self) -> ControlSocket:
         """Use the name for draining services, so that the next service can have the usual one."""
         behind = tuple(path.with_suffix(_DRAINING) for path in self.paths)
         with suppress(OSError), locked(self.paths[0].parent, timeout=0.0):
@@ -70,8 +70,8 @@ class Meeting:
 
 
 def open_meeting(
-    file: Path, environ: Mapping[str, str], *, succeed: bool = False, instead_of: Meeting | None = None
-) -> Meeting:
+    file: Path, environ: Mapping[str, str], *, succeed: bool = False, instead_of: ControlSocket | None = None
+) -> ControlSocket:
     """Listens for commands about the configuration `file`; `succeed` takes over from a supervisor that does, and
     `instead_of` is what this one has listened on before.
 
@@ -93,7 +93,7 @@ def open_meeting(
         for alias in paths[1:]:
             alias.unlink(missing_ok=True)
             alias.symlink_to(names[0])
-        return Meeting(listener, paths, _identity(paths[0]))
+        return ControlSocket(listener, paths, _identity(paths[0]))
 
 
 def meet(file: Path, environ: Mapping[str, str]) -> socket.socket | None:

@@ -17,7 +17,7 @@ from lb.control.api.command import Command
 from lb.control.api.server import Answer, Commands, Reply
 from lb.control.reload.steps import ReloadOutcome
 from lb.control.upgrade.boot_context import BootContext
-from lb.control.upgrade.handover import Legacy
+from lb.control.upgrade.handover import Handover
 from lb.control.upgrade.launch import Upgrade
 from lb.telemetry.process_kind import ProcessKind
 
@@ -48,7 +48,7 @@ class Operations:
     socket of `origin`, if it has one.
     """
 
-    def __init__(self, describe: Callable[[], Answer], bequeath: Callable[[], Legacy], origin: BootContext) -> None:
+    def __init__(self, describe: Callable[[], Answer], bequeath: Callable[[], Handover], origin: BootContext) -> None:
         self._describe = describe
         self._bequeath = bequeath
         self._origin = origin

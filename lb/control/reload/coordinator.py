@@ -21,7 +21,7 @@ from typing import Protocol
 
 from lb.control.api.systemd import Notifier
 from lb.control.reload.steps import NextGeneration, Plans, Read, ReloadOutcome, failure, read
-from lb.process.background_job import Errand
+from lb.process.background_job import BackgroundJob
 from lb.process.channel import Message
 from lb.process.child import Child, Role
 from lb.process.memfd import wrap_up
@@ -39,19 +39,19 @@ READING_TIMEOUT = 60.0
 """Seconds for reading the file and the files it names, and for the resolver."""
 
 
-class Crew(Protocol):
+class ChildManager(Protocol):
     """The children, and what the supervisor does with them."""
 
     @property
     def children(self) -> Sequence[Child]: ...
 
-    def hire(self, role: Role) -> None:
+    def add_role(self, role: Role) -> None:
         """Add a place for this role."""
 
-    def dismiss(self, child: Child) -> None:
+    def remove(self, child: Child) -> None:
         """Let it finish and end; its place is removed."""
 
-    def send(self, errand: Errand[Read]) -> Callable[[], None]:
+    def send(self, errand: BackgroundJob[Read]) -> Callable[[], None]:
         """Run this in another process; the returned function cancels it."""
 
 
@@ -66,10 +66,10 @@ class Reload:
     """Started by `request`; the supervisor reports events. Times are seconds of the monotonic clock."""
 
     def __init__(
-        self, plans: Plans, crew: Crew, notifier: Notifier, clock: Callable[[], float] = time.monotonic
+        self, plans: Plans, children: ChildManager, notifier: Notifier, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._plans = plans
-        self._crew = crew
+        self._children = children
         self._notifier = notifier
         self._clock = clock
         self._state = _State.IDLE
@@ -139,7 +139,7 @@ class Reload:
         """Time has passed."""
         if self.due is None or now < self.due:
             return
-        late = " and ".join(child.role.title for child in self._crew.children if child.pid in self._awaited)
+        late = " and ".join(child.role.title for child in self._children.children if child.pid in self._awaited)
         if self._state is _State.PREPARING:
             self._give_up(f"{late} did not answer within {self._timeout:.0f} s")
         else:
@@ -173,7 +173,7 @@ class Reload:
 
     def _settle_if_quiet(self, gone: Child | None = None) -> None:
         """When no child retires any more, the data of earlier editions is released."""
-        children = (child for child in self._crew.children if child is not gone)
+        children = (child for child in self._children.children if child is not gone)
         if self._state is _State.IDLE and not any(child.retiring for child in children):
             self._plans.release_unused()
 
@@ -185,7 +185,7 @@ class Reload:
         self._notifier.reloading("reloading the configuration")
         self._state = _State.READING
         job = partial(read, self._plans)
-        self._call_off = self._crew.send(Errand("reader", job, self._prepare, self._unread, READING_TIMEOUT))
+        self._call_off = self._children.send(BackgroundJob("reader", job, self._prepare, self._unread, READING_TIMEOUT))
 
     def _unread(self, reason: str) -> None:
         self._failed(ReloadOutcome((f"reading the configuration and the files it names {reason}",)))
@@ -197,7 +197,7 @@ class Reload:
             self._failed(reading.result)
             return
         began = self._clock()
-        busy = [child.role.slot for child in self._crew.children if child.role.slot is not None]
+        busy = [child.role.slot for child in self._children.children if child.role.slot is not None]
         try:
             change = self._plans.next_change(reading.result, busy)
         except (StartError, TlsError, OSError) as error:
@@ -213,7 +213,7 @@ class Reload:
         except OSError as error:
             self._give_up(f"the configuration cannot be passed on: {error.strerror}")
             return
-        for child in self._crew.children:
+        for child in self._children.children:
             self._ask(child)
         self._advance()
 
@@ -235,7 +235,7 @@ class Reload:
         self._awaited.add(child.pid)
 
     def _give_up(self, problem: str) -> None:
-        for child in self._crew.children:
+        for child in self._children.children:
             if not child.retiring:
                 child.say(Verb.ABANDON, str(self._number))
         if self._change is not None:
@@ -262,7 +262,7 @@ class Reload:
         self._state = _State.SWITCHING
         self.due = self._clock() + self._timeout
         new = {role.place: role for role in change.roles}
-        for child in self._crew.children:
+        for child in self._children.children:
             if child.retiring:
                 continue
             role = new.get(child.role.place)
@@ -274,13 +274,13 @@ class Reload:
             if role.revision is not None and child.pid and child.say(Verb.SWITCH, str(self._number)):
                 self._awaited.add(child.pid)
         for role in new.values():
-            self._crew.hire(role)
+            self._children.add_role(role)
         self._advance()
 
     def _finish(self, change: NextGeneration) -> None:
         # Not before: the children that stay have now taken over the sockets of those that leave.
         for child in self._leaving:
-            self._crew.dismiss(child)
+            self._children.remove(child)
         change.finish()
         if change.unchanged:
             log.info("reloaded: the configuration has not changed; the files and names in it were looked up again")

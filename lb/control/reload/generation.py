@@ -1,7 +1,7 @@
 """One configuration, ready to be served: its sockets, the initial state of workers, and the places to fill.
 
 An edition is complete before any of it is used, at the start of the service and at every reload. What outlives editions
-(contexts, counters, board) is in `Ground`.
+(contexts, counters, board) is in `SharedState`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from lb.config.plan import ConfiguredInstance, Plan
 from lb.health.dns import unfound
 from lb.health.process import HealthAssignment, run_health
 from lb.process.child import Role, RolePlace
-from lb.process.child_config import Revision, compile_for_worker, inode
+from lb.process.child_config import ChildConfig, compile_for_worker, inode
 from lb.process.scoreboard import Board
 from lb.process.start_error import StartError
 from lb.routing.clients import Clients
@@ -30,25 +30,25 @@ from lb.routing.health_rows import give_rows
 from lb.routing.health_table import Condition, HealthTable, TableFullError
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
-from lb.sockets.bind import Bound
+from lb.sockets.bind import BoundAddress
 from lb.sockets.keep_alive import look_after_clients
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from lb.telemetry.deployed_figures import DeployedFigures
-from lb.telemetry.instance_gauges import Loads
+from lb.telemetry.failure_notices import FailureNotices
+from lb.telemetry.instance_gauges import InstanceGauges
 from lb.telemetry.process_kind import ProcessKind
-from lb.telemetry.said import Said
 from lb.tls.acme.preflight import Endpoint
 from lb.tls.acme.store import Store, StoreWatch
 from lb.tls.files.sources import LocalSource, Sources
-from lb.tls.files.watcher import Upkeep
+from lb.tls.files.watcher import CertificateWatcher
 from lb.tls.handshake.contexts import Contexts
 from lb.worker.listening import ListeningSocket
 from lb.worker.main import Assignment, run_worker
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class SharedState:
     """What is created once, before the first fork; `info` describes the build for metrics and status, `file` is the
     configuration's, if there is one.
     """
@@ -57,23 +57,23 @@ class Ground:
     contexts: Contexts
     table: HealthTable
     slab: Slab
-    loads: Loads
+    loads: InstanceGauges
     deployed: DeployedFigures
-    said: Said
+    said: FailureNotices
     clients: Clients
     board: Board
     file: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Edition:
+class Generation:
     """`slots` are the workers' places on the board, in the order in which they share the sockets; `left` are sockets
     of the previous edition that this one no longer has; `urls` are where apps are served.
     """
 
     plan: Plan
-    bound: tuple[Bound, ...]
-    admin: tuple[Bound, ...]
+    bound: tuple[BoundAddress, ...]
+    admin: tuple[BoundAddress, ...]
     slots: tuple[int, ...]
     snapshot: Snapshot
     registry: Registry
@@ -88,7 +88,7 @@ class Edition:
             for sock in one.sockets:
                 look_after_clients(sock, self.plan.config.timeouts.read)
 
-    def roles(self, ground: Ground) -> list[Role]:
+    def roles(self, ground: SharedState) -> list[Role]:
         """The places of this edition."""
         roles = [self._worker(ground, number) for number in range(len(self.slots))]
         if self.admin:
@@ -102,7 +102,7 @@ class Edition:
             roles.append(Role("health", run, (), None, RolePlace(ProcessKind.HEALTH), self._revision("health", ())))
         return roles
 
-    def _worker(self, ground: Ground, number: int) -> Role:
+    def _worker(self, ground: SharedState, number: int) -> Role:
         workers = len(self.slots)
         listeners = tuple(
             ListeningSocket(one.scheme.encode(), sock) for one in self.bound for sock in one.sockets[number::workers]
@@ -129,7 +129,7 @@ class Edition:
             title, partial(run_worker, assignment), sockets, slot, RolePlace(ProcessKind.WORKER, number), revision
         )
 
-    def _admin(self, ground: Ground) -> Role:
+    def _admin(self, ground: SharedState) -> Role:
         sockets = tuple(sock for one in self.admin for sock in one.sockets)
 
         def run(line: socket.socket) -> int:
@@ -149,7 +149,7 @@ class Edition:
         revision = self._revision("admin", [(b"http", sock) for sock in sockets])
         return Role("admin", run, sockets, None, RolePlace(ProcessKind.ADMIN), revision)
 
-    def _certificates(self, ground: Ground) -> Role:
+    def _certificates(self, ground: SharedState) -> Role:
         """The process that watches certificates, and obtains them if configured. It is replaced when its settings
         change.
         """
@@ -168,21 +168,23 @@ class Edition:
 
             if tls.acme is None:
                 return run_upkeep(
-                    Upkeep(ground.contexts, files, StoreWatch(Store(tls.store)).changed), line, local.demanded
+                    CertificateWatcher(ground.contexts, files, StoreWatch(Store(tls.store)).changed),
+                    line,
+                    local.demanded,
                 )
             from lb.certificates.process import CertificatesAssignment, run_certificates  # noqa: PLC0415  as above
 
-            upkeep = Upkeep(ground.contexts, files)
+            upkeep = CertificateWatcher(ground.contexts, files)
             assignment = CertificatesAssignment(plan, http, https, upkeep, local.demanded, shelf)
             return run_certificates(assignment, line)
 
         names = plan.names if tls.acme is not None else frozenset(filter(is_local, plan.names))
         return Role("certificates", run, (), None, RolePlace(ProcessKind.CERTIFICATES), None, (tls, http, https, names))
 
-    def _revision(self, title: str, listeners: Sequence[tuple[bytes, socket.socket]]) -> Revision:
+    def _revision(self, title: str, listeners: Sequence[tuple[bytes, socket.socket]]) -> ChildConfig:
         served = tuple((scheme, inode(sock)) for scheme, sock in listeners)
         left = frozenset(map(inode, self.left))
-        return Revision(title, https_port(self.bound), len(self.slots), served, left, self.urls)
+        return ChildConfig(title, https_port(self.bound), len(self.slots), served, left, self.urls)
 
 
 GiveAddresses = Callable[[HealthTable, Sequence[ConfiguredInstance]], None]
@@ -191,7 +193,7 @@ GiveAddresses = Callable[[HealthTable, Sequence[ConfiguredInstance]], None]
 def compile_first(
     plan: Plan,
     table: HealthTable,
-    bound: Sequence[Bound],
+    bound: Sequence[BoundAddress],
     workers: int,
     give_addresses: GiveAddresses,
     known: Mapping[bytes, Condition] = MappingProxyType({}),
@@ -225,7 +227,7 @@ def _find_instances(
         raise StartError(f"no instance has an address: {'; '.join(lost)}")
 
 
-def https_port(bound: Sequence[Bound]) -> int | None:
+def https_port(bound: Sequence[BoundAddress]) -> int | None:
     """The port for redirects to HTTPS; None without HTTPS."""
     return next((one.port for one in bound if one.scheme == "https"), None)
 

@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Sequence
 from functools import partial
 
 from lb.control.reload.generation import (
-    Edition,
-    Ground,
+    Generation,
+    SharedState,
     addresses_of,
     admin_addresses_of,
     compile_first,
@@ -24,10 +24,10 @@ from lb.health.dns import apply_found
 from lb.process.child_config import present, sources_of
 from lb.process.scoreboard import MOST_SLOTS
 from lb.process.start_error import StartError
-from lb.sockets.diff import Rebound, rebind
+from lb.sockets.diff import SocketDiff, rebind
 
 
-class NextEdition:
+class BuiltGeneration:
     """The edition that follows the previous one. Raises StartError or TlsError; nothing has changed then.
 
     `busy` are the slots of living workers, retiring ones included; `adopt` is called when it is put in place.
@@ -35,12 +35,12 @@ class NextEdition:
 
     def __init__(
         self,
-        ground: Ground,
-        before: Edition,
+        ground: SharedState,
+        before: Generation,
         reading: Reading,
         workers: int,
         busy: Collection[int],
-        adopt: Callable[[Edition], None],
+        adopt: Callable[[Generation], None],
     ) -> None:
         self.plan = plan = reading.plan
         config = plan.config
@@ -65,7 +65,9 @@ class NextEdition:
             self.give_up()
             raise
         left = self._rebound.left + self._admin.left
-        self.edition = Edition(plan, self._rebound.bound, self._admin.bound, slots, snapshot, registry, sources, left)
+        self.edition = Generation(
+            plan, self._rebound.bound, self._admin.bound, slots, snapshot, registry, sources, left
+        )
         self.roles = self.edition.roles(ground)
 
     @property
@@ -92,7 +94,7 @@ class NextEdition:
             rebound.give_up()
 
     @property
-    def _both(self) -> tuple[Rebound, Rebound]:
+    def _both(self) -> tuple[SocketDiff, SocketDiff]:
         return self._rebound, self._admin
 
 

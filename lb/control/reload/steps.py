@@ -14,7 +14,7 @@ from typing import Protocol
 
 from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, in_order
-from lb.health.dns import Found
+from lb.health.dns import ResolvedName
 from lb.process.child import Role
 from lb.process.start_error import StartError
 from lb.tls.files.certificate import TlsError
@@ -41,7 +41,7 @@ class Reading:
     """The new plan, and the addresses of instance names that are new."""
 
     plan: Plan
-    found: Mapping[str, Found]
+    found: Mapping[str, ResolvedName]
 
 
 @dataclass(frozen=True, slots=True)

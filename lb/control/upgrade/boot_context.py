@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lb.control.api.command import Command
-from lb.control.api.control_socket import Meeting, meet_draining, open_meeting
-from lb.control.upgrade.handover import Succession, from_predecessor
+from lb.control.api.control_socket import ControlSocket, meet_draining, open_meeting
+from lb.control.upgrade.handover import Takeover, from_predecessor
 from lb.process.start_error import StartError
-from lb.sockets.inherited import Inherited, from_systemd
+from lb.sockets.inherited import InheritedSockets, from_systemd
 
 log = logging.getLogger("lb.control")
 
@@ -33,10 +33,10 @@ class BootContext:
     """
 
     file: Path | None
-    listening: Inherited
-    admin: Inherited
-    meeting: Meeting | None
-    succession: Succession | None
+    listening: InheritedSockets
+    admin: InheritedSockets
+    meeting: ControlSocket | None
+    succession: Takeover | None
     _said: str = ""  # why the control socket cannot be made again, as logged last
 
     def complete(self) -> None:
@@ -115,7 +115,7 @@ def release_admin(file: Path | None, environ: Mapping[str, str]) -> None:
                 connection.recv(1)
 
 
-def _open_meeting(file: Path | None, environ: Mapping[str, str], *, succeed: bool = False) -> Meeting | None:
+def _open_meeting(file: Path | None, environ: Mapping[str, str], *, succeed: bool = False) -> ControlSocket | None:
     if file is None:
         return None
     try:

@@ -12,7 +12,7 @@ import os
 from typing import Any
 
 from lb.telemetry.counters import GAUGES, NAMES, Slab
-from lb.telemetry.inherited_counters import Earlier, Ledger
+from lb.telemetry.inherited_counters import InheritedCounters, PredecessorCounters
 
 
 def write_down(slab: Slab) -> tuple[bytes, tuple[int, ...]]:
@@ -25,19 +25,19 @@ def write_down(slab: Slab) -> tuple[bytes, tuple[int, ...]]:
     return text, tuple(entry["memory"] for entry in slabs)
 
 
-def read_back(text: bytes) -> Earlier:
+def read_back(text: bytes) -> InheritedCounters:
     """What `write_down` wrote. Raises ValueError, TypeError, KeyError, AttributeError or OSError for something else."""
     said = json.loads(text)
     settled = {name: int(count) for name, count in said["settled"].items()}
-    return Earlier(settled, [_ledger(entry) for entry in said["slabs"]])
+    return InheritedCounters(settled, [_ledger(entry) for entry in said["slabs"]])
 
 
 def _entry(owner: int, memory: int, names: Any, gauges: Any) -> dict[str, Any]:
     return {"owner": owner, "memory": memory, "names": list(names), "gauges": sorted(gauges)}
 
 
-def _ledger(entry: dict[str, Any]) -> Ledger:
+def _ledger(entry: dict[str, Any]) -> PredecessorCounters:
     memory = entry["memory"]
     os.set_inheritable(memory, False)
     cells = memoryview(mmap.mmap(memory, 0, access=mmap.ACCESS_READ)).cast("q")
-    return Ledger(entry["owner"], memory, cells, tuple(entry["names"]), frozenset(entry["gauges"]))
+    return PredecessorCounters(entry["owner"], memory, cells, tuple(entry["names"]), frozenset(entry["gauges"]))

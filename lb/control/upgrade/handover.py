@@ -21,8 +21,8 @@ from lb.control.upgrade import counters, health
 from lb.process.memfd import unwrap_bytes
 from lb.process.start_error import StartError
 from lb.routing.health_table import Condition
-from lb.sockets.inherited import Inherited, Passed, open_passed
-from lb.telemetry.inherited_counters import Earlier
+from lb.sockets.inherited import InheritedSockets, PassedSocket, open_passed
+from lb.telemetry.inherited_counters import InheritedCounters
 from lb.telemetry.stderr import finish_stderr, reopen_stderr
 
 VARIABLE = "LB_UPGRADE"
@@ -34,7 +34,7 @@ _TIMEOUT = 10.0  # seconds that a predecessor has to step back
 
 
 @dataclass(frozen=True, slots=True)
-class Legacy:
+class Handover:
     """The predecessor's side: its listening sockets, each with its scheme, the keys of its session tickets, and
     descriptors of instance health, of counters, and of the `slabs` in which counting continues.
     """
@@ -75,15 +75,15 @@ class Legacy:
 
 
 @dataclass(slots=True)
-class Succession:
+class Takeover:
     """The successor's side of the handover."""
 
     predecessor: int
-    listening: Inherited
-    admin: Inherited
+    listening: InheritedSockets
+    admin: InheritedSockets
     tickets: bytes
     health: Mapping[bytes, Condition]
-    earlier: Earlier
+    earlier: InheritedCounters
     _line: socket.socket
     _stderr: int
 
@@ -107,7 +107,7 @@ class Succession:
         self._line.close()
 
 
-def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
+def from_predecessor(environ: MutableMapping[str, str]) -> Takeover | None:
     """The handover, if this process was started by an upgrade; the variable is removed.
 
     Raises StartError if the variable is malformed.
@@ -122,10 +122,10 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
             os.set_inheritable(descriptor, False)
         line = socket.socket(fileno=said["line"])
         line.settimeout(_TIMEOUT)
-        return Succession(
+        return Takeover(
             said["from"],
-            Inherited(source, _open(source, said["listening"])),
-            Inherited(source, _open(source, said["admin"])),
+            InheritedSockets(source, _open(source, said["listening"])),
+            InheritedSockets(source, _open(source, said["admin"])),
             line.recv(said["tickets"], socket.MSG_WAITALL) if said.get("tickets") else b"",
             health.read_back(_opened(said.get("health", -1)) or b"[]"),
             _earlier(_opened(said.get("counted", -1))),
@@ -136,8 +136,8 @@ def from_predecessor(environ: MutableMapping[str, str]) -> Succession | None:
         raise StartError(f"{VARIABLE} is for `lb upgrade` only, and this value is not from there: {text}") from error
 
 
-def _earlier(text: bytes) -> Earlier:
-    return counters.read_back(text) if text else Earlier()
+def _earlier(text: bytes) -> InheritedCounters:
+    return counters.read_back(text) if text else InheritedCounters()
 
 
 def _opened(parcel: int) -> bytes:
@@ -156,5 +156,5 @@ def _once(sockets: Iterable[tuple[str, socket.socket]]) -> list[tuple[str, int]]
     return list(reversed(first.values()))
 
 
-def _open(source: str, passed: Iterable[tuple[str, int]]) -> list[Passed]:
+def _open(source: str, passed: Iterable[tuple[str, int]]) -> list[PassedSocket]:
     return [open_passed(source, fd, scheme) for scheme, fd in passed]

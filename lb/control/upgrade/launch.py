@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-from lb.control.upgrade.handover import READY, Legacy
+from lb.control.upgrade.handover import READY, Handover
 from lb.process.wording import death_in_words
 
 TIMEOUT = 60.0  # seconds for the successor to serve
@@ -50,7 +50,7 @@ class Upgrade:
     def pid(self) -> int:
         return self._process.pid if self._process is not None else 0
 
-    def start(self, legacy: Legacy) -> None:
+    def start(self, legacy: Handover) -> None:
         """Starts the successor; call `look` whenever a child may have ended, `meet_deadlines` at `due`.
 
         Raises OSError if no process can be started.

@@ -14,7 +14,7 @@ from lb.http.head import RequestHead, ResponseHead
 from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
-from lb.proxy.exchange.by_route import Asking, own_reply, response_lines
+from lb.proxy.exchange.by_route import RequestView, own_reply, response_lines
 from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
@@ -134,9 +134,9 @@ class ExchangeBase(Handler):
                 self.request_id = self.engine.ids.new()
         return self.request_id
 
-    def asking(self) -> Asking:
+    def asking(self) -> RequestView:
         """What the rules of its route go by."""
-        return Asking(self.info, self.head, self.route, self.snapshot, self.identity())
+        return RequestView(self.info, self.head, self.route, self.snapshot, self.identity())
 
     def unread(self) -> bool:
         """Whether bytes of the request may still be on their way."""

@@ -43,7 +43,7 @@ _PAGE_FIELDS = ((b"Content-Type", b"text/html; charset=utf-8"), (b"Cache-Control
 
 
 @dataclass(frozen=True, slots=True)
-class Asking:
+class RequestView:
     """A request, as far as rules go by it."""
 
     info: ClientInfo
@@ -53,7 +53,7 @@ class Asking:
     request_id: bytes
 
 
-def answer(asking: Asking) -> Reply | None:
+def answer(asking: RequestView) -> Reply | None:
     """The route's own answer, None where the request goes on. Raises ProxyError for a client that is kept out:
     http_request_denied.
     """
@@ -94,7 +94,7 @@ def _redirected(rule: RedirectRule, head: RequestHead, values: RequestValues) ->
     return redirect(location, status)
 
 
-def values_of(asking: Asking) -> RequestValues:
+def values_of(asking: RequestView) -> RequestValues:
     """What placeholders stand for in this request."""
     route = asking.route
     info = asking.info
@@ -103,7 +103,7 @@ def values_of(asking: Asking) -> RequestValues:
     return RequestValues(asking.head, info.scheme, client, asking.request_id, pattern)
 
 
-def request_lines(kept: bytes, asking: Asking) -> bytes:
+def request_lines(kept: bytes, asking: RequestView) -> bytes:
     """The request line and the field lines for the app: with another path, with other fields."""
     extras = asking.route.extras
     if extras is None or (extras.path is None and extras.request_fields is None):
@@ -129,7 +129,7 @@ def _changed(change: PathChange, target: bytes, values: RequestValues) -> bytes:
     return change.prefix + path + mark_ + query
 
 
-def response_lines(lines: bytes, asking: Asking) -> bytes:
+def response_lines(lines: bytes, asking: RequestView) -> bytes:
     """The status line and the field lines for the client: with other fields, marked for CORS."""
     extras = asking.route.extras
     if extras is None:

@@ -7,13 +7,13 @@ from lb.proxy.exchange.admission cimport admit, find_route, origin
 from lb.proxy.exchange.file_body cimport FileBody
 from lb.proxy.exchange.file_reply cimport FileReply, file_reply
 from lb.proxy.exchange.request_body cimport RequestBody
-from lb.proxy.exchange.response cimport Answering
+from lb.proxy.exchange.response cimport ResponseHandling
 from lb.proxy.files.found_file cimport Representation
 
 # Constants of these types; those of other modules are imported into them.
 cdef int DONE, FORWARDING, RESPONDING, SERVING, WAITING
 
-cdef class Exchange(Answering):
+cdef class Exchange(ResponseHandling):
     cdef _decide(self)
     cdef _enter(self, Environment environment)
     cdef _frame(self)

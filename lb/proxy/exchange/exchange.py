@@ -17,7 +17,7 @@ from lb.proxy.exchange.by_route import answer, response_lines
 from lb.proxy.exchange.file_body import FileBody, Part
 from lb.proxy.exchange.file_reply import FileReply, file_reply
 from lb.proxy.exchange.request_body import RequestBody
-from lb.proxy.exchange.response import Answering
+from lb.proxy.exchange.response import ResponseHandling
 from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, SERVING, WAITING
 from lb.proxy.files.found_file import Representation
 from lb.proxy.filters.compress import new_encoder
@@ -29,7 +29,7 @@ from lb.routing.route_extras import RouteExtras
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 9.2.2
 
 
-class Exchange(Answering):
+class Exchange(ResponseHandling):
     """An exchange as its client's side sees it: created for a request, and told what the client does."""
 
     __slots__ = ()

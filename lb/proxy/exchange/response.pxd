@@ -10,7 +10,7 @@ cdef int CLOSE, CONNECTING, FORWARDING, RESPONDING
 cdef Py_ssize_t _PROVEN
 cdef bytes CONTINUE
 
-cdef class Answering(Attempt):
+cdef class ResponseHandling(Attempt):
     @cython.locals(environment=Environment, waited=double)
     cdef _judge(self, int status)
     @cython.locals(lines=bytes, date=bytes, body=bytes)

@@ -20,7 +20,7 @@ from lb.proxy.exchange.tunnel import Tunnel
 _PROVEN = 65536  # bytes that a client has to take before reads for it are large
 
 
-class Answering(Attempt):
+class ResponseHandling(Attempt):
     """The part of an exchange that handles the instance's answer."""
 
     __slots__ = ()

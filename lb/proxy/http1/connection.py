@@ -18,7 +18,7 @@ from lb.proxy.http1.client_probe import AGAIN, FIRST
 from lb.proxy.http1.response_writer import ResponseWriter
 from lb.proxy.io.deadlines import NEVER
 from lb.proxy.io.memory_tls import Terminator
-from lb.routing.rate_limit import Pace
+from lb.routing.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
@@ -27,7 +27,7 @@ _AHEAD = 32768  # bytes that a client may send ahead of its turn
 _LINGER = 5.0  # seconds since its last byte for which a client is still read after our last word
 _LINGER_IN_ALL = 30.0
 _GRACE = 1.0  # seconds for a client that is to go to deliver the request that is on its way
-_NAMES = Pace(interval=2.0, burst=10)  # how often one client may bring up a name that has no certificate
+_NAMES = RateLimit(interval=2.0, burst=10)  # how often one client may bring up a name that has no certificate
 _NAMING = 0x5DEECE66D  # derives a second key for a client: names are counted apart from requests
 _IN_A_ROW = 32  # requests answered on one connection before others have their turn
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from lb.http.body import Body
 from lb.http.head import Limits, RequestHead, ResponseHead
-from lb.http.head_cache import Known
+from lb.http.head_cache import HeadCache
 from lb.http.scan import REQUESTS, RESPONSES, has_ended
 from lb.proxy.io.poller import Watched
 
@@ -57,7 +57,7 @@ class ReadBuffer(Watched):
         """Take a response head from the start of the unread bytes; None if incomplete. Raises what `scan` does."""
         return self._take_head(RESPONSES, limits)
 
-    def _take_head(self, heads: Known[_Head], limits: Limits) -> _Head | None:
+    def _take_head(self, heads: HeadCache[_Head], limits: Limits) -> _Head | None:
         # A head is scanned when it has begun and when it is complete, so a slow one costs no more than its bytes.
         if self._searched and self.have <= limits.total and not has_ended(self._data, self._at, self._searched):
             self._searched = self.have

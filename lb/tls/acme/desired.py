@@ -15,7 +15,7 @@ _MOST_NAMES = 100  # in one certificate; Let's Encrypt's limit
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DesiredCertificate:
     """One certificate: `name` is one of its names, and its file's."""
 
     name: str
@@ -26,7 +26,7 @@ class Wanted:
 class CertificatePlan:
     """`warnings` are about names that get no certificate."""
 
-    wanted: tuple[Wanted, ...]
+    wanted: tuple[DesiredCertificate, ...]
     warnings: tuple[str, ...]
 
 
@@ -49,7 +49,7 @@ def certificate_plan(plan: TlsPlan, is_covered: Callable[[str], bool]) -> Certif
             for name, reason in needs.impossible.items()
             if reason and not is_covered(name)
         ]
-    return CertificatePlan(tuple(Wanted(group[0], tuple(group)) for group in groups), tuple(warnings))
+    return CertificatePlan(tuple(DesiredCertificate(group[0], tuple(group)) for group in groups), tuple(warnings))
 
 
 def lacking(plan: TlsPlan, is_covered: Callable[[str], bool]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lb.tls.acme.certificate_info import CertificateInfo
-from lb.tls.acme.desired import Wanted
+from lb.tls.acme.desired import DesiredCertificate
 from lb.tls.acme.policy import Failure, chance, is_urgent, pick, renewal_time
 from lb.tls.acme.state import State
 
@@ -19,7 +19,7 @@ from lb.tls.acme.state import State
 class ManagedCertificate:
     """`asked` says that a renewal was requested; `busy_until` that another lb is working on it."""
 
-    wanted: Wanted
+    wanted: DesiredCertificate
     held: CertificateInfo | None = None
     state: State = field(default_factory=State)
     asked: bool = False

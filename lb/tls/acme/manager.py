@@ -23,13 +23,13 @@ from lb.tls.acme.account import forget_account, open_account, roll_over
 from lb.tls.acme.certificate_info import HeldFiles
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.desired import CertificatePlan, Wanted
+from lb.tls.acme.desired import CertificatePlan, DesiredCertificate
 from lb.tls.acme.errors import AcmeError, Kind
 from lb.tls.acme.managed import ManagedCertificate
-from lb.tls.acme.on_demand import Demand
-from lb.tls.acme.order import Means, Order, Wish
+from lb.tls.acme.on_demand import OnDemandPolicy
+from lb.tls.acme.order import CertificateRequest, Order, OrderContext
 from lb.tls.acme.policy import DAY, HOUR, Failure, after_failure, chance
-from lb.tls.acme.preflight import Reach
+from lb.tls.acme.preflight import Preflight
 from lb.tls.acme.state import State, from_json, to_json
 from lb.tls.acme.store import ACCOUNT_KEY, Store, unstem
 
@@ -51,7 +51,7 @@ class Clock:
     sleep: Callable[[float], Coroutine[Any, Any, None]]
 
 
-class Manager:
+class CertificateManager:
     """`clients` are the CAs in order of preference."""
 
     def __init__(
@@ -60,8 +60,8 @@ class Manager:
         types: tuple[ChallengeType, ...],
         store: Store,
         clients: Sequence[AcmeClient],
-        surroundings: tuple[Reach, Clock],
-        demand: Demand | None = None,
+        surroundings: tuple[Preflight, Clock],
+        demand: OnDemandPolicy | None = None,
     ) -> None:
         self._acme = acme
         self._types = types
@@ -101,7 +101,7 @@ class Manager:
         """A client waits for a certificate for this name. If it gets none now, `on_denied` is called."""
         demand, known = self._demand, self._entries
         if name not in known and len(known) < _MOST and demand is not None and demand.admits(name, self._clock.now()):
-            known[name] = ManagedCertificate(Wanted(name, (name,)), state=State(on_demand=True))
+            known[name] = ManagedCertificate(DesiredCertificate(name, (name,)), state=State(on_demand=True))
         self._awaited.add(name)
         self._conclude(name)
 
@@ -123,7 +123,7 @@ class Manager:
         for path in () if self._demand is None else self._store.certificate_paths():
             name = unstem(path.stem)
             if name not in self._entries and from_json(self._store.state(name)).on_demand:
-                self._entries[name] = ManagedCertificate(Wanted(name, (name,)))
+                self._entries[name] = ManagedCertificate(DesiredCertificate(name, (name,)))
 
     def reread(self) -> None:
         """Read the store again: another lb, or a command, may have changed it."""
@@ -277,7 +277,7 @@ class Manager:
         held, ca = entry.held, client.server.directory
         await self._trust_clock(entry, client)
         replaces = held.ari if held is not None and entry.state.ca == ca and entry.fits else ""
-        wish = Wish(
+        wish = CertificateRequest(
             entry.wanted.name,
             entry.wanted.names,
             client.server.profile,
@@ -294,9 +294,9 @@ class Manager:
             log.warning("%s no longer knows our account: creating a new one", client.host)
             await self._order(client, wish)
 
-    async def _order(self, client: AcmeClient, wish: Wish) -> None:
+    async def _order(self, client: AcmeClient, wish: CertificateRequest) -> None:
         account = await open_account(client, self._store, self._acme.email)
-        means = Means(self._store, self._acme.dns_hook or (), self._clock.now, self._clock.sleep, self._check)
+        means = OrderContext(self._store, self._acme.dns_hook or (), self._clock.now, self._clock.sleep, self._check)
         await Order(client, account, wish, means).obtain()
 
     async def _check(self, proof: Proof) -> None:

@@ -14,19 +14,19 @@ import aiohttp
 from lb.config.names import is_label, is_possible, wildcard_of
 from lb.tls.acme.client import host_of, reason_of
 from lb.tls.acme.errors import AcmeError, Kind
-from lb.tls.handshake.name_limiter import Gate
+from lb.tls.handshake.name_limiter import NameLimiter
 
 _TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 
-class Demand:
+class OnDemandPolicy:
     """`wildcards` are those under which names may have certificates of their own."""
 
     def __init__(self, session: aiohttp.ClientSession, url: str, wildcards: Collection[str]) -> None:
         self._session = session
         self._url = url
         self._wildcards = wildcards
-        self._gate = Gate(pause=30.0, rate=2.0, burst=20.0, most=10_000)
+        self._gate = NameLimiter(pause=30.0, rate=2.0, burst=20.0, most=10_000)
 
     def admits(self, name: str, now: float) -> bool:
         """Whether to query the endpoint for the name: it is one of ours, and was not queried just now."""

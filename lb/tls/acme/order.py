@@ -40,7 +40,7 @@ _LISTED = 40  # orders of an account's list that are examined
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class CertificateRequest:
     """The certificate to obtain. `name` is its file's; `replaces` its predecessor's ARI identifier, "" for none."""
 
     name: str
@@ -53,7 +53,7 @@ class Wish:
 
 
 @dataclass(frozen=True, slots=True)
-class Means:
+class OrderContext:
     """What an order depends on. `check` tests whether a proof is visible on our own listeners."""
 
     store: Store
@@ -66,7 +66,7 @@ class Means:
 class Order:
     """Raises AcmeError and OSError."""
 
-    def __init__(self, client: AcmeClient, account: Account, wish: Wish, means: Means) -> None:
+    def __init__(self, client: AcmeClient, account: Account, wish: CertificateRequest, means: OrderContext) -> None:
         self._client = client
         self._account = account
         self._wish = wish
@@ -119,7 +119,7 @@ class Order:
         store.save_order(wish.name, {**terms, "url": answer.location})
         return answer.location, False
 
-    async def _new_order(self, wish: Wish) -> Answer:
+    async def _new_order(self, wish: CertificateRequest) -> Answer:
         request: dict[str, Any] = {"identifiers": _identifiers(wish.names)}
         profiles = (await self._client.meta()).get("profiles")
         if wish.profile is not None:

@@ -35,7 +35,7 @@ class Endpoint(NamedTuple):
     port: int
 
 
-class Reach:
+class Preflight:
     """`http` and `https` are the listeners of this service."""
 
     def __init__(self, http: Sequence[Endpoint], https: Sequence[Endpoint]) -> None:

@@ -24,7 +24,7 @@ class _Read(NamedTuple):
     certificate: Certificate
 
 
-class Shelf:
+class CertificateCache:
     """Certificates by the paths of their chain and key."""
 
     def __init__(self) -> None:

@@ -43,7 +43,7 @@ class CertificateRow:
         return name == self.name or name in self.names
 
 
-class Listing:
+class CertificateInventory:
     """`plan` is None if only a store is examined; `read` is for callers that know the files already."""
 
     def __init__(self, store: Store, plan: TlsPlan | None, read: Read | None = None) -> None:

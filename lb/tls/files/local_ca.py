@@ -33,7 +33,7 @@ from lb.config.names import LOCAL_NETWORKS, LOCAL_TOPS, wildcard_of
 from lb.config.regular import read_regular
 from lb.tls.files.atomic_write import remove_halves, write_file
 from lb.tls.files.certificate import Certificate, TlsError, utc_now
-from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.certificate_cache import CertificateCache
 from lb.tls.files.locking import locked
 
 SPARE = 3 * 86400.0
@@ -49,8 +49,8 @@ class LocalCa:
     the `shelf` has of them is not parsed again.
     """
 
-    def __init__(self, store: Path, shelf: Shelf | None = None) -> None:
-        self._shelf = shelf or Shelf()
+    def __init__(self, store: Path, shelf: CertificateCache | None = None) -> None:
+        self._shelf = shelf or CertificateCache()
         self._directory = store / "local"
         self.root = self._directory / "root.pem"
         self._files = CertificateFiles(cert=self._directory / "local.pem", key=self._directory / "local.pem")

@@ -16,7 +16,7 @@ from lb.config.names import is_label, wildcard_of
 from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem
-from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.certificate_cache import CertificateCache
 from lb.tls.files.client_ca import ClientAuth
 from lb.tls.files.local_ca import LocalCa
 from lb.tls.handshake.sni_map import HandshakePolicy
@@ -29,7 +29,7 @@ class Sources:
     anew each time; what cannot be read in the store is left out, and what was read there stays on the `shelf`.
     """
 
-    def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
+    def __init__(self, plan: TlsPlan, shelf: CertificateCache) -> None:
         serves = plan.serves_https
         self.files = plan.settings.certificates if serves else ()
         self._stored = StoredSource(plan, shelf) if serves else None
@@ -49,7 +49,7 @@ class LocalSource:
     are not parsed again.
     """
 
-    def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
+    def __init__(self, plan: TlsPlan, shelf: CertificateCache) -> None:
         self._wildcards = plan.local_wildcards
         self.names = _uncovered(plan.local_names, plan.settings.certificates, shelf)
         self._authority = LocalCa(plan.settings.store, shelf)
@@ -76,7 +76,7 @@ class LocalSource:
             return ()
 
 
-def _uncovered(names: Sequence[str], files: Iterable[CertificateFiles], shelf: Shelf) -> tuple[str, ...]:
+def _uncovered(names: Sequence[str], files: Iterable[CertificateFiles], shelf: CertificateCache) -> tuple[str, ...]:
     """The names that no file covers; without names no file is read."""
     covering: list[Certificate] = []
     for pair in files if names else ():
@@ -90,7 +90,7 @@ class StoredSource:
     about files that could not be used at the last call.
     """
 
-    def __init__(self, plan: TlsPlan, shelf: Shelf) -> None:
+    def __init__(self, plan: TlsPlan, shelf: CertificateCache) -> None:
         self._bound = plan.names
         self._store = Store(plan.settings.store)
         self._shelf = shelf

@@ -28,7 +28,7 @@ Files = Callable[[], Iterable[CertificateFiles]]
 _Digests = dict[CertificateFiles | Path, bytes | None]
 
 
-class Upkeep:
+class CertificateWatcher:
     """`contexts` are this process's copy: what they present is what the workers began with. `stored` says whether a
     store of certificates has changed since its last call, if nothing else watches it.
     """

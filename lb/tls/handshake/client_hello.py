@@ -28,7 +28,7 @@ it goes on, this is called again. Must not raise. An invalid name is None.
 """
 
 
-class Hellos:
+class ClientHellos:
     """The client hellos of all connections that begin in one context. `refused` is called for an invalid server name,
     too long or not ASCII: its handshake ends here.
     """

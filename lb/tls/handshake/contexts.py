@@ -20,10 +20,10 @@ from weakref import ref
 from lb.config.model import CertificateFiles
 from lb.config.names import wildcard_of
 from lb.tls.files.certificate import Certificate, TlsError
-from lb.tls.handshake.client_hello import ACME_ONLY, Hellos
+from lb.tls.handshake.client_hello import ACME_ONLY, ClientHellos
 from lb.tls.handshake.context_options import ServerConnection, new_context
-from lb.tls.handshake.lazy_context import LateContext
-from lb.tls.handshake.name_limiter import Gate
+from lb.tls.handshake.lazy_context import LazyContext
+from lb.tls.handshake.name_limiter import NameLimiter
 from lb.tls.handshake.pending import PendingHandshakes
 from lb.tls.handshake.server_name import is_address, is_name, server_name
 from lb.tls.handshake.sni_map import HandshakePolicy, Presented, SniEntry, present, refuse
@@ -49,15 +49,15 @@ class Contexts:
         self.front = new_context()
         self.front.sni_callback = self._select
         self.tickets = Tickets(self.front)
-        self._hellos = Hellos(self.front, self._heard, self.count_unknown)
+        self._hellos = ClientHellos(self.front, self._heard, self.count_unknown)
         self._decided: SniEntry | None = None  # at the client hello, for the choice that follows in the same call
         self._wrap: Callable[..., Any] = self.front.wrap_bio
-        self._made: deque[ref[LateContext]] = deque()  # contexts of this process, which others do not share
+        self._made: deque[ref[LazyContext]] = deque()  # contexts of this process, which others do not share
         self._is_short = False
-        self.held = PendingHandshakes(Gate(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
+        self.held = PendingHandshakes(NameLimiter(pause=5.0, rate=5.0, burst=50.0, most=1000).admits)
         """Handshakes for names under the policy's `demanded` wildcards that have no certificate yet."""
         # Each name once an hour, and all of them at a limited rate: they come from anyone.
-        self._tells = Gate(pause=3600.0, rate=1 / 60, burst=5.0, most=1000).admits
+        self._tells = NameLimiter(pause=3600.0, rate=1 / 60, burst=5.0, most=1000).admits
         self.presented = Presented()
         self.switch(self.prepare(certificates, policy))
 
@@ -186,13 +186,13 @@ class Contexts:
                 break
         return entry
 
-    def _keep(self, late: LateContext) -> None:
+    def _keep(self, late: LazyContext) -> None:
         self._is_short = False
         self._made.append(ref(late))
         if len(self._made) > _MOST_MADE and (oldest := self._made.popleft()()) is not None:
             oldest.forget()
 
-    def _refuse(self, late: LateContext, error: TlsError) -> bool:
+    def _refuse(self, late: LazyContext, error: TlsError) -> bool:
         """Something that looked usable when it was read is not: it is no longer presented, and that is logged once.
         False if nothing can replace it because it was not a certificate that was refused.
         """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lb.tls.files.client_ca import Authority
 
 
-class LateContext:
+class LazyContext:
     """`context` presents whichever of `certificates` a client supports, and accepts clients that `authority` has
     certified; None until it was made.
     """

@@ -7,7 +7,7 @@ name.
 from __future__ import annotations
 
 
-class Gate:
+class NameLimiter:
     """Admits a name once in `pause` seconds, `rate` names per second, `burst` at once; knows at most `most` names."""
 
     __slots__ = ("_burst", "_left", "_most", "_pause", "_rate", "_seen", "_until")

@@ -15,10 +15,10 @@ from typing import TypeVar
 from lb.config.model import CertificateFiles
 from lb.config.names import wildcard_of
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, utc_now
-from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.certificate_cache import CertificateCache
 from lb.tls.files.client_ca import Authority, ClientAuth, ClientAuths, load_authority
 from lb.tls.handshake.context_options import certificate_context
-from lb.tls.handshake.lazy_context import LateContext
+from lb.tls.handshake.lazy_context import LazyContext
 from lb.tls.handshake.server_name import server_name
 
 _AT_ONCE = 50  # contexts made at once with their map: takes a quarter of a second, and shows what is wrong
@@ -45,7 +45,7 @@ class SniEntry:
     `client` says that the client has to show one, too; `session_context` then keeps others' sessions from resuming.
     """
 
-    late: LateContext
+    late: LazyContext
     certificate: Certificate
     client: ClientAuth | None = None
     session_context: bytes = b""
@@ -68,8 +68,8 @@ class Presented:
     certificates: tuple[Certificate, ...] = ()
     loaded: Mapping[CertificateFiles, Certificate] = field(default_factory=dict)
     authorities: Mapping[Path, Authority] = field(default_factory=dict)
-    contexts: Mapping[_Kind, LateContext] = field(default_factory=dict)
-    shelf: Shelf = field(default_factory=Shelf)
+    contexts: Mapping[_Kind, LazyContext] = field(default_factory=dict)
+    shelf: CertificateCache = field(default_factory=CertificateCache)
 
     def find(self, name: str) -> SniEntry | None:
         """What is presented for a server name as it was sent, exact before wildcard; None if nothing covers it."""
@@ -198,7 +198,7 @@ def _is_same(made: Presented, before: Presented) -> bool:
     )
 
 
-def _is_refused(late: LateContext, shelf: Shelf) -> bool:
+def _is_refused(late: LazyContext, shelf: CertificateCache) -> bool:
     """Whether OpenSSL refuses something in it, which is known from then on."""
     with suppress(OSError):  # no descriptors just now: the first handshake tries again
         try:
@@ -208,7 +208,7 @@ def _is_refused(late: LateContext, shelf: Shelf) -> bool:
     return False
 
 
-def refuse(late: LateContext, error: TlsError, shelf: Shelf) -> list[tuple[Certificate, TlsProblem, bool]]:
+def refuse(late: LazyContext, error: TlsError, shelf: CertificateCache) -> list[tuple[Certificate, TlsProblem, bool]]:
     """Note which of its certificates OpenSSL has refused, and why; the last value says whether that is new."""
     return [
         (one, problem, shelf.refuse(one, problem))
@@ -218,7 +218,7 @@ def refuse(late: LateContext, error: TlsError, shelf: Shelf) -> list[tuple[Certi
     ]
 
 
-def _arrange(made: Presented, before: Mapping[_Kind, LateContext]) -> Presented:
+def _arrange(made: Presented, before: Mapping[_Kind, LazyContext]) -> Presented:
     """The names that its certificates cover, reusing every existing context."""
     groups = _group(made.certificates)
     making = _Making(before, made.authorities)
@@ -230,10 +230,10 @@ def _arrange(made: Presented, before: Mapping[_Kind, LateContext]) -> Presented:
 class _Making:
     """Makes entries, reusing every existing context."""
 
-    def __init__(self, before: Mapping[_Kind, LateContext], authorities: Mapping[Path, Authority]) -> None:
+    def __init__(self, before: Mapping[_Kind, LazyContext], authorities: Mapping[Path, Authority]) -> None:
         self._before = before
         self._authorities = authorities
-        self.contexts: dict[_Kind, LateContext] = {}
+        self.contexts: dict[_Kind, LazyContext] = {}
 
     def entry(self, group: _Group, auth: ClientAuth | None = None) -> SniEntry | None:
         """None for a domain whose authorities are unknown."""
@@ -244,9 +244,9 @@ class _Making:
             return None
         return SniEntry(self._context(group, authority), group[0], auth, authority.session_context(auth))
 
-    def _context(self, group: _Group, authority: Authority | None) -> LateContext:
+    def _context(self, group: _Group, authority: Authority | None) -> LazyContext:
         kind = group, authority
-        late = self.contexts.get(kind) or self._before.get(kind) or LateContext(group, authority)
+        late = self.contexts.get(kind) or self._before.get(kind) or LazyContext(group, authority)
         self.contexts[kind] = late
         return late
 

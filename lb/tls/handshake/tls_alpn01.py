@@ -12,7 +12,7 @@ from pathlib import Path
 
 from lb.config.model import CertificateFiles
 from lb.tls.files.certificate import TlsError, load_certificate
-from lb.tls.handshake.lazy_context import LateContext
+from lb.tls.handshake.lazy_context import LazyContext
 from lb.tls.handshake.sni_map import SniEntry
 
 _NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,252}", re.ASCII)
@@ -32,7 +32,7 @@ def challenge_entry(directory: Path, name: str) -> SniEntry | None:
         return None
     try:
         certificate = load_certificate(CertificateFiles(cert=path, key=path))
-        late = LateContext((certificate,))
+        late = LazyContext((certificate,))
         late.make().set_alpn_protocols([_PROTOCOL])
     except (TlsError, OSError):
         return None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from lb.apps.build.builder import build
-from lb.apps.build.settings import BuildOrder, BuildSettings, Built
+from lb.apps.build.settings import BuildOrder, BuildResult, BuildSettings
 from lb.apps.project.detect import ProjectDefaults
 
 OWN_PYTHON = f"{sys.version_info[0]}.{sys.version_info[1]}.{sys.version_info[2]}"
@@ -40,10 +40,10 @@ class Bench:
             path.write_text(text)
         return replace(BuildOrder(release / "source", release, self.settings), **more)  # type: ignore[arg-type]
 
-    async def build(self, files: Mapping[str, str] | None = None, **more: object) -> Built:
+    async def build(self, files: Mapping[str, str] | None = None, **more: object) -> BuildResult:
         return await self.carry_out(self.order(files or {}, **more))
 
-    async def carry_out(self, order: BuildOrder) -> Built:
+    async def carry_out(self, order: BuildOrder) -> BuildResult:
         self.told.clear()
         return await build(order, self.told.append, self.cancelled)
 
@@ -80,7 +80,7 @@ def bench(tmp_path: Path, shared_environments: Path, monkeypatch: pytest.MonkeyP
     return Bench(tmp_path / "releases", wheels, settings)
 
 
-def run_in(built: Built, code: str) -> str:
+def run_in(built: BuildResult, code: str) -> str:
     """What a program prints with the Python of a release, in its folder."""
     command = (built.venv / "bin" / "python", "-c", code)
     done = subprocess.run(command, cwd=built.project, capture_output=True, text=True, timeout=60, check=False)

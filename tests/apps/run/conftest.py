@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from lb.apps.run import process_tree
-from lb.apps.run.instance import Running, launch, mark
+from lb.apps.run.instance import LaunchedInstance, launch, mark
 from lb.apps.run.order import InstanceOrder, Isolation
 from lb.apps.run.ports import port_is_free
 from lb.apps.run.run_directory import effective_root
@@ -23,9 +23,9 @@ class Instances:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.started: list[Running] = []
+        self.started: list[LaunchedInstance] = []
 
-    async def start(self, wanted: InstanceOrder) -> Running:
+    async def start(self, wanted: InstanceOrder) -> LaunchedInstance:
         running = await launch(wanted, self.root)
         self.started.append(running)
         return running

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from lb.apps.project.start import Serving, StartPlan
 from lb.apps.run import process_tree
-from lb.apps.run.instance import Running, mark
+from lb.apps.run.instance import LaunchedInstance, mark
 from lb.apps.run.order import InstanceOrder, Isolation, PlatformVariables
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ def python(code: str) -> str:
     return f"{sys.executable} -c '{code}'"
 
 
-def survivors(running: Running) -> list[int]:
+def survivors(running: LaunchedInstance) -> list[int]:
     """The processes of an instance that are still there."""
     return [pid for pid in process_tree.marked(mark(running.facts)) if not process_tree.is_zombie(pid)]
 

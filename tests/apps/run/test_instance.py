@@ -13,7 +13,7 @@ import pytest
 
 from lb.apps.run import process_tree
 from lb.apps.run.identity import Identity
-from lb.apps.run.instance import LaunchError, Running, adopt, launch
+from lb.apps.run.instance import LaunchedInstance, LaunchError, adopt, launch
 from lb.apps.run.log_files import read_last
 from lb.apps.run.order import Isolation, LogLimits
 from lb.apps.run.run_directory import RunDirectory
@@ -246,7 +246,7 @@ async def test_one_that_ended_while_the_engine_was_away_still_says_how(instances
     assert (ended.status, ended.lines) == (4, ("last words",))
 
 
-async def _gone(running: Running) -> bool:
+async def _gone(running: LaunchedInstance) -> bool:
     return running._shim is not None and not running._shim.alive()
 
 
@@ -305,7 +305,7 @@ async def test_a_stranger_with_the_pid_of_a_shim_is_never_signalled(instances: I
     assert await stranger.wait() == -signal.SIGKILL
 
 
-def _facts(running: Running) -> dict[str, object]:
+def _facts(running: LaunchedInstance) -> dict[str, object]:
     return {name: getattr(running.facts, name) for name in running.facts.__dataclass_fields__}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from lb.apps.run.isolation import Finding, IsolationError, Ladder, probe, scope_for
+from lb.apps.run.isolation import IsolationError, IsolationFinding, IsolationLadder, probe, scope_for
 from lb.apps.run.order import Isolation
 
 ALL = {"bwrap": "/usr/bin/bwrap", "pasta": "/usr/bin/pasta"}
@@ -15,14 +15,14 @@ ALL = {"bwrap": "/usr/bin/bwrap", "pasta": "/usr/bin/pasta"}
 
 def ladder(
     wanted: Isolation = Isolation.AUTO, programs: dict[str, str] | None = None, status: int = 0, words: str = ""
-) -> Ladder:
+) -> IsolationLadder:
     def run(_: Sequence[str]) -> tuple[int, str]:
         return status, words
 
     return probe(wanted, run, (ALL if programs is None else programs).get)
 
 
-def finding(found: Ladder, name: str) -> Finding:
+def finding(found: IsolationLadder, name: str) -> IsolationFinding:
     return next(one for one in found.findings if one.name == name)
 
 
@@ -62,7 +62,7 @@ def test_none_can_be_wanted() -> None:
 def test_a_scope_has_the_limits() -> None:
     found = ladder()
     assert scope_for(found, "1a", 1 << 20, 0.5, 512) == ()
-    scoped = Ladder(Isolation.SYSTEMD, "", ("systemd-run", "--scope"), "", found.cgroups, ())
+    scoped = IsolationLadder(Isolation.SYSTEMD, "", ("systemd-run", "--scope"), "", found.cgroups, ())
     assert scope_for(scoped, "1a", 1 << 20, 0.5, 512) == (
         "systemd-run", "--scope", "--unit=lb-instance-1a", "-p", "TasksMax=512", "-p", "MemoryMax=1048576",
         "-p", "MemorySwapMax=0", "-p", "CPUQuota=50%", "--",

@@ -9,7 +9,7 @@ import pytest
 
 from lb.apps.run.http_question import StartQuestion, ask
 from lb.apps.run.instance import LaunchError, ladder
-from lb.apps.run.isolation import Ladder, probe
+from lb.apps.run.isolation import IsolationLadder, probe
 from lb.apps.run.order import Isolation, Network
 from lb.apps.run.start import start_instance
 from lb.apps.run.start_check import StartCheck
@@ -49,5 +49,5 @@ async def test_without_pasta_the_command_that_adds_it_is_said(
         ladder.cache_clear()
 
 
-def _without_pasta(wanted: Isolation) -> Ladder:
+def _without_pasta(wanted: Isolation) -> IsolationLadder:
     return probe(wanted, lambda _: (1, ""), lambda _: None)

@@ -9,14 +9,14 @@ import pytest
 
 from lb.apps.project.start import Serving, StartPlan
 from lb.apps.run.cgroup import CgroupSupport
-from lb.apps.run.isolation import Ladder
+from lb.apps.run.isolation import IsolationLadder
 from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
 from lb.apps.run.run_directory import RunDirectory
 from lb.apps.run.shim_order import command, instance_group, scratch, shim_order, wants_port
 from tests.apps.run.making import TAG, VENV, order
 
-NONE = Ladder(Isolation.NONE, "", (), "", CgroupSupport(None), ())
-BWRAP = Ladder(Isolation.BWRAP, "/usr/bin/bwrap", (), "/usr/bin/pasta", CgroupSupport(None), ())
+NONE = IsolationLadder(Isolation.NONE, "", (), "", CgroupSupport(None), ())
+BWRAP = IsolationLadder(Isolation.BWRAP, "/usr/bin/bwrap", (), "/usr/bin/pasta", CgroupSupport(None), ())
 WSGI = StartPlan(Serving.WSGI, module="wsgi")
 
 
@@ -79,7 +79,7 @@ def test_a_private_network_stands_around_all(tmp_path: Path, place: RunDirectory
     assert (found.wrappers, found.shell) == (3, False)
     assert found.options[found.options.index("LEANCLOUD_APP_PORT") + 1] == "3000"
     bare = command(
-        wanted, place, Ladder(Isolation.NONE, "", (), "/usr/bin/pasta", CgroupSupport(None), ()), 21003, "mark"
+        wanted, place, IsolationLadder(Isolation.NONE, "", (), "/usr/bin/pasta", CgroupSupport(None), ()), 21003, "mark"
     )
     assert (bare.wrappers, bare.shell) == (
         1,
@@ -95,7 +95,7 @@ def test_what_the_kernel_limits_is_not_counted(tmp_path: Path, place: RunDirecto
         "memory": 512 << 20, "cgroup_memory": 0, "pids": 512, "quota": 1 << 30, "file_size": 1 << 30,
         "paths": ["/files/1a/home", "/files/1a/tmp"],
     }  # fmt: skip
-    held = Ladder(Isolation.BWRAP, "b", (), "", CgroupSupport(tmp_path, frozenset({"memory"})), ())
+    held = IsolationLadder(Isolation.BWRAP, "b", (), "", CgroupSupport(tmp_path, frozenset({"memory"})), ())
     limited = shim_order(wanted, facts(wanted, place, group="/cg/x"), found, held)
     assert (limited["limits"]["memory"], limited["limits"]["cgroup_memory"], limited["cgroups"]) == (
         0,
@@ -103,14 +103,14 @@ def test_what_the_kernel_limits_is_not_counted(tmp_path: Path, place: RunDirecto
         ["/cg/x"],
     )
     assert limited["limits"]["file_size"] == 0
-    scoped = Ladder(Isolation.SYSTEMD, "b", ("systemd-run",), "", CgroupSupport(None), ())
+    scoped = IsolationLadder(Isolation.SYSTEMD, "b", ("systemd-run",), "", CgroupSupport(None), ())
     assert shim_order(wanted, facts(wanted, place), found, scoped)["limits"]["cgroup_memory"] == 512 << 20
     json.dumps([watched, limited])
 
 
 def test_a_group_is_made_where_none_is_refused(tmp_path: Path) -> None:
-    support = Ladder(Isolation.BWRAP, "b", (), "", CgroupSupport(tmp_path), ())
+    support = IsolationLadder(Isolation.BWRAP, "b", (), "", CgroupSupport(tmp_path), ())
     assert instance_group(order(tmp_path, "x", isolation=Isolation.BWRAP), support, "1a") == tmp_path / "lb-instance-1a"
     assert instance_group(order(tmp_path, "x", isolation=Isolation.NONE), support, "1b") is None
-    scoped = Ladder(Isolation.SYSTEMD, "b", ("systemd-run",), "", CgroupSupport(tmp_path), ())
+    scoped = IsolationLadder(Isolation.SYSTEMD, "b", ("systemd-run",), "", CgroupSupport(tmp_path), ())
     assert instance_group(order(tmp_path, "x", isolation=Isolation.AUTO), scoped, "1c") is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lb.apps.run import process_tree
-from lb.apps.run.shim_watch import Watch, disk_use, in_words
+from lb.apps.run.shim_watch import ProcessWatch, disk_use, in_words
 
 MB = 1 << 20
 
@@ -23,7 +23,7 @@ def family(monkeypatch: pytest.MonkeyPatch) -> dict[int, tuple[int, int]]:
 
 
 def test_memory_is_what_is_not_shared(family: dict[int, tuple[int, int]]) -> None:
-    watch = Watch(1, {"memory": 100 * MB}, [])
+    watch = ProcessWatch(1, {"memory": 100 * MB}, [])
     family.update({2: (80 * MB, 40 * MB), 3: (80 * MB, 45 * MB)})
     watch.count(0.0)
     assert (watch.memory_high, watch.over) == (False, "")
@@ -39,7 +39,7 @@ def test_memory_is_what_is_not_shared(family: dict[int, tuple[int, int]]) -> Non
 
 
 def test_processes_are_counted(family: dict[int, tuple[int, int]]) -> None:
-    watch = Watch(1, {"pids": 2}, [])
+    watch = ProcessWatch(1, {"pids": 2}, [])
     family.update({2: (0, 0), 3: (0, 0)})
     watch.count(0.0)
     assert watch.over == ""
@@ -52,7 +52,7 @@ def test_processes_are_counted(family: dict[int, tuple[int, int]]) -> None:
 def test_files_over_the_quota_are_said_first_and_then_end_it(
     tmp_path: Path, family: dict[int, tuple[int, int]]
 ) -> None:
-    watch = Watch(1, {"quota": MB}, [str(tmp_path)])
+    watch = ProcessWatch(1, {"quota": MB}, [str(tmp_path)])
     (tmp_path / "a").write_bytes(bytes(3 * MB))
     watch.count(0.0)
     assert watch.warn == "Disk quota exceeded: home and /tmp hold 3 MB, the quota is 1 MB"
@@ -67,7 +67,7 @@ def test_files_over_the_quota_are_said_first_and_then_end_it(
 
 
 def test_files_are_not_counted_at_every_tick(tmp_path: Path, family: dict[int, tuple[int, int]]) -> None:
-    watch = Watch(1, {"quota": MB}, [str(tmp_path)])
+    watch = ProcessWatch(1, {"quota": MB}, [str(tmp_path)])
     watch.count(0.0)
     (tmp_path / "a").write_bytes(bytes(MB))
     watch.count(0.5)

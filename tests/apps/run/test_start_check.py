@@ -13,7 +13,7 @@ import pytest
 from lb.apps.project.start import Serving, StartPlan
 from lb.apps.run.exit import Exit
 from lb.apps.run.http_question import StartAnswer, StartQuestion, ask
-from lb.apps.run.instance import Running
+from lb.apps.run.instance import LaunchedInstance
 from lb.apps.run.order import Isolation, Network
 from lb.apps.run.start import start_instance
 from lb.apps.run.start_check import StartCheck, StartFailed, wait_until_healthy
@@ -80,7 +80,7 @@ class Fake:
         return self._reply(question.uri, self.clock.time)
 
     async def run(self) -> None:
-        await wait_until_healthy(cast("Running", self.running), self._check, self.clock, self._ask)
+        await wait_until_healthy(cast("LaunchedInstance", self.running), self._check, self.clock, self._ask)
 
     @property
     def uris(self) -> list[str]:
@@ -189,7 +189,7 @@ async def application(scope, receive, send):
 """
 
 
-async def started(instances: Instances, wanted: Any, check: StartCheck = CHECK) -> Running:
+async def started(instances: Instances, wanted: Any, check: StartCheck = CHECK) -> LaunchedInstance:
     running = await start_instance(wanted, instances.root, check)
     instances.started.append(running)
     return running

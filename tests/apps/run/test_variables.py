@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from lb.apps.project.start import Serving, StartPlan
-from lb.apps.run.variables import Places, environment, is_reserved, name_problem, value_problem, workers
+from lb.apps.run.variables import AppPlaces, environment, is_reserved, name_problem, value_problem, workers
 from tests.apps.run.making import order
 
-PLACES = Places("/home/leanengine", "/tmp", 21003)
+PLACES = AppPlaces("/home/leanengine", "/tmp", 21003)
 E1 = ("APP_ID", "APP_KEY", "APP_MASTER_KEY", "APP_ENV", "APP_PORT", "API_SERVER", "APP_GROUP", "REGION", "VERSION_TAG")
 E2 = ("AVAILABLE_CPUS", "APP_INSTANCE", "APP_HOOK_KEY")
 

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from lb.apps.run.instance import Running
+from lb.apps.run.instance import LaunchedInstance
 from tests.e2e.harness.waiting import PATIENCE
 
 _STEP = 0.01
@@ -20,7 +20,7 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, patience:
         await asyncio.sleep(_STEP)
 
 
-async def until_line(running: Running, text: str, times: int = 1) -> None:
+async def until_line(running: LaunchedInstance, text: str, times: int = 1) -> None:
     """Returns when the instance has written the line."""
 
     async def written() -> bool:

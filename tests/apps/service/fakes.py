@@ -34,7 +34,7 @@ from lb.apps.service.parts import (
 )
 from lb.apps.service.placements import Activity, Applied, InstanceFigures, Placement, PlacementState
 from lb.apps.service.progress import Progress
-from lb.apps.service.reconciler import Reconciler, Surroundings
+from lb.apps.service.reconciler import Reconciler, ReconcilerContext
 from lb.apps.service.recovery import recover
 from lb.apps.service.replacement import Replacer
 from lb.apps.service.retirement import Retirer
@@ -337,7 +337,7 @@ class World:
 
     def _make(self) -> None:
         place = self.home.environment("production")
-        around = Surroundings(self.machine, self.clock, self.releases, self.told.append, self._retired)
+        around = ReconcilerContext(self.machine, self.clock, self.releases, self.told.append, self._retired)
         self.figures = DoorFigures()
         self.life = Reconciler("shop", "production", self.settings, place, around)
         self.book = DeployBook(place.deploys)

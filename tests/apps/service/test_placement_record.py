@@ -8,7 +8,7 @@ import pytest
 
 from lb.apps.service.directory import StateFileError
 from lb.apps.service.placement_record import (
-    EnvironmentWish,
+    DesiredState,
     Placed,
     PlacementRecord,
     Retiring,
@@ -21,7 +21,7 @@ def test_a_placement_is_read_as_it_was_written(tmp_path: Path) -> None:
     # spec: A5
     record = PlacementRecord(
         7,
-        EnvironmentWish.SLEEP,
+        DesiredState.SLEEP,
         "20261130-090100",
         3,
         (

@@ -12,8 +12,8 @@ from lb.control.api.operations import Operations
 from lb.control.api.server import Answer
 from lb.control.reload.steps import ReloadOutcome
 from lb.control.upgrade.boot_context import BootContext
-from lb.control.upgrade.handover import Legacy
-from lb.sockets.inherited import Inherited
+from lb.control.upgrade.handover import Handover
+from lb.sockets.inherited import InheritedSockets
 from lb.telemetry.process_kind import ProcessKind
 
 
@@ -47,7 +47,9 @@ def test_the_words_are_those_of_other_versions() -> None:
 @pytest.mark.parametrize("command", Command)
 def test_a_service_knows_each_of_them(command: Command) -> None:
     operations = Operations(
-        lambda: {"state": "ready"}, lambda: Legacy((), ()), BootContext(None, Inherited(), Inherited(), None, None)
+        lambda: {"state": "ready"},
+        lambda: Handover((), ()),
+        BootContext(None, InheritedSockets(), InheritedSockets(), None, None),
     )
     service = Service()
     answers: list[Answer] = []

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from lb.control.api import control_socket
-from lb.control.api.control_socket import Meeting, meet, open_meeting, user_elsewhere
+from lb.control.api.control_socket import ControlSocket, meet, open_meeting, user_elsewhere
 from lb.process.start_error import StartError
 from lb.tls.files.locking import locked, shared
 
@@ -39,7 +39,7 @@ def names(directory: Path) -> set[str]:
     return {path.name for path in directory.iterdir()} - {".lock"}
 
 
-def end(meeting: Meeting) -> None:
+def end(meeting: ControlSocket) -> None:
     """As the death of a process does: the name stays."""
     meeting.listener.close()
 
@@ -288,7 +288,7 @@ def test_what_drains_makes_room_and_is_found_until_somebody_serves(
     assert not met(file, environ)
 
 
-def listens(file: Path, environ: dict[str, str], meeting: Meeting) -> bool:
+def listens(file: Path, environ: dict[str, str], meeting: ControlSocket) -> bool:
     """Whether commands about `file` reach this one."""
     sock = meet(file, environ)
     assert sock is not None

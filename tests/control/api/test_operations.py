@@ -12,8 +12,8 @@ from lb.control.api.operations import Operations
 from lb.control.api.server import Answer
 from lb.control.reload.steps import ReloadOutcome
 from lb.control.upgrade.boot_context import BootContext
-from lb.control.upgrade.handover import Legacy
-from lb.sockets.inherited import Inherited
+from lb.control.upgrade.handover import Handover
+from lb.sockets.inherited import InheritedSockets
 from lb.telemetry.process_kind import ProcessKind
 
 
@@ -47,8 +47,8 @@ def service() -> Service:
 
 @pytest.fixture
 def operations(service: Service) -> Iterator[Operations]:
-    origin = BootContext(None, Inherited(), Inherited(), None, None)
-    operations = Operations(lambda: {"state": "ready"}, lambda: Legacy((), ()), origin)
+    origin = BootContext(None, InheritedSockets(), InheritedSockets(), None, None)
+    operations = Operations(lambda: {"state": "ready"}, lambda: Handover((), ()), origin)
     with selectors.DefaultSelector() as selector:
         operations.begin(selector, service)
         yield operations

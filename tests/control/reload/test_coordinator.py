@@ -16,10 +16,10 @@ from lb.config.problems import ConfigErrors, Problem
 from lb.control.api.systemd import Notifier
 from lb.control.reload.coordinator import TIMEOUT, Reload
 from lb.control.reload.steps import Read, Reading, ReloadOutcome
-from lb.process.background_job import Errand
+from lb.process.background_job import BackgroundJob
 from lb.process.channel import Line, Message
 from lb.process.child import Child, Role, RolePlace
-from lb.process.child_config import Revision
+from lb.process.child_config import ChildConfig
 from lb.process.memfd import unwrap
 from lb.process.start_error import StartError
 from lb.process.verbs import Verb
@@ -35,7 +35,7 @@ def place_of(text: str) -> RolePlace:
 
 def role(place: str, *sockets: socket.socket, slot: int | None = None, settings: object = None) -> Role:
     """A worker has a slot and a revision; a child without a slot has only settings. `place` is a kind and a number."""
-    revision = None if slot is None else Revision(place, None, 1, (), frozenset(), ())
+    revision = None if slot is None else ChildConfig(place, None, 1, (), frozenset(), ())
     return Role(f"{place}/n", lambda _: 0, sockets, slot, place_of(place), revision, settings)
 
 
@@ -73,8 +73,8 @@ class Stage:
             self.start(child)
         self.now = 1000.0
         self.slow = False
-        self.errand: Errand[Read]
-        self.called_off: list[Errand[Read]] = []
+        self.errand: BackgroundJob[Read]
+        self.called_off: list[BackgroundJob[Read]] = []
         self.unreadable: Exception | None = None
         self.next: FakeChange | Exception = FakeChange([child.role for child in self.children])
         self.made: list[Collection[int]] = []
@@ -108,13 +108,13 @@ class Stage:
 
     # Crew
 
-    def hire(self, role: Role) -> None:
+    def add_role(self, role: Role) -> None:
         self.children.append(Child(role))
 
-    def dismiss(self, child: Child) -> None:
+    def remove(self, child: Child) -> None:
         child.retiring = True
 
-    def send(self, errand: Errand[Read]) -> Callable[[], None]:
+    def send(self, errand: BackgroundJob[Read]) -> Callable[[], None]:
         self.errand = errand
         if not self.slow:
             self.has_read()

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from lb.control.upgrade.handover import READY, VARIABLE, Legacy, Succession, from_predecessor
+from lb.control.upgrade.handover import READY, VARIABLE, Handover, Takeover, from_predecessor
 from lb.process.memfd import wrap_bytes
 from lb.process.start_error import StartError
 
@@ -27,10 +27,10 @@ def line() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def handed(sock: socket.socket, line: tuple[socket.socket, socket.socket], tickets: bytes = b"") -> Succession:
+def handed(sock: socket.socket, line: tuple[socket.socket, socket.socket], tickets: bytes = b"") -> Takeover:
     """As the successor sees it, in this process."""
     ours, theirs = line
-    legacy = Legacy((("http", sock), ("http", sock)), (), tickets, wrap_bytes(b"[]"))
+    legacy = Handover((("http", sock), ("http", sock)), (), tickets, wrap_bytes(b"[]"))
     ours.send(tickets)
     said = legacy.environment({"KEPT": "1", "LISTEN_FDS": "3"}, theirs.detach(), os.dup(2))
     environ = dict(said)
@@ -86,5 +86,5 @@ def test_what_does_not_come_from_an_upgrade_is_refused(text: str) -> None:
 def test_a_socket_that_several_slots_share_is_handed_over_once(sock: socket.socket) -> None:
     again = socket.socket(fileno=os.dup(sock.fileno()))
     with again:
-        legacy = Legacy((("http", sock), ("http", again)), (("http", sock),))
+        legacy = Handover((("http", sock), ("http", again)), (("http", sock),))
         assert legacy.descriptors() == [sock.fileno(), sock.fileno()]  # once of each kind

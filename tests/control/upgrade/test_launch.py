@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from lb.control.upgrade.handover import VARIABLE, Legacy
+from lb.control.upgrade.handover import VARIABLE, Handover
 from lb.control.upgrade.launch import Upgrade
 from tests.e2e.harness.waiting import wait_for
 
@@ -33,7 +33,7 @@ class Attempt:
 
     def start(self, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
         monkeypatch.setattr(sys, "orig_argv", [sys.executable, "-c", _LINE + code])
-        self.upgrade.start(Legacy((), ()))
+        self.upgrade.start(Handover((), ()))
 
     def is_over(self) -> bool:
         for key, _ in self.selector.select(0.01):
@@ -89,5 +89,5 @@ def test_one_that_does_not_serve_in_time_is_ended(attempt: Attempt, monkeypatch:
 def test_a_program_that_cannot_be_started(attempt: Attempt, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     with pytest.raises(OSError):
-        attempt.upgrade.start(Legacy((), ()))
+        attempt.upgrade.start(Handover((), ()))
     assert not attempt.selector.get_map()

@@ -15,7 +15,7 @@ from lb.http.scan import scan_request
 from lb.proxy.client_info import ClientInfo
 from lb.proxy.exchange.admission import admit, find_route, origin
 from lb.routing.networks import Networks
-from lb.routing.rate_limit import Pace
+from lb.routing.rate_limit import RateLimit
 from lb.routing.route import Route
 from tests.proxy.exchange.fakes import Stage, staged
 
@@ -52,7 +52,7 @@ def test_the_route_of_the_host() -> None:
 def test_one_that_asks_too_often_is_told_when_to_come_again() -> None:
     with staged() as stage:
         snapshot = stage.engine.snapshot
-        snapshot.client_pace = Pace(30.0, 1)
+        snapshot.client_pace = RateLimit(30.0, 1)
         find_route(asks(stage), read(), snapshot)
         with pytest.raises(ProxyError) as caught:
             find_route(asks(stage), read(), snapshot)

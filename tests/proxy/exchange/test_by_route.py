@@ -12,7 +12,7 @@ from lb.http.reply import error_reply
 from lb.http.scan import scan_request, scan_response
 from lb.proxy.client_info import ClientInfo
 from lb.proxy.exchange.by_route import (
-    Asking,
+    RequestView,
     answer,
     lines_with_page,
     own_reply,
@@ -33,12 +33,12 @@ def _head(target: str = "/", *lines: str, method: str = "GET") -> RequestHead:
     return head
 
 
-def _asking(app: dict[str, Any], head: RequestHead, address: bytes = b"192.0.2.1") -> Asking:
+def _asking(app: dict[str, Any], head: RequestHead, address: bytes = b"192.0.2.1") -> RequestView:
     snapshot = snapshot_of(app)
     no_engine: Any = None
     info = ClientInfo(no_engine, b"http", address)
     route = found(snapshot, target=head.target.decode().partition("?")[0])
-    return Asking(info, head, route, snapshot, b"id")
+    return RequestView(info, head, route, snapshot, b"id")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +137,6 @@ def test_a_page_stands_for_an_error_of_our_own() -> None:
 
 def test_a_route_without_rules_changes_nothing() -> None:
     route = Route(None, 0)  # type: ignore[arg-type]  # it leads nowhere
-    asking = Asking(None, _head(), route, None, b"")  # type: ignore[arg-type]
+    asking = RequestView(None, _head(), route, None, b"")  # type: ignore[arg-type]
     assert request_lines(b"GET / HTTP/1.1\r\n", asking) == b"GET / HTTP/1.1\r\n"
     assert response_lines(b"HTTP/1.1 200 OK\r\n", asking) == b"HTTP/1.1 200 OK\r\n"

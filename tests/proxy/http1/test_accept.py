@@ -22,7 +22,7 @@ from lb.routing.clients import Clients
 from lb.routing.networks import Networks
 from lb.routing.registry import Registry
 from lb.routing.snapshot import Snapshot
-from lb.routing.table import Table
+from lb.routing.table import RouteTable
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
 from tests.proxy.io.wires import Bench, bench, read_all, turns
@@ -119,7 +119,7 @@ async def _begin_without_memory(on: Bench) -> None:
 # spec: L5
 @contextmanager
 def _engine() -> Iterator[Engine]:
-    snapshot = Snapshot(Table({}), Limits(), lambda _: None, Networks(()))
+    snapshot = Snapshot(RouteTable({}), Limits(), lambda _: None, Networks(()))
     loop = asyncio.get_running_loop()
     engine = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
     engine.switch(snapshot)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lb.tls.acme.ari import Renewal
 from lb.tls.acme.certificate_info import CertificateInfo
-from lb.tls.acme.desired import Wanted
+from lb.tls.acme.desired import DesiredCertificate
 from lb.tls.acme.errors import Kind
 from lb.tls.acme.managed import ManagedCertificate
 from lb.tls.acme.policy import DAY, Failure, Window
@@ -20,7 +20,7 @@ def held(*names: str, age: float = 0.0, days: float = 90) -> CertificateInfo:
 
 
 def managed(info: CertificateInfo | None, state: State | None = None) -> ManagedCertificate:
-    return ManagedCertificate(Wanted("a.example", ("a.example",)), info, state or State(ca="ca"))
+    return ManagedCertificate(DesiredCertificate("a.example", ("a.example",)), info, state or State(ca="ca"))
 
 
 # spec: T5

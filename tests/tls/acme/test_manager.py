@@ -8,7 +8,7 @@ import time
 import pytest
 
 from lb.tls.acme.certificate_info import CertificateInfo, parse_held
-from lb.tls.acme.desired import Wanted
+from lb.tls.acme.desired import DesiredCertificate
 from lb.tls.acme.store import Store
 from tests.tls.acme.server import DAY
 from tests.tls.acme.world import World
@@ -37,7 +37,7 @@ async def test_several_names_in_one(world: World) -> None:
     # spec: T5
     ca = await world.add_ca(processing_looks=3)
     names = ("a.example.com", "b.example.com", "c.example.com")
-    async with world.manager(wanted=(Wanted(names[0], names),)) as manager:
+    async with world.manager(wanted=(DesiredCertificate(names[0], names),)) as manager:
         await world.run(manager, 60)
     held = world.held(names[0])
     assert held is not None

@@ -9,10 +9,10 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from lb.tls.acme.desired import Wanted
+from lb.tls.acme.desired import DesiredCertificate
 from lb.tls.acme.managed import ManagedCertificate
-from lb.tls.acme.manager import AT_ONCE, Manager
-from lb.tls.acme.on_demand import Demand
+from lb.tls.acme.manager import AT_ONCE, CertificateManager
+from lb.tls.acme.on_demand import OnDemandPolicy
 from lb.tls.acme.session import open_session
 from tests.tls.acme.server import DAY
 from tests.tls.acme.world import World
@@ -43,7 +43,7 @@ class Endpoint:
 
 
 @asynccontextmanager
-async def on_demand(world: World, endpoint: Endpoint) -> AsyncIterator[Manager]:
+async def on_demand(world: World, endpoint: Endpoint) -> AsyncIterator[CertificateManager]:
     app = web.Application()
     app.router.add_get("/ask", endpoint.answer)
     runner = web.AppRunner(app, access_log=None)
@@ -51,7 +51,7 @@ async def on_demand(world: World, endpoint: Endpoint) -> AsyncIterator[Manager]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     async with open_session() as session, world.manager() as manager:
         url = f"http://127.0.0.1:{runner.addresses[0][1]}/ask?key=1"
-        manager._demand = Demand(session, url, {WILDCARD})
+        manager._demand = OnDemandPolicy(session, url, {WILDCARD})
         manager._adopt_demanded()
         yield manager
     await runner.cleanup()
@@ -168,7 +168,9 @@ async def test_a_slow_endpoint_takes_no_place_of_an_order(world: World) -> None:
         await asyncio.wait_for(endpoint.crowded.wait(), 10)  # all of them are being asked about
         done = asyncio.Event()
         manager.on_outcome = done.set
-        manager._entries["plain.example.com"] = ManagedCertificate(Wanted("plain.example.com", ("plain.example.com",)))
+        manager._entries["plain.example.com"] = ManagedCertificate(
+            DesiredCertificate("plain.example.com", ("plain.example.com",))
+        )
         manager.demanded("plain.example.com")
         manager.look()
         await asyncio.wait_for(done.wait(), 10)

@@ -12,9 +12,9 @@ from lb.config.acme import Acme
 from lb.tls.acme.certificate_info import CertificateInfo, parse_held
 from lb.tls.acme.challenge import Proof
 from lb.tls.acme.client import AcmeClient
-from lb.tls.acme.desired import CertificatePlan, Wanted
-from lb.tls.acme.manager import Clock, Manager
-from lb.tls.acme.preflight import Reach
+from lb.tls.acme.desired import CertificatePlan, DesiredCertificate
+from lb.tls.acme.manager import CertificateManager, Clock
+from lb.tls.acme.preflight import Preflight
 from lb.tls.acme.session import open_session
 from lb.tls.acme.store import Store
 from tests.tls.acme.server import FakeCa
@@ -22,7 +22,7 @@ from tests.tls.acme.server import FakeCa
 START = 1_800_000_000.0
 
 
-class NoReach(Reach):
+class NoReach(Preflight):
     """Our own listeners show everything, unless `shows` says otherwise."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class World:
         self.store = Store(directory / "store")
         self.store.prepare()
         self.cas: list[FakeCa] = []
-        self.reach: Reach = NoReach()
+        self.reach: Preflight = NoReach()
         self.store_class: Callable[[Path], Store] = Store
         self.client_class: type[AcmeClient] = AcmeClient
 
@@ -78,22 +78,24 @@ class World:
 
     @asynccontextmanager
     async def manager(
-        self, *names: str, acme: Acme | None = None, wanted: tuple[Wanted, ...] = ()
-    ) -> AsyncIterator[Manager]:
+        self, *names: str, acme: Acme | None = None, wanted: tuple[DesiredCertificate, ...] = ()
+    ) -> AsyncIterator[CertificateManager]:
         """A front door's manager over the store, as after a start."""
         settings = acme or self.acme()
         async with open_session() as session:
             clients = [self.client_class(session, server, self.now) for server in settings.servers]
             clock = Clock(self.now, self.sleep)
             types = settings.challenges or ("http-01", "tls-alpn-01")
-            manager = Manager(settings, types, self.store_class(self.store.root), clients, (self.reach, clock))
-            manager.adopt(CertificatePlan((*(Wanted(name, (name,)) for name in names), *wanted), ()))
+            manager = CertificateManager(
+                settings, types, self.store_class(self.store.root), clients, (self.reach, clock)
+            )
+            manager.adopt(CertificatePlan((*(DesiredCertificate(name, (name,)) for name in names), *wanted), ()))
             try:
                 yield manager
             finally:
                 await manager.stop()
 
-    async def run(self, manager: Manager, seconds: float) -> None:
+    async def run(self, manager: CertificateManager, seconds: float) -> None:
         """Lets so much time go by, as quickly as things happen in it."""
         end = self.time + seconds
         manager.reread()

@@ -11,7 +11,7 @@ import trustme
 
 from lb.config.model import CertificateFiles
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, load_certificate
-from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.certificate_cache import CertificateCache
 from tests.tls.certificate_files import issue
 
 
@@ -38,7 +38,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return paths
 
 
-def read(shelf: Shelf, files: CertificateFiles) -> Certificate:
+def read(shelf: CertificateCache, files: CertificateFiles) -> Certificate:
     return shelf.read(str(files.cert), str(files.key))
 
 
@@ -51,7 +51,7 @@ def pass_time(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 def test_a_file_that_is_the_same_is_not_read_again(
     files: CertificateFiles, reads: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf()
+    shelf = CertificateCache()
     pass_time(monkeypatch, 10)
     found = read(shelf, files)
     assert all(read(shelf, files) is found for _ in range(3))
@@ -62,7 +62,7 @@ def test_a_file_that_is_the_same_is_not_read_again(
 def test_one_that_was_written_just_before_may_be_written_again_at_the_same_time(
     files: CertificateFiles, reads: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shelf = Shelf()
+    shelf = CertificateCache()
     found = read(shelf, files)
     assert read(shelf, files) is found  # its content was compared
     pass_time(monkeypatch, 10)
@@ -90,7 +90,7 @@ def test_a_file_that_is_another_is_read(
     put: Callable[[Path, Path], None],
     keeps_times: bool,
 ) -> None:
-    shelf, new = Shelf(), issue(ca, tmp_path, "a.example", "b.example")
+    shelf, new = CertificateCache(), issue(ca, tmp_path, "a.example", "b.example")
     pass_time(monkeypatch, 10)
     before = read(shelf, files)
     for target, source in ((files.cert, new.cert), (files.key, new.key)):
@@ -107,7 +107,7 @@ def test_a_file_that_is_another_is_read(
 def test_a_file_that_is_gone_or_broken_is_refused_until_it_is_back(
     files: CertificateFiles, monkeypatch: pytest.MonkeyPatch, which: str
 ) -> None:
-    shelf, path = Shelf(), getattr(files, which)
+    shelf, path = CertificateCache(), getattr(files, which)
     pass_time(monkeypatch, 10)
     found, content = read(shelf, files), path.read_bytes()
     path.unlink()
@@ -124,7 +124,7 @@ def test_a_file_that_is_gone_or_broken_is_refused_until_it_is_back(
 def test_content_that_was_refused_stays_refused_wherever_it_is(
     ca: trustme.CA, files: CertificateFiles, tmp_path: Path
 ) -> None:
-    shelf, other = Shelf(), issue(ca, tmp_path, "a.example")
+    shelf, other = CertificateCache(), issue(ca, tmp_path, "a.example")
     problem = TlsProblem(files.cert, "too short")
     assert shelf.refuse(read(shelf, files), problem)
     for _ in range(2):

@@ -13,7 +13,7 @@ from lb.config.load import load_bytes
 from lb.config.model import CertificateFiles
 from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
-from lb.tls.files.inventory import Listing
+from lb.tls.files.inventory import CertificateInventory
 from tests.tls.certificate_files import issue
 
 
@@ -41,7 +41,7 @@ def plan(store: Store, *domains: str, files: CertificateFiles | None = None, acm
 def test_a_file_and_what_it_leaves_uncovered(store: Store, tmp_path: Path) -> None:
     # spec: T1
     files = issue(trustme.CA(), tmp_path, "a.example", "b.example")
-    rows = Listing(store, plan(store, "a.example", "c.example", files=files)).rows()
+    rows = CertificateInventory(store, plan(store, "a.example", "c.example", files=files)).rows()
     assert [(row.name, row.kind) for row in rows] == [("a.example", "file"), ("c.example", "none")]
     first, second = rows
     assert first.held is not None
@@ -53,27 +53,28 @@ def test_a_file_and_what_it_leaves_uncovered(store: Store, tmp_path: Path) -> No
 
 def test_what_acme_will_be_asked_for(store: Store, tmp_path: Path) -> None:
     # spec: T5
-    rows = Listing(store, plan(store, "shop.example.com", acme=True)).rows()
+    rows = CertificateInventory(store, plan(store, "shop.example.com", acme=True)).rows()
     assert [(row.name, row.kind, row.path) for row in rows] == [("shop.example.com", "acme", None)]
 
 
 def test_a_local_name_that_was_never_served(store: Store, tmp_path: Path) -> None:
     files = issue(trustme.CA(), tmp_path, "other.example")
     (local, _) = sorted(
-        Listing(store, plan(store, "shop.localhost", files=files)).rows(), key=lambda row: row.kind != "local"
+        CertificateInventory(store, plan(store, "shop.localhost", files=files)).rows(),
+        key=lambda row: row.kind != "local",
     )
     assert (local.kind, local.names, local.path) == ("local", ("shop.localhost",), None)
 
 
 def test_a_store_by_itself(store: Store) -> None:
-    assert Listing(store, None).rows() == []
+    assert CertificateInventory(store, None).rows() == []
 
 
 def test_the_order_is_that_of_names_read_from_the_right(store: Store) -> None:
-    rows = Listing(store, plan(store, "b.example.com", "a.example.org", "a.example.com", acme=True)).rows()
+    rows = CertificateInventory(store, plan(store, "b.example.com", "a.example.org", "a.example.com", acme=True)).rows()
     assert [row.name for row in rows] == ["a.example.com", "b.example.com", "a.example.org"]
 
 
 def test_what_was_written_just_now_has_no_stamp_yet(store: Store, tmp_path: Path) -> None:
     files = issue(trustme.CA(), tmp_path, "a.example")
-    assert Listing(store, plan(store, "a.example", files=files)).stamp() is None
+    assert CertificateInventory(store, plan(store, "a.example", files=files)).stamp() is None

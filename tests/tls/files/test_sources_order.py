@@ -14,7 +14,7 @@ from lb.config.model import CertificateFiles
 from lb.config.plan import TlsPlan
 from lb.tls.acme.store import Store
 from lb.tls.files.certificate import Certificate
-from lb.tls.files.certificate_cache import Shelf
+from lb.tls.files.certificate_cache import CertificateCache
 from lb.tls.files.sources import LocalSource, Sources, challenge_directories, handshake_policy
 from tests.tls.certificate_files import issue
 
@@ -42,7 +42,7 @@ def stored(directory: Path, *names: str) -> None:
 def test_files_come_before_the_store(tmp_path: Path) -> None:
     stored(tmp_path, "a.example")
     files = issue(trustme.CA(), tmp_path, "a.example")
-    found = Sources(plan(tmp_path, "a.example", files=files), Shelf())()
+    found = Sources(plan(tmp_path, "a.example", files=files), CertificateCache())()
     assert found[0] == files
     assert isinstance(found[1], Certificate)
     assert len(found) == 2
@@ -52,21 +52,21 @@ def test_files_come_before_the_store(tmp_path: Path) -> None:
 def test_what_no_bound_name_needs_stays_in_the_store(tmp_path: Path) -> None:
     stored(tmp_path, "b.example")
     files = issue(trustme.CA(), tmp_path, "a.example")
-    assert list(Sources(plan(tmp_path, "a.example", files=files), Shelf()).more()) == []
+    assert list(Sources(plan(tmp_path, "a.example", files=files), CertificateCache()).more()) == []
 
 
 def test_a_local_name_gets_one_of_the_local_authority(tmp_path: Path) -> None:
     made = plan(tmp_path, "shop.localhost", "a.example", acme={"agree_to_terms": True})
-    source = LocalSource(made, Shelf())
+    source = LocalSource(made, CertificateCache())
     assert source.names == ("shop.localhost",)
     (files,) = source.files()
     assert files.cert.exists()
-    assert list(Sources(made, Shelf()).more()) == [files]
+    assert list(Sources(made, CertificateCache()).more()) == [files]
 
 
 def test_a_local_name_that_a_file_covers_needs_none(tmp_path: Path) -> None:
     files = issue(trustme.CA(), tmp_path, "shop.localhost")
-    assert LocalSource(plan(tmp_path, "shop.localhost", files=files), Shelf()).files() == ()
+    assert LocalSource(plan(tmp_path, "shop.localhost", files=files), CertificateCache()).files() == ()
 
 
 # spec: T6

@@ -12,7 +12,7 @@ import trustme
 
 from lb.config.model import CertificateFiles
 from lb.tls.files.client_ca import ClientAuth
-from lb.tls.files.watcher import Upkeep
+from lb.tls.files.watcher import CertificateWatcher
 from lb.tls.handshake import tickets as tickets_module
 from lb.tls.handshake.contexts import Contexts
 from lb.tls.handshake.sni_map import HandshakePolicy
@@ -31,8 +31,8 @@ def said(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
     return caplog
 
 
-def upkeep(*files: CertificateFiles) -> Upkeep:
-    return Upkeep(Contexts(files), lambda: files)
+def upkeep(*files: CertificateFiles) -> CertificateWatcher:
+    return CertificateWatcher(Contexts(files), lambda: files)
 
 
 def put(old: CertificateFiles, new: CertificateFiles) -> None:
@@ -121,7 +121,7 @@ def test_a_file_that_is_gone_leaves_the_certificate_in_use(
 # spec: T5
 def test_files_that_come_later_are_told(ca: trustme.CA, tmp_path: Path) -> None:
     files: list[CertificateFiles] = []
-    watched = Upkeep(Contexts(), lambda: files)
+    watched = CertificateWatcher(Contexts(), lambda: files)
     assert not watched.look()
     files.append(issue(ca, tmp_path, "a.example"))
     assert [watched.look() for _ in range(3)] == [False, True, False]
@@ -132,7 +132,7 @@ def test_ticket_keys_are_rotated_when_they_are_due() -> None:
     now = 1000.0
     contexts = Contexts()
     contexts.tickets = Tickets(contexts.front, lambda: now)
-    watched = Upkeep(contexts, lambda: ())
+    watched = CertificateWatcher(contexts, lambda: ())
     assert not watched.look()
     now += LIFETIME
     assert [watched.look() for _ in range(2)] == [True, False]
@@ -155,7 +155,7 @@ def test_replaced_authorities_are_told(ca: trustme.CA, tmp_path: Path, said: pyt
     files, authorities = issue(ca, directory, "a.example"), tmp_path / "clients.pem"
     authorities.write_bytes(trustme.CA().cert_pem.bytes())
     policy = HandshakePolicy({"a.example": ClientAuth("a.example", authorities, required=True)})
-    watched = Upkeep(Contexts([files], policy), lambda: [files])
+    watched = CertificateWatcher(Contexts([files], policy), lambda: [files])
     assert [watched.look() for _ in range(3)] == [False] * 3
     authorities.write_bytes(authorities.read_bytes()[:100])
     assert [watched.look() for _ in range(3)] == [False] * 3

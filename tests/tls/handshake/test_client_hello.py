@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from lb.tls.handshake.client_hello import Hellos
+from lb.tls.handshake.client_hello import ClientHellos
 from tests.tls.certificate_files import issue
 
 Told = list[tuple[str | None, bytes]]
@@ -22,12 +22,14 @@ def context(tmp_path: Path) -> ssl.SSLContext:
     return made
 
 
-def hellos(context: ssl.SSLContext, told: Told, *, hold: bool = False, refused: list[int] | None = None) -> Hellos:
+def hellos(
+    context: ssl.SSLContext, told: Told, *, hold: bool = False, refused: list[int] | None = None
+) -> ClientHellos:
     def tell(_connection: int, name: str | None, protocols: bytes) -> bool:
         told.append((name, protocols))
         return hold
 
-    made = Hellos(context, tell, lambda: refused.append(1) if refused is not None else None)
+    made = ClientHellos(context, tell, lambda: refused.append(1) if refused is not None else None)
     if not made.can_listen:
         pytest.skip("this Python's OpenSSL cannot be reached")
     return made

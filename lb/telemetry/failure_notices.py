@@ -21,7 +21,7 @@ _CELLS = 1 << 14
 _WIDTH = 3  # fails since, or 0; last change; last seen failing
 
 
-class Said:
+class FailureNotices:
     """Times are seconds of the monotonic clock, which all processes share. Made before the workers are."""
 
     def __init__(self) -> None:
