@@ -77,14 +77,14 @@ class ClientInfo:
         engine = self.engine
         limit = engine.snapshot.client_connections
         if limit and not engine.snapshot.trusts(self.address):
-            self._counted = engine.presence.arrive(self.key(), limit)
+            self._counted = engine.connection_counts.arrive(self.key(), limit)
             return self._counted
         return True
 
     def disconnected(self) -> None:
         """A connection that `may_connect` allowed has ended."""
         if self._counted:
-            self.engine.presence.leave(self._key)
+            self.engine.connection_counts.leave(self._key)
 
     # Called by an exchange
 
@@ -115,7 +115,7 @@ class ClientInfo:
         if route is not None and route.cdn and snapshot.trusts(self.address):
             # Without a name the request is the CDN's own, and the CDN is not one client.
             key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
-        return engine.paces.take((key ^ scope) or key, engine.poller.now, pace) if key else 0.0
+        return engine.rate_limiter.take((key ^ scope) or key, engine.poller.now, pace) if key else 0.0
 
     def key(self) -> int:
         """The key under which the client's address is counted."""

@@ -51,7 +51,7 @@ def descriptors_of_process() -> int:
     return soft if soft != resource.RLIM_INFINITY else 1 << 30
 
 
-class DescriptorShortage:
+class Shortage:
     """Logs that descriptors have run out: a line a minute, however many connections are affected."""
 
     __slots__ = ("_silent_until",)

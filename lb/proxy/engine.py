@@ -16,13 +16,7 @@ from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
-from lb.proxy.descriptors import (
-    OURS,
-    DescriptorShortage,
-    connections_within,
-    descriptors_of_process,
-    turned_away_within,
-)
+from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
 from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
@@ -77,12 +71,14 @@ class Engine:
         "_time_format",
         "_watch",
         "clients",
+        "connection_counts",
         "connections_total",
         "connector",
         "connects",
         "date_line",
         "deadlines",
         "draining",
+        "evictor",
         "fast_drain",
         "files",
         "floods",
@@ -93,15 +89,13 @@ class Engine:
         "listeners",
         "max_connections",
         "open_connections",
-        "paces",
         "poller",
-        "presence",
         "queue",
+        "rate_limiter",
         "redirect_loops",
         "resumed",
         "retries",
         "reused",
-        "room",
         "snapshot",
         "unrepeated",
     )
@@ -125,11 +119,11 @@ class Engine:
         self._base[INDEX["connections_open"]] = 0
         self._clients: set[Wire] = set()
         self.clients = clients
-        self.paces, self.presence = clients.paces, clients.presence
-        self.room, self.redirect_loops, self.floods = Evictor(), RedirectLoops(), RecordFloods()
+        self.rate_limiter, self.connection_counts = clients.rate_limiter, clients.connection_counts
+        self.evictor, self.redirect_loops, self.floods = Evictor(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
-        self._shortage = DescriptorShortage()
+        self._shortage = Shortage()
         self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
@@ -155,7 +149,7 @@ class Engine:
         self._clients.add(client)
         self.open_connections += 1
         self.connections_total += 1
-        self.room.came(client, self.poller.now)  # type: ignore[arg-type]
+        self.evictor.came(client, self.poller.now)  # type: ignore[arg-type]
 
     def gone(self, client: Wire) -> None:
         """A client's connection has ended."""
@@ -163,14 +157,14 @@ class Engine:
             return  # it ended before it was counted
         self._clients.remove(client)
         self.open_connections -= 1
-        self.room.spoke(client)  # type: ignore[arg-type]
+        self.evictor.spoke(client)  # type: ignore[arg-type]
         self.deadlines.forget(client)
 
     def turned_away(self, client: Wire) -> None:
         """A connection reported as opened was turned away for lack of room: it does not count (L5)."""
         self.open_connections -= 1
         self._clients.discard(client)
-        self.room.spoke(client)  # type: ignore[arg-type]
+        self.evictor.spoke(client)  # type: ignore[arg-type]
 
     def finished(self, record: Record) -> None:
         """An exchange has ended: count it and write its line."""
@@ -217,7 +211,7 @@ class Engine:
         for _ in range(_MADE):  # more than one if the limit was lowered
             if self.open_connections <= self.max_connections:
                 return True
-            if not self.room.make(self._clients, self.poller.now):  # type: ignore[arg-type]  # all of them are Clients
+            if not self.evictor.make(self._clients, self.poller.now):  # type: ignore[arg-type]  # all of them are Clients
                 break
         return self.open_connections <= self.max_connections
 
@@ -233,7 +227,7 @@ class Engine:
         self._shortage.say(error, self.poller.now)
         environments = self.snapshot.table.environments()
         freed = self.files.clear() + close_idle([one for place in environments for one in place.instances], _SHED)
-        while freed < _SHED and self.room.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
+        while freed < _SHED and self.evictor.free_descriptor(self._clients, self.poller.now):  # type: ignore[arg-type]
             freed += 1
         return freed > 0
 
@@ -262,7 +256,7 @@ class Engine:
         """Allow as many connections as the configuration says, but no more than there are descriptors for."""
         descriptors, listeners = descriptors_of_process(), len(self.listeners)
         self.max_connections = min(self.snapshot.max_connections, connections_within(descriptors, listeners))
-        self.room.most_turned_away = turned_away_within(descriptors, listeners)
+        self.evictor.most_turned_away = turned_away_within(descriptors, listeners)
 
     def retire(self, instances: Iterable[Instance]) -> None:
         """These no longer belong to any environment: what they serve ends well, their idle connections are closed."""
@@ -326,7 +320,7 @@ class Engine:
         """Another process now has this worker's row in shared memory: count in private memory."""
         self.flush()
         self._row = CounterRow(memoryview(bytearray(8 * len(NAMES))).cast("q"))
-        self.presence.detach()
+        self.connection_counts.detach()
 
     def close(self) -> None:
         """End everything immediately."""
@@ -334,7 +328,7 @@ class Engine:
         for client in list(self._clients):
             client.abort()
         self._ticking.cancel()
-        self.room.close()
+        self.evictor.close()
         self.flush()
         self.poller.close()
 

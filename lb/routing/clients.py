@@ -24,12 +24,12 @@ _MAPPED = b"::ffff:"
 class Clients:
     """What all workers remember of clients. Made before the first fork."""
 
-    __slots__ = ("_secret", "paces", "presence")
+    __slots__ = ("_secret", "connection_counts", "rate_limiter")
 
     def __init__(self) -> None:
         self._secret = os.urandom(16)
-        self.paces = RateLimiter()
-        self.presence = ConnectionCounts()
+        self.rate_limiter = RateLimiter()
+        self.connection_counts = ConnectionCounts()
 
     def key(self, address: bytes) -> int:
         """The key of the client with this address, in text; 0 if it is none. Never 0 otherwise, and fits 64 bits

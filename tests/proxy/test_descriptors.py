@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from lb.proxy.descriptors import OURS, DescriptorShortage, connections_within, turned_away_within
+from lb.proxy.descriptors import OURS, Shortage, connections_within, turned_away_within
 
 # spec: L5
 
@@ -25,7 +25,7 @@ def test_what_was_let_in_can_be_served(descriptors: int, listeners: int) -> None
 
 def test_a_shortage_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> None:
     # spec: E3
-    shortage = DescriptorShortage()
+    shortage = Shortage()
     with caplog.at_level(logging.ERROR, "lb.proxy"):
         for now in (100.0, 101.0, 159.0, 160.0):
             shortage.say(errno.EMFILE, now)
@@ -36,5 +36,5 @@ def test_a_shortage_is_told_once_a_minute(caplog: pytest.LogCaptureFixture) -> N
 @pytest.mark.parametrize("error", sorted(OURS))
 def test_each_shortage_has_words(error: int, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR, "lb.proxy"):
-        DescriptorShortage().say(error, 1.0)
+        Shortage().say(error, 1.0)
     assert "out of" in caplog.messages[0]

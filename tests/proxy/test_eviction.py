@@ -43,41 +43,41 @@ class Fake:
     def abort(self) -> None:
         self.closed = True
         self.house.gone.append(self.name)
-        self.house.room.spoke(cast("Client", self))
+        self.house.evictor.spoke(cast("Client", self))
 
 
 class House:
     def __init__(self) -> None:
-        self.room = Evictor()
+        self.evictor = Evictor()
         self.clients: list[Fake] = []
         self.gone: list[str] = []
 
     def silent(self, name: str, at: float) -> Fake:
         fake = Fake(self, name)
         self.clients.append(fake)
-        self.room.came(cast("Client", fake), at)
+        self.evictor.came(cast("Client", fake), at)
         return fake
 
     def idle(self, name: str, since: float | None) -> Fake:
         fake = self.silent(name, 0.0)
-        self.room.spoke(cast("Client", fake))
+        self.evictor.spoke(cast("Client", fake))
         fake.since = since
         return fake
 
     def turned_away(self, name: str, at: float) -> Fake:
         fake = self.silent(name, at)
-        self.room.spoke(cast("Client", fake))
+        self.evictor.spoke(cast("Client", fake))
         self.clients.remove(fake)  # it is not counted
-        self.room.turned_away(cast("Client", fake))
+        self.evictor.turned_away(cast("Client", fake))
         return fake
 
     def make(self, now: float) -> str:
         """The name of the one that had to go; "" if none had."""
-        return self._one(self.room.make, now)
+        return self._one(self.evictor.make, now)
 
     def free_descriptor(self, now: float) -> str:
         """The same where descriptors are lacking."""
-        return self._one(self.room.free_descriptor, now)
+        return self._one(self.evictor.free_descriptor, now)
 
     def _one(self, choose: Callable[[Iterable[Client], float], bool], now: float) -> str:
         before = len(self.gone)
@@ -145,7 +145,7 @@ def test_for_descriptors_those_turned_away_go_first() -> None:
     house = House()
     house.idle("idle", 1.0)
     left, *_ = [house.turned_away(f"away{number}", 20.0) for number in range(3)]
-    house.room.forget(cast("Client", left))
+    house.evictor.forget(cast("Client", left))
     assert [house.free_descriptor(20.0) for _ in range(4)] == ["away1", "away2", "idle", ""]
 
 

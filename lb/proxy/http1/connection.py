@@ -181,18 +181,18 @@ class Client(ResponseWriter):
         key = 0 if snapshot.trusts(self.info.address) else self.info.key()
         if held is None:
             self.refuse_handshake()
-        elif key and held.is_new(now) and engine.paces.take(key ^ _NAMING, now, _NAMES):
+        elif key and held.is_new(now) and engine.rate_limiter.take(key ^ _NAMING, now, _NAMES):
             held.refuse()
             self.refuse_handshake()
         elif held.hold(self, key, min(snapshot.max_held, engine.max_connections // 2), now):
-            engine.room.spoke(self)  # it waits for us, and is not evicted for others
+            engine.evictor.spoke(self)  # it waits for us, and is not evicted for others
             engine.deadlines.watch(self, now + snapshot.hold)
         else:
             self.refuse_handshake()
 
     def go_on(self) -> None:
         engine = self.engine
-        engine.room.came(self, engine.poller.now)
+        engine.evictor.came(self, engine.poller.now)
         engine.deadlines.watch(self, engine.poller.now + engine.snapshot.handshake)
         ResponseWriter.go_on(self)
 
@@ -254,7 +254,7 @@ class Client(ResponseWriter):
 
     def lost(self) -> None:
         if self.turned_away:
-            self.engine.room.forget(self)
+            self.engine.evictor.forget(self)
             self.engine.deadlines.forget(self)
         else:
             self.engine.gone(self)
@@ -329,7 +329,7 @@ class Client(ResponseWriter):
         self._begun = False
         if self._no_request_yet:
             self._no_request_yet = False
-            self.engine.room.spoke(self)
+            self.engine.evictor.spoke(self)
             if not self._established:
                 self._refuse_cleartext(head)
                 return
@@ -366,7 +366,7 @@ class Client(ResponseWriter):
             return
         self._refuse(ProxyError(cause, key))
         if not self.closed:
-            engine.room.turned_away(self)
+            engine.evictor.turned_away(self)
             self._listened_until = 0.0
             engine.deadlines.watch(self, engine.poller.now + _GRACE)
 

@@ -94,7 +94,7 @@ async def test_a_count_that_fails_leaves_no_connection(
     def came(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(type(front.engine.room), "came", came)
+    monkeypatch.setattr(type(front.engine.evictor), "came", came)
     assert await front.connect(ClientListener(front.engine, b"http", None), listening) == b""
     assert front.engine.open_connections == 0
     assert len(front.told) == 1
