@@ -30,23 +30,25 @@ def _passwords_can_be_checked(scene: RuleContext) -> Iterator[Problem]:
         try:
             data = read_password_file(os.fspath(file))
         except FileNotFoundError:
-            yield scene.origin.problem(here, f"there is no file {file}", f"make it: htpasswd -B -c {file} USER")
+            hint = "make it with htpasswd -B -c, or correct the path"
+            yield scene.origin.problem(here, "there is no such password file", hint)
         except OSError as error:
             hint = "correct the path or its permissions"
-            yield scene.origin.problem(here, f"{file} cannot be read: {error.strerror}", hint)
+            yield scene.origin.problem(here, f"the password file cannot be read: {error.strerror}", hint)
         else:
-            yield from _of_content(scene, here, file, data)
+            yield from _of_content(scene, here, data)
 
 
-def _of_content(scene: RuleContext, here: KeyPath, file: Path, data: bytes) -> Iterator[Problem]:
+def _of_content(scene: RuleContext, here: KeyPath, data: bytes) -> Iterator[Problem]:
     found = list(bad_lines(data))
     for line in found[:_MOST_LINES]:
-        yield scene.origin.problem(here, f"{file}:{line.number}: {line.message}", line.hint)
+        yield scene.origin.problem(here, f"line {line.number} of the password file: {line.message}", line.hint)
     if len(found) > _MOST_LINES:
-        message = f"{file} has {len(found) - _MOST_LINES} more lines that let nobody in"
+        message = f"the password file has {len(found) - _MOST_LINES} more lines that let nobody in"
         yield scene.origin.problem(here, message, found[_MOST_LINES].hint)
     if not found and not len(PasswordFile(data)):
-        yield scene.origin.problem(here, f"{file} has no users, so nobody gets in", "add one: htpasswd -B", "warning")
+        message = "the password file has no users, so nobody gets in"
+        yield scene.origin.problem(here, message, "add one with htpasswd -B", "warning")
 
 
 def _passwords_are_private(scene: RuleContext) -> Iterator[Problem]:
@@ -60,7 +62,8 @@ def _passwords_are_private(scene: RuleContext) -> Iterator[Problem]:
     for here, file in _password_files(scene):
         real = os.path.realpath(file)
         if any(real.startswith(directory.rstrip("/") + "/") for directory in served) and not file.name.startswith("."):
-            yield scene.origin.problem(here, f"{file} is in a directory whose files are served", "move it elsewhere")
+            message = "the password file is in a directory whose files are served"
+            yield scene.origin.problem(here, message, "move it elsewhere")
 
 
 GUARD_RULES = (_passwords_can_be_checked, _passwords_are_private)

@@ -36,12 +36,12 @@ class BasicAuthSettings(Section):
     """Users and passwords (HTTP Basic)."""
 
     file: File = Field(description="Password file, as htpasswd -B makes it: bcrypt, argon2 and apr1 hashes.")
-    realm: Annotated[str, BeforeValidator(_realm, json_schema_input_type=str)] = Field(
+    realm: Annotated[str, BeforeValidator(_realm, json_schema_input_type=Written)] = Field(
         default="restricted", description="What a browser calls it when it asks for the password."
     )
 
 
-class ServiceUrl(Section):
+class ServiceAddress(Section):
     """The URL of an authentication service: `host` (an address or a name) and `port`, `target`, `text` as written."""
 
     host: str
@@ -51,7 +51,7 @@ class ServiceUrl(Section):
 
 
 def _service_url(value: object) -> object:
-    if isinstance(value, ServiceUrl):
+    if isinstance(value, ServiceAddress):
         return value
     if not isinstance(value, str):
         raise BadValueError(f"{describe(value)} is not a URL", _URL_FORMS)
@@ -68,7 +68,7 @@ def _service_url(value: object) -> object:
     if parts.scheme != "http" or not parts.hostname or "@" in parts.netloc or parts.fragment or port == 0:
         raise BadValueError(f"{quoted(text)} is not a URL that can be asked", _URL_FORMS)
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    return ServiceUrl(host=_host(parts, text), port=port or 80, target=target, text=text)
+    return ServiceAddress(host=_host(parts, text), port=port or 80, target=target, text=text)
 
 
 def _host(parts: SplitResult, text: str) -> str:
@@ -104,7 +104,7 @@ with warnings.catch_warnings():  # `copy` is the word, and pydantic has a method
     class ForwardAuthSettings(Section):
         """An authentication service, which is asked before a request goes on."""
 
-        url: Annotated[ServiceUrl, BeforeValidator(_service_url, json_schema_input_type=str)] = Field(
+        url: Annotated[ServiceAddress, BeforeValidator(_service_url, json_schema_input_type=str)] = Field(
             description="Where it is asked: http://127.0.0.1:9091/verify."
         )
         copy: Annotated[tuple[_CopiedField, ...], one_or_more(Written)] = Field(  # type: ignore[assignment]
