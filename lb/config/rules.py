@@ -14,6 +14,7 @@ from lb.config import names
 from lb.config.acme import WITH_BINDING, Acme
 from lb.config.environment_rules import ENVIRONMENT_RULES
 from lb.config.file_rules import FILE_RULES
+from lb.config.guard_rules import GUARD_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
 from lb.config.route_rules import ROUTE_RULES, is_led_to
@@ -45,6 +46,7 @@ def check_rules(scene: RuleContext) -> list[Problem]:
         *ENVIRONMENT_RULES,
         *ROUTE_RULES,
         *FILE_RULES,
+        *GUARD_RULES,
         _cdn_redirects,
         _cdn_is_trusted,
         _wildcards_are_narrow,
