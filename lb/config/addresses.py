@@ -84,7 +84,7 @@ def parse_instance(value: object) -> tuple[str, int, str]:
         rest = re.split("[/?#]", text.partition("://")[2])[0]
         hint = f"write {rest}" if ":" in rest else f"write the name and the port: {rest or '127.0.0.1'}:80"
         if not text.startswith(("http://", "tcp://")):
-            hint += ", or https:// before it for an instance that speaks HTTPS"
+            hint += "; lb speaks HTTP to instances, and HTTPS to those that are written with https://"
         raise BadValueError(f"{quoted(text)} is a URL, not an address", hint)
     if text.startswith(("/", "./")):
         raise BadValueError(f"{quoted(text)} is a path", f"write unix:{text} for a Unix socket")

@@ -251,7 +251,7 @@ Balance = Annotated[
 
 
 def _proxy_version(value: object) -> object:
-    return parse_choice(f"v{value}" if str(value) in ("1", "2") else value, ("v1", "v2"))
+    return parse_choice(value, ("v1", "v2"))
 
 
 SendProxy = Annotated[Literal["v1", "v2"] | None, or_off(_proxy_version, Literal["v1", "v2"])]

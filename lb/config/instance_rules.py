@@ -62,19 +62,19 @@ def _about_files(settings: InstanceTlsSettings) -> Iterator[tuple[str, str, str]
             file.open("rb").close()
         except OSError as error:
             unreadable = True
-            yield key, f"{file} cannot be read: {error.strerror}", "write the path of a PEM file"
+            yield key, f"this file cannot be read: {error.strerror}", "write the path of a PEM file"
     if unreadable:
         return
     if settings.ca is not None:
         try:
             context.load_verify_locations(settings.ca)
         except ssl.SSLError:
-            yield "ca", f"{settings.ca} has no certificate in PEM form", "write the path of a PEM file of authorities"
+            yield "ca", "this file has no certificate in PEM form", "write the path of a PEM file of authorities"
     if settings.cert is not None:
         try:
             context.load_cert_chain(settings.cert, settings.key, lambda: "")
         except (ssl.SSLError, ValueError):
-            message = f"{settings.cert} and its key cannot be used together"
+            message = "this certificate and its key cannot be used together"
             hint = "write a certificate in PEM form and the key that belongs to it, without a passphrase"
             yield "cert", message, hint
 

@@ -307,7 +307,7 @@ class InstanceAddress(Section):
 def _instance_address(value: object) -> object:
     if isinstance(value, InstanceAddress):
         return value
-    if isinstance(value, str) and value.strip().startswith("https://"):
+    if isinstance(value, str) and value.strip().lower().startswith("https://"):
         host, port = addresses.parse_https_instance(value.strip())
         return InstanceAddress(host=host, port=port, path="", text=value.strip(), tls=True)
     host, port, path = addresses.parse_instance(value)

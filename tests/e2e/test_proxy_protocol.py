@@ -226,7 +226,7 @@ def test_what_came_in_goes_out(tmp_path: Any) -> None:
         config = configure(
             listen={"http": "127.0.0.1:0", "proxy_protocol": True},
             trusted_proxies="private",
-            apps={"shop": {"domains": [HOST], "production": {"instances": [instance.address], "send_proxy": 2}}},
+            apps={"shop": {"domains": [HOST], "production": {"instances": [instance.address], "send_proxy": "v2"}}},
         )
         door = stack.enter_context(FrontDoor(config, tmp_path))
         with introduced(door, V2) as client:
