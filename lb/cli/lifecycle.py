@@ -1,4 +1,4 @@
-"""`lb publish`, `rollback`, `restart`, `start`, `stop`, `scale`, `cancel`, `attach`: what changes an app without a build."""
+"""`lb publish`, `rollback`, `restart`, `start`, `stop`, `scale`, `cancel`, `attach`: changes without a build."""
 
 from __future__ import annotations
 
