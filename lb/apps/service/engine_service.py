@@ -160,6 +160,10 @@ class EngineService:
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"process {os.getpid()}, for {self.file}\n".encode(), 0)
 
+    def take_leave(self) -> None:
+        """Tells the doors that the engine ends on purpose."""
+        self._tell_doors({"event": "leaving"})
+
     async def close(self) -> None:
         """Leaves everything as it runs."""
         for task in list(self._tasks):
