@@ -84,6 +84,7 @@ WHOLE_CONFIGURATION = {
     "cli/engine.py": "loads it for the engine, and again at a reload",
     "apps/service/app_addresses.py": "names the URLs of an app: its domains and the listeners",
     "apps/service/main.py": "passes it to the engine, and the one that is read at a reload",
+    "apps/service/reload_plan.py": "says what two of them do differently to deployed apps",
     "apps/service/engine_service.py": "follows it: which environments are deployed, and what a reload changes",
     "apps/service/look_commands.py": "answers a reload with what has changed",
     "apps/service/deployed_app.py": "works out which environments of it are deployed",

@@ -35,6 +35,7 @@ _SUBCOMMANDS = {
     "rollback": _Subcommand("lb.cli.lifecycle", "Have an app serve an earlier version again."),
     "releases": _Subcommand("lb.cli.releases", "Show the versions of an app."),
     "cancel": _Subcommand("lb.cli.lifecycle", "Cancel a deploy that is under way."),
+    "attach": _Subcommand("lb.cli.lifecycle", "Follow a deploy that is under way."),
     "ps": _Subcommand("lb.cli.ps", "Show what runs of the deployed apps."),
     "logs": _Subcommand("lb.cli.logs", "Show what an app's instances write."),
     "env": _Subcommand("lb.cli.env", "Show and change an app's variables."),
