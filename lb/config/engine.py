@@ -254,6 +254,11 @@ class DeploySettings(Section):
         default=None,
         description="After so long without a request all instances end, until the next request wakes them; off: never.",
     )
+    daily_limit: SecondsOrOff = Field(
+        default=None,
+        description="Having run for so long within 24 hours it sleeps, and answers 503 until it may run again; off: "
+        "never.",
+    )
     wake_timeout: Annotated[float, seconds(1.0, 600.0)] = Field(
         default=30.0, description="A request that wakes the app waits so long; beyond it 503."
     )

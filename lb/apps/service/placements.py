@@ -36,6 +36,7 @@ never used twice; `endpoint` is `unix:/path` or `host:port`.
     asleep      nothing runs or is about to: a request waits, and the door says `wanted`, once
     waking      an instance starts; requests wait on
     failed      a wake failed: 503 with `cause`; `retry_at` (seconds since the epoch) is when `wanted` starts another
+    limited     it has run for as long as it may within a day: 503 with `cause` until `retry_at`; then as asleep
     stopped     `lb stop`: 503
     gone        no longer deployed by this engine
 `state` of an instance (RowState): HEALTHY, it passed its start check; ASLEEP, it still runs, but is about to end: new
@@ -82,6 +83,7 @@ class PlacementState(StrEnum):
     ASLEEP = "asleep"
     WAKING = "waking"
     FAILED = "failed"
+    LIMITED = "limited"
     STOPPED = "stopped"
     GONE = "gone"
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from lb.apps.service.deploy_state import DeployKind
 from lb.apps.service.placements import PlacementState, RowState
 from tests.apps.service.fakes import World, settle, with_settings
@@ -154,3 +156,61 @@ async def test_a_stop_is_no_sleep(world: World) -> None:
     assert world.machine.names() == []
     await world.deploy(DeployKind.START)
     assert world.placed == [f"web1@{ONE}"]
+
+
+HOUR = 3600.0
+
+
+async def busy_hours(world: World, hours: int) -> None:
+    """Requests come all the time."""
+    for _ in range(hours * 60):
+        world.clock.time += 60.0 - 1.0
+        world.door_sees(idle=0.0)
+        await world.clock.advance(1.0)
+
+
+async def test_an_environment_that_ran_for_too_long_within_a_day_sleeps_whether_it_is_used_or_not(world: World) -> None:
+    # spec: A6
+    with_settings(world, sleep=1800.0, daily_limit=18 * HOUR)
+    world.figures.connected()
+    await world.deploy()
+    await busy_hours(world, 18)
+    assert world.placed == [f"web1@{ONE}"]
+    await world.clock.advance(61.0)
+    placement = world.life.placement()
+    assert (placement.state, placement.instances) == (PlacementState.LIMITED, ())
+    assert "more than 18 h of the last 24 hours" in placement.cause
+    assert placement.retry_at - world.clock.now() == pytest.approx(6 * HOUR, abs=300)
+    assert world.told[-1] == placement
+    await world.clock.advance(40.0)
+    assert world.machine.names() == [], "it drained"
+    world.sleeper.wanted()
+    await settle()
+    assert world.placed == []
+    world.clock.time += 6 * HOUR
+    await world.clock.advance(1.0)
+    world.sleeper.wanted()
+    await settle()
+    assert world.placed == [f"web1@{ONE}"]
+    await busy_hours(world, 17)
+    assert world.placed == [f"web1@{ONE}"], "what it ran a day ago no longer counts"
+
+
+async def test_an_engine_that_is_restarted_remembers_how_long_it_ran(world: World) -> None:
+    # spec: A5
+    with_settings(world, sleep=1800.0, daily_limit=HOUR)
+    world.figures.connected()
+    await world.deploy()
+    await world.clock.advance(1800.0)
+    await world.kill()
+    world.clock.time += 1740.0
+    await world.restart()
+    world.figures.connected()
+    await world.clock.advance(30.0)
+    assert world.life.placement().state == PlacementState.RUNNING, "it ran on meanwhile"
+    await world.clock.advance(60.0)
+    assert world.life.placement().state == PlacementState.LIMITED
+    await world.kill()
+    await world.restart()
+    world.sleeper.wanted()
+    assert world.life.placement().state == PlacementState.LIMITED

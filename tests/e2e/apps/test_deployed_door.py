@@ -111,6 +111,8 @@ def test_what_is_served_is_counted_and_told(both: DeployedDoor) -> None:
         lambda: [one for one in both.status()["instances"] if one["requests"] >= 5 and one["seconds"] > 0], "figures"
     )
     assert {one["name"] for one in counted} == {"web1", "web2"}
+    wait_for(lambda: all(one["usage"] for one in both.status()["instances"]), "the engine to say what they use", 30.0)
+    assert all(one["usage"]["memory"] > 1 << 20 for one in both.status()["instances"])
     (staging,) = [line for line in both.home.lb("status", str(both.home.file)).out.splitlines() if "staging" in line]
     assert "lb deploy shop --staging" in staging
 
