@@ -24,6 +24,7 @@ APPS = {
     "filler": {"quota": "12M"},
     "hog": {"memory": "96M"},
     "deaf": {},
+    "leaker": {"memory": "96M"},
     "daemon": {},
 }
 HARM = """\
@@ -59,12 +60,26 @@ def hog():
     time.sleep(300)
 
 
+kept = []
+
+
+def leak():
+    # Up to 90 of the 96 MB, and no further.
+    while held() < 90 << 20:
+        kept.append(bytes(b"x") * (1 << 20))
+
+
+def held():
+    lines = open("/proc/self/smaps_rollup").read().splitlines()
+    return int(next(line for line in lines if line.startswith("Pss:")).split()[1]) << 10
+
+
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        harm = {"/bomb": bomb, "/flood": flood, "/fill": fill, "/hog": hog}.get(self.path)
+        harm = {"/bomb": bomb, "/flood": flood, "/fill": fill, "/hog": hog, "/leak": leak}.get(self.path)
         body = VERSION.encode()
         if self.path == "/fill":
             try:
@@ -145,6 +160,18 @@ def test_a_disk_filler_meets_its_quota_and_serves_on(both: Platform, tmp_path: P
         assert "No space left on device" in both.text("filler", "/fill")
         assert both.text("filler") == "one"
         wait_for(lambda: sum(one.total() for one in outcomes) > 50, "requests to the neighbour")
+    assert_unharmed(outcomes)
+
+
+def test_one_that_leaks_is_replaced_before_it_is_killed(both: Platform, tmp_path: Path) -> None:
+    # spec: A2
+    both.deploy("leaker", sources.write(HOSTILE, tmp_path))
+    (before,) = both.ps("leaker")["instances"]
+    with both.steady_load("leaker") as outcomes:
+        assert both.text("leaker", "/leak") == "one"
+        wait_for(lambda: both.ps("leaker")["instances"][0]["id"] != before["id"], "another instance", 60.0)
+        assert last_cause(both, "leaker") == "used more than 90 % of its memory"
+        both.wait_drained("leaker")
     assert_unharmed(outcomes)
 
 
