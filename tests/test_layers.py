@@ -20,6 +20,7 @@ ROOT = TOP / "lb"
 LAYERS = (
     ("errors",),
     ("http",),
+    ("passwords",),
     ("config",),
     ("routing",),
     ("telemetry",),
@@ -43,7 +44,8 @@ ONLY_IN = {
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),
     "idna": ("config/names.py",),
-    "cryptography": ("tls/",),
+    "cryptography": ("tls/", "passwords/password_hash.py"),
+    "bcrypt": ("passwords/password_hash.py",),
     "uvloop": ("process/loop.py",),
     "aiohttp": (
         "admin/",
