@@ -28,11 +28,11 @@ import os
 try:
     import concurrent.futures  # gthread needs it; Python 2.7 may lack it
     worker_class = "gthread"
+    threads = {threads}
 except ImportError:
-    worker_class = "sync"
+    worker_class = "sync"  # which more than one thread would turn into gthread
 bind = {bind!r}
 workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
-threads = {threads}
 timeout = 0  # lb's own time limits hold; a slow request must not end a worker
 graceful_timeout = {grace}
 control_socket_disable = True  # two instances with one home would share it

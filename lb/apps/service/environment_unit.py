@@ -72,6 +72,7 @@ class EnvironmentUnit:
 
     def look(self) -> None:
         """To be called each second."""
+        self.life.write_again()
         self.retirer.look()
         self.replacer.look()
         self.sleeper.look()

@@ -75,6 +75,7 @@ class CheckOrder:
     uri: str | None
     timeout: float
     functions_mode: str
+    credentials: tuple[str, str] = field(default=("", ""), repr=False)  # the app's ID and master key
 
 
 @dataclass(frozen=True, slots=True)

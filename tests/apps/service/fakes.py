@@ -355,6 +355,7 @@ class World:
     async def _tick(self) -> None:
         while True:
             await self.clock.sleep(1.0)
+            self.life.write_again()
             self.retirer.look()
             self.replacer.look()
             self.sleeper.look()
