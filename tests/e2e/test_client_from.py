@@ -29,6 +29,8 @@ def door(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iter
     """127.0.0.0/8 are trusted proxies, ::1 is not; the app's domains are behind them, but for one."""
     with ExitStack() as stack:
         instance = stack.enter_context(Instance(echo()))
+        files = tmp_path_factory.mktemp("files")
+        (files / "one.txt").write_text("one")
         config: dict[str, Any] = {
             "listen": {"http": ["127.0.0.1:0", "[::1]:0"], "https": "127.0.0.1:0"},
             "workers": 1,
@@ -49,6 +51,7 @@ def door(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iter
                         {"path": "/office/", "allow": ["203.0.113.0/24"]},
                         {"path": "/seldom", "limits": {"client_rate": "2/h"}},
                         {"path": "/own-hsts", "headers": {"response": {"set": {HSTS: "max-age=1"}}}},
+                        {"path": "/files/", "files": str(files)},
                         {"path": "/who", "redirect": "/{scheme}/{client}"},
                     ],
                 },
@@ -180,4 +183,6 @@ def test_hsts_goes_out_where_the_client_uses_https(door: FrontDoor, authority: A
         assert client.ask(get("/", host=OWN)).one(HSTS) == b"max-age=31536000"
         assert client.ask(get("/office/", host=OWN)).one(HSTS) == b"max-age=31536000"  # on our own replies, too
         assert client.ask(get("/own-hsts", host=OWN)).one(HSTS) == b"max-age=1"
+        file = client.ask(get("/files/one.txt", host=OWN))
+        assert (file.body, file.one(HSTS)) == (b"one", b"max-age=31536000")
     assert not door.ask(get("/", host=NAMED)).has(HSTS)
