@@ -33,6 +33,7 @@ class Cause:
 _CLIENT = "The client has to send a different request."
 _BROKEN = "The app's operator can find the reason in the instance's own log."
 _SLOW = "The app's operator can find out what keeps the instance busy; timeouts.{} sets how long lb waits."
+_SERVICE = "The operator can check that the service runs, and answers at the route's forward_auth URL."
 _NOTHING = "No action is needed."
 
 _TABLE = (
@@ -79,6 +80,26 @@ _TABLE = (
         "This client may not make this request.",
         "The operator can change the networks that the route allows or denies.",
     ),
+    Cause("authentication_required", 401, "A user and a password are required here.", _CLIENT),
+    Cause("authentication_failed", 401, "The user or the password is wrong.", _CLIENT),
+    Cause(
+        "authentication_limit_reached",
+        429,
+        "This client has sent too many wrong passwords.",
+        "The client can try again after the time in the Retry-After field.",
+        5,
+    ),
+    Cause("authentication_busy", 503, "Too many passwords are being verified.", "Try again in a moment.", 1),
+    Cause(
+        "password_file_not_readable",
+        500,
+        "This server cannot read the file of the passwords.",
+        "The operator can find the reason in this server's log.",
+    ),
+    Cause("forward_auth_denied", 403, "The authentication service did not let the request pass.", _CLIENT),
+    Cause("forward_auth_unavailable", 503, "The authentication service cannot be reached.", _SERVICE, 5),
+    Cause("forward_auth_timeout", 504, "The authentication service did not answer in time.", _SERVICE),
+    Cause("forward_auth_error", 502, "The answer of the authentication service cannot be used.", _SERVICE),
     Cause(
         "file_not_found",
         404,

@@ -14,6 +14,7 @@ from lb.config import names
 from lb.config.acme import WITH_BINDING, Acme
 from lb.config.environment_rules import ENVIRONMENT_RULES
 from lb.config.file_rules import FILE_RULES
+from lb.config.guard_rules import GUARD_RULES
 from lb.config.instance_rules import INSTANCE_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
@@ -47,6 +48,7 @@ def check_rules(scene: RuleContext) -> list[Problem]:
         *ENVIRONMENT_RULES,
         *ROUTE_RULES,
         *FILE_RULES,
+        *GUARD_RULES,
         *PROXY_RULES,
         *INSTANCE_RULES,
         _wildcards_are_narrow,

@@ -12,6 +12,7 @@ from lb.http.cors import Cors
 from lb.http.field_rules import FieldRules
 from lb.http.path_pattern import PathPattern
 from lb.http.template import Template
+from lb.routing.auth_rules import AuthRule, BasicAuthRule, ForwardAuthRule
 from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
 
@@ -45,6 +46,8 @@ class RouteExtras:
     pattern: PathPattern | None = None
     allow: Networks | None = None
     deny: Networks | None = None
+    basic_auth: BasicAuthRule | None = None
+    forward_auth: ForwardAuthRule | None = None
     redirect: RedirectRule | None = None
     files: FileRule | None = None
     path: PathChange | None = None
@@ -65,4 +68,9 @@ class RouteExtras:
     @property
     def is_guarded(self) -> bool:
         """Whether anybody is kept out."""
-        return self.allow is not None or self.deny is not None
+        return self.allow is not None or self.deny is not None or bool(self.asks)
+
+    @property
+    def asks(self) -> tuple[AuthRule, ...]:
+        """What is asked before a request goes on, in this order: all have to let it pass."""
+        return tuple(rule for rule in (self.basic_auth, self.forward_auth) if rule is not None)

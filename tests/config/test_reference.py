@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from lb.config.acme import Acme, ExternalAccount, OnDemand
 from lb.config.engine import AppLogSettings, BuildBounds, EngineSettings, PublicAddresses
 from lb.config.field_settings import CorsSettings, ResponseFields
+from lb.config.guard_settings import BasicAuthSettings, ForwardAuthSettings
 from lb.config.hsts import HstsSettings
 from lb.config.instance_tls import InstanceTlsSettings
 from lb.config.load import load_bytes
@@ -52,6 +53,8 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "apps.<name>.": App,
     "instance_tls.": InstanceTlsSettings,
     "routes[].": RouteSettings,
+    "basic_auth.": BasicAuthSettings,
+    "forward_auth.": ForwardAuthSettings,
     "headers.response.": ResponseFields,
     "cors.": CorsSettings,
     "own limits.": OwnLimits,

@@ -11,7 +11,7 @@ from lb.proxy.upstream.pool cimport may_connect, take_idle
 
 # Constants of these types; those of other modules are imported into them.
 cdef double CONTINUE_AFTER
-cdef int CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
+cdef int CHECKING, CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 
 cdef class Attempt(ExchangeBase):
     @cython.locals(environment=Environment)

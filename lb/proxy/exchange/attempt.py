@@ -16,7 +16,7 @@ from lb.proxy.descriptors import OURS
 from lb.proxy.exchange.base import ExchangeBase
 from lb.proxy.exchange.by_route import request_lines
 from lb.proxy.exchange.interim import CONTINUE_AFTER
-from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
+from lb.proxy.exchange.states import CHECKING, CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
 from lb.routing.deployment import DeployedEnvironment
@@ -221,8 +221,8 @@ class Attempt(ExchangeBase):
         return min(self.route.response, CONTINUE_AFTER) if self.expecting else self.route.response
 
     def is_waiting(self) -> bool:
-        """Whether it stands in the queue for an instance."""
-        return self.phase == WAITING
+        """Whether it stands in the queue for an instance, or before a guard."""
+        return self.phase == WAITING or self.phase == CHECKING  # noqa: PLR1714  no tuple
 
     def is_choosy(self) -> bool:
         """Whether an instance that suits others may not suit it."""
@@ -238,6 +238,8 @@ class Attempt(ExchangeBase):
         )
 
     def client_timeout(self) -> float:
+        if self.phase == CHECKING:
+            return self.gate.timeout()
         if self.phase != WAITING:
             return self.route.read
         deployment = self.route.environment.deployment

@@ -7,6 +7,7 @@ import errno
 import socket
 import ssl
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,10 @@ async def on() -> AsyncIterator[Bench]:
         yield made
 
 
+def _looked_again(wire: Noting, seen: int) -> bool:
+    return wire.events.count("preface") > seen
+
+
 def prefaced(on: Bench) -> tuple[Prefaced, socket.socket]:
     ours, theirs = connected()
     ours.setblocking(False)
@@ -70,7 +75,7 @@ async def test_a_preface_byte_by_byte(on: Bench) -> None:
         for index in range(len(PREFACE)):
             seen = wire.events.count("preface")
             peer.sendall(PREFACE[index : index + 1])
-            await wire.wait_for(lambda seen=seen: wire.events.count("preface") > seen)
+            await wire.wait_for(partial(_looked_again, wire, seen))
         await wire.wait_for("introduced")
         looked = wire.events.count("preface")
         await turns(20)
