@@ -104,6 +104,20 @@ _TABLE = (
         1,
     ),
     Cause(
+        "buffer_limit_reached",
+        503,
+        "The server buffers as much of clients' requests as it may.",
+        "Try again in a moment; the operator can raise limits.buffered, or write buffering: off for the app.",
+        1,
+    ),
+    Cause(
+        "insufficient_storage",
+        507,
+        "The server could not store the request's body.",
+        "The operator can make room on the disk that request bodies are buffered on, or write buffering: off for the "
+        "app.",
+    ),
+    Cause(
         "client_connection_limit_reached",
         429,
         "This client has as many connections open as one client may have.",

@@ -20,6 +20,7 @@ from lb.config.fields import (
     Algorithm,
     AppName,
     Balance,
+    Buffering,
     CookieName,
     DomainName,
     DomainOrAny,
@@ -50,7 +51,7 @@ from lb.config.fields import (
     size,
 )
 from lb.config.names import is_staging
-from lb.config.own_settings import OwnLimits, OwnTimeouts
+from lb.config.own_settings import BUFFERING, OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.rates import RateValue
 from lb.config.route_settings import RouteSettings, serves_itself
@@ -177,6 +178,10 @@ class LimitSettings(Section):
     waiting: Annotated[int, count(10_000_000)] = Field(
         default=1000,
         description="Requests that may wait for an instance at once; a worker has its share of them; more get 503.",
+    )
+    buffered: Annotated[int, size(1 << 50)] = Field(
+        default=4 << 30,
+        description="Bytes of request bodies that may be buffered on disk at once, over all workers; more get 503.",
     )
     client_connections: Annotated[int, count(1_000_000)] | None = Field(
         default=None,
@@ -381,6 +386,7 @@ class EnvironmentSettings(DeploySettings, InstanceSettings):
     timeouts: OwnTimeouts = Field(
         default=OwnTimeouts(), description="Time-outs of this environment, in place of the app's."
     )
+    buffering: Buffering | None = Field(default=None, description=BUFFERING)
 
     @property
     def is_checked(self) -> bool:
@@ -402,6 +408,7 @@ class App(Section):
     staging: EnvironmentSettings | None = Field(default=None, description='Serves the domains that begin with "stg-".')
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this app, in place of the file's.")
     timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs of this app, in place of the file's.")
+    buffering: Buffering | None = Field(default=None, description=BUFFERING)
     headers: FieldSettings = Field(default=FieldSettings(), description="Header fields that are set or removed.")
     errors: ErrorPages = Field(
         default={},

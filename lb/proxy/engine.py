@@ -16,6 +16,8 @@ from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
+from lb.proxy.buffering.disk_writer import DiskWriter
+from lb.proxy.buffering.request_buffers import RequestBuffers
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
 from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
@@ -70,6 +72,7 @@ class Engine:
         "_ticking",
         "_time_format",
         "_watch",
+        "buffers",
         "clients",
         "connection_counts",
         "connections_total",
@@ -136,6 +139,7 @@ class Engine:
         self.listeners = Listeners(self.poller, _REST)
         self.queue = WaitingQueue(loop, self.broken)
         self.files = FileCache()
+        self.buffers = RequestBuffers(DiskWriter(loop, self.broken), clients.buffered)
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
@@ -321,6 +325,7 @@ class Engine:
         self.flush()
         self._row = CounterRow(memoryview(bytearray(8 * len(NAMES))).cast("q"))
         self.connection_counts.detach()
+        self.buffers.detach()
 
     def close(self) -> None:
         """End everything immediately."""
@@ -329,6 +334,7 @@ class Engine:
             client.abort()
         self._ticking.cancel()
         self.evictor.close()
+        self.buffers.writer.close()
         self.flush()
         self.poller.close()
 
@@ -346,6 +352,8 @@ class Engine:
             ("connections_open", self.open_connections),
             ("tls_handshakes_total", self.handshakes),
             ("tls_resumed_total", self.resumed),
+            ("buffered_bytes", self.buffers.on_disk()),
+            ("buffered_requests_total", self.buffers.total),
             ("upstream_connects_total", self.connects),
             ("upstream_reused_total", self.reused),
             ("retries_total", self.retries),

@@ -106,6 +106,19 @@ COUNTER_METRICS = (
         {"": "tls_record_floods_total"},
     ),
     CounterMetric(
+        "lb_buffered_requests_total",
+        "Requests whose body was collected before an instance was chosen.",
+        _ENGINE,
+        {"": "buffered_requests_total"},
+    ),
+    CounterMetric(
+        "lb_buffered_bytes",
+        "Bytes of request bodies that are buffered on disk now.",
+        _ENGINE,
+        {"": "buffered_bytes"},
+        kind="gauge",
+    ),
+    CounterMetric(
         "lb_upstream_connects_total", "Connections made to instances.", _ENGINE, {"": "upstream_connects_total"}
     ),
     CounterMetric(

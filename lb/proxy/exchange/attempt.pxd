@@ -29,6 +29,7 @@ cdef class Attempt(ExchangeBase):
     cdef _send_request(self)
     @cython.locals(request=RequestBody)
     cdef _send_body(self)
+    cdef _send_what_has_come(self)
     cdef _broken(self, str cause)
     cdef _not_connected(self, Upstream upstream, int error)
     cdef _instance_failed(self, str cause, str detail=*)

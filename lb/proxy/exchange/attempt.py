@@ -152,6 +152,11 @@ class Attempt(ExchangeBase):
         if self.request is None:
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.response)
             return
+        self.request.begin_again()
+        self._send_what_has_come()
+
+    def _send_what_has_come(self) -> None:
+        """Send what is there of the request's body."""
         try:
             self._send_body()
         except ProxyError as error:
@@ -166,7 +171,7 @@ class Attempt(ExchangeBase):
         if client.leaving and not request.done:
             client.abort()  # the rest will not come
             return
-        if upstream.full:
+        if upstream.full or request.is_unsent():
             upstream.takes()
             client.pause()
         else:
@@ -180,10 +185,7 @@ class Attempt(ExchangeBase):
         """The client has sent more: of the body, or of its next request."""
         if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
             self.expecting = False  # it no longer waits
-            try:
-                self._send_body()
-            except ProxyError as error:
-                self.fail(error)
+            self._send_what_has_come()
 
     def _time_to_answer(self) -> float:
         """Seconds that the instance has before the next timeout."""
@@ -222,6 +224,9 @@ class Attempt(ExchangeBase):
 
     def upstream_drained(self) -> None:
         """The instance has taken all that was queued for it."""
+        if self.request is not None and self.request.is_unsent():
+            self._send_what_has_come()
+            return
         upstream = self.upstream
         if upstream.full:
             upstream.takes()

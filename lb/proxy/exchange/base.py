@@ -281,6 +281,8 @@ class ExchangeBase(Handler):
         if self.phase == WAITING:
             self._stop_waiting()
         self.phase = DONE
+        if self.request is not None:
+            self.request.discard()
         self.engine.finished(self._record())
         client = self.client
         client.done(keep_alive, self.unread())
