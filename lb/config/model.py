@@ -337,6 +337,11 @@ class InstanceSettings(Section):
     retry_budget: ShareOrOff = Field(
         default=0.2, description="Share of requests that may be sent a second time; off: no limit."
     )
+    retry_for: SecondsOrOff = Field(
+        default=None,
+        description="How long a request waits for an instance if all of them refuse connections, as during a restart; "
+        "off: it is answered with an error at once.",
+    )
     keep_alive: Switch = Field(
         default=True,
         description="Connections to instances are reused; off: each is closed after its response, for an instance that "

@@ -16,7 +16,6 @@ from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
-from lb.proxy.buffering.disk_writer import DiskWriter
 from lb.proxy.buffering.request_buffers import RequestBuffers
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
 from lb.proxy.eviction import Evictor, close_idle
@@ -133,14 +132,11 @@ class Engine:
         self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
-        self.ids = RequestIds()
-        self._second = -1
+        self.ids, self._second = RequestIds(), -1
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
-        self.queue = WaitingQueue(loop, self.broken)
-        self.files = FileCache()
-        self.buffers = RequestBuffers(DiskWriter(loop, self.broken), clients.buffered)
-        self.flushes = FlushTimer(loop, self.broken)
+        self.queue, self.files = WaitingQueue(loop, self.broken), FileCache()
+        self.buffers, self.flushes = RequestBuffers(loop, self.broken, clients.buffered), FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
@@ -334,7 +330,7 @@ class Engine:
             client.abort()
         self._ticking.cancel()
         self.evictor.close()
-        self.buffers.writer.close()
+        self.buffers.close()
         self.flush()
         self.poller.close()
 
@@ -352,8 +348,6 @@ class Engine:
             ("connections_open", self.open_connections),
             ("tls_handshakes_total", self.handshakes),
             ("tls_resumed_total", self.resumed),
-            ("buffered_bytes", self.buffers.on_disk()),
-            ("buffered_requests_total", self.buffers.total),
             ("upstream_connects_total", self.connects),
             ("upstream_reused_total", self.reused),
             ("retries_total", self.retries),
@@ -361,6 +355,7 @@ class Engine:
             ("tls_record_floods_total", self.floods.total),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
+            *self.buffers.figures(),
             *(() if self.held is None else self.held.figures()),
         ):
             values[INDEX[name]] += count

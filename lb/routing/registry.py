@@ -167,4 +167,5 @@ def make_policy(app: str, name: str, config: EnvironmentConfig) -> Policy:
         slow_start=config.slow_start or 0.0,
         retries=config.retry_budget,
         keep_alive=config.keep_alive,
+        retry_for=config.retry_for or 0.0,
     )

@@ -18,6 +18,7 @@ from lb.telemetry.process_kind import PARTS, ProcessKind
 class CountedBy(StrEnum):
     """The process whose numbers go into the cells."""
 
+    BUFFERS = "proxy/buffering/request_buffers.py"
     ENGINE = "proxy/engine.py"
     HANDSHAKES = "tls/handshake/pending.py"
     SUPERVISOR = "control/service.py"
@@ -108,13 +109,13 @@ COUNTER_METRICS = (
     CounterMetric(
         "lb_buffered_requests_total",
         "Requests whose body was collected before an instance was chosen.",
-        _ENGINE,
+        CountedBy.BUFFERS,
         {"": "buffered_requests_total"},
     ),
     CounterMetric(
         "lb_buffered_bytes",
         "Bytes of request bodies that are buffered on disk now.",
-        _ENGINE,
+        CountedBy.BUFFERS,
         {"": "buffered_bytes"},
         kind="gauge",
     ),

@@ -3,7 +3,7 @@ cimport cython
 from lb.proxy.buffering.request_buffers cimport RequestBuffers
 from lb.proxy.upstream.connection cimport Upstream
 
-cdef Py_ssize_t KEPT, _PIECE
+cdef Py_ssize_t _PIECE
 cdef int _PIECES
 
 cdef class BodyBuffer:

@@ -98,8 +98,8 @@ class BodyBuffer:
         self._sent = 0
 
     def send(self, upstream: Upstream) -> bool:
-        """Send what the instance takes now of all of it, after the head; whether that was the rest. Otherwise
-        `upstream_drained` says when to go on. Raises ProxyError.
+        """Send what the instance takes now of all of it, after the head, which goes by itself if there is no byte;
+        whether that was the rest. Otherwise `upstream_drained` says when to go on. Raises ProxyError.
         """
         while self._sent < self._stored:
             moved = upstream.transfer(self._file.fd, self._sent, self._stored - self._sent)
@@ -108,7 +108,8 @@ class BodyBuffer:
             self._sent += moved
             if self._sent < self._stored:
                 return False
-        upstream.piece(bytes(self._memory), None)
+        if self._memory:
+            upstream.piece(bytes(self._memory), None)
         self._sent = self.size
         return True
 
@@ -125,7 +126,8 @@ class BodyBuffer:
         if self._sent < self._stored:
             upstream.give_way()
             return False
-        upstream.piece(bytes(self._memory), None)
+        if self._memory:
+            upstream.piece(bytes(self._memory), None)
         self._sent = self.size
         return True
 

@@ -12,3 +12,4 @@ cdef class RequestBuffers:
     cpdef take_disk(self, Py_ssize_t size, Py_ssize_t limit)
     cpdef bint has_room(self, Py_ssize_t size, Py_ssize_t limit)
     cpdef give_disk_back(self, Py_ssize_t size)
+    cpdef Py_ssize_t on_disk(self)

@@ -7,15 +7,16 @@ What is on disk counts for all workers together (`limits.buffered`). It knows si
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
-from lb.proxy.buffering.disk_writer import directories
+from lb.proxy.buffering.disk_writer import DiskWriter, directories
 
 if TYPE_CHECKING:
-    from lb.proxy.buffering.disk_writer import DiskWriter
     from lb.routing.buffered_bytes import BufferedBytes
 
 log = logging.getLogger("lb.proxy")
@@ -30,8 +31,11 @@ class RequestBuffers:
 
     __slots__ = ("_on_disk", "_silent_until", "in_memory", "total", "writer")
 
-    def __init__(self, writer: DiskWriter, on_disk: BufferedBytes) -> None:
-        self.writer = writer
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, on_error: Callable[[object, Exception], object], on_disk: BufferedBytes
+    ) -> None:
+        """`on_error` gets the client of a body whose handling failed."""
+        self.writer = DiskWriter(loop, on_error)
         self._on_disk = on_disk
         self._silent_until = 0.0
         self.in_memory = self.total = 0
@@ -68,6 +72,14 @@ class RequestBuffers:
     def on_disk(self) -> int:
         """Bytes of this worker's files."""
         return self._on_disk.own()
+
+    def figures(self) -> tuple[tuple[str, int], ...]:
+        """Its cells in the counters."""
+        return ("buffered_bytes", self.on_disk()), ("buffered_requests_total", self.total)
+
+    def close(self) -> None:
+        """Write nothing more than what was begun."""
+        self.writer.close()
 
     def detach(self) -> None:
         """Another worker takes this one's place in what is counted together."""

@@ -20,6 +20,8 @@ cdef class Attempt(ExchangeBase):
     @cython.locals(error=int, upstream=Upstream)
     cdef bint _reach(self, Instance instance) except -1
     cdef _wait(self)
+    @cython.locals(now=double)
+    cdef bint _try_later(self, Environment environment) except -1
     cdef _await_start(self, object deployment)
     cdef _take(self, Instance instance, Upstream upstream)
     cdef _pass_over(self, Instance instance)

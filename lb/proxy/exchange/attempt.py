@@ -19,6 +19,7 @@ from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDIN
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
 from lb.routing.deployment import DeployedEnvironment
+from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 
 _ATTEMPTS = 3  # how often a request that may have been acted on is sent
@@ -42,6 +43,8 @@ class Attempt(ExchangeBase):
             if instance is None:
                 if self.all_busy or environment.is_full(self.tried):
                     self._wait()
+                elif environment.retry_for > 0.0 and self._try_later(environment):
+                    pass
                 elif environment.deployment is not None:
                     self._await_start(environment.deployment)
                 else:
@@ -121,6 +124,29 @@ class Attempt(ExchangeBase):
         self.phase = WAITING
         engine.queue.join(self.route.environment, self)
         self.client.arm()
+
+    def _try_later(self, environment: Environment) -> bool:
+        """Wait a moment for an instance that refuses connections, as one does that restarts, or that is not there;
+        False if that has taken its time.
+        """
+        if environment.deployment is not None and self.last_error is None:
+            return False  # the engine knows better
+        engine = self.engine
+        now = engine.poller.tick()
+        if self.retry_until == 0.0:
+            self.retry_until = now + environment.retry_for
+        if now >= self.retry_until:
+            return False
+        if self.phase != WAITING:
+            if engine.queue.count >= self.snapshot.max_waiting:
+                return False
+            self.phase = WAITING
+            engine.queue.pause(self)
+            self.client.arm()
+            if self.client.leaving:
+                self.probe_client()  # its deadline for that never comes if it is set anew all the time
+        self.tried = None
+        return True
 
     def _await_start(self, deployment: DeployedEnvironment) -> None:
         """No instance of a deployed app may serve: one is about to, or there is a reason why not."""
@@ -211,6 +237,8 @@ class Attempt(ExchangeBase):
     def client_timeout(self) -> float:
         if self.phase != WAITING:
             return self.route.read
+        if self.retry_until > 0.0:
+            return self.route.environment.retry_for
         deployment = self.route.environment.deployment
         return deployment.wake_timeout if deployment is not None and deployment.is_held() else self.route.connect
 

@@ -79,6 +79,7 @@ class ExchangeBase(Handler):
         "request",
         "request_id",
         "response",
+        "retry_until",
         "route",
         "sent",
         "snapshot",
@@ -122,6 +123,7 @@ class ExchangeBase(Handler):
         self.interims: Interims | None = None
         self.status = self.attempts = 0
         self.received = self.sent = 0
+        self.retry_until = 0.0  # the time up to which refused connections are tried again; 0.0 before the first
         self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.all_busy = False
         self.expecting = self.continued = self.flush_due = False
 

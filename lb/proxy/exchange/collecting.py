@@ -41,7 +41,7 @@ class Collecting(Attempt):
             return False
         environment = self.route.environment
         # Where nothing can serve, that is said before a body is sent in vain.
-        return environment.deployment is not None or environment.has_untried(None)
+        return environment.deployment is not None or environment.retry_for > 0.0 or environment.has_untried(None)
 
     def _collect(self) -> None:
         """Begin to collect it. Raises ProxyError: buffer_limit_reached."""

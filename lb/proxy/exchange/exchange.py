@@ -162,7 +162,10 @@ class Exchange(ResponseHandling):
     def client_late(self) -> None:
         if self.phase == WAITING:
             deployment = self.route.environment.deployment
-            if deployment is not None and deployment.is_held():
+            if self.retry_until > 0.0:
+                error = self.last_error
+                self.fail(error if error is not None else ProxyError(self.route.environment.shortage()))
+            elif deployment is not None and deployment.is_held():
                 self.fail(deployment.late())
             else:
                 self.fail(ProxyError("destination_unavailable", "every instance was busy for too long"))

@@ -80,7 +80,7 @@ class RequestBody:
                 return False
             self.discard()
             return True
-        if not buffer.is_sent() or not self.received:
+        if not buffer.is_sent():
             buffer.send(upstream)
         if self._is_answered and buffer.is_sent():
             self.discard()

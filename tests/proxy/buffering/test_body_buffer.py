@@ -11,10 +11,9 @@ import pytest
 
 from lb.errors import ProxyError
 from lb.proxy.buffering.body_buffer import BodyBuffer
-from lb.proxy.buffering.disk_writer import DiskWriter
-from lb.proxy.buffering.request_buffers import RequestBuffers
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.buffered_bytes import BufferedBytes
+from tests.proxy.buffering.made import made_with
 from tests.proxy.exchange.fakes import FakeDisk, FakeUpstream, Stage, staged
 
 KIB = 1024
@@ -27,7 +26,7 @@ class Kept:
     def __init__(self, limit: int = LIMIT) -> None:
         self.disk = FakeDisk()
         self.on_disk = BufferedBytes()
-        self.all = RequestBuffers(cast("DiskWriter", self.disk), self.on_disk)
+        self.all = made_with(self.disk, self.on_disk)
         self.told: list[int] = []
         self.buffer = BodyBuffer(self.all, limit, "client", self.told.append)
 
@@ -145,12 +144,13 @@ def test_others_have_their_turn_while_a_large_first_part_goes() -> None:
     kept.buffer.close()
 
 
-def test_a_body_without_a_byte_is_a_head() -> None:
+def test_of_a_body_without_a_byte_nothing_goes() -> None:
     kept = Kept()
     with staged() as stage:
         upstream = connection(stage)
         assert kept.buffer.send(sent(upstream))
-        assert upstream.sent == b"HEAD"
+        assert kept.buffer.send_first(sent(upstream))
+        assert upstream.sent == b""
     kept.buffer.close()
 
 

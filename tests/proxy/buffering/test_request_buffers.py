@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import errno
-from typing import cast
 
 import pytest
 
 from lb.errors import ProxyError
-from lb.proxy.buffering.disk_writer import DiskWriter
 from lb.proxy.buffering.request_buffers import RequestBuffers
 from lb.routing.buffered_bytes import BufferedBytes
+from tests.proxy.buffering.made import made_with
 from tests.proxy.exchange.fakes import FakeDisk
 
 MIB = 1 << 20
 
 
 def buffers() -> RequestBuffers:
-    return RequestBuffers(cast("DiskWriter", FakeDisk()), BufferedBytes())
+    return made_with(FakeDisk(), BufferedBytes())
 
 
 # spec: F6
