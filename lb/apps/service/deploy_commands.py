@@ -19,6 +19,7 @@ from lb.apps.service.deploy import BuildOptions, Deployment
 from lb.apps.service.deploy_state import DeployKind, DeployState
 from lb.apps.service.deployed_app import DeployedApp, DeployRequest
 from lb.apps.service.directory import ENVIRONMENTS
+from lb.apps.service.door_wait import wait_until_followed
 from lb.apps.service.engine_service import EngineService, NoSuchAppError
 from lb.apps.service.engine_socket import PeerUser
 from lb.apps.service.environment_unit import EnvironmentUnit
@@ -117,7 +118,8 @@ class DeployCommands:
         async with unit.life.rollout:
             if unit.life.record.wish != DesiredState.STOP:
                 unit.life.retire_all("", DesiredState.STOP)
-        return {"sentence": f"{environment} of {app.name} is stopped: its instances drain and end"}
+        late = await wait_until_followed(unit.life, self._service.figures)
+        return _with_note({"sentence": f"{environment} of {app.name} is stopped: its instances drain and end"}, late)
 
     async def cancel(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002
         app, environment, unit = self.target(request)
@@ -186,7 +188,15 @@ class DeployCommands:
             hand_on.cancel()
             with suppress(asyncio.CancelledError):
                 await hand_on
-        return deployment.progress.result or {}
+        return await self._switched(deployment)
+
+    async def _switched(self, deployment: Deployment) -> Mapping[str, Any]:
+        """The result, once the front door's workers go by what the deploy has changed."""
+        result = deployment.progress.result or {}
+        if not result.get("ok"):
+            return result
+        unit = self._service.apps[deployment.record.app].unit(deployment.record.environment)
+        return _with_note(result, await wait_until_followed(unit.life, self._service.figures))
 
 
 async def _hand_on(deployment: Deployment, connection: EngineConnection) -> None:
@@ -222,6 +232,10 @@ def _who(peer: PeerUser) -> str:
         return pwd.getpwuid(peer.user).pw_name
     except KeyError:
         return f"user {peer.user}" if peer.user != os.geteuid() else ""
+
+
+def _with_note(result: Mapping[str, Any], note: str) -> Mapping[str, Any]:
+    return {**result, "sentence": f"{result['sentence']}; {note}"} if note else result
 
 
 def _number(count: int, noun: str) -> str:
