@@ -12,6 +12,7 @@ import signal
 import socket
 import threading
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +234,7 @@ def test_all_workers_share_the_room_on_disk(tmp_path: Path) -> None:
                 client = stack.enter_context(door.connect())
                 client.send(message("POST /", CHUNKED) + chunk(block(90 * KIB)))
                 least = number * 64 * KIB
-                if wait_for(lambda least=least: buffered(door, least), "it on disk") >= 900 * KIB:
+                if wait_for(partial(buffered, door, least), "it on disk") >= 900 * KIB:
                     break
             with door.connect() as late:
                 late.send(message("POST /", "Content-Length: 1000000", EXPECT))

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from lb.config.load import config_for_instances
 from lb.config.plan import make_plan
@@ -18,7 +19,7 @@ from lb.http.path_pattern import parse_pattern
 from lb.http.scan import scan_request
 from lb.process.child_config import compile_for_worker
 from lb.proxy.buffering.body_buffer import BodyBuffer
-from lb.proxy.buffering.disk_writer import UnlinkedFile
+from lb.proxy.buffering.disk_writer import DiskWriter, UnlinkedFile
 from lb.proxy.client_info import ClientInfo
 from lb.proxy.downstream import Downstream
 from lb.proxy.engine import Engine
@@ -183,7 +184,7 @@ class Stage:
         self.route.buffering = BUFFERING_OFF
         self.environment: Environment = route.environment
         self.disk = FakeDisk()
-        self.engine.buffers.writer = self.disk
+        self.engine.buffers.writer = cast("DiskWriter", self.disk)
         self.client = FakeClient()
         self.begun: list[Exchange] = []
         for instance in self.environment.instances:
