@@ -181,7 +181,7 @@ def with_length(head: RequestHead, length: int) -> RequestHead:
     if head.body_length < 0:
         copy.body_length = length
         copy.kept += b"Content-Length: %d\r\n" % length
-    _find_places(copy)
+    find_places(copy)
     return copy
 
 
@@ -190,7 +190,7 @@ def without_expectation(head: RequestHead) -> RequestHead:
     copy = _copy(head)
     copy.kept = without_fields(head.kept, _EXPECT)
     copy.expect = False
-    _find_places(copy)
+    find_places(copy)
     return copy
 
 
@@ -304,10 +304,11 @@ def strip_nominated(kept: bytes, nominated: bytes, malformed: str) -> bytes:
 def strip_request(head: RequestHead, nominated: bytes) -> None:
     """Remove the fields that Connection named from a request, and update the positions in its head."""
     head.kept = strip_nominated(head.kept, nominated, "http_request_error")
-    _find_places(head)
+    find_places(head)
 
 
-def _find_places(head: RequestHead) -> None:
+def find_places(head: RequestHead) -> None:
+    """Set the positions of the fields whose values some exchanges need, after `kept` has changed."""
     head.accept_at, head.accept_size = _place(head.kept, b"accept")
     head.encoding_at, head.encoding_size = _place(head.kept, b"accept-encoding")
     head.agent_at, head.agent_size = _place(head.kept, b"user-agent")
@@ -362,7 +363,7 @@ def origin_form(head: RequestHead) -> None:
     if not head.host:
         head.host = authority
         head.kept = without_fields(head.kept, _HOST) + b"Host: " + authority + b"\r\n"
-    _find_places(head)
+    find_places(head)
     head.odd_path = True  # one closer look is cheaper than being exact about the skipped part
 
 

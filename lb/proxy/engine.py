@@ -85,6 +85,7 @@ class Engine:
         "files",
         "floods",
         "flushes",
+        "guards",
         "handshakes",
         "held",
         "ids",
@@ -113,8 +114,7 @@ class Engine:
     ) -> None:
         self._loop = loop
         self.snapshot = snapshot
-        self._log = access_log
-        self._append = access_log.append
+        self._log, self._append = access_log, access_log.append
         self._set_format(line)
         self._row = row
         self._base = row.load()
@@ -125,17 +125,16 @@ class Engine:
         self.evictor, self.redirect_loops, self.floods = Evictor(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
-        self._shortage = Shortage()
-        self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
         self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
-        self._bytes_in = self._bytes_out = self.unrepeated = 0
-        self.ids, self._second = RequestIds(), -1
+        self._bytes_in = self._bytes_out = self.unrepeated = self.max_connections = self.open_connections = 0
+        self.ids, self._second, self._shortage = RequestIds(), -1, Shortage()
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
         self.queue, self.files = WaitingQueue(loop, self.broken), FileCache()
+        self.guards: Any = None  # made when a request needs it
         self.buffers, self.flushes = RequestBuffers(loop, self.broken, clients.buffered), FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
@@ -269,8 +268,7 @@ class Engine:
         """From now on, write to this log in this format; the caller closes the previous one."""
         self._log.flush()
         self._base[INDEX["log_lines_dropped_total"]] += self._log.dropped
-        self._log = access_log
-        self._append = access_log.append
+        self._log, self._append = access_log, access_log.append
         self._set_format(line)
         self._tell_time(int(time.time()))
 
@@ -329,6 +327,8 @@ class Engine:
         for client in list(self._clients):
             client.abort()
         self._ticking.cancel()
+        if self.guards is not None:
+            self.guards.close()
         self.evictor.close()
         self.buffers.close()
         self.flush()

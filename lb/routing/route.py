@@ -28,7 +28,8 @@ class Route:
     processor's cache instead of 10,000; or those of some of its paths. `body_cap` is in bytes; `connect`,
     `response` and `read` are time-outs in seconds; `buffering` is one of the three above; `compression` is None if it
     is off; `client_auth` is the domain, as it is bound, that a connection must have been verified for, None if clients
-    need no certificate.
+    need no certificate. `proxied` says that what a trusted proxy reports counts: for a domain behind a `cdn`, and where
+    it names the client (`names_client`).
 
     Of `branches` one is taken in place of this, as `choices` say; `extras` is what only some routes ask for, `pace` is
     how often one client may ask, counted apart for `scope`; each is None where there is none.
@@ -46,7 +47,9 @@ class Route:
         "environment",
         "extras",
         "force_https",
+        "names_client",
         "pace",
+        "proxied",
         "read",
         "response",
         "scope",
@@ -56,7 +59,7 @@ class Route:
         self.environment = environment
         self.body_cap = body_cap
         self.force_https = False
-        self.cdn = False
+        self.cdn = self.names_client = self.proxied = False
         self.buffering = BUFFERING_AUTO
         self.compression: Compression | None = None
         self.client_auth: bytes | None = None

@@ -10,6 +10,7 @@ import pytest
 from lb.errors import ProxyError
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.exchange.states import (
+    CHECKING,
     COLLECTING,
     CONNECTING,
     DECIDING,
@@ -38,6 +39,11 @@ def at(stage: Stage, phase: int, request: bytes = GET) -> Exchange:
     """An exchange in this phase."""
     exchange = stage.exchange(request)
     if phase == DECIDING:
+        return exchange
+    if phase == CHECKING:
+        stage.guarded()
+        exchange.start()
+        assert exchange.phase == phase
         return exchange
     if phase == SERVING:
         stage.files()
@@ -149,7 +155,6 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (DECIDING, "start", GET, out_of_instances, DONE),
     (DECIDING, "start", GET, lambda stage, _: stage.files(), SERVING),
     (DECIDING, "start", POST, collects, COLLECTING),
-    (DECIDING, "fail", GET, nothing, DONE),
     (COLLECTING, "request_data", CHUNKED, sent(b"4\r\nbo"), COLLECTING),
     (COLLECTING, "request_data", CHUNKED, sent(b"no size\r\n"), DONE),
     (COLLECTING, "request_data", CHUNKED, whole(lambda stage, _: stage.busy()), WAITING),
@@ -166,6 +171,15 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (COLLECTING, "collected_was_written", CHUNKED, stored(nothing, MUCH + END), CONNECTING),
     (COLLECTING, "collected_was_written", CHUNKED, stored(lambda stage, _: stage.pooled(), MUCH + END), FORWARDING),
     (COLLECTING, "collected_was_written", CHUNKED, stored(disk_is_full, MUCH), DONE),
+    (DECIDING, "start", GET, lambda stage, _: stage.guarded(), CHECKING),
+    (DECIDING, "fail", GET, nothing, DONE),
+    (CHECKING, "let_in", GET, lambda stage, _: stage.busy(), WAITING),
+    (CHECKING, "let_in", GET, nothing, CONNECTING),
+    (CHECKING, "let_in", GET, lambda stage, _: stage.pooled(), FORWARDING),
+    (CHECKING, "let_in", GET, out_of_instances, DONE),
+    (CHECKING, "let_in", GET, lambda stage, _: stage.files(), SERVING),
+    (CHECKING, "let_in", POST, collects, COLLECTING),
+    (CHECKING, "client_late", GET, nothing, DONE),
     (WAITING, "forward", GET, nothing, WAITING),
     (WAITING, "forward", GET, lambda stage, _: stage.busy(False), CONNECTING),
     (WAITING, "forward", GET, lambda stage, _: ready(stage), FORWARDING),
@@ -219,12 +233,12 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     *((DONE, event, GET, nothing, DONE) for event in ("client_gone", "fail", "cut", "flush")),
     *(
         (phase, event, CHUNKED if phase == COLLECTING else GET, nothing, DONE)
-        for phase in (COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
+        for phase in (CHECKING, COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("client_gone", "client_severed", "client_stopped", "fail", "cut")
     ),
     *(
         (phase, event, CHUNKED if phase == COLLECTING else GET, nothing, phase)
-        for phase in (COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
+        for phase in (CHECKING, COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("request_data", "client_drained", "client_ended", "probe_client")
         if (phase, event) != (COLLECTING, "client_ended")
     ),
@@ -279,7 +293,7 @@ def test_every_cell_is_walked_to_every_phase_that_it_names() -> None:
 
 def test_what_an_instance_does_comes_only_while_there_is_one() -> None:
     told_by_instances = {"response_data", *(name for name in dir(Exchange) if name.startswith("upstream_"))}
-    for phase in (DECIDING, COLLECTING, WAITING, SERVING, DONE):
+    for phase in (DECIDING, CHECKING, COLLECTING, WAITING, SERVING, DONE):
         assert not told_by_instances & set(TABLE[phase])
         with staged() as stage:
             assert at(stage, phase, CHUNKED if phase == COLLECTING else GET).upstream is None
