@@ -131,19 +131,9 @@ _TABLE = (
         1,
     ),
     Cause(
-        "buffer_limit_reached",
-        503,
-        "The server buffers as much of clients' requests as it may.",
-        "Try again in a moment; the operator can raise limits.buffered, or write buffering: off for the app.",
-        1,
+        "buffer_limit_reached", 503, "No room is left to buffer requests.", "The operator can raise limits.buffered.", 1
     ),
-    Cause(
-        "insufficient_storage",
-        507,
-        "The server could not store the request's body.",
-        "The operator can make room on the disk that request bodies are buffered on, or write buffering: off for the "
-        "app.",
-    ),
+    Cause("insufficient_storage", 507, "The request could not be buffered.", "The operator can make room on the disk."),
     Cause(
         "client_connection_limit_reached",
         429,

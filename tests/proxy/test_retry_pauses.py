@@ -18,6 +18,10 @@ class Waiter:
         self._last = last
         self._fails = fails
 
+    def serve(self) -> None:
+        """From now on, it gets an instance at its next try."""
+        self._last = self.tries + 1
+
     def forward(self) -> None:
         self.tries += 1
         if self._fails:
@@ -80,3 +84,19 @@ def test_one_that_fails_or_is_ended_by_another_stops_nobody() -> None:
     passes(loop, PAUSE * 1.1)
     assert failed == [faulty]
     assert (ender.tries, ended.tries, last.tries) == (1, 0, 1)
+
+
+# spec: L5
+def test_many_that_wait_in_vain_cost_few_attempts_and_all_go_when_it_works_again() -> None:
+    paused, loop, _ = pauses()
+    waiters = [Waiter(paused) for _ in range(200)]
+    for waiter in waiters:
+        paused.join(waiter)
+    passes(loop, PAUSE * 10)
+    tries = sum(waiter.tries for waiter in waiters)
+    assert 20 <= tries <= 20 * 20
+    assert max(waiter.tries for waiter in waiters) - min(waiter.tries for waiter in waiters) <= 1
+    for waiter in waiters:
+        waiter.serve()
+    passes(loop, PAUSE * 2)
+    assert len(paused) == 0
