@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from lb.config.names import is_label, is_staging
 from lb.http.path_pattern import PathPattern, PatternError, parse_pattern
+from lb.importing import values
 from lb.importing.draft import (
     Backend,
     Condition,
@@ -39,6 +40,7 @@ _PORT_80 = ":80"
 
 def assemble(draft: Draft, omissions: Omissions) -> Settings:
     """The settings of the whole file, in the order in which they are written."""
+    _without_refusals(draft)
     _place_redirects(draft)
     _without_unbound(draft, omissions)
     apps = _Apps(draft, omissions)
@@ -72,6 +74,17 @@ def _tls(draft: Draft, omissions: Omissions) -> Settings:
     hint = "put one into the store with lb certs import, or set tls.acme"
     omissions.add(Weight.ROUTING, at[0], message, hint)
     return {**tls, "store": Said("certs", (), "no certificate is named: put one there with lb certs import")}
+
+
+def _without_refusals(draft: Draft) -> None:
+    """Names that nobody bound get 404 anyhow: a wildcard that refuses everything need not be bound."""
+    for site in list(draft.sites):
+        refuses = len(site.rules) == 1 and site.rules[0].condition.is_everything and "deny" in site.rules[0].settings
+        deny = site.rules[0].settings["deny"] if refuses else None
+        if deny is not None and deny.value is True and "closed" not in deny.note:
+            site.domains = [domain for domain in site.domains if not domain.name.startswith("*")]
+        if not site.domains:
+            draft.sites.remove(site)
 
 
 def _place_redirects(draft: Draft) -> None:
@@ -139,10 +152,12 @@ class _Apps:
         plan = _AppPlan(site, backend)
         self._plans[self._free_name(site.name)] = plan
         plan.kinds = {_kind(domain.name) for domain in site.domains}
-        if main is not None:
-            _lift(main, rules, site)
-        else:
+        if main is None:
             rules.append(_nothing_else(site))
+        elif backend is None and not main.settings.keys() & {"files", "redirect"}:
+            _unreached(main)
+        else:
+            _lift(main, rules, site)
         plan.rules = _needed(rules, backend)
 
     def tree(self) -> Settings:
@@ -272,9 +287,14 @@ def _lift(main: Rule, rules: list[Rule], site: Site) -> None:
 def _nothing_else(site: Site) -> Rule:
     """What answers the paths that no rule of the site is for."""
     rule = Rule(Condition(), site.at, note="nothing else is served")
-    put(rule.settings, ("deny",), value=True)
-    put(rule.settings, ("redirect",), "/", note="not reached; the app has no instances")
+    _unreached(rule)
     return rule
+
+
+def _unreached(rule: Rule) -> None:
+    """An app that has no instances needs a rule that answers without any."""
+    rule.settings.setdefault("deny", Said(value=True))
+    put(rule.settings, ("redirect",), "/", note="not reached; the app has no instances")
 
 
 def _needed(rules: list[Rule], main: Backend | None) -> list[Rule]:
@@ -288,10 +308,10 @@ def _needed(rules: list[Rule], main: Backend | None) -> list[Rule]:
 
 
 def _meet(rule: Rule, later: Rule) -> bool:
+    if values.is_variable(rule.condition.path) or values.is_variable(later.condition.path):
+        return True
     return _pattern(rule.condition.path).meets(_pattern(later.condition.path))
 
 
 def _pattern(path: str) -> PathPattern:
-    """The pattern of a path; a segment with a variable of the environment may be any."""
-    segments = path.split("/")
-    return parse_pattern("/".join(f"{{v{at}}}" if "${" in one else one for at, one in enumerate(segments)))
+    return parse_pattern(values.without_variables(path))

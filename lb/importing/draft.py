@@ -118,6 +118,14 @@ class Site:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SideFile:
+    """A file that the configuration needs, made of what the imported one says; `at` is the line that says it."""
+
+    text: str
+    at: SourceLine
+
+
 @dataclass(slots=True)
 class Draft:
     """All of it: what stands at the top of a file of lb, and the sites."""
@@ -126,7 +134,18 @@ class Draft:
     sites: list[Site] = field(default_factory=list)
     http: dict[str, tuple[SourceLine, ...]] = field(default_factory=dict)  # addresses to listen on
     https: dict[str, tuple[SourceLine, ...]] = field(default_factory=dict)
+    files: dict[str, SideFile] = field(default_factory=dict)
 
     def listen(self, address: str, at: SourceLine, *, tls: bool) -> None:
         listeners = self.https if tls else self.http
         listeners[address] = (*listeners.get(address, ()), at)
+
+    def file(self, name: str, lines: Iterable[str], at: SourceLine) -> str:
+        """The name of a file with these lines; the same lines share one."""
+        text = "".join(f"{line}\n" for line in lines)
+        known = next((free for free, one in self.files.items() if one.text == text), None)
+        if known is not None:
+            return known
+        free = name if name not in self.files else f"{name}-{len(self.files) + 1}"
+        self.files[free] = SideFile(text, at)
+        return free

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from lb.importing.assemble import assemble
+from lb.importing.caddy.read import read_caddyfile
 from lb.importing.nginx.read import read_nginx
 from lb.importing.omissions import Omission, Omissions
 from lb.importing.yaml_text import yaml_text
@@ -24,6 +25,6 @@ class Imported:
 
 def import_file(path: Path) -> Imported:
     omissions = Omissions()
-    draft = read_nginx(path, omissions)
+    draft = (read_caddyfile if "caddy" in path.name.lower() else read_nginx)(path, omissions)
     tree = assemble(draft, omissions)
     return Imported(yaml_text(tree, f"Imported from {path.name}."), omissions.heaviest_first())

@@ -38,6 +38,11 @@ _VARIABLE = re.compile(r"\$\{[^}]*\}")
 UNLIMITED_BODY = "1T"  # lb has no "unlimited"; nobody sends that much
 
 
+def words(text: str) -> frozenset[str]:
+    """The words of a table that is written as text."""
+    return frozenset(text.split())
+
+
 def seconds(text: str) -> float | None:
     """The seconds of a time such as 60, 60s, 1h30m, 500ms."""
     text = text.replace(" ", "")
@@ -76,6 +81,11 @@ def size(text: str, *, decimal: bool = False) -> str | None:
 def is_variable(text: str) -> bool:
     """Whether it has a variable of the environment, whose value is not known here."""
     return _VARIABLE.search(text) is not None
+
+
+def without_variables(path: str) -> str:
+    """A path with a name of their own in place of variables of the environment: whatever they are, they differ."""
+    return _VARIABLE.sub(lambda found: "variable-" + re.sub(r"\W+", "-", found[0]).strip("-"), path)
 
 
 def network(text: str) -> str | None:

@@ -15,57 +15,26 @@ _RESPONSE = ("add_header", "more_set_headers")
 _HIDDEN = ("proxy_hide_header", "fastcgi_hide_header", "uwsgi_hide_header", "more_clear_headers")
 _CACHE_CONTROL = "cache-control"
 # Sent by itself, in a form that no client can forge.
-_ALWAYS = frozenset(
-    (
-        "host",
-        "x-real-ip",
-        "x-forwarded-for",
-        "x-forwarded-proto",
-        "forwarded",
-        "connection",
-        "upgrade",
-        "via",
-        "content-length",
-        "transfer-encoding",
-        "te",
-        "keep-alive",
-        "x-request-id",
-        "accept-encoding",
-    )
+_ALWAYS = values.words(
+    """
+    host x-real-ip x-forwarded-for x-forwarded-proto forwarded connection upgrade via content-length
+    transfer-encoding te keep-alive x-request-id accept-encoding
+    """
 )
 _USUAL = {
     "host": frozenset(("$host", "$http_host", "$host:$server_port", "$server_name", "$host:$proxy_port")),
     "x-forwarded-proto": frozenset(("$scheme", "$http_x_forwarded_proto", "$proxy_x_forwarded_proto")),
 }
 # Fields that mean something only once: what the app says is replaced, not added to.
-_SINGLE = frozenset(
-    (
-        "strict-transport-security",
-        "x-frame-options",
-        "x-content-type-options",
-        "referrer-policy",
-        "permissions-policy",
-        "x-xss-protection",
-        "x-permitted-cross-domain-policies",
-        "x-download-options",
-        "x-robots-tag",
-        "server",
-        "content-security-policy",
-        "content-disposition",
-        "content-type",
-        "cache-control",
-        "expires",
-        "pragma",
-        "access-control-allow-origin",
-        "access-control-allow-methods",
-        "access-control-allow-headers",
-        "access-control-allow-credentials",
-        "access-control-max-age",
-        "access-control-expose-headers",
-        "cross-origin-opener-policy",
-        "cross-origin-embedder-policy",
-        "cross-origin-resource-policy",
-    )
+_SINGLE = values.words(
+    """
+    strict-transport-security x-frame-options x-content-type-options referrer-policy permissions-policy
+    x-xss-protection x-permitted-cross-domain-policies x-download-options x-robots-tag server
+    content-security-policy content-disposition content-type cache-control expires pragma
+    access-control-allow-origin access-control-allow-methods access-control-allow-headers
+    access-control-allow-credentials access-control-max-age access-control-expose-headers cross-origin-opener-policy
+    cross-origin-embedder-policy cross-origin-resource-policy
+    """
 )
 _FOR_EVER = "max-age=315360000"
 _ONLY_IF_NEW = "no-cache"

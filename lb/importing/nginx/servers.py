@@ -173,8 +173,6 @@ class ServerReader:
             for domain in site.domains:
                 if domain.name not in (_CATCH_ALL, other):
                     put(domain.settings, ("redirect",), other, rule.at)
-        if rule is not None and "deny" in rule.settings and len(site.rules) == 1:
-            site.domains = [domain for domain in site.domains if domain.name != _CATCH_ALL]  # 404 anyhow
         for domain in site.domains:
             at = forced.get(domain.name) or (forced.get(_CATCH_ALL) if server.tls else None)
             if at is not None and (server.tls or "redirect" in domain.settings):
