@@ -135,6 +135,7 @@ class Draft:
     http: dict[str, tuple[SourceLine, ...]] = field(default_factory=dict)  # addresses to listen on
     https: dict[str, tuple[SourceLine, ...]] = field(default_factory=dict)
     files: dict[str, SideFile] = field(default_factory=dict)
+    directory: str = ""  # where these files will be
 
     def listen(self, address: str, at: SourceLine, *, tls: bool) -> None:
         listeners = self.https if tls else self.http
@@ -146,6 +147,7 @@ class Draft:
         known = next((free for free, one in self.files.items() if one.text == text), None)
         if known is not None:
             return known
+        name = f"{self.directory}{name}"
         free = name if name not in self.files else f"{name}-{len(self.files) + 1}"
         self.files[free] = SideFile(text, at)
         return free

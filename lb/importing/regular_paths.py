@@ -1,7 +1,7 @@
 """Regular expressions of paths → paths of routes, where a path can say the same.
 
-What can be said: literal segments, one of several literals, one whole segment (`[^/]+`), and the rest (`.*`) at the end.
-Everything else has no counterpart.
+What can be said: literal segments, one of several literals, one whole segment (`[^/]+`), and the rest (`.*`) at its
+end. Everything else has no counterpart.
 """
 
 from __future__ import annotations
@@ -133,7 +133,8 @@ class _Reader:
         for one in words:
             self._at = start
             for inner in self.alternatives([one]):
-                found.append(_with(inner, groups=(*inner.groups, *((name, _capture(one, inner)) for name in names))))
+                captured = tuple((name, _capture(one, inner)) for name in names)
+                found += [_with(inner, groups=(*inner.groups, *captured))]
         if not self.rest().startswith(")"):
             raise _CannotError
         self._at += 1
@@ -142,7 +143,7 @@ class _Reader:
 
 def _with(words: _Words, **changed: object) -> _Words:
     values = {name: getattr(words, name) for name in _Words.__slots__} | changed
-    return _Words(**values)  # type: ignore[arg-type]  # its own names
+    return _Words(**values)
 
 
 def _capture(before: _Words, after: _Words) -> str:

@@ -144,6 +144,12 @@ def braces(text: str) -> str:
     return text.replace("{", "{{").replace("}", "}}")
 
 
+def braces_but_variables(text: str) -> str:
+    """The same; variables of the environment stay."""
+    pieces = re.split(r"(\$\{[^}]*\})", text)
+    return "".join(piece if piece.startswith("${") else braces(piece) for piece in pieces)
+
+
 def put_field(settings: Settings, side: str, action: str, field: tuple[str, str], at: SourceLine) -> str | None:
     """Sets a header field in the settings; returns the reason if lb does not let it be changed."""
     name, value = field

@@ -102,7 +102,9 @@ class AnswerMaker:
                 case "hide":
                     self._omit(Weight.ACCESS, one, "files are hidden by a dot before their names")
                 case "pass_thru":
-                    self._omit(Weight.ROUTING, one, "a file that is not there gets 404", "write routes for what is there")
+                    self._omit(
+                        Weight.ROUTING, one, "a file that is not there gets 404", "write routes for what is there"
+                    )
                 case "browse" | "status":
                     self._omit(Weight.BEHAVIOUR, one, "lb has no counterpart")
         return made

@@ -19,7 +19,17 @@ from lb.importing.omissions import Omissions, Weight
 _ORDER = (
     *("tracing", "map", "vars", "fs", "root", "log_append", "log_skip", "skip_log", "log_name", "header"),
     *("copy_response_headers", "request_body", "redir", "method", "rewrite", "uri", "try_files", "basic_auth"),
-    *("basicauth", "authorize", "jwtauth", "forward_auth", "request_header", "encode", "push", "intercept", "templates"),
+    *(
+        "basicauth",
+        "authorize",
+        "jwtauth",
+        "forward_auth",
+        "request_header",
+        "encode",
+        "push",
+        "intercept",
+        "templates",
+    ),
     *("invoke", "handle", "handle_path", "route", "abort", "error", "respond", "metrics", "reverse_proxy"),
     *("php_fastcgi", "file_server", "acme_server"),
 )
@@ -140,9 +150,7 @@ class BlockReader:
             found += self._block(line.block or (), inner)
         return found
 
-    def _changed(
-        self, line: CaddyLine, parts: list[Match], arguments: tuple[str, ...], frame: _Frame
-    ) -> list[_Change]:
+    def _changed(self, line: CaddyLine, parts: list[Match], arguments: tuple[str, ...], frame: _Frame) -> list[_Change]:
         found: list[_Change] = []
         for match in parts:
             settings = self._changes.settings(line, arguments, {**frame.captures, **dict(match.captures)})

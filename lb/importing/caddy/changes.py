@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lb.importing import values
 from lb.importing.caddy.fields import CaddyFields
@@ -39,11 +39,21 @@ class ChangeMaker:
         self._draft = draft
         self._fields = fields
         self._omissions = omissions
+        self._readers: dict[str, Callable[[CaddyLine, tuple[str, ...], Settings], None]] = {
+            "header": self._response_fields,
+            "request_header": self._request_fields,
+            "request_body": self._body,
+            "root": self._root,
+            "try_files": self._try_files,
+            "uri": self._uri,
+            "basic_auth": self._users,
+            "basicauth": self._users,
+            "forward_auth": self._judge,
+        }
 
     def knows(self, line: CaddyLine) -> bool:
         """Whether a directive lets requests go on."""
-        known = ("header", "request_header", "request_body", "root", "try_files", "rewrite", "uri")
-        return line.name in (*known, *_GUARDS, *_NOTHING, *_LOGS, *_OTHERS)
+        return line.name in (*self._readers, "rewrite", *_GUARDS, *_NOTHING, *_LOGS, *_OTHERS)
 
     @staticmethod
     def is_guard(line: CaddyLine) -> bool:
@@ -52,35 +62,31 @@ class ChangeMaker:
     def settings(self, line: CaddyLine, arguments: tuple[str, ...], captures: Mapping[str, str]) -> Settings:
         """What a directive changes."""
         settings: Settings = {}
-        value = arguments[0] if arguments else ""
-        match line.name:
-            case "header" | "request_header":
-                side = "response" if line.name == "header" else "request"
-                self._fields.block(side, line, arguments, settings)
-            case "request_body":
-                self._body(line, settings)
-            case "root":
-                settings["root"] = Said(value, (line.at,))
-            case "try_files":
-                self._try_files(line, arguments, settings)
-            case "rewrite":
-                self._rewrite(line, value, captures, settings)
-            case "uri":
-                self._uri(line, arguments, settings)
-            case "basic_auth" | "basicauth":
-                self._users(line, settings)
-            case "forward_auth":
-                self._judge(line, arguments, settings)
-            case name if name in _GUARDS:
-                self._close(line, settings, "lb has no such guard")
-            case name if name in _LOGS:
-                self._log(line)
-            case name if name in _OTHERS:
-                weight = Weight.ACCESS if name in ("rate_limit", "coraza_waf") else Weight.BEHAVIOUR
-                self._omit(weight, line, "lb has no counterpart", _OTHERS[name])
+        reader = self._readers.get(line.name)
+        if reader is not None:
+            reader(line, arguments, settings)
+        elif line.name == "rewrite":
+            self._rewrite(line, arguments[0] if arguments else "", captures, settings)
+        elif line.name in _GUARDS:
+            self._close(line, settings, "lb has no such guard")
+        elif line.name in _LOGS:
+            self._log(line)
+        elif line.name in _OTHERS:
+            weight = Weight.ACCESS if line.name in ("rate_limit", "coraza_waf") else Weight.BEHAVIOUR
+            self._omit(weight, line, "lb has no counterpart", _OTHERS[line.name])
         return settings
 
-    def _body(self, line: CaddyLine, settings: Settings) -> None:
+    def _response_fields(self, line: CaddyLine, arguments: tuple[str, ...], settings: Settings) -> None:
+        self._fields.block("response", line, arguments, settings)
+
+    def _request_fields(self, line: CaddyLine, arguments: tuple[str, ...], settings: Settings) -> None:
+        self._fields.block("request", line, arguments, settings)
+
+    @staticmethod
+    def _root(line: CaddyLine, arguments: tuple[str, ...], settings: Settings) -> None:
+        settings["root"] = Said(arguments[0] if arguments else ".", (line.at,))
+
+    def _body(self, line: CaddyLine, _arguments: tuple[str, ...], settings: Settings) -> None:
         for one in line.block or ():
             size = values.size(one.rest[0], decimal=True) if one.rest else None
             if one.name == "max_size" and size is not None:
@@ -112,7 +118,7 @@ class ChangeMaker:
         else:
             self._omit(Weight.ROUTING, line, "lb has no counterpart", "write a route with rewrite")
 
-    def _users(self, line: CaddyLine, settings: Settings) -> None:
+    def _users(self, line: CaddyLine, _arguments: tuple[str, ...], settings: Settings) -> None:
         users = [f"{one.name}:{_hash(one.rest[0])}" for one in line.block or () if one.rest]
         if not users:
             self._close(line, settings, "it names no user")

@@ -87,7 +87,7 @@ class CaddyFiles:
 
     def _of_files(self, line: CaddyLine, depth: int) -> tuple[CaddyLine, ...]:
         pattern = line.rest[0] if line.rest else ""
-        paths = [Path(path) for path in sorted(glob(str(self._main.parent / pattern))) if Path(path).is_file()]
+        paths = [Path(path) for path in sorted(glob(str(self._main.parent / pattern))) if Path(path).is_file()]  # noqa: PTH207 - absolute ones, too
         if depth > _DEEPEST:
             refuse(self._main.name, line.at.line, "imports are nested without end")
         if not paths and "*" not in pattern:

@@ -78,11 +78,10 @@ class Matchers:
         return [Match()], line.rest
 
     def _by_name(self, name: str) -> list[Match]:
-        scope: Matchers | None = self
-        while scope is not None:
-            if name in scope._named:
-                return self._of_definition(scope._named[name])
-            scope = scope._outer
+        if name in self._named:
+            return self._of_definition(self._named[name])
+        if self._outer is not None:
+            return self._outer._by_name(name)  # noqa: SLF001  another one of its kind
         raise UnknownMatcherError(f"{name} is not defined")
 
     def _of_definition(self, line: CaddyLine) -> list[Match]:
@@ -107,10 +106,8 @@ class Matchers:
                 return [Match(hosts=arguments)]
             case "method":
                 return [Match(Condition(methods=tuple(one.upper() for one in arguments)))]
-            case "header" if len(arguments) == 2 and "*" not in arguments[1] and not arguments[0].startswith("!"):
-                return [Match(Condition(headers=((arguments[0], arguments[1]),)))]
-            case "header" if len(arguments) in (1, 2) and arguments[1:] in ((), ("*",)) and arguments[0][0] != "!":
-                return [Match(Condition(headers=((arguments[0], "*"),)))]
+            case "header" if (field := _field(arguments)) is not None:
+                return [Match(Condition(headers=(field,)))]
             case "query":
                 return [Match(Condition(queries=(_pair(one),))) for one in arguments]
             case "remote_ip" | "client_ip":
@@ -119,8 +116,6 @@ class Matchers:
                 return _regular(arguments)
             case "not":
                 return self._inverted(line)
-            case "protocol" if arguments in (("https",), ("http",)):
-                raise UnknownMatcherError(f"{line.written()}: lb has routes for both schemes alike")
             case _:
                 raise UnknownMatcherError(line.written())
 
@@ -185,6 +180,12 @@ def covers(one: Condition, other: Condition) -> bool:
 
 def _pattern(path: str) -> PathPattern:
     return parse_pattern(values.without_variables(path))
+
+
+def _field(arguments: tuple[str, ...]) -> tuple[str, str] | None:
+    name, value = (*arguments, "*")[:2] if arguments else ("!", "")
+    plain = not name.startswith("!") and len(arguments) <= 2 and (value == "*" or "*" not in value)
+    return (name, value) if plain else None
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -18,10 +18,13 @@ _NOTHING = words(
     cert_lifetime renew_interval default_sni fallback_sni shutdown_delay storage_clean_interval filesystem pki events
     frankenphp key_type preferred_chains dns import renewal_window_ratio"""
 )
-_SERVER_NOTHING = frozenset(
-    ("protocols", "protocol", "strict_sni_host", "metrics", "log_credentials", "keepalive_interval", "name", "trace")
-    + ("enable_full_duplex", "trusted_proxies_strict", "client_ip_headers", "allow_h2c", "experimental_http3")
+_SERVER_NOTHING = words(
+    """
+    protocols protocol strict_sni_host metrics log_credentials keepalive_interval name trace enable_full_duplex
+    trusted_proxies_strict client_ip_headers allow_h2c experimental_http3
+    """
 )
+_OF_ACME = {"acme_dns": "write tls.acme.dns_hook, a command that sets the record"}
 _TIMEOUTS = {"read_body": "read", "read_header": "head", "write": "read", "idle": "idle"}
 
 
@@ -58,13 +61,8 @@ class OptionReader:
                 self.found.email = Said(value, (line.at,))
             case "acme_ca":
                 self.found.directory = Said(value, (line.at,))
-            case "http_port":
-                self.found.http_port = value
-            case "https_port":
-                self.found.https_port = value
-            case "auto_https":
-                self.found.auto_https = value != "off"
-                self.found.redirects = value not in ("off", "disable_redirects")
+            case "http_port" | "https_port" | "auto_https":
+                self._ports(line.name, value)
             case "servers":
                 for one in line.block or ():
                     self._server(one)
@@ -73,14 +71,20 @@ class OptionReader:
             case "grace_period" if values.duration(value):
                 put(self._draft.top, ("timeouts", "drain"), values.duration(value), line.at)
             case "acme_dns" | "cert_issuer" | "acme_eab" | "acme_ca_root":
-                hint = "write a dns_hook, a command that sets the record" if line.name == "acme_dns" else "see tls.acme"
-                self._omit(Weight.ROUTING, line, hint)
-            case name if name in _NOTHING:
-                pass
-            case name if values.is_variable(name):
-                self._omit(Weight.ROUTING, line, f"write into the file what {name} stands for")
-            case _:
-                self._omit(Weight.BEHAVIOUR, line, "")
+                self._omit(Weight.ROUTING, line, _OF_ACME.get(line.name, "see tls.acme"))
+            case name if name not in _NOTHING:
+                known = not values.is_variable(name)
+                hint = "" if known else f"write into the file what {name} stands for"
+                self._omit(Weight.BEHAVIOUR if known else Weight.ROUTING, line, hint)
+
+    def _ports(self, name: str, value: str) -> None:
+        if name == "http_port":
+            self.found.http_port = value
+        elif name == "https_port":
+            self.found.https_port = value
+        else:
+            self.found.auto_https = value != "off"
+            self.found.redirects = value not in ("off", "disable_redirects")
 
     def _server(self, line: CaddyLine) -> None:
         value = line.rest[0] if line.rest else ""

@@ -29,14 +29,18 @@ _BALANCES = {
 _AS_THEY_ARE = frozenset(("health_uri", "health_port", "health_passes", "health_fails"))
 _DURATIONS = {"health_interval": "health_interval", "health_timeout": "health_timeout"}
 _PASSIVE = frozenset(("fail_duration", "max_fails", "unhealthy_status", "unhealthy_latency"))
-_NOTHING = frozenset(
-    ("flush_interval", "lb_try_interval", "lb_retries", "request_buffers", "response_buffers", "stream_timeout")
-    + ("stream_close_delay", "trusted_proxies", "max_buffer_size", "buffer_requests", "buffer_responses", "verbose_logs")
+_NOTHING = values.words(
+    """
+    flush_interval lb_try_interval lb_retries request_buffers response_buffers stream_timeout stream_close_delay
+    trusted_proxies max_buffer_size buffer_requests buffer_responses verbose_logs
+    """
 )
-_TRANSPORT_NOTHING = frozenset(
-    ("keepalive", "keepalive_idle_conns", "keepalive_idle_conns_per_host", "keepalive_interval", "compression")
-    + ("max_conns_per_host", "read_buffer", "write_buffer", "expect_continue_timeout", "dial_fallback_delay", "resolvers")
-    + ("forward_proxy_url", "max_response_header", "tls_timeout", "tls_renegotiation")
+_TRANSPORT_NOTHING = values.words(
+    """
+    keepalive keepalive_idle_conns keepalive_idle_conns_per_host keepalive_interval compression max_conns_per_host
+    read_buffer write_buffer expect_continue_timeout dial_fallback_delay resolvers forward_proxy_url
+    max_response_header tls_timeout tls_renegotiation
+    """
 )
 _TRANSPORT_TIMES = {
     "dial_timeout": "connect",
@@ -199,7 +203,9 @@ class ProxyReader:
                 put(environment, ("send_proxy",), value, one.at)
             elif one.name == "versions":
                 if "h2c" in one.rest:
-                    self._omissions.add(Weight.BEHAVIOUR, one.at, f"{one.written()}: instances are spoken to in HTTP/1.1")
+                    self._omissions.add(
+                        Weight.BEHAVIOUR, one.at, f"{one.written()}: instances are spoken to in HTTP/1.1"
+                    )
             elif one.name not in _TRANSPORT_NOTHING:
                 self._omissions.add(Weight.BEHAVIOUR, one.at, f"{one.written()}: lb has no counterpart")
         return tls
@@ -250,5 +256,3 @@ def _name(address: str) -> str:
     if re.fullmatch(r"[\d.]+|\[.*\]|localhost|host\.docker\.internal|", host):
         return f"port-{port}" if port.isdecimal() else "app"
     return host.partition(".")[0]
-
-

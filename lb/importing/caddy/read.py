@@ -12,12 +12,10 @@ from lb.importing.omissions import Omissions
 from lb.importing.source_line import SourceLine, UnreadableSourceError
 
 
-def read_caddyfile(path: Path, omissions: Omissions) -> Draft:
-    """The draft of what a file says, and those that it imports. Raises UnreadableSourceError."""
+def read_caddyfile(path: Path, draft: Draft, omissions: Omissions) -> None:
+    """Fills a draft with what a file says, and those that it imports. Raises UnreadableSourceError."""
     file = CaddyFiles(path, omissions).read()
     if not file.sites:
         raise UnreadableSourceError(SourceLine(path.name, 0), "there is no site in this file")
-    draft = Draft()
     options = OptionReader(draft, omissions).read(file.options)
     SiteReader(draft, options, omissions).read(file.sites)
-    return draft

@@ -18,7 +18,9 @@ from lb.importing.draft import Draft, DraftDomain, Rule, Said, Site, copied, get
 from lb.importing.omissions import Omissions, Weight
 from lb.importing.source_line import SourceLine
 
-_ADDRESS = re.compile(r"(?:(?P<scheme>https?)://)?(?P<host>\[[^\]]*\]|\$\{[^}]*\}|[^:/]*)(?::(?P<port>\d+))?(?P<path>/.*)?")
+_ADDRESS = re.compile(
+    r"(?:(?P<scheme>https?)://)?(?P<host>\[[^\]]*\]|\$\{[^}]*\}|[^:/]*)(?::(?P<port>\d+))?(?P<path>/.*)?"
+)
 _CATCH_ALL = "*"
 
 

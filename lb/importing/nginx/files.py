@@ -80,7 +80,7 @@ class SourceFiles:
         """What a pattern stands for: as it is, or in a copy of /etc/nginx beside the main file."""
         home = self._main.parent
         for pattern in (written, written.removeprefix(_HOME)):
-            paths = [Path(path) for path in sorted(glob(str(home / pattern))) if Path(path).is_file()]
+            paths = [Path(path) for path in sorted(glob(str(home / pattern))) if Path(path).is_file()]  # noqa: PTH207 - absolute ones, too
             if paths:
                 return paths
         return []

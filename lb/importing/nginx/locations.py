@@ -1,6 +1,6 @@
 """The locations of a server → rules, in the order in which lb has to try them.
 
-nginx takes an exact location first, then the longest prefix if it is marked `^~`, then the first regular expression that
+nginx takes an exact location first, then the longest prefix if it is marked `^~`, then the first expression that
 matches, then the longest prefix. lb takes the first route that matches, and its prefixes end at a slash.
 """
 

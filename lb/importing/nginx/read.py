@@ -20,13 +20,12 @@ from lb.importing.omissions import Omissions, Weight
 from lb.importing.source_line import SourceLine, UnreadableSourceError
 
 
-def read_nginx(path: Path, omissions: Omissions) -> Draft:
-    """The draft of what a file says, and those that it includes. Raises UnreadableSourceError."""
+def read_nginx(path: Path, draft: Draft, omissions: Omissions) -> None:
+    """Fills a draft with what a file says, and those that it includes. Raises UnreadableSourceError."""
     directives = SourceFiles(path, omissions).directives()
     http = _http(directives)
     if not http.own("server"):
         raise UnreadableSourceError(SourceLine(str(path), 0), "there is no server in this file")
-    draft = Draft()
     upstreams = Upstreams(http, omissions)
     readers = Readers(
         draft,
@@ -41,7 +40,6 @@ def read_nginx(path: Path, omissions: Omissions) -> Draft:
     ServerReader(readers, http).read()
     _trusted(http, draft, omissions)
     report_left_out(directives, omissions)
-    return draft
 
 
 def _http(directives: tuple[Directive, ...]) -> Scope:

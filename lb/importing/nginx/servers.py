@@ -1,4 +1,4 @@
-"""The servers of nginx → the sites of a draft: where they listen, their names and certificates, what holds for all paths.
+"""The servers of nginx → the sites of a draft: where they listen, their names, what holds for all paths.
 
 Several servers may have one name, on different ports: one that only redirects to HTTPS becomes `force_https`.
 """

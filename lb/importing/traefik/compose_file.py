@@ -108,9 +108,9 @@ def _pairs(node: Node | None) -> list[tuple[str, str, int]]:
                 key, _, value = item.text.partition("=")
                 found.append((key.strip(), value.strip(), item.span.line + 1))
     elif isinstance(node, MappingNode):
-        for key, value in entries(node).items():
-            if isinstance(value, Scalar):
-                found.append((key, value.text, value.span.line + 1))
+        for key, inner in entries(node).items():
+            if isinstance(inner, Scalar):
+                found.append((key, inner.text, inner.span.line + 1))
     return found
 
 

@@ -7,7 +7,7 @@ what a route of lb can say.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from lb.http.path_pattern import PatternError, parse_pattern
 from lb.importing import values
@@ -30,7 +30,7 @@ class RouterMatch:
     """
 
     hosts: tuple[str, ...] = ()
-    condition: Condition = Condition()
+    condition: Condition = field(default_factory=Condition)
     networks: tuple[str, ...] = ()
     differs: str = ""
 
@@ -126,15 +126,11 @@ def _of_matcher(name: str, arguments: list[str]) -> list[RouterMatch]:
             return [RouterMatch(condition=Condition(methods=tuple(one.upper() for one in arguments)))]
         case "Headers" | "Header" if len(arguments) == 2:
             return [RouterMatch(condition=Condition(headers=((arguments[0], arguments[1]),)))]
-        case "Query" if len(arguments) == 2:
-            return [RouterMatch(condition=Condition(queries=((arguments[0], arguments[1]),)))]
-        case "Query" if len(arguments) == 1:
-            key, _, value = arguments[0].partition("=")
+        case "Query" if len(arguments) in (1, 2):
+            key, _, value = "=".join(arguments).partition("=")
             return [RouterMatch(condition=Condition(queries=((key, value or "*"),)))]
-        case "ClientIP":
-            found = [values.network(one) for one in arguments]
-            if None not in found:
-                return [RouterMatch(networks=tuple(one for one in found if one is not None))]
+        case "ClientIP" if None not in map(values.network, arguments):
+            return [RouterMatch(networks=tuple(str(values.network(one)) for one in arguments))]
         case "HostRegexp":
             return [RouterMatch(hosts=tuple(_wildcard(one) for one in arguments))]
     raise UnknownRuleError(f"{name}({', '.join(arguments)})")
@@ -142,7 +138,9 @@ def _of_matcher(name: str, arguments: list[str]) -> list[RouterMatch]:
 
 def _prefix(path: str) -> RouterMatch:
     plain = path if path.endswith("/") or _FILE.search(path) else f"{path}/"
-    differs = "" if path.endswith("/") else f"{path}: lb takes {path} and {path}/…, Traefik also other paths that begin so"
+    differs = ""
+    if not path.endswith("/"):
+        differs = f"{path}: lb takes {path} and {path}/…, Traefik also other paths that begin so"
     return RouterMatch(condition=_condition(plain), differs=differs)
 
 
@@ -174,7 +172,7 @@ def _regular(expression: str) -> list[RouterMatch]:
 
 
 def _wildcard(expression: str) -> str:
-    """`{sub:[a-z]+}.example.com` and `^.+\\.example\\.com$` are wildcards."""
+    """An expression for one label before a name is a wildcard."""
     found = re.fullmatch(r"\{\w*:?[^{}]*(?:\{[^}]*\})?\}\.([\w.-]+)", expression)
     if found is None:
         found = re.fullmatch(r"\^?(?:\[[^\]]+\]|\.|\\w)\+\\\.((?:[\w-]|\\\.)+)\$?", expression)
