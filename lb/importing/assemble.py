@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from lb.config.names import is_label, is_staging
+from lb.config.names import is_label, is_local, is_staging
 from lb.http.path_pattern import PathPattern, PatternError, parse_pattern
 from lb.importing import values
 from lb.importing.draft import (
@@ -51,7 +51,8 @@ def assemble(draft: Draft, omissions: Omissions) -> Settings:
     if "proxy_protocol" in top.get("listen", {}):
         tree["listen"]["proxy_protocol"] = top["listen"]["proxy_protocol"]
     if draft.https or "tls" in top:
-        tree["tls"] = _tls(draft, omissions)
+        tls = _tls(draft, omissions)
+        tree |= {"tls": tls} if tls else {}
     tree |= {key: top[key] for key in _OF_TOP if key in top}
     tree["apps"] = apps.tree()
     return tree
@@ -69,6 +70,8 @@ def _tls(draft: Draft, omissions: Omissions) -> Settings:
     tls: Settings = draft.top.get("tls", {})
     if not draft.https or "certificates" in tls or "acme" in tls:
         return tls
+    if all(not values.is_variable(one.name) and is_local(one.name) for site in draft.sites for one in site.domains):
+        return tls  # lb signs for local names by itself
     at = next(iter(draft.https.values()))
     message = "HTTPS is served, and no certificate is named"
     hint = "put one into the store with lb certs import, or set tls.acme"

@@ -156,7 +156,7 @@ def _capture(before: _Words, after: _Words) -> str:
 
 def _path(words: _Words) -> RegularPath:
     text = words.text
-    if not text and words.end == "rest":
+    if not text and words.end in ("rest", ""):
         text = "/"
     if not text.startswith("/") or any("{" in part and not _PARAMETER.fullmatch(part) for part in text.split("/")):
         raise _CannotError

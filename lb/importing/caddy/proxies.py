@@ -74,8 +74,9 @@ class ProxyReader:
         for address, at in addresses:
             self._add(address, at, backend, tls=tls)
         if not backend.instances:
-            message = f"{line.written()}: no address of an instance is known"
-            self._omissions.add(Weight.ROUTING, line.at, message, "name the instances")
+            if not addresses:
+                message = f"{line.written()}: no address of an instance is known"
+                self._omissions.add(Weight.ROUTING, line.at, message, "name the instances")
             return None
         if line.name == "php_fastcgi":
             message = f"{line.written()}: lb speaks HTTP to apps, and this one speaks FastCGI"

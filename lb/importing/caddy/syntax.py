@@ -26,7 +26,7 @@ class CaddyLine:
 
     @property
     def name(self) -> str:
-        return self.words[0]
+        return self.words[0] if self.words else ""
 
     @property
     def rest(self) -> tuple[str, ...]:
@@ -41,6 +41,7 @@ class CaddyLine:
 class _Word:
     text: str
     line: int
+    end: int  # the line on which it ends
     quoted: bool = False
 
 
@@ -102,7 +103,7 @@ class _Words:
         if at >= len(self._text):
             refuse(self._name, line, "the quotation that begins here does not end")
         self._at = at + 1
-        return _Word("".join(pieces), line, quoted=True)
+        return _Word("".join(pieces), line, self._line, quoted=True)
 
     def _heredoc(self, found: re.Match[str]) -> _Word:
         line = self._line
@@ -112,13 +113,13 @@ class _Words:
         text = self._text[found.end() : end.start()]
         self._line += text.count("\n") + 1
         self._at = end.end()
-        return _Word(text.rstrip("\n"), line, quoted=True)
+        return _Word(text.rstrip("\n"), line, self._line, quoted=True)
 
     def _bare(self) -> _Word:
         start = self._at
         while self._at < len(self._text) and not self._text[self._at].isspace():
             self._at += 1
-        return _Word(self._text[start : self._at], self._line)
+        return _Word(self._text[start : self._at], self._line, self._line)
 
 
 class _Lines:
@@ -166,16 +167,13 @@ class _Lines:
         while self._at < len(self._words):
             word = self._words[self._at]
             joined = top and words and words[-1].text.endswith(",")
-            if words and word.line != words[-1].line and not joined:
+            if words and word.line != words[-1].end and not joined:
                 break
             self._at += 1
-            ends = self._at == len(self._words) or self._words[self._at].line != word.line
+            ends = self._at == len(self._words) or self._words[self._at].line != word.end
             if word.text == "{" and not word.quoted and (ends or not words):
                 at = SourceLine(self._name, (words or [word])[0].line)
                 return CaddyLine(_texts(words), at, self._block(depth + 1, word.line, closed=True))
-            if word.text == "}" and not word.quoted and words and ends:
-                self._at -= 1  # a block on one line
-                break
             words.append(word)
         return CaddyLine(_texts(words), SourceLine(self._name, words[0].line))
 

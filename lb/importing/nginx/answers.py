@@ -99,8 +99,10 @@ class AnswerReader:
         found: list[tuple[str, Answer]] = []
         for one in regular_paths(expression) or ():
             location = location_template(replacement, scope, one.captures)
-            if location is None or (one.broader and one.path == "/"):
+            if location is None:
                 break
+            if one.path == "/" and location.endswith("/{rest}"):
+                location = location.removesuffix("/{rest}") + "{path}"
             answer = Answer()
             put(answer.settings, ("redirect",), location, directive.at)
             put(answer.settings, ("status",), status, directive.at)

@@ -12,11 +12,9 @@ from lb.importing.omissions import Omissions, Weight
 from lb.importing.source_line import SourceLine
 
 _ANY = frozenset(("_", "", "__", "--"))
-_PLAIN_HTTP = (
-    frozenset(("$scheme = http", "$scheme != https", "$https = ", "$https != on", "$server_port = 80"))
-    | frozenset(("$ssl_protocol = ", "$scheme = http", "$server_port != 443"))
-    | frozenset(("$http_x_forwarded_proto = http", "$http_x_forwarded_proto != https"))
-)
+_PLAIN_HTTP = frozenset(
+    ("$scheme = http", "$scheme != https", "$https =", "$https != on", "$server_port = 80", "$ssl_protocol =")
+) | frozenset(("$server_port != 443", "$http_x_forwarded_proto = http", "$http_x_forwarded_proto != https"))
 
 
 def names_of(scope: Scope, server: Directive, omissions: Omissions) -> dict[str, SourceLine]:
