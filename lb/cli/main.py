@@ -108,5 +108,5 @@ class _LazyGroup(Group):
 def main() -> None:
     """The front door for Python apps: an HTTP reverse proxy and load balancer.
 
-    Exit codes: 0 success, 1 failure while running, 2 wrong usage, 78 bad configuration.
+    Exit codes: 0 success, 1 failure while running, 2 wrong usage, 3 done with findings, 78 bad configuration.
     """

@@ -14,8 +14,8 @@ from lb.http.path_pattern import PathPattern, PatternError, parse_pattern
 from lb.importing import values
 from lb.importing.draft import (
     Backend,
-    Condition,
     Draft,
+    DraftCondition,
     DraftDomain,
     Rule,
     Said,
@@ -151,12 +151,13 @@ class _Apps:
     def plan(self, site: Site) -> None:
         rules = self._reachable(site)
         main = next((rule for rule in reversed(rules) if rule.condition.is_everything), None)
-        backend = main.backend if main is not None else None
+        backends = list(dict.fromkeys(rule.backend for rule in rules if rule.backend is not None))
+        backend = main.backend if main is not None else backends[0] if len(backends) == 1 else None
         plan = _AppPlan(site, backend)
         self._plans[self._free_name(site.name)] = plan
         plan.kinds = {_kind(domain.name) for domain in site.domains}
         if main is None:
-            rules.append(_nothing_else(site))
+            rules.append(_nothing_else(site, served=backend is not None))
         elif backend is None and not main.settings.keys() & {"files", "redirect"}:
             _unreached(main)
         else:
@@ -287,10 +288,12 @@ def _lift(main: Rule, rules: list[Rule], site: Site) -> None:
     site.settings = own
 
 
-def _nothing_else(site: Site) -> Rule:
-    """What answers the paths that no rule of the site is for."""
-    rule = Rule(Condition(), site.at, note="nothing else is served")
-    _unreached(rule)
+def _nothing_else(site: Site, *, served: bool) -> Rule:
+    """What answers the paths that no rule of the site is for; `served` says that the app has instances."""
+    rule = Rule(DraftCondition(), site.at, note="nothing else is served")
+    put(rule.settings, ("deny",), value=True)
+    if not served:
+        _unreached(rule)
     return rule
 
 

@@ -69,7 +69,7 @@ class Backend:
 
 
 @dataclass(frozen=True, slots=True)
-class Condition:
+class DraftCondition:
     """Which requests: keys and values as in a route of lb."""
 
     path: str = "/"
@@ -90,7 +90,7 @@ class Condition:
 class Rule:
     """What becomes of the requests that fulfil a condition: settings of a route, and where they go."""
 
-    condition: Condition
+    condition: DraftCondition
     at: SourceLine
     backend: Backend | None = None
     settings: Settings = field(default_factory=dict)

@@ -5,7 +5,6 @@ This file knows YAML's syntax and nothing of what the keys mean.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -34,9 +33,14 @@ def scalar(value: Any, *, flow: bool = False) -> str:
         return "true" if value else "false"
     text = str(value)
     pattern = _PLAIN_IN_FLOW if flow else _PLAIN
-    if pattern.fullmatch(text) is None or text.endswith(":") or text in _BLANKS:
-        return json.dumps(text, ensure_ascii=not text.isprintable())
-    return text
+    is_plain = pattern.fullmatch(text) is not None and ": " not in text and not text.endswith(":")
+    return text if is_plain and text not in _BLANKS else f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"
 
 
 def _mapping(settings: dict[str, Any], indent: str) -> Iterator[str]:

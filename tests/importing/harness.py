@@ -19,7 +19,13 @@ from lb.importing.omissions import Omission, Weight
 PENDING = ("client_from", "forward_auth", "basic_auth", "buffering", "retry_for", "instance_tls", "send_proxy")
 PENDING_TEXTS = (*(f'unknown key "{key}"' for key in (*PENDING, "proxy_protocol")), "is a URL, not an address")
 # What depends on the machine.
-OF_MACHINE = ("there is no such directory", "there is no file", "there is no such file", "is not set")
+OF_MACHINE = (
+    "there is no such directory",
+    "there is no file",
+    "there is no such file",
+    "is not set",
+    "has a private key",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from lb.importing.caddy.placeholders import location_template
 from lb.importing.caddy.proxies import ProxyReader
 from lb.importing.caddy.syntax import CaddyLine
-from lb.importing.draft import Backend, Condition, Rule, Said, Settings, get, put
+from lb.importing.draft import Backend, DraftCondition, Rule, Said, Settings, get, put
 from lb.importing.omissions import Omissions, Weight
 
 _REDIRECTS = {"permanent": 301, "temporary": 302, "301": 301, "302": 302, "303": 303, "307": 307, "308": 308}
@@ -64,7 +64,7 @@ class AnswerMaker:
                 self._omit(Weight.BEHAVIOUR, line, "lb has no counterpart")
         return None
 
-    def finished(self, made: Made, condition: Condition, settings: Settings, line: CaddyLine) -> Rule:
+    def finished(self, made: Made, condition: DraftCondition, settings: Settings, line: CaddyLine) -> Rule:
         """The rule of an answer at a condition, with the settings of all that was changed on the way."""
         root, tried = settings.pop("root", None), settings.pop("tried", None)
         rule = Rule(condition, line.at, made.backend, settings)

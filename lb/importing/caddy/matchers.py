@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from lb.http.path_pattern import PathPattern, PatternError, parse_pattern
 from lb.importing import values
 from lb.importing.caddy.syntax import CaddyLine
-from lb.importing.draft import Condition
+from lb.importing.draft import DraftCondition
 from lb.importing.regular_paths import regular_paths
 
 _PRIVATE = ("192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.0/8", "fd00::/8", "::1/128")
@@ -21,7 +21,7 @@ _PRIVATE = ("192.168.0.0/16", "172.16.0.0/12", "10.0.0.0/8", "127.0.0.0/8", "fd0
 class Match:
     """One alternative: hosts (none: all), a condition, and the networks that clients are in, or are not in."""
 
-    condition: Condition = field(default_factory=Condition)
+    condition: DraftCondition = field(default_factory=DraftCondition)
     hosts: tuple[str, ...] = ()
     allow: tuple[str, ...] = ()
     deny: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ def path_matches(path: str) -> list[Match]:
         parse_pattern(values.without_variables(plain))
     except PatternError:
         raise UnknownMatcherError(f"the path {path}") from None
-    return [Match(Condition(plain), differs=differs)]
+    return [Match(DraftCondition(plain), differs=differs)]
 
 
 class Matchers:
@@ -105,11 +105,11 @@ class Matchers:
             case "host":
                 return [Match(hosts=arguments)]
             case "method":
-                return [Match(Condition(methods=tuple(one.upper() for one in arguments)))]
+                return [Match(DraftCondition(methods=tuple(one.upper() for one in arguments)))]
             case "header" if (field := _field(arguments)) is not None:
-                return [Match(Condition(headers=(field,)))]
+                return [Match(DraftCondition(headers=(field,)))]
             case "query":
-                return [Match(Condition(queries=(_pair(one),))) for one in arguments]
+                return [Match(DraftCondition(queries=(_pair(one),))) for one in arguments]
             case "remote_ip" | "client_ip":
                 return [Match(allow=_networks(arguments))]
             case "path_regexp":
@@ -151,7 +151,7 @@ def joined(one: Match, other: Match) -> Match | None:
     )
 
 
-def intersection(one: Condition, other: Condition) -> Condition | None:
+def intersection(one: DraftCondition, other: DraftCondition) -> DraftCondition | None:
     """The requests that fulfil both conditions; None if there are none, or if no condition says it."""
     first, second = _pattern(one.path), _pattern(other.path)
     if first.covers(second):
@@ -170,10 +170,10 @@ def intersection(one: Condition, other: Condition) -> Condition | None:
         for name, value in theirs:
             if mine.setdefault(name, value) != value:
                 return None
-    return Condition(path, methods, tuple(headers.items()), tuple(queries.items()))
+    return DraftCondition(path, methods, tuple(headers.items()), tuple(queries.items()))
 
 
-def covers(one: Condition, other: Condition) -> bool:
+def covers(one: DraftCondition, other: DraftCondition) -> bool:
     """Whether every request that fulfils `other` fulfils `one`."""
     return intersection(one, other) == replace(other)
 
@@ -227,5 +227,5 @@ def _regular(arguments: tuple[str, ...]) -> list[Match]:
             for prefix in (f"re.{name}." if name else "re.", f"http.regexp.{name}." if name else "http.regexp.")
         )
         differs = f"path_regexp {expression}: {one.path} is not the same" if one.broader or one.narrower else ""
-        found.append(Match(Condition(one.path), captures=captures, differs=differs))
+        found.append(Match(DraftCondition(one.path), captures=captures, differs=differs))
     return found

@@ -25,7 +25,7 @@ _HTML = (".html", ".htm")
 
 
 @dataclass(slots=True)
-class Answer:
+class LocationAnswer:
     """What becomes of the requests."""
 
     backend: Backend | None = None
@@ -55,7 +55,7 @@ class AnswerReader:
         self._omissions = omissions
         self._find = find
 
-    def answer(self, scope: Scope, spot: Spot) -> Answer | None:
+    def answer(self, scope: Scope, spot: Spot) -> LocationAnswer | None:
         """What answers at a path; None if nothing of lb can (an omission says why)."""
         if (one := scope.own_one("return")) is not None:
             return self.returned(one, scope, spot.captures)
@@ -67,12 +67,12 @@ class AnswerReader:
             return self._passed(passes, scope, spot)
         return self._files(scope, spot)
 
-    def returned(self, directive: Directive, scope: Scope, captures: dict[str, str]) -> Answer | None:
+    def returned(self, directive: Directive, scope: Scope, captures: dict[str, str]) -> LocationAnswer | None:
         """A `return`: a redirect, a refusal; a text has no counterpart."""
         code, *rest = directive.arguments or ("",)
         if not code.isdecimal():
             code, rest = "302", [code]
-        answer = Answer()
+        answer = LocationAnswer()
         if code in _REDIRECTS and rest:
             location = location_template(rest[0], scope, captures)
             if location is None:
@@ -88,7 +88,7 @@ class AnswerReader:
         self._omit(directive, Weight.ROUTING, "lb answers nothing by itself", hint)
         return None
 
-    def rewritten(self, directive: Directive, scope: Scope) -> list[tuple[str, Answer]] | None:
+    def rewritten(self, directive: Directive, scope: Scope) -> list[tuple[str, LocationAnswer]] | None:
         """The paths of a `rewrite` that redirects, each with its answer; None if it does not redirect."""
         expression, replacement, *flags = (*directive.arguments, "", "")[: max(len(directive.arguments), 2)]
         status = {"permanent": 301, "redirect": 302}.get(flags[0] if flags else "")
@@ -96,14 +96,14 @@ class AnswerReader:
             status = 302
         if status is None:
             return None
-        found: list[tuple[str, Answer]] = []
+        found: list[tuple[str, LocationAnswer]] = []
         for one in regular_paths(expression) or ():
             location = location_template(replacement, scope, one.captures)
             if location is None:
                 break
             if one.path == "/" and location.endswith("/{rest}"):
                 location = location.removesuffix("/{rest}") + "{path}"
-            answer = Answer()
+            answer = LocationAnswer()
             put(answer.settings, ("redirect",), location, directive.at)
             put(answer.settings, ("status",), status, directive.at)
             found.append((one.path, answer))
@@ -113,11 +113,11 @@ class AnswerReader:
         self._omit(directive, Weight.ROUTING, "the expression has no path of lb")
         return []
 
-    def _passed(self, directive: Directive, scope: Scope, spot: Spot) -> Answer | None:
+    def _passed(self, directive: Directive, scope: Scope, spot: Spot) -> LocationAnswer | None:
         target = self._upstreams.target(directive, scope)
         if target is None:
             return None
-        answer = Answer(target.backend)
+        answer = LocationAnswer(target.backend)
         rewrites = [one for one in scope.own("rewrite") if one.arguments[2:3] in (("break",), ("last",), ())]
         if rewrites and self._path_rewritten(rewrites[0], scope, spot, answer):
             return answer
@@ -131,7 +131,7 @@ class AnswerReader:
                 put(answer.settings, (key,), text, directive.at)
         return answer
 
-    def _path_rewritten(self, directive: Directive, scope: Scope, spot: Spot, answer: Answer) -> bool:
+    def _path_rewritten(self, directive: Directive, scope: Scope, spot: Spot, answer: LocationAnswer) -> bool:
         """A `rewrite … break` before a `proxy_pass`: the path that the app gets."""
         if len(directive.arguments) < 2:
             return False
@@ -154,7 +154,7 @@ class AnswerReader:
         self._omit(directive, Weight.ROUTING, "the path that the app gets cannot be made of what is known")
         return False
 
-    def _tried(self, directive: Directive, scope: Scope, spot: Spot) -> Answer | None:
+    def _tried(self, directive: Directive, scope: Scope, spot: Spot) -> LocationAnswer | None:
         *tried, last = directive.arguments
         files = any(one.startswith(_FILES) for one in tried)
         if last.startswith("@") or (last.startswith("/") and not last.endswith(_HTML)):
@@ -172,7 +172,7 @@ class AnswerReader:
             put(answer.settings, ("fallback",), inside, directive.at)
         return answer
 
-    def _or_app(self, directive: Directive, spot: Spot, last: str, *, files: bool) -> Answer | None:
+    def _or_app(self, directive: Directive, spot: Spot, last: str, *, files: bool) -> LocationAnswer | None:
         """Files if they are there, else the app: lb has a route for either."""
         found = self._find(last.partition("$")[0].partition("?")[0])
         passes = found.own_one(*PASSES) if found is not None else None
@@ -185,7 +185,7 @@ class AnswerReader:
             self._omit(directive, Weight.ROUTING, "lb does not look for a file before it asks the app", hint)
         return answer
 
-    def _files(self, scope: Scope, spot: Spot) -> Answer | None:
+    def _files(self, scope: Scope, spot: Spot) -> LocationAnswer | None:
         alias, root = scope.own_one("alias"), scope.one("root")
         directive = alias or root
         if directive is None:
@@ -199,7 +199,7 @@ class AnswerReader:
             message = f"{spot.path} is a file of another name, {base}"
             self._omit(directive, Weight.ROUTING, message, "give the file the name that clients ask for")
             return None
-        answer = Answer(is_files=True)
+        answer = LocationAnswer(is_files=True)
         put(answer.settings, ("files",), directory, directive.at)
         index = scope.one("index")
         if index is not None and not index.first().startswith("index.html") and not spot.is_exact:

@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 
 from lb.http.path_pattern import PathPattern, parse_pattern
-from lb.importing.draft import Condition, Draft, Rule, Settings, Site, put
-from lb.importing.nginx.answers import Answer, AnswerReader, Spot
+from lb.importing.draft import Draft, DraftCondition, Rule, Settings, Site, put
+from lb.importing.nginx.answers import AnswerReader, LocationAnswer, Spot
 from lb.importing.nginx.fields import FieldReader
 from lb.importing.nginx.guards import GUARDS, GuardReader
 from lb.importing.nginx.limits import LimitReader
@@ -103,7 +103,7 @@ class LocationReader:
         found: list[Rule] = []
         for one in scope.own("rewrite"):
             for path, answer in self._answers.rewritten(one, scope) or ():
-                found.append(Rule(Condition(path), one.at, None, answer.settings))
+                found.append(Rule(DraftCondition(path), one.at, None, answer.settings))
             if scope is self._server and self._is_inner_rewrite(one):
                 message = f"{one.written()}: it changes which location answers"
                 self._omissions.add(Weight.ROUTING, one.at, message, "write a route with rewrite")
@@ -131,7 +131,7 @@ class LocationReader:
         guards: Settings = {}
         is_guarded = self._readers.guards.read(one.scope, self._server, guards)
         if guards.get("deny") is not None and guards["deny"].value is True:
-            return Rule(Condition(spot.path), one.directive.at, None, guards, guards["deny"].note)
+            return Rule(DraftCondition(spot.path), one.directive.at, None, guards, guards["deny"].note)
         answer = self._answers.answer(one.scope, spot)
         if answer is None:
             if not is_guarded:
@@ -139,14 +139,14 @@ class LocationReader:
             hint = "write the route, with its guard, and open it then"
             message = f"{one.directive.written()}: nothing answers there, so it is closed"
             self._omissions.add(Weight.ACCESS, one.directive.at, message, hint)
-            answer, guards = Answer(), {}
+            answer, guards = LocationAnswer(), {}
             put(answer.settings, ("deny",), True, one.directive.at, note="closed: nothing answers here yet")
         answer.settings |= guards
         if "redirect" not in answer.settings and "deny" not in answer.settings.keys() - guards.keys():
             self._details(one, answer)
         return self._rule(spot.path, one.directive, answer)
 
-    def _details(self, one: _Location, answer: Answer) -> None:
+    def _details(self, one: _Location, answer: LocationAnswer) -> None:
         scope = one.scope
         self._readers.fields.read(scope, answer.settings, inherited=False, files=answer.is_files)
         self._readers.fields.tell_of_server(scope, self._site.settings)
@@ -217,8 +217,8 @@ class LocationReader:
             self._omissions.add(Weight.ROUTING, one.directive.at, message, hint)
 
     @staticmethod
-    def _rule(path: str, directive: Directive, answer: Answer) -> Rule:
-        return Rule(Condition(path), directive.at, answer.backend, answer.settings, answer.note)
+    def _rule(path: str, directive: Directive, answer: LocationAnswer) -> Rule:
+        return Rule(DraftCondition(path), directive.at, answer.backend, answer.settings, answer.note)
 
 
 def _flat(scope: Scope) -> list[_Location]:

@@ -10,7 +10,7 @@ import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lb.config.compose import compose
+from lb.config.compose import compose, decode
 from lb.config.problems import ConfigErrors, Problem, Source
 from lb.config.tree import MappingNode, Node, Scalar, Sequence
 from lb.importing.nginx.files import read_text
@@ -42,9 +42,10 @@ class TraefikFile:
 def read_traefik_file(path: Path) -> TraefikFile:
     """Raises UnreadableSourceError."""
     name = path.name
-    source = Source.of(name, read_text(path, name))
+    text = read_text(path, name)
     problems: list[Problem] = []
     try:
+        source = Source.of(name, decode(name, text.encode()))
         root = compose(source, problems)
     except ConfigErrors as error:
         first = error.problems[0]

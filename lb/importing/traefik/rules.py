@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from lb.http.path_pattern import PatternError, parse_pattern
 from lb.importing import values
-from lb.importing.draft import Condition
+from lb.importing.draft import DraftCondition
 from lb.importing.regular_paths import regular_paths
 
 _TOKEN = re.compile(r"\s*(?:(&&|\|\||[()!,])|([A-Za-z]+)|`([^`]*)`|\"((?:[^\"\\]|\\.)*)\"|'([^']*)')")
@@ -30,7 +30,7 @@ class RouterMatch:
     """
 
     hosts: tuple[str, ...] = ()
-    condition: Condition = field(default_factory=Condition)
+    condition: DraftCondition = field(default_factory=DraftCondition)
     networks: tuple[str, ...] = ()
     differs: str = ""
 
@@ -123,12 +123,12 @@ def _of_matcher(name: str, arguments: list[str]) -> list[RouterMatch]:
         case "PathRegexp":
             return [one for text in arguments for one in _regular(text)]
         case "Method":
-            return [RouterMatch(condition=Condition(methods=tuple(one.upper() for one in arguments)))]
+            return [RouterMatch(condition=DraftCondition(methods=tuple(one.upper() for one in arguments)))]
         case "Headers" | "Header" if len(arguments) == 2:
-            return [RouterMatch(condition=Condition(headers=((arguments[0], arguments[1]),)))]
+            return [RouterMatch(condition=DraftCondition(headers=((arguments[0], arguments[1]),)))]
         case "Query" if len(arguments) in (1, 2):
             key, _, value = "=".join(arguments).partition("=")
-            return [RouterMatch(condition=Condition(queries=((key, value or "*"),)))]
+            return [RouterMatch(condition=DraftCondition(queries=((key, value or "*"),)))]
         case "ClientIP" if None not in map(values.network, arguments):
             return [RouterMatch(networks=tuple(str(values.network(one)) for one in arguments))]
         case "HostRegexp":
@@ -150,12 +150,12 @@ def _exact(path: str) -> RouterMatch:
     return RouterMatch(condition=_condition(path))
 
 
-def _condition(path: str) -> Condition:
+def _condition(path: str) -> DraftCondition:
     try:
         parse_pattern(values.without_variables(path))
     except PatternError:
         raise UnknownRuleError(f"the path {path}") from None
-    return Condition(path)
+    return DraftCondition(path)
 
 
 def _regular(expression: str) -> list[RouterMatch]:
@@ -164,7 +164,7 @@ def _regular(expression: str) -> list[RouterMatch]:
         raise UnknownRuleError(f"PathRegexp({expression})")
     return [
         RouterMatch(
-            condition=Condition(one.path),
+            condition=DraftCondition(one.path),
             differs=f"{expression}: {one.path} is not quite the same" if one.broader or one.narrower else "",
         )
         for one in paths
@@ -189,7 +189,7 @@ def _joined(one: RouterMatch, other: RouterMatch) -> RouterMatch | None:
     if (one.hosts and other.hosts and not hosts) or not (first.covers(second) or second.covers(first)):
         return None
     path = other.condition.path if first.covers(second) else one.condition.path
-    condition = Condition(
+    condition = DraftCondition(
         path,
         one.condition.methods or other.condition.methods,
         (*one.condition.headers, *other.condition.headers),

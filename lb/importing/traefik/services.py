@@ -54,7 +54,7 @@ class ServiceReader:
                 self._backends[bare] = self._named(bare, balancer)
         return self._backends[bare]
 
-    def _container(self, service: ComposeService, balancer: Branch | None) -> Backend:
+    def _container(self, service: ComposeService, balancer: Branch | None) -> Backend | None:
         labelled = balancer.get("server.port") if balancer is not None else None
         at = labelled.at if labelled is not None else service.at
         port = labelled.value if labelled is not None else ""
@@ -75,7 +75,7 @@ class ServiceReader:
             put(backend.settings, ("instance_tls", "verify"), True, at)
         if balancer is not None:
             self._options(balancer, backend.settings)
-        return backend
+        return backend if backend.instances else None
 
     def _named(self, name: str, balancer: Branch) -> Backend | None:
         backend = Backend(name, [], balancer.at)

@@ -78,7 +78,10 @@ def test_hosts_within_a_wildcard_are_apps(caddy: Caddy) -> None:
         }
         """
     )
-    assert {name: app["domains"] for name, app in found.apps.items()} == {"a": ["a.example.com"], "b": ["b.example.com"]}
+    assert {name: app["domains"] for name, app in found.apps.items()} == {
+        "a": ["a.example.com"],
+        "b": ["b.example.com"],
+    }
     assert found.apps["b"]["production"]["instances"] == ["b:1"]
 
 
@@ -93,13 +96,25 @@ MATCHERS: list[tuple[str, list[dict[str, Any]]]] = [
     ("@m query beta=*\nreverse_proxy @m api:1", [{"path": "/", "query": {"beta": "*"}, "app": "api"}]),
     ("@m path_regexp ^/v/([^/]+)$\nreverse_proxy @m api:1", [{"path": "/v/{p1}", "app": "api"}]),
     ("reverse_proxy /a/* a:1\nreverse_proxy /a/b/* b:1", [{"path": "/a/b/", "app": "b"}, {"path": "/a/", "app": "a"}]),
-    ("reverse_proxy /old/* a:1\nredir /old/x /new", [{"path": "/old/x", "redirect": "/new", "status": 302}, {"path": "/old/", "app": "a"}]),
+    (
+        "reverse_proxy /old/* a:1\nredir /old/x /new",
+        [{"path": "/old/x", "redirect": "/new", "status": 302}, {"path": "/old/", "app": "a"}],
+    ),
     ("handle_path /api/* {\nreverse_proxy api:1\n}", [{"path": "/api/", "app": "api", "strip": "/api"}]),
-    ("handle /api/* {\nuri strip_prefix /api\nreverse_proxy api:1\n}", [{"path": "/api/", "app": "api", "strip": "/api"}]),
+    (
+        "handle /api/* {\nuri strip_prefix /api\nreverse_proxy api:1\n}",
+        [{"path": "/api/", "app": "api", "strip": "/api"}],
+    ),
     ("handle /api/* {\nrewrite * /v1{uri}\nreverse_proxy api:1\n}", [{"path": "/api/", "app": "api", "prefix": "/v1"}]),
-    ("route /a/* {\nrespond /a/secret 403\nreverse_proxy a:1\n}", [{"path": "/a/secret", "deny": True}, {"path": "/a/", "app": "a"}]),
+    (
+        "route /a/* {\nrespond /a/secret 403\nreverse_proxy a:1\n}",
+        [{"path": "/a/secret", "deny": True}, {"path": "/a/", "app": "a"}],
+    ),
     ("respond /x/* 404", [{"path": "/x/", "deny": True}]),
-    ("redir /a/* https://b.example.com{uri} 308", [{"path": "/a/", "redirect": "https://b.example.com{path}", "status": 308}]),
+    (
+        "redir /a/* https://b.example.com{uri} 308",
+        [{"path": "/a/", "redirect": "https://b.example.com{path}", "status": 308}],
+    ),
 ]
 
 
@@ -127,7 +142,10 @@ def test_matchers_without_a_counterpart(site: Caddy, written: str, reason: str) 
 
 
 def test_a_change_for_some_requests_is_a_route_of_its_own(site: Caddy) -> None:
-    found = site("@static path /assets/*\nheader @static Cache-Control max-age=60\nrequest_body /up/* {\nmax_size 1GB\n}\n" + PASS)
+    found = site(
+        "@static path /assets/*\nheader @static Cache-Control max-age=60\nrequest_body /up/* {\nmax_size 1GB\n}\n"
+        + PASS
+    )
     assert found.app["routes"] == [
         {"path": "/assets/", "headers": {"response": {"set": {"Cache-Control": "max-age=60"}}}},
         {"path": "/up/", "limits": {"body": 1000000000}},
@@ -135,7 +153,10 @@ def test_a_change_for_some_requests_is_a_route_of_its_own(site: Caddy) -> None:
 
 
 def test_what_holds_for_the_site_is_the_app_s(site: Caddy) -> None:
-    found = site("header {\nX-Frame-Options DENY\n-Server\n?Cache-Control no-store\n+Link x\n}\nrequest_body {\nmax_size 10MiB\n}\n" + PASS)
+    found = site(
+        "header {\nX-Frame-Options DENY\n-Server\n?Cache-Control no-store\n+Link "
+        "x\n}\nrequest_body {\nmax_size 10MiB\n}\n" + PASS
+    )
     assert found.app["headers"]["response"] == {
         "set": {"X-Frame-Options": "DENY"},
         "remove": ["Server"],
@@ -152,9 +173,18 @@ PROXIES: list[tuple[str, dict[str, Any]]] = [
     ("reverse_proxy localhost:3000-3002", {"instances": ["localhost:3000", "localhost:3001", "localhost:3002"]}),
     ("reverse_proxy unix//run/app.sock", {"instances": ["unix:/run/app.sock"]}),
     ("reverse_proxy {\nto a:1\nlb_policy least_conn\n}", {"instances": ["a:1"], "balance": "least_connections"}),
-    ("reverse_proxy a:1 {\nlb_policy header X-User\n}", {"instances": ["a:1"], "balance": "consistent_hash", "hash_on": "header:X-User"}),
-    ("reverse_proxy a:1 {\nlb_policy cookie srv\n}", {"instances": ["a:1"], "balance": "sticky", "sticky_cookie": "srv"}),
-    ("reverse_proxy a:1 {\nhealth_uri /up\nhealth_interval 5s\n}", {"instances": ["a:1"], "health_uri": "/up", "health_interval": "5s"}),
+    (
+        "reverse_proxy a:1 {\nlb_policy header X-User\n}",
+        {"instances": ["a:1"], "balance": "consistent_hash", "hash_on": "header:X-User"},
+    ),
+    (
+        "reverse_proxy a:1 {\nlb_policy cookie srv\n}",
+        {"instances": ["a:1"], "balance": "sticky", "sticky_cookie": "srv"},
+    ),
+    (
+        "reverse_proxy a:1 {\nhealth_uri /up\nhealth_interval 5s\n}",
+        {"instances": ["a:1"], "health_uri": "/up", "health_interval": "5s"},
+    ),
     ("reverse_proxy a:1 {\nlb_try_duration 2s\n}", {"instances": ["a:1"], "retry_for": "2s"}),
     (
         "reverse_proxy https://a {\ntransport http {\ntls_insecure_skip_verify\nproxy_protocol v2\n}\n}",
@@ -209,7 +239,10 @@ FILES: list[tuple[str, dict[str, Any]]] = [
     ("root * /srv\nfile_server", {"path": "/", "files": "/srv"}),
     ("root * /srv\nfile_server /static/*", {"path": "/static/", "files": "/srv/static"}),
     ("handle_path /static/* {\nroot * /srv\nfile_server\n}", {"path": "/static/", "files": "/srv"}),
-    ("root * /srv\ntry_files {path} /index.html\nfile_server", {"path": "/", "files": "/srv", "fallback": "index.html"}),
+    (
+        "root * /srv\ntry_files {path} /index.html\nfile_server",
+        {"path": "/", "files": "/srv", "fallback": "index.html"},
+    ),
     ("file_server /robots.txt {\nroot /srv/public\n}", {"path": "/robots.txt", "files": "/srv/public"}),
 ]
 
@@ -293,7 +326,8 @@ def test_options(caddy: Caddy) -> None:
 
 def test_snippets_with_arguments(caddy: Caddy) -> None:
     found = caddy(
-        "(app) {\n header X-App {args[0]}\n reverse_proxy {args[1:]}\n}\nhttp://a.example.com {\n import app one a:1 b:1\n}\n"
+        "(app) {\n header X-App {args[0]}\n reverse_proxy {args[1:]}\n}\nhttp://a.example.com "
+        "{\n import app one a:1 b:1\n}\n"
     )
     assert found.app["headers"]["response"]["set"] == {"X-App": "one"}
     assert found.app["production"]["instances"] == ["a:1", "b:1"]
@@ -304,7 +338,9 @@ def test_files_are_imported(tmp_path: Path) -> None:
     (tmp_path / "sites").mkdir()
     (tmp_path / "sites" / "a.caddy").write_text(f"http://a.example.com {{\n{PASS}}}\n")
     (tmp_path / "common.caddy").write_text("header X-A 1\n")
-    found = import_text(tmp_path, f"import sites/*\nhttp://b.example.com {{\nimport common.caddy\n{PASS}}}\n", "Caddyfile")
+    found = import_text(
+        tmp_path, f"import sites/*\nhttp://b.example.com {{\nimport common.caddy\n{PASS}}}\n", "Caddyfile"
+    )
     assert list(found.apps) == ["a", "b"]
     assert found.apps["b"]["headers"]["response"]["set"] == {"X-A": 1}
 

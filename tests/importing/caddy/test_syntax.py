@@ -10,7 +10,7 @@ from lb.importing.source_line import UnreadableSourceError
 WORDS = [
     ("a.example.com {\n respond hi\n}", ("respond", "hi")),
     ('a {\n header X "a \\"b\\""\n}', ("header", "X", 'a "b"')),
-    ("a {\n respond `{\"a\": 1}`\n}", ("respond", '{"a": 1}')),
+    ('a {\n respond `{"a": 1}`\n}', ("respond", '{"a": 1}')),
     ("a {\n respond a#b # comment\n}", ("respond", "a#b")),
     ("a {\n reverse_proxy one \\\n  two\n}", ("reverse_proxy", "one", "two")),
     ("a {\n respond <<END\n  line one\n  two\n  END 200\n}", ("respond", "  line one\n  two", "200")),

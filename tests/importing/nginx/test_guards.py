@@ -26,7 +26,9 @@ NETWORKS: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("rules", "guard"), NETWORKS)
 def test_networks(server: Server, rules: str, guard: dict[str, Any]) -> None:
-    route = server(f"location /admin/ {{ {rules} proxy_pass http://admin:1; }} location / {{ {PASS} }}").routes()["/admin/"]
+    route = server(f"location /admin/ {{ {rules} proxy_pass http://admin:1; }} location / {{ {PASS} }}").routes()[
+        "/admin/"
+    ]
     assert {key: route[key] for key in ("allow", "deny") if key in route} == guard
 
 
@@ -104,7 +106,8 @@ def test_any_of_several_guards_becomes_all_of_them(server: Server) -> None:
 
 def test_a_guarded_path_whose_answer_is_unknown_is_closed(server: Server) -> None:
     found = server(
-        f"location /private/ {{ auth_basic x; auth_basic_user_file y; proxy_pass http://$arg_to; }} location / {{ {PASS} }}"
+        f"location /private/ {{ auth_basic x; auth_basic_user_file y; proxy_pass "
+        f"http://$arg_to; }} location / {{ {PASS} }}"
     )
     assert found.routes()["/private/"]["deny"] is True
     assert found.omits("nothing answers there, so it is closed", Weight.ACCESS)

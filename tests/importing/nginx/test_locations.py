@@ -14,9 +14,7 @@ APP = "location / { proxy_pass http://127.0.0.1:3000; }"
 
 
 def test_longer_prefixes_come_first(server: Server) -> None:
-    found = server(
-        APP + "location /api/ { proxy_pass http://api:1; } location /api/v2/ { proxy_pass http://next:2; }"
-    )
+    found = server(APP + "location /api/ { proxy_pass http://api:1; } location /api/v2/ { proxy_pass http://next:2; }")
     assert list(found.routes()) == ["/api/v2/", "/api/"]
     assert found.routes()["/api/v2/"]["app"] == "next"
     assert found.apps["next"]["production"]["instances"] == ["next:2"]
@@ -43,7 +41,8 @@ def test_exact_then_marked_then_expressions_then_prefixes(server: Server) -> Non
 
 def test_a_prefix_that_an_expression_takes_only_in_lb_comes_before_it(server: Server) -> None:
     found = server(
-        "location /api/0/ { proxy_pass http://web:1; } location ~ ^/api/[1-9][0-9]*/ { proxy_pass http://relay:1; }" + APP
+        "location /api/0/ { proxy_pass http://web:1; } location ~ ^/api/[1-9][0-9]*/ { proxy_pass http://relay:1; }"
+        + APP
     )
     assert list(found.routes()) == ["/api/0/", "/api/{p1}/"]
     assert found.omits("matches more than that", Weight.ROUTING)

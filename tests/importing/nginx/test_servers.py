@@ -22,25 +22,37 @@ def test_listeners_of_both_families_are_one(nginx: Nginx) -> None:
 
 
 def test_certificates(nginx: Nginx) -> None:
-    found = nginx(f"server {{ {TLS} server_name a.example.com; {PASS} }} server {{ {TLS} server_name b.example.com; {PASS} }}")
+    found = nginx(
+        f"server {{ {TLS} server_name a.example.com; {PASS} }} server {{ {TLS} server_name b.example.com; {PASS} }}"
+    )
     assert found.settings["listen"] == {"https": [":443"]}
     assert found.settings["tls"] == {"certificates": [{"cert": "/etc/a.pem", "key": "/etc/a.key"}]}
 
 
 @pytest.mark.parametrize(
     "redirect",
-    [TO_HTTPS, "location / { " + TO_HTTPS + " }", "rewrite ^ https://$host$request_uri permanent;"]
-    + ["return 301 https://a.example.com$request_uri;", "rewrite ^/(.*)$ https://$host/$1 permanent;"],
+    [
+        TO_HTTPS,
+        "location / { " + TO_HTTPS + " }",
+        "rewrite ^ https://$host$request_uri permanent;",
+        "return 301 https://a.example.com$request_uri;",
+        "rewrite ^/(.*)$ https://$host/$1 permanent;",
+    ],
 )
 def test_a_server_that_leads_to_https_is_a_setting_of_the_name(nginx: Nginx, redirect: str) -> None:
-    found = nginx(f"server {{ listen 80; server_name a.example.com; {redirect} }} server {{ {TLS} server_name a.example.com; {PASS} }}")
+    found = nginx(
+        f"server {{ listen 80; server_name a.example.com; {redirect} }} server {{ {TLS} "
+        f"server_name a.example.com; {PASS} }}"
+    )
     assert found.app["domains"] == [{"name": "a.example.com", "force_https": True}]
     assert found.settings["listen"] == {"http": [":80"], "https": [":443"]}
     assert found.omitted() == []
 
 
 def test_a_redirect_of_every_name_holds_for_those_with_https(nginx: Nginx) -> None:
-    found = nginx(f"server {{ {TLS} server_name a.example.com; {PASS} }} server {{ listen 80; server_name _; {TO_HTTPS} }}")
+    found = nginx(
+        f"server {{ {TLS} server_name a.example.com; {PASS} }} server {{ listen 80; server_name _; {TO_HTTPS} }}"
+    )
     assert found.app["domains"] == [{"name": "a.example.com", "force_https": True}]
     assert list(found.apps) == ["a"]
 
@@ -76,7 +88,10 @@ def test_https_that_is_served_elsewhere(nginx: Nginx) -> None:
 
 
 def test_a_name_with_https_alone_does_not_answer_over_http(nginx: Nginx) -> None:
-    found = nginx(f"server {{ {TLS} server_name a.example.com; {PASS} }} server {{ listen 80; server_name b.example.com; {PASS} }}")
+    found = nginx(
+        f"server {{ {TLS} server_name a.example.com; {PASS} }} server {{ listen 80; "
+        f"server_name b.example.com; {PASS} }}"
+    )
     assert found.apps["a"]["domains"] == [{"name": "a.example.com", "force_https": True}]
     assert found.apps["b"]["domains"] == ["b.example.com"]
 
@@ -113,7 +128,9 @@ def test_names_that_cannot_be_bound(nginx: Nginx, name: str) -> None:
 
 
 def test_a_default_server_that_refuses_needs_no_app(nginx: Nginx) -> None:
-    found = nginx(f"server {{ listen 80 default_server; return 444; }} server {{ listen 80; server_name a.example.com; {PASS} }}")
+    found = nginx(
+        f"server {{ listen 80 default_server; return 444; }} server {{ listen 80; server_name a.example.com; {PASS} }}"
+    )
     assert list(found.apps) == ["a"]
     assert found.omitted() == []
 
@@ -130,14 +147,17 @@ def test_a_port_that_chooses_the_app(nginx: Nginx) -> None:
 def test_staging_names_lead_to_staging(nginx: Nginx) -> None:
     # spec: D1
     found = nginx(
-        f"server {{ listen 80; server_name shop.example.com stg-shop.example.com; {PASS} location /api/ {{ proxy_pass http://api:1; }} }}"
+        f"server {{ listen 80; server_name shop.example.com stg-shop.example.com; {PASS} "
+        f"location /api/ {{ proxy_pass http://api:1; }} }}"
     )
     assert found.app["staging"] == {"instances": ["127.0.0.1:3000"], "noindex": False}
     assert found.apps["api"].keys() == {"production", "staging"}
 
 
 def test_client_certificates(nginx: Nginx) -> None:
-    found = nginx(f"server {{ {TLS} server_name a.example.com; ssl_client_certificate ca.pem; ssl_verify_client on; {PASS} }}")
+    found = nginx(
+        f"server {{ {TLS} server_name a.example.com; ssl_client_certificate ca.pem; ssl_verify_client on; {PASS} }}"
+    )
     assert found.app["domains"][0]["client_ca"] == "ca.pem"
 
 
@@ -149,14 +169,17 @@ def test_https_without_a_certificate_is_told(nginx: Nginx) -> None:
 
 def test_proxies_in_front(nginx: Nginx) -> None:
     found = nginx(
-        f"http {{ set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For; server {{ listen 80 proxy_protocol; {PASS} }} }}"
+        f"http {{ set_real_ip_from 10.0.0.0/8; real_ip_header X-Forwarded-For; server {{ "
+        f"listen 80 proxy_protocol; {PASS} }} }}"
     )
     assert found.settings["trusted_proxies"] == ["10.0.0.0/8"]
     assert found.settings["listen"]["proxy_protocol"] is True
     assert found.app["client_from"] == "forwarded"
 
 
-@pytest.mark.parametrize("condition", ["($request_method = POST)", "($http_user_agent ~* bot)", "(-f $request_filename)"])
+@pytest.mark.parametrize(
+    "condition", ["($request_method = POST)", "($http_user_agent ~* bot)", "(-f $request_filename)"]
+)
 def test_a_condition_without_a_counterpart(nginx: Nginx, condition: str) -> None:
     found = nginx(f"server {{ listen 80; server_name a.example.com; if {condition} {{ return 403; }} {PASS} }}")
     assert found.omits("a condition of nginx has no counterpart", Weight.ACCESS)

@@ -16,7 +16,7 @@ def one(text: str) -> Directive:
 WORDS = [
     ("listen 80 default_server;", ("80", "default_server")),
     ("listen\n  80\n  ;", ("80",)),
-    ('log_format main "a b" \'c;d\';', ("main", "a b", "c;d")),
+    ("log_format main \"a b\" 'c;d';", ("main", "a b", "c;d")),
     (r'add_header X "a\"b";', ("X", 'a"b')),
     (r"location_like ~ \.(js|css)$;", ("~", r"\.(js|css)$")),
     ("set $a ${b}c;", ("$a", "${b}c")),
@@ -51,7 +51,7 @@ def test_code_of_another_language_is_skipped() -> None:
 
 
 BROKEN = [
-    ("server {", 1, "no \"}\""),
+    ("server {", 1, 'no "}"'),
     ("listen 80", 1, 'no ";"'),
     ("server {\n listen 80\n}", 2, 'no ";"'),
     ("}\n", 1, 'without a "{"'),
@@ -60,7 +60,7 @@ BROKEN = [
     ("\nset $a 'x", 2, "does not end"),
     ("set $a ${b", 1, "does not end"),
     ("a { " * 60, 1, "more than 50 deep"),
-    ("x_by_lua_block { {", 1, "no \"}\""),
+    ("x_by_lua_block { {", 1, 'no "}"'),
 ]
 
 

@@ -83,7 +83,8 @@ def test_balancing(server: Server, written: str, settings: dict[str, Any]) -> No
 def test_options_of_servers(server: Server) -> None:
     found = server(
         PASS,
-        "upstream app { server a:1 max_fails=3 fail_timeout=30s; server b:1 weight=5; server c:1 backup; server d:1 down; }",
+        "upstream app { server a:1 max_fails=3 fail_timeout=30s; server b:1 weight=5; server "
+        "c:1 backup; server d:1 down; }",
     )
     assert production(found) == {"instances": ["a:1", "b:1"], "max_fails": 3, "fail_duration": "30s"}
     assert found.omits("c:1 is a backup", Weight.ROUTING)
@@ -119,7 +120,8 @@ def test_other_protocols_keep_the_address_and_are_told(server: Server, directive
 
 def test_one_upstream_for_several_paths_is_one_app(server: Server) -> None:
     found = server(
-        "location /a/ { proxy_pass http://app; } location /b/ { proxy_pass http://app; } location / { proxy_pass http://web:1; }",
+        "location /a/ { proxy_pass http://app; } location /b/ { proxy_pass http://app; } "
+        "location / { proxy_pass http://web:1; }",
         "upstream app { server a:1; }",
     )
     assert list(found.apps) == ["shop", "app"]
