@@ -99,6 +99,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "importing/nginx/pages.py",
         "importing/nginx/scope.py",
     ),
+    "importing/nginx/test_guards.py": ("importing/judges.py",),
     "importing/nginx/test_servers.py": (
         "importing/assemble.py",
         "importing/nginx/names.py",

@@ -49,7 +49,11 @@ def assemble(draft: Draft, omissions: Omissions) -> Settings:
     tree: Settings = {"listen": _listen(draft)}
     top = dict(draft.top)
     if "proxy_protocol" in top.get("listen", {}):
-        tree["listen"]["proxy_protocol"] = top["listen"]["proxy_protocol"]
+        said = tree["listen"]["proxy_protocol"] = top["listen"]["proxy_protocol"]
+        if "trusted_proxies" not in top:
+            top["trusted_proxies"] = Said(("private",), said.at, "who may send PROXY headers is not said")
+            message = "who may send PROXY headers is not said: private networks are assumed"
+            omissions.add(Weight.ACCESS, said.at[0], message, "list the networks of the proxies in trusted_proxies")
     if draft.https or "tls" in top:
         tls = _tls(draft, omissions)
         tree |= {"tls": tls} if tls else {}

@@ -12,7 +12,8 @@ from lb.cli.check import check
 from lb.cli.main import main
 
 GOOD = "server { listen 80; server_name shop.example.com;\nlocation / { proxy_pass http://127.0.0.1:3000; } }\n"
-USERS = "http://shop.example.com {\n basic_auth {\n  bob $2a$14$abc\n }\n reverse_proxy 127.0.0.1:3000\n}\n"
+BOB = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"
+USERS = f"http://shop.example.com {{\n basic_auth {{\n  bob {BOB}\n }}\n reverse_proxy 127.0.0.1:3000\n}}\n"
 
 
 @pytest.fixture
@@ -79,7 +80,7 @@ def test_files_of_users_are_written_beside_the_configuration(folder: Path) -> No
     result = run("Caddyfile", "-o", "out/lb.yaml")
     assert (result.exit_code, result.output) == (0, "")
     assert "basic_auth: out/htpasswd" in Path("out/lb.yaml").read_text()
-    assert Path("out/htpasswd").read_text() == "bob:$2a$14$abc\n"
+    assert Path("out/htpasswd").read_text() == f"bob:{BOB}\n"
     assert stat.S_IMODE(Path("out/htpasswd").stat().st_mode) == 0o600
 
 

@@ -16,15 +16,12 @@ from lb.importing.import_file import Imported, import_files
 from lb.importing.omissions import Omission, Weight
 
 # Keys that other work brings: until they are there, a configuration that has them cannot be loaded.
-PENDING = ("client_from", "forward_auth", "basic_auth", "buffering", "retry_for", "instance_tls", "send_proxy")
-PENDING_TEXTS = (*(f'unknown key "{key}"' for key in (*PENDING, "proxy_protocol")), "is a URL, not an address")
+PENDING = ("buffering", "retry_for")
+PENDING_TEXTS = tuple(f'unknown key "{key}"' for key in PENDING)
 # What depends on the machine.
 OF_MACHINE = (
-    "there is no such directory",
-    "there is no file",
-    "there is no such file",
-    "is not set",
-    "has a private key",
+    *("there is no such directory", "there is no file", "there is no such file", "is not set", "has a private key"),
+    *("there is no such password file", "this file cannot be read"),
 )
 
 

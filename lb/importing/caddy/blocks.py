@@ -168,7 +168,7 @@ class BlockReader:
         found: list[Found] = []
         for part in _parts(match, frame.changes):
             settings = copied(made.settings)
-            for change in frame.changes:
+            for change in sorted(frame.changes, key=_is_open):
                 if covers(change.match.condition, part.condition) and not set(change.match.hosts) - set(part.hosts):
                     merge(settings, _with_networks(change, settings))
             rule = self._answers.finished(made, part.condition, settings, line)
@@ -194,6 +194,12 @@ def _kept_out(match: Match, line: CaddyLine) -> tuple[Match, Settings]:
         if networks:
             settings[key] = Said(networks, (line.at,))
     return replace(match, allow=(), deny=()), settings
+
+
+def _is_open(change: _Change) -> bool:
+    """Whether a change closes nothing; what closes comes first, since what is said first stays."""
+    deny = change.settings.get("deny")
+    return deny is None or deny.value is not True
 
 
 def _with_networks(change: _Change, settings: Settings) -> Settings:

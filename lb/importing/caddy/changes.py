@@ -12,6 +12,7 @@ from lb.importing.caddy.placeholders import template
 from lb.importing.caddy.proxies import address_url
 from lb.importing.caddy.syntax import CaddyLine
 from lb.importing.draft import Draft, Said, Settings, put
+from lb.importing.judges import put_judge, usable_users
 from lb.importing.omissions import Omissions, Weight
 
 _GUARDS = values.words("basic_auth basicauth forward_auth authorize jwtauth authelia crowdsec")
@@ -123,6 +124,12 @@ class ChangeMaker:
         if not users:
             self._close(line, settings, "it names no user")
             return
+        users, told = usable_users(users, line.at)
+        for at, message in told:
+            self._omissions.add(Weight.ACCESS, at, message, "make a hash with htpasswd -B")
+        if not users:
+            self._close(line, settings, "none of its users has a hash that lb knows")
+            return
         put(settings, ("basic_auth",), self._draft.file("htpasswd", users, line.at), line.at)
 
     def _judge(self, line: CaddyLine, arguments: tuple[str, ...], settings: Settings) -> None:
@@ -144,9 +151,9 @@ class ChangeMaker:
         renamed = [name for name in copied if ">" in name]
         if renamed:
             self._omit(Weight.BEHAVIOUR, line, f"{', '.join(renamed)}: fields are copied by the names that they have")
-        put(settings, ("forward_auth", "url"), url, line.at)
-        if names := [name for name in copied if ">" not in name]:
-            put(settings, ("forward_auth", "copy"), tuple(names), line.at)
+        names = Said(tuple(name for name in copied if ">" not in name), (line.at,))
+        if reason := put_judge(settings, Said(url, (line.at,)), names):
+            self._close(line, settings, reason)
 
     def _log(self, line: CaddyLine) -> None:
         if line.name != "log":

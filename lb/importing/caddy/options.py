@@ -106,9 +106,11 @@ class OptionReader:
 
     def _trusted(self, line: CaddyLine) -> None:
         found = networks(line.rest[1:]) if line.rest[:1] == ("static",) else None
+        if line.rest == ("static", "private_ranges"):
+            found = ("private",)
         if found is None:
-            if line.rest[:1] == ("cloudflare",):
-                found = ("cloudflare",)
+            if line.rest[:1] in (("cloudflare",), ("fastly",)):
+                found = line.rest[:1]
             else:
                 self._omit(Weight.BEHAVIOUR, line, "write the networks into trusted_proxies")
                 return

@@ -71,6 +71,9 @@ class ProxyReader:
             else:
                 self._option(one, options.settings, settings)
         backend = Backend(_name(addresses[0][0]) if addresses else "app", [], line.at, options.settings)
+        transport = backend.settings.get("instance_tls", {})
+        if "verify" in transport:
+            transport.pop("ca", None)  # nothing is verified
         for address, at in addresses:
             self._add(address, at, backend, tls=tls)
         if not backend.instances:

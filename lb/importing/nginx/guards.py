@@ -5,10 +5,12 @@ What cannot be guarded as before is closed (`deny: true`): an import never opens
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 
 from lb.importing import values
 from lb.importing.draft import Said, Settings, put
+from lb.importing.judges import put_judge
 from lb.importing.nginx.scope import Scope
 from lb.importing.nginx.syntax import Directive
 from lb.importing.nginx.upstreams import Upstreams
@@ -17,6 +19,7 @@ from lb.importing.omissions import Omissions, Weight
 GUARDS = ("allow", "deny", "auth_basic", "auth_request", "auth_jwt", "auth_digest", "auth_pam", "auth_ldap")
 _OTHER = ("auth_jwt", "auth_digest", "auth_pam", "auth_ldap", "access_by_lua_block", "access_by_lua_file")
 _UPSTREAM_FIELD = "$upstream_http_"
+_REALM = re.compile(r"[ -~]{1,100}")
 _CLOSED = "the route is closed until it has a guard that lb has"
 
 
@@ -80,7 +83,10 @@ class GuardReader:
         if users is None or path is None:
             self._close(settings, realm, f"{realm.written()}: the file of the users is not known")
             return
-        put(settings, ("basic_auth",), path, realm.at, users.at)
+        put(settings, ("basic_auth", "file"), path, users.at)
+        text = scope.resolved(realm.first())
+        if text is not None and _REALM.fullmatch(text):
+            put(settings, ("basic_auth", "realm"), text, realm.at)
 
     def _asked(self, scope: Scope, server: Scope, settings: Settings) -> None:
         one = scope.one("auth_request")
@@ -100,11 +106,10 @@ class GuardReader:
             return
         address = str(target.backend.instances[0].value).removeprefix("https://")
         url = f"{scheme}://{address}{target.uri or uri}"
-        ask: Settings = {"url": Said(url, (one.at, passes.at))}
-        fields = _copied(scope)
-        if fields:
-            ask["copy"] = fields
-        settings["forward_auth"] = ask
+        reason = put_judge(settings, Said(url, (one.at, passes.at)), _copied(scope))
+        if reason:
+            self._close(settings, one, f"{one.written()}: {reason}")
+            return
         for error in scope.all("error_page"):
             if error.first() in ("401", "403"):
                 message = f"{error.written()}: the answer of who was asked goes to the client as it is"
@@ -138,6 +143,9 @@ def _put_closed(
 
 
 def _put_networks(settings: Settings, key: str, found: list[tuple[str, Directive]]) -> None:
+    before = settings.get(key)
+    if before is not None and before.value is True:
+        return  # it is closed for everybody
     settings[key] = Said(tuple(dict.fromkeys(text for text, _ in found)), tuple(one.at for _, one in found))
 
 

@@ -174,6 +174,7 @@ class Upstreams:
         if verify is None or verify.first() != "on":
             at = verify.at if verify is not None else directive.at
             settings["instance_tls"] = {"verify": Said(value=False, at=(at,), note="nginx does not verify by itself")}
+        verified = not settings
         for name, key in (
             ("proxy_ssl_name", "server_name"),
             ("proxy_ssl_trusted_certificate", "ca"),
@@ -182,7 +183,7 @@ class Upstreams:
         ):
             one = scope.one(name)
             text = scope.resolved(one.first()) if one is not None else None
-            if one is not None and text is not None:
+            if one is not None and text is not None and (key != "ca" or verified):
                 put(settings, ("instance_tls", key), text, one.at)
         return settings
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from lb.importing import values
 from lb.importing.draft import Draft, Said, Settings, get, put
+from lb.importing.judges import put_judge, usable_users
 from lb.importing.omissions import Omissions, Weight
 from lb.importing.regular_paths import regular_paths
 from lb.importing.traefik.settings_tree import Branch
@@ -214,16 +215,23 @@ class MiddlewareReader:
         if file is not None:
             put(settings, ("basic_auth",), file.value, file.at)
         elif users and not any(values.is_variable(one) for one in users):
-            put(settings, ("basic_auth",), self._draft.file("htpasswd", users, branch.at), branch.at)
+            users, told = usable_users(users, branch.at)
+            for at, message in told:
+                self._omissions.add(Weight.ACCESS, at, message, "make a hash with htpasswd -B")
+            if users:
+                put(settings, ("basic_auth",), self._draft.file("htpasswd", users, branch.at), branch.at)
+            else:
+                self._close(branch, settings, "basicauth: none of the users has a hash that lb knows")
         else:
             hint = "write the users into a file, and basic_auth: FILE into the route"
             self._close(branch, settings, f"basicauth: the users are not known here ({', '.join(users)})", hint)
 
     def _judge(self, branch: Branch, settings: Settings, _path: str) -> None:
-        put(settings, ("forward_auth", "url"), branch.text("address"), branch.at)
         copied = branch.items("authresponseheaders")
-        if copied:
-            put(settings, ("forward_auth", "copy"), tuple(text for text, _ in copied), copied[0][1])
+        names = Said(tuple(text for text, _ in copied), (copied[0][1],)) if copied else None
+        if reason := put_judge(settings, Said(branch.text("address"), (branch.at,)), names):
+            self._close(branch, settings, f"forwardauth: {reason}")
+            return
         for key in ("authresponseheadersregex", "authrequestheaders", "addauthcookiestoresponse", "tls"):
             found = branch.get(key)
             if found is not None:

@@ -320,7 +320,7 @@ def test_options(caddy: Caddy) -> None:
     assert found.settings["tls"]["acme"]["directory"] == "https://ca.example.com/directory"
     assert found.settings["timeouts"] == {"drain": "10s", "idle": "2m"}
     assert found.settings["limits"] == {"header_total": "1M"}
-    assert "10.0.0.0/8" in found.settings["trusted_proxies"]
+    assert found.settings["trusted_proxies"] == ["private"]
     assert found.app["client_from"] == "forwarded"
 
 
@@ -383,3 +383,15 @@ def test_six_apps_on_one_host(caddy: Caddy) -> None:
         "/spaces/": "space",
         "/api/": "api",
     }
+
+
+def test_a_hash_that_lb_does_not_know_lets_nobody_in(site: Caddy) -> None:
+    found = site(f"basic_auth {{\nbob plain\n}}\n{PASS}")
+    assert found.routes()["/"]["deny"] is True
+    assert found.omits("the user bob", Weight.ACCESS)
+    assert not found.omits("plain ")
+
+
+def test_what_is_closed_stays_closed_beside_another_guard(site: Caddy) -> None:
+    found = site(f"@bad remote_ip 192.0.2.7\nabort @bad\nauthorize with policy\n{PASS}")
+    assert found.routes()["/"]["deny"] is True

@@ -58,7 +58,7 @@ def test_passwords(server: Server) -> None:
         location / {{ {PASS} }}
         """
     )
-    assert found.routes()["/"]["basic_auth"] == "/etc/nginx/htpasswd"
+    assert found.routes()["/"]["basic_auth"] == {"file": "/etc/nginx/htpasswd", "realm": "Staff"}
     assert "basic_auth" not in found.routes()["/open/"]
     assert found.omitted() == []
 
@@ -111,3 +111,18 @@ def test_a_guarded_path_whose_answer_is_unknown_is_closed(server: Server) -> Non
     )
     assert found.routes()["/private/"]["deny"] is True
     assert found.omits("nothing answers there, so it is closed", Weight.ACCESS)
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"),
+    [("https://auth.example.com", "is an https URL"), ("http://unix:/run/a.sock:/", "Unix socket")],
+)
+def test_a_judge_that_lb_cannot_ask_closes(server: Server, address: str, reason: str) -> None:
+    found = server(f"location = /auth {{ proxy_pass {address}; }} location / {{ auth_request /auth; {PASS} }}")
+    assert found.routes()["/"]["deny"] is True
+    assert found.omits(reason, Weight.ACCESS)
+
+
+def test_a_closed_route_stays_closed_for_all(server: Server) -> None:
+    found = server(f"location / {{ deny unix:; deny 10.0.0.1; {PASS} }}")
+    assert found.routes()["/"]["deny"] is True

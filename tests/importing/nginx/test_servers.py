@@ -183,3 +183,9 @@ def test_proxies_in_front(nginx: Nginx) -> None:
 def test_a_condition_without_a_counterpart(nginx: Nginx, condition: str) -> None:
     found = nginx(f"server {{ listen 80; server_name a.example.com; if {condition} {{ return 403; }} {PASS} }}")
     assert found.omits("a condition of nginx has no counterpart", Weight.ACCESS)
+
+
+def test_proxy_headers_from_proxies_that_are_not_named(nginx: Nginx) -> None:
+    found = nginx(f"server {{ listen 80 proxy_protocol; {PASS} }}")
+    assert found.settings["trusted_proxies"] == ["private"]
+    assert found.omits("who may send PROXY headers is not said", Weight.ACCESS)

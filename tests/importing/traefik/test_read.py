@@ -128,7 +128,10 @@ MIDDLEWARES: list[tuple[list[str], dict[str, Any]]] = [
     (["ipallowlist.sourcerange=10.0.0.0/8,192.0.2.1"], {"allow": ["10.0.0.0/8", "192.0.2.1/32"]}),
     (["ipwhitelist.sourcerange=10.0.0.0/8"], {"allow": ["10.0.0.0/8"]}),
     (["basicauth.usersfile=/etc/users"], {"basic_auth": "/etc/users"}),
-    (["basicauth.users=bob:$$2y$$05$$x"], {"basic_auth": "htpasswd"}),
+    (
+        ["basicauth.users=bob:$$2a$$14$$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"],
+        {"basic_auth": "htpasswd"},
+    ),
     (
         ["forwardauth.address=http://auth:9091/verify", "forwardauth.authResponseHeaders=Remote-User, Remote-Groups"],
         {"forward_auth": {"url": "http://auth:9091/verify", "copy": ["Remote-User", "Remote-Groups"]}},
@@ -174,11 +177,11 @@ def test_middlewares(compose: Compose, labels: list[str], settings: dict[str, An
 
 
 def test_users_are_a_file_beside_the_configuration(compose: Compose) -> None:
-    found = compose(
-        "traefik.http.routers.shop.middlewares=m",
-        "traefik.http.middlewares.m.basicauth.users=bob:$$2y$$05$$x,al:$$apr1$$y",
-    )
-    assert found.done.files == {"htpasswd": "bob:$2y$05$x\nal:$apr1$y\n"}
+    bob = "$2a$14$Zkx19XLiW6VYouLHR5NmfOFU0z2GTNmpkT/5qqR7hx4IjWJPDhjvG"
+    al = "$apr1$Ebsl34q7$" + "x" * 22
+    users = f"bob:{bob},al:{al}".replace("$", "$$")
+    found = compose("traefik.http.routers.shop.middlewares=m", f"traefik.http.middlewares.m.basicauth.users={users}")
+    assert found.done.files == {"htpasswd": f"bob:{bob}\nal:{al}\n"}
     assert found.routes()["/"]["basic_auth"] == "htpasswd"
 
 
