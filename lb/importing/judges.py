@@ -13,7 +13,6 @@ from lb.importing.draft import Said, Settings
 from lb.importing.source_line import SourceLine
 from lb.passwords.password_file import bad_lines
 
-
 _REASON = re.compile(r"Value error, (.*?) \[type=")  # of the settings that are refused
 
 
