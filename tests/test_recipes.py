@@ -1,4 +1,4 @@
-"""Each configuration in docs/recipes/ is one that `lb check` accepts without a word, and the page of recipes names it."""
+"""Each configuration in docs/recipes/ is one that `lb check` accepts without a word; the page of recipes names it."""
 
 from __future__ import annotations
 
