@@ -163,13 +163,17 @@ def _cors_is_safe(scene: RuleContext) -> Iterator[Problem]:
 def _hsts_has_https(scene: RuleContext) -> Iterator[Problem]:
     if scene.config.listen.https or not scene.is_certain("listen", "https"):
         return
-    for name, app in scene.config.apps.items():
+    found: list[tuple[KeyPath, FieldSettings]] = [
+        (("apps", name), app.headers) for name, app in scene.config.apps.items()
+    ]
+    found += [(path, route.headers) for _, _, path, route in _routes(scene)]
+    for path, headers in found:
         for key in ("set", "add", "default"):
-            for field in getattr(app.headers.response, key):
+            for field in getattr(headers.response, key):
                 if field.lower() == _HSTS:
                     message = f"{field} has no effect over HTTP, and there is no listen.https"
-                    path = ("apps", name, "headers", "response", key, field)
-                    yield scene.origin.problem(path, message, "add listen.https, or remove it", "warning")
+                    where = (*path, "headers", "response", key, field)
+                    yield scene.origin.problem(where, message, "add listen.https, or remove it", "warning")
 
 
 def _pages_can_be_read(scene: RuleContext) -> Iterator[Problem]:
