@@ -43,6 +43,7 @@ def assemble(draft: Draft, omissions: Omissions) -> Settings:
     _without_refusals(draft)
     _place_redirects(draft)
     _without_unbound(draft, omissions)
+    _without_loops(draft, omissions)
     apps = _Apps(draft, omissions)
     for site in draft.sites:
         apps.plan(site)
@@ -125,6 +126,25 @@ def _without_unbound(draft: Draft, omissions: Omissions) -> None:
                 omissions.add(Weight.ROUTING, domain.at[0], message, "add listen.https, then force_https: true")
         if not site.domains:
             draft.sites.remove(site)
+
+
+def _without_loops(draft: Draft, omissions: Omissions) -> None:
+    """A server that asks another one of the same file would ask itself in lb, which has one set of listeners."""
+    ports = {address.rpartition(":")[2] for address in (*draft.http, *draft.https)}
+    for site in draft.sites:
+        for rule in site.rules:
+            instances = rule.backend.instances if rule.backend is not None else []
+            if any(_is_here(str(one.value), ports) for one in instances):
+                message = f"{instances[0].value} is an address of lb itself: requests would come back"
+                hint = "write what is served there as a route of this app"
+                omissions.add(Weight.ROUTING, rule.at, message, hint)
+                rule.backend = None
+                rule.settings = {"deny": Said(value=True, at=(rule.at,), note="closed: it would ask lb itself")}
+
+
+def _is_here(instance: str, ports: set[str]) -> bool:
+    host, _, port = instance.removeprefix("https://").rpartition(":")
+    return port in ports and (host in ("localhost", "[::1]") or host.startswith("127."))
 
 
 @dataclass(slots=True)

@@ -189,3 +189,12 @@ def test_proxy_headers_from_proxies_that_are_not_named(nginx: Nginx) -> None:
     found = nginx(f"server {{ listen 80 proxy_protocol; {PASS} }}")
     assert found.settings["trusted_proxies"] == ["private"]
     assert found.omits("who may send PROXY headers is not said", Weight.ACCESS)
+
+
+def test_a_server_that_asks_another_one_of_the_file(nginx: Nginx) -> None:
+    found = nginx(
+        """server { listen 80; server_name a.example.com; location / { proxy_pass http://127.0.0.1:8080; } }
+        server { listen 127.0.0.1:8080; server_name b.example.com; location / { proxy_pass http://web:1; } }"""
+    )
+    assert found.apps["a"]["routes"][0]["deny"] is True
+    assert found.omits("127.0.0.1:8080 is an address of lb itself", Weight.ROUTING)
