@@ -22,6 +22,7 @@ LAYERS = (
     ("http",),
     ("passwords",),
     ("config",),
+    ("importing",),
     ("routing",),
     ("telemetry",),
     ("tls",),
@@ -181,6 +182,11 @@ def test_the_data_path_stands_on_little(path: Path) -> None:
         assert library in sys.stdlib_module_names or library == "lb" or library in CODECS, f"{place(path)}: {name}"
         if name.startswith("lb.config"):
             assert place(path) in FROM_CONFIGURATION, f"{place(path)} imports {name}"
+
+
+@named([path for path in MODULES if layer_of(path) not in ("importing", "cli")])
+def test_other_languages_are_known_to_the_command_line_alone(path: Path) -> None:
+    assert not [name for name in imported(path) if name.startswith("lb.importing")]
 
 
 def test_who_gets_the_whole_configuration() -> None:
