@@ -20,6 +20,7 @@ ROOT = TOP / "lb"
 LAYERS = (
     ("errors",),
     ("http",),
+    ("passwords",),
     ("config",),
     ("routing",),
     ("telemetry",),
@@ -43,7 +44,8 @@ ONLY_IN = {
     "pydantic": ("config/",),
     "pydantic_core": ("config/",),
     "idna": ("config/names.py",),
-    "cryptography": ("tls/",),
+    "cryptography": ("tls/", "passwords/password_hash.py"),
+    "bcrypt": ("passwords/password_hash.py",),
     "uvloop": ("process/loop.py",),
     "aiohttp": (
         "admin/",
@@ -80,6 +82,7 @@ WHOLE_CONFIGURATION = {
     "cli/demo_engine.py": "passes it to the engine that it forks",
     "cli/demo_service.py": "changes the one that it has loaded",
     "cli/engine.py": "loads it for the engine, and again at a reload",
+    "apps/service/app_addresses.py": "names the URLs of an app: its domains and the listeners",
     "apps/service/main.py": "passes it to the engine, and the one that is read at a reload",
     "apps/service/reload_plan.py": "says what two of them do differently to deployed apps",
     "apps/service/engine_service.py": "follows it: which environments are deployed, and what a reload changes",

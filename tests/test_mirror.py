@@ -108,6 +108,13 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "cli/engine_start.py",
     ),
     "e2e/apps/test_templates.py": ("cli/ps.py",),
+    "e2e/test_basic_auth.py": ("proxy/guards/password_guard.py",),
+    "e2e/test_forward_auth.py": ("proxy/guards/service_guard.py",),
+    "proxy/guards/test_gate.py": (
+        "proxy/guards/guarded.py",
+        "proxy/guards/services.py",
+        "routing/auth_rules.py",
+    ),
 }
 PROVEN_ELSEWHERE = {module: test for test, modules in TOGETHER.items() for module in modules}
 

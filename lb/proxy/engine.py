@@ -83,6 +83,7 @@ class Engine:
         "files",
         "floods",
         "flushes",
+        "guards",
         "handshakes",
         "held",
         "ids",
@@ -130,12 +131,12 @@ class Engine:
         self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
-        self.ids = RequestIds()
-        self._second = -1
+        self.ids, self._second = RequestIds(), -1
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
         self.queue = WaitingQueue(loop, self.broken)
         self.files = FileCache()
+        self.guards: Any = None  # made when a request needs it
         self.flushes = FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
@@ -328,6 +329,8 @@ class Engine:
         for client in list(self._clients):
             client.abort()
         self._ticking.cancel()
+        if self.guards is not None:
+            self.guards.close()
         self.evictor.close()
         self.flush()
         self.poller.close()

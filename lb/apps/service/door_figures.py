@@ -66,10 +66,12 @@ class DoorFigures:
         while self.is_connected and not self.follows(app, environment, generation):
             await self._news.wait()
 
-    def busy(self, app: str, environment: str, identifier: str) -> bool | None:
-        """Whether anything is open at an instance; None where no door says so."""
+    def busy(self, app: str, environment: str, identifier: str, generation: int) -> bool | None:
+        """Whether anything is open at an instance; None where no door says so, or some of its workers do not follow
+        `generation` yet: what is idle may still get a request from them.
+        """
         seen = self._seen.get((app, environment))
-        if seen is None or seen.activity is None:
+        if seen is None or seen.activity is None or seen.applied < generation:
             return None
         figures = seen.activity.instances.get(identifier)
         return figures is not None and figures.is_busy

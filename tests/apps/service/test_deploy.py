@@ -68,12 +68,27 @@ async def test_old_instances_stay_while_they_are_busy_and_no_longer_than_drain(w
     world.figures.connected()
     await world.deploy()
     world.door_sees(0.0, 0, **{f"i{old.id}": 1})
+    world.door_follows()
     await world.clock.advance(60.0)
     assert not old.was_told
     world.door_sees(0.0)
     await world.clock.advance(2.0)
     assert old.was_told
     assert old.graces == [10.0]
+
+
+async def test_old_instances_stay_until_the_doors_workers_follow(world: World) -> None:
+    # spec: A2
+    with_settings(world, drain=300.0)
+    await world.deploy()
+    world.figures.connected()
+    await world.deploy()
+    world.door_sees(0.0)
+    await world.clock.advance(60.0)
+    assert world.machine.names(ONE) == ["web1"], "some worker may still send requests to it"
+    world.door_follows()
+    await world.clock.advance(2.0)
+    assert world.machine.names(ONE) == []
 
 
 async def test_the_end_of_drain_ends_what_is_busy(world: World) -> None:
