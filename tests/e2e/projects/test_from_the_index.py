@@ -10,6 +10,7 @@ import pytest
 
 from lb.apps.build.pythons import find_pythons
 from tests.apps.run.needs import need_private_network
+from tests.e2e.harness.door import Config
 from tests.e2e.harness.platform import Platform, assert_unharmed, platform
 from tests.e2e.projects import sources
 
@@ -71,7 +72,7 @@ def index():
 """,
     "wsgi.py": "from app import app as application\n",
 }
-APPS = {
+APPS: dict[str, Config] = {
     "uwsgi": {"count": 2, "network": "private"},
     "beside": {},
     "sdk": {"count": 2, "functions_mode": "strict"},
