@@ -54,6 +54,31 @@ class PathPattern:
             captured[REST] = b"/".join(parts[len(self.segments) :])
         return captured
 
+    def covers(self, other: PathPattern) -> bool:
+        """Whether every path that `other` matches is one that this pattern matches, too."""
+        if len(self.segments) > len(other.segments):
+            return False
+        pairs = zip(self.segments, other.segments, strict=False)
+        if not all(mine is None or mine == theirs for mine, theirs in pairs):
+            return False
+        same = len(self.segments) == len(other.segments)
+        match self.ending:
+            case PatternEnding.EXACT:
+                return same and other.ending is PatternEnding.EXACT
+            case PatternEnding.PREFIX:
+                return True
+            case PatternEnding.REST:
+                return not same or other.ending is PatternEnding.REST
+        return False
+
+    def meets(self, other: PathPattern) -> bool:
+        """Whether there may be a path that both patterns match."""
+        pairs = zip(self.segments, other.segments, strict=False)
+        if not all(None in (mine, theirs) or mine == theirs for mine, theirs in pairs):
+            return False
+        short, long = sorted((self, other), key=lambda one: len(one.segments))
+        return len(short.segments) == len(long.segments) or short.ending is not PatternEnding.EXACT
+
 
 def parse_pattern(text: str) -> PathPattern:
     """The pattern that `text` is. Characters beyond ASCII and blanks are compared as they come, percent-encoded.

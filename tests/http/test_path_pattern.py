@@ -91,3 +91,38 @@ def test_a_plain_path_has_one_reading() -> None:
 
 def test_a_path_that_is_encoded_too_often_has_no_readings_that_could_be_told() -> None:
     assert readings(b"/%2525252561") is None
+
+
+COVERED = [
+    ("/", "/a/b", True),
+    ("/a/", "/a", True),
+    ("/a/", "/a/b/", True),
+    ("/a", "/a/", False),
+    ("/a", "/a", True),
+    ("/{x}", "/a", True),
+    ("/a", "/{x}", False),
+    ("/a/{rest}", "/a/b", True),
+    ("/a/{rest}", "/a", False),
+    ("/a/b/", "/a/", False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "other", "covers"), COVERED)
+def test_a_pattern_covers_another(pattern: str, other: str, covers: bool) -> None:
+    assert parse_pattern(pattern).covers(parse_pattern(other)) is covers
+
+
+MEETING = [
+    ("/a/", "/a/b", True),
+    ("/a/", "/b/", False),
+    ("/{x}/b", "/a/{y}", True),
+    ("/a", "/a/b", False),
+    ("/a", "/a/", True),
+    ("/", "/a", True),
+]
+
+
+@pytest.mark.parametrize(("pattern", "other", "meets"), MEETING)
+def test_patterns_that_match_a_path_in_common(pattern: str, other: str, meets: bool) -> None:
+    assert parse_pattern(pattern).meets(parse_pattern(other)) is meets
+    assert parse_pattern(other).meets(parse_pattern(pattern)) is meets

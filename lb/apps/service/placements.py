@@ -13,6 +13,7 @@ does not know, an event or a field, is ignored, so that either side may be the n
     engine   {"event": "usage", …}              every 5 s for each environment that runs, for status and metrics:
                                                 "instances": {id: {"memory", "cpu", "files", "processes", "restarts",
                                                 "last_cause"}}; bytes, seconds of CPU since the start, bytes (or -1)
+    engine   {"event": "leaving"}               it ends on purpose: nobody has to start another one
 
 `protocol` is the highest version that a side speaks; the lower of the two is spoken. The engine refuses a door that
 serves another file than its own. The door connects again, with a pause, when the line ends; its rows stay meanwhile.
