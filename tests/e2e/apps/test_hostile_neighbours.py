@@ -10,6 +10,7 @@ import pytest
 
 from lb.apps.run.shim_client import ShimClient
 from tests.apps.run.needs import need_sandbox
+from tests.e2e.harness.door import Config
 from tests.e2e.harness.platform import Platform, assert_unharmed, platform
 from tests.e2e.harness.waiting import wait_for
 from tests.e2e.projects import sources
@@ -17,7 +18,7 @@ from tests.e2e.projects import sources
 pytestmark = pytest.mark.long
 
 MB = 1 << 20
-APPS = {
+APPS: dict[str, Config] = {
     "good": {"count": 2},
     "bomb": {},
     "flood": {},
