@@ -32,6 +32,7 @@ SOURCES = (
     "lb/http/hpack_encoder.pyx",
     "lb/http/frames.pyx",
     "lb/http/frame_writer.pyx",
+    "lb/http/frame_budgets.py",
     "lb/http/transform.py",
     "lb/routing/instance.py",
     "lb/routing/outlier.py",

@@ -53,6 +53,12 @@ _TABLE = (
         "This port speaks HTTPS, and the request came in plain HTTP.",
         "The client has to use an https:// URL.",
     ),
+    Cause(
+        "proxy_header_invalid",
+        400,
+        "The connection did not begin with a PROXY header.",
+        "The operator can let the proxy in front send one, or remove listen.proxy_protocol from the configuration.",
+    ),
     Cause("method_not_supported", 501, "A reverse proxy cannot serve this request method.", _CLIENT),
     Cause("http_version_not_supported", 505, "The HTTP version of the request is not supported.", _CLIENT),
     # Decisions of the front door.
@@ -254,7 +260,26 @@ _TABLE = (
         "instance_speaks_tls",
         502,
         "The app's instance speaks TLS where plain HTTP is expected.",
-        "The app's operator can let the instance serve plain HTTP, or configure the port on which it does.",
+        "The operator can write https:// before the instance's address, or configure a port on which it serves HTTP.",
+    ),
+    Cause(
+        "tls_certificate_error",
+        502,
+        "The TLS certificate of the app's instance is not valid.",
+        "The app's operator can renew the certificate; instance_tls has ca for the authority that signed it, and "
+        "server_name for the name that it has.",
+    ),
+    Cause(
+        "tls_alert_received",
+        502,
+        "The app's instance refused the TLS connection.",
+        "The operator can check instance_tls: cert, if the instance requires a certificate, and server_name.",
+    ),
+    Cause(
+        "tls_protocol_error",
+        502,
+        "The TLS connection to the app's instance failed.",
+        "The operator can check that the instance speaks TLS on this port, or write its address without https://.",
     ),
     Cause("connection_failed", 502, "The connection to the app's instance failed.", _BROKEN),
     Cause("connection_terminated", 502, "The app's instance closed the connection before it answered.", _BROKEN),

@@ -66,6 +66,10 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     ),
     "apps/service/test_killed.py": ("apps/service/recovery.py",),
     "apps/service/test_sleeper.py": ("apps/service/door_figures.py",),
+    "cli/test_demo.py": (
+        "cli/demo_engine.py",
+        "cli/demo_service.py",
+    ),
     "cli/test_projects.py": (
         "cli/doctor.py",
         "cli/env.py",

@@ -15,7 +15,7 @@ _WORDS = {
     "unknown": "the engine has not been heard yet",
     "away": "no engine runs; lb engine start starts it",
     "asleep": "asleep; the next request wakes it",
-    "waking": "wakes up",
+    "waking": "starts; requests wait",
     "failed": "did not wake up",
 }
 

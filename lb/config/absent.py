@@ -57,7 +57,7 @@ _GROUPS = {
         "pass_host_header x_forwarded_for forwardfor"
     ),
     _FIELDS: (
-        "add_header header_down response_headers custom_headers more_set_headers hsts "
+        "add_header header_down response_headers custom_headers more_set_headers "
         "access_control security_headers expires charset http_response csp"
     ),
     _PASSWORDS: (

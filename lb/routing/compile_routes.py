@@ -70,6 +70,7 @@ class RouteCompiler:
             cors=_cors(settings.cors),
             error_pages=_pages(settings.errors),
             redirect=_domain_redirect(domain),
+            hsts=domain.hsts.value.encode() if domain.hsts is not None else None,
         )
         route = self._route(domain, app, kind, extras, None)
         if settings.routes and domain.redirect is None:
@@ -107,6 +108,7 @@ class RouteCompiler:
             response_fields=_rules(fields.response, names),
             cors=_cors(settings.cors) or above.cors,
             error_pages={**(above.error_pages or {}), **(_pages(settings.errors) or {})} or None,
+            hsts=above.hsts,
         )
         return self._route(domain, settings.app or app, kind, extras, _Own(key, settings.limits, settings.timeouts))
 
@@ -135,6 +137,8 @@ class RouteCompiler:
         _set_pace(route, layers, keys)
         route.force_https = domain.force_https
         route.cdn = domain.cdn
+        route.names_client = domain.client_from == "forwarded"
+        route.proxied = route.cdn or route.names_client
         route.client_auth = domain.name.encode() if domain.client_ca is not None else None
         route.compression = self.compression if domain.compression else None
         if keys or replace(extras, pattern=None) != RouteExtras():

@@ -42,7 +42,8 @@ class PathChange:
 class RouteExtras:
     """Each is None, empty or False where it was not asked for. `pattern` is the route's own; `keys` says which
     key of the configuration set a limit or a time-out that is not the file's own: `limits.body` → its path. `decides`
-    says that a request may be kept out, or be answered, by what stands here beside files.
+    says that a request may be kept out, or be answered, by what stands here beside files; `marks` that the lines of
+    responses are changed. `hsts` is the value of Strict-Transport-Security.
     """
 
     pattern: PathPattern | None = None
@@ -57,11 +58,15 @@ class RouteExtras:
     response_fields: FieldRules | None = None
     cors: Cors | None = None
     error_pages: Mapping[int, bytes] | None = None
+    hsts: bytes | None = None
     keys: Mapping[str, str] = field(default_factory=dict)
     decides: bool = field(init=False, default=False, compare=False)
+    marks: bool = field(init=False, default=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "decides", self.cors is not None or self.redirect is not None or self.is_guarded)
+        marks = self.response_fields is not None or self.cors is not None or self.hsts is not None
+        object.__setattr__(self, "marks", marks)
 
     @property
     def is_guarded(self) -> bool:

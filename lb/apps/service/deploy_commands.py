@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from lb.apps.service.api import USAGE, EngineConnection, EngineRequest, Handler, RequestError
+from lb.apps.service.app_addresses import app_urls
 from lb.apps.service.deploy import BuildOptions, Deployment
 from lb.apps.service.deploy_state import DeployKind, DeployState
 from lb.apps.service.deployed_app import DeployedApp, DeployRequest
@@ -195,8 +196,12 @@ class DeployCommands:
         result = deployment.progress.result or {}
         if not result.get("ok"):
             return result
-        unit = self._service.apps[deployment.record.app].unit(deployment.record.environment)
-        return _with_note(result, await wait_until_followed(unit.life, self._service.figures))
+        service, app, environment = self._service, deployment.record.app, deployment.record.environment
+        unit = service.apps[app].unit(environment)
+        found = {**result, "urls": app_urls(service.config, app, environment)}
+        if not service.figures.is_connected:
+            found["next_step"] = f"No front door serves it yet: lb serve {service.file}"
+        return _with_note(found, await wait_until_followed(unit.life, service.figures))
 
 
 async def _hand_on(deployment: Deployment, connection: EngineConnection) -> None:

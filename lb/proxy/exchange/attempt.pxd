@@ -19,6 +19,9 @@ cdef class Attempt(ExchangeBase):
     cpdef bint is_choosy(self)
     @cython.locals(error=int, upstream=Upstream)
     cdef bint _reach(self, Instance instance) except -1
+    cdef Upstream _connection(self, Instance instance)
+    @cython.locals(failed=Upstream, upstream=Upstream, instance=Instance)
+    cdef bint _reach_alternate(self, int error) except -1
     cdef _wait(self)
     cdef _await_start(self, object deployment)
     cdef _take(self, Instance instance, Upstream upstream)

@@ -14,6 +14,7 @@ from lb.http.head import RequestHead, ResponseHead
 from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
+from lb.proxy.exchange.admission import origin
 from lb.proxy.exchange.by_route import RequestView, own_reply, response_lines
 from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
@@ -305,6 +306,9 @@ class ExchangeBase(Handler):
         if route is not None:
             record.app = route.environment.app
             record.environment = route.environment.name
+            if route.names_client and head is not None:
+                record.client = origin(self.info, head, route, self.snapshot)
+                record.scheme = self.info.scheme_of(route, head)
         else:
             record.app = record.environment = b""
         record.instance = self.last_instance

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
+from lb.http.cookies import field_value
 from lb.http.cors import mark, preflight
 from lb.http.head import RequestHead, ResponseHead, without_fields
 from lb.http.negotiate import choose_error_form
@@ -109,7 +110,7 @@ def values_of(asking: RequestView) -> RequestValues:
     info = asking.info
     client = origin(info, asking.head, route, asking.snapshot)
     pattern = route.extras.pattern if route.extras is not None else None
-    return RequestValues(asking.head, info.scheme, client, asking.request_id, pattern)
+    return RequestValues(asking.head, info.scheme_of(route, asking.head), client, asking.request_id, pattern)
 
 
 def request_lines(kept: bytes, asking: RequestView) -> bytes:
@@ -149,7 +150,16 @@ def response_lines(lines: bytes, asking: RequestView) -> bytes:
         lines = extras.response_fields.apply(lines, values_of(asking))
     if extras.cors is not None:
         lines = mark(extras.cors, asking.head, lines)
+    if extras.hsts is not None and asking.info.came_securely(asking.route, asking.head):
+        lines = _with_hsts(lines, extras.hsts)
     return lines
+
+
+def _with_hsts(lines: bytes, value: bytes) -> bytes:
+    """With Strict-Transport-Security, unless the app or a rule sends its own; never over HTTP (RFC 6797 7.2)."""
+    if field_value(lines, b"strict-transport-security") is not None:
+        return lines
+    return lines + b"Strict-Transport-Security: " + value + b"\r\n"
 
 
 def page_for(extras: RouteExtras, status: int, accept: bytes) -> bytes | None:

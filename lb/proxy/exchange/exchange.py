@@ -137,7 +137,7 @@ class Exchange(ResponseHandling):
         self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
         self.head_out = True
         lines += b"X-Request-Id: " + self.identity() + b"\r\n"
-        if extras.response_fields is not None or extras.cors is not None:
+        if extras.marks:
             lines = response_lines(lines, self.asking())
         bodiless = parts == () or head.method == b"HEAD"
         self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and not bodiless)

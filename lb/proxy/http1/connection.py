@@ -15,6 +15,7 @@ from lb.proxy.client_info import ClientInfo
 from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
+from lb.proxy.http1.preface import read_preface
 from lb.proxy.http1.response_writer import ResponseWriter
 from lb.proxy.io.deadlines import NEVER
 from lb.proxy.io.memory_tls import Terminator
@@ -174,6 +175,15 @@ class Client(ResponseWriter):
             self.close()
 
     # Events
+
+    def preface(self, data: bytes) -> int:
+        return read_preface(self.engine, self.info, self, data)
+
+    def introduced(self) -> None:
+        if not self.info.may_connect():
+            self.turn_away("client_connection_limit_reached", "limits.client_connections")
+        elif not self.info.secure:
+            self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
 
     def suspended(self) -> None:
         engine = self.engine

@@ -301,6 +301,43 @@ async def test_an_instance_that_ends_is_replaced_with_growing_pauses(world: Worl
     assert world.life.slots["web1"].restarts == 1
 
 
+async def test_requests_wait_for_the_only_instance_while_it_starts_again_and_get_the_cause_when_it_does_not(
+    world: World,
+) -> None:
+    # spec: A1
+    await world.deploy()
+    world.machine.held = asyncio.Event()
+    world.machine.broken_names["web1"] = 1
+    world.instance().exits(Exit(signal=9))
+    await settle()
+    assert (world.told[-1].state, world.told[-1].instances) == (PlacementState.WAKING, ())
+    generation = world.told[-1].generation
+    world.machine.held.set()
+    await settle()
+    told = world.told[-1]
+    assert (told.state, told.cause) == (PlacementState.RUNNING, "web1 exited with status 3.")
+    assert told.generation > generation, "the front door ignores what has the same number"
+    await world.clock.advance(1.0)
+    assert world.placed == [f"web1@{ONE}"]
+    assert world.told[-1].state == PlacementState.RUNNING
+
+
+async def test_after_a_reboot_requests_wait_until_the_first_instance_has_started(world: World) -> None:
+    # spec: A5
+    await world.deploy()
+    await world.kill()
+    world.machine.running.clear()
+    world.clock.boot_name = "boot-2"
+    world.machine.held = asyncio.Event()
+    await world.restart()
+    assert world.life.placement().state == PlacementState.WAKING
+    assert world.told[-1] == world.life.placement()
+    world.machine.held.set()
+    await settle()
+    assert world.placed == [f"web1@{ONE}"]
+    assert world.told[-1].state == PlacementState.RUNNING
+
+
 async def test_an_instance_that_fails_the_doors_checks_is_replaced_beside(world: World) -> None:
     # spec: A1
     await world.deploy()
