@@ -126,12 +126,14 @@ def _segment(part: str, text: str) -> tuple[bytes | None, str | None]:
 
 
 def readings(path: bytes) -> tuple[bytes, ...] | None:
-    """Every other path that a server could take `path` for: percent-decoded, backslashes turned, slashes merged, dots
-    resolved, and these together. None for a path that is encoded too often to be looked through.
+    """Every other path that a server could take `path` for: percent-decoded, backslashes turned, parameters of segments
+    dropped, slashes merged, dots resolved, and these together. None for a path that is encoded too often to be looked
+    through.
     """
     found: dict[bytes, None] = {}
     for _ in range(_DECODINGS):
-        for form in (path, path.replace(b"\\", b"/")):
+        turned = path.replace(b"\\", b"/")
+        for form in dict.fromkeys((path, turned, _without_parameters(path), _without_parameters(turned))):
             merged = _merged(form)
             for reading in (form, merged, _resolved(form), _resolved(merged)):
                 found[reading] = None
@@ -140,6 +142,11 @@ def readings(path: bytes) -> tuple[bytes, ...] | None:
             return tuple(found)
         path = decoded
     return None
+
+
+def _without_parameters(path: bytes) -> bytes:
+    """The path as servlets see it: `/a;x=1/b` is /a/b to them."""
+    return re.sub(rb";[^/]*", b"", path) if b";" in path else path
 
 
 def _merged(path: bytes) -> bytes:

@@ -79,6 +79,11 @@ def test_parameters_are_captured_as_they_were_sent(text: str, path: bytes, captu
         (b"/../../admin", b"/admin"),
         (b"/admin/.", b"/admin/"),
         (b"/admin/x/..", b"/admin/"),
+        (b"/admin;x=1/", b"/admin/"),
+        (b"/x/..;/admin", b"/admin"),
+        (b"/admin%3bx/", b"/admin/"),
+        (b"/x/..%3B/admin", b"/admin"),
+        (b"/;a/admin", b"/admin"),
     ],
 )
 def test_every_reading_of_a_path_is_among_its_readings(path: bytes, one_is: bytes) -> None:
