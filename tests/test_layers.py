@@ -18,7 +18,7 @@ ROOT = TOP / "lb"
 
 # Lowest first; a layer imports itself and what stands before it.
 LAYERS = (
-    ("errors",),
+    ("errors", "connect_errors"),
     ("http",),
     ("passwords",),
     ("config",),

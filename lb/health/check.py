@@ -14,7 +14,8 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from lb.errors import ProxyError, looks_like_tls
+from lb.connect_errors import looks_like_tls
+from lb.errors import ProxyError
 from lb.health.connection import PLAIN, Address, CheckConnection, Reach
 from lb.http.head import Limits, ResponseHead
 from lb.http.scan import scan_response

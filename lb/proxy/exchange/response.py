@@ -6,7 +6,8 @@ writing it of the client's side, and a request whose instance fails before it an
 
 from __future__ import annotations
 
-from lb.errors import ProxyError, as_instance_fault, looks_like_tls
+from lb.connect_errors import looks_like_tls
+from lb.errors import ProxyError, as_instance_fault
 from lb.http.body import CLOSE
 from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, without_fields

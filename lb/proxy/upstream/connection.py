@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lb.errors import connecting_cause, connecting_detail
+from lb.connect_errors import connecting_cause, connecting_detail
 from lb.http.head import RequestHead
 from lb.proxy.http1.message_writer import MessageWriter
 from lb.proxy.io.deadlines import NEVER
