@@ -47,6 +47,7 @@ SOURCES = (
     "lb/routing/rate_limit.py",
     "lb/routing/connection_count.py",
     "lb/http/hpack.pyx",
+    "lb/http/hpack_encoder.pyx",
     "lb/http/frames.pyx",
     "lb/http/frame_writer.pyx",
     "lb/http/frame_budgets.py",
