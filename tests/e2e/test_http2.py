@@ -260,7 +260,6 @@ def test_a_client_that_resets_a_stream(client: Http2Client, door: FrontDoor) -> 
 @pytest.mark.parametrize(
     "fields",
     [
-        [(":method", "GET"), (":scheme", "http"), (":path", "/")],
         [*fields_of("GET", "/"), ("Upper", "1")],
         [*fields_of("GET", "/"), ("connection", "close")],
         [*fields_of("GET", "/"), ("transfer-encoding", "chunked")],
@@ -279,6 +278,12 @@ def test_malformed_heads_end_their_stream(client: Http2Client, instance: Instanc
     assert stream.reset == PROTOCOL_ERROR
     assert client.ask("/after-malformed").status == 200
     assert len(instance.requests) == before + 1
+
+
+def test_a_request_without_a_host(client: Http2Client) -> None:
+    stream = client.begin([(":method", "GET"), (":scheme", "http"), (":path", "/")])
+    client.finish(stream)
+    assert stream.status == 400
 
 
 def test_connect_is_refused(client: Http2Client) -> None:

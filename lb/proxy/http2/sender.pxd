@@ -12,7 +12,7 @@ from lb.proxy.io.read_buffer cimport ReadBuffer
 from lb.proxy.io.wire cimport Wire
 
 cdef double NEVER
-cdef Py_ssize_t FRAME, _AT_ONCE, _TURN, _WINDOW
+cdef Py_ssize_t _AT_ONCE, _FRAME, _TURN, _WINDOW
 
 cdef class Sender(Downstream):
     cdef readonly Wire wire

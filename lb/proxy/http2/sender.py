@@ -28,6 +28,7 @@ FRAME = 16384
 WINDOW = 1 << 20
 """Bytes of request bodies that a client may have under way on one connection; more for each stream that is fast."""
 
+_FRAME = FRAME
 _WINDOW = WINDOW
 _AT_ONCE = 131072  # bytes that are written before the socket is asked whether it takes more
 _TURN = 262144  # bytes that one connection sends before others have their turn
@@ -207,7 +208,7 @@ class Sender(Downstream):
         while written < most and self.window > 0 and self.scheduler.count:
             flow = self.scheduler.turn()
             pending: ReadBuffer = flow.pending  # type: ignore[assignment]  # it waits for its turn
-            n = min(pending.have, FRAME, flow.window, self.window)
+            n = min(pending.have, _FRAME, flow.window, self.window)
             last = n == pending.have and flow.trailers is not None and not flow.trailers
             pending.read_up_to(n)
             pending.write_frame(self.writer, flow.number, n, last)
