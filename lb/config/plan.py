@@ -125,8 +125,8 @@ class TlsPlan:
 
     `local_names` and `local_wildcards` are for the local authority. Under `demanded_wildcards` a name gets a
     certificate on the first request for it. `challenge_types` are those that work here, the preferred one first.
-    `protocols` are those that connections may choose among. `clients` are the domains that require client certificates, by name; None exempts a name that a wildcard which
-    requires one would cover.
+    `clients` are the domains that require client certificates, by name; None exempts a name that a wildcard which
+    requires one would cover. `protocols` are those that connections may choose among.
     """
 
     serves_https: bool

@@ -17,8 +17,8 @@ from typing import Any
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
-from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.downstream import Downstream
+from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
 from lb.proxy.files.file_cache import FileCache

@@ -20,8 +20,8 @@ class Snapshot:
     `max_connections`, `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a
     certificate, each for `hold`) are a worker's share of the limits of L5. `drain` is how long a worker without a
     supervisor waits for what is open; a supervisor sets its own end. `client_pace` and `client_connections` hold for
-    one client over all workers; None and 0 for no limit. `http2` says that clients may use HTTP/2 on TLS ports, `h2c` on
-    the others.
+    one client over all workers; None and 0 for no limit. `http2` says that clients may use HTTP/2 over TLS, `h2c` that
+    they may without.
     """
 
     __slots__ = (

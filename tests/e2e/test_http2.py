@@ -14,42 +14,38 @@ from tests.e2e.harness.client import HOST, get
 from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.http2 import Http2Client, Stream, fields_of
 from tests.e2e.harness.instance import Instance, Peer
-from tests.e2e.harness.scripts import echo, ok
-from tests.e2e.harness.waiting import wait_for
+from tests.e2e.harness.scripts import describe, ok
 
 PROTOCOL_ERROR, REFUSED_STREAM = 1, 7
+
+
+CANNED = {
+    b"/trailers": (
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n"
+    ),
+    b"/hints": b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + ok(b"done"),
+    b"/large": ok(b"x" * 3_000_000),
+    b"/empty": b"HTTP/1.1 204 No Content\r\n\r\n",
+}
+CUT = {
+    b"/close": (
+        b"HTTP/1.1 200 OK\r\nConnection: close, x-secret\r\nX-Secret: 1\r\nKeep-Alive: timeout=5\r\n\r\nto the end"
+    ),
+    b"/half": b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it",
+}
 
 
 def script(peer: Peer) -> None:
     """Does what the target says; everything else is echoed."""
     while True:
         request = peer.request()
-        match request.target.partition(b"?")[0]:
-            case b"/large":
-                peer.send(ok(b"x" * 3_000_000))
-            case b"/trailers":
-                peer.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 6\r\n\r\n")
-            case b"/hints":
-                peer.send(b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n" + ok(b"done"))
-            case b"/close":
-                peer.send(b"HTTP/1.1 200 OK\r\nConnection: close, x-secret\r\nX-Secret: 1\r\nKeep-Alive: timeout=5\r\n\r\nto the end")
-                peer.close()
-                return
-            case b"/half":
-                peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf of it")
-                peer.close()
-                return
-            case b"/empty":
-                peer.send(b"HTTP/1.1 204 No Content\r\n\r\n")
-            case _:
-                peer.send(reply(peer, request))
-
-
-def reply(peer: Peer, request: object) -> bytes:
-    from tests.e2e.harness.scripts import describe  # noqa: PLC0415
-
-    data = ok(describe(request, peer, "one"), "Content-Type: application/json")  # type: ignore[arg-type]
-    return data.partition(b"{")[0] if request.method == b"HEAD" else data  # type: ignore[attr-defined]
+        target = request.target.partition(b"?")[0]
+        if target in CUT:
+            peer.send(CUT[target])
+            peer.close()
+            return
+        data = CANNED.get(target) or ok(describe(request, peer, "one"), "Content-Type: application/json")
+        peer.send(data.partition(b"{")[0] if request.method == b"HEAD" else data)
 
 
 @pytest.fixture(scope="module")
@@ -163,7 +159,9 @@ def test_interim_responses(client: Http2Client) -> None:
 
 
 def test_expectations(client: Http2Client) -> None:
-    stream = client.begin(fields_of("POST", "/expects", ("expect", "100-continue"), ("content-length", "3")), ended=False)
+    stream = client.begin(
+        fields_of("POST", "/expects", ("expect", "100-continue"), ("content-length", "3")), ended=False
+    )
     client.read_until(lambda: stream.interim)
     client.send(stream, b"abc")
     client.finish(stream)
@@ -271,7 +269,9 @@ def test_a_client_that_resets_a_stream(client: Http2Client, door: FrontDoor) -> 
         [(":method", "GET"), (":scheme", "http"), (":path", ""), (":authority", HOST)],
     ],
 )
-def test_malformed_heads_end_their_stream(client: Http2Client, instance: Instance, fields: list[tuple[str, str]]) -> None:
+def test_malformed_heads_end_their_stream(
+    client: Http2Client, instance: Instance, fields: list[tuple[str, str]]
+) -> None:
     before = len(instance.requests)
     stream = client.begin(fields)
     client.finish(stream)
@@ -347,7 +347,15 @@ def test_curl(door: FrontDoor, authority: Authority, tmp_path: Path) -> None:
     upload = tmp_path / "upload"
     upload.write_bytes(b"u" * 3_000_000)
     url = f"https://{HOST}:{door.https}"
-    common = ["curl", "--silent", "--show-error", "--http2", "--cacert", str(authority.write_root("root-for-curl.pem")), "--resolve"]
+    common = [
+        "curl",
+        "--silent",
+        "--show-error",
+        "--http2",
+        "--cacert",
+        str(authority.write_root("root-for-curl.pem")),
+        "--resolve",
+    ]
     common += [f"{HOST}:{door.https}:127.0.0.1"]
     out = subprocess.run(
         [*common, "--data-binary", f"@{upload}", "-w", "\n%{http_version}", f"{url}/curl"],
@@ -363,9 +371,5 @@ def test_curl(door: FrontDoor, authority: Authority, tmp_path: Path) -> None:
 
 def test_figures(door: FrontDoor, client: Http2Client) -> None:
     client.ask("/figures")
-    entry = wait_for(lambda: [one for one in door.log() if one["target"] == "/figures"], "the line")[0]
-    assert entry["scheme"] == "http"
-
-
-def test_echo_is_used() -> None:
-    assert echo is not None
+    entry = door.wait_log(target="/figures")
+    assert (entry["scheme"], entry["protocol"]) == ("http", "HTTP/2")

@@ -81,16 +81,19 @@ def test_what_is_left_when_the_time_is_over_is_cut_visibly(tmp_path: Path) -> No
 
 def test_a_reload_ends_no_connection(tmp_path: Path) -> None:
     app = App()
-    with Instance(app) as instance, FrontDoor(clear(instance), tmp_path) as door:
-        with Http2Client(("127.0.0.1", door.http)) as client:
-            slow = client.get("/slow")
-            instance.wait_requests(1)
-            for _ in range(3):
-                assert door.reload(clear(instance))
-            app.go.set()
-            client.finish(slow)
-            assert client.ask("/after").status == 200
-            assert not client.goaways
+    with (
+        Instance(app) as instance,
+        FrontDoor(clear(instance), tmp_path) as door,
+        Http2Client(("127.0.0.1", door.http)) as client,
+    ):
+        slow = client.get("/slow")
+        instance.wait_requests(1)
+        for _ in range(3):
+            assert door.reload(clear(instance))
+        app.go.set()
+        client.finish(slow)
+        assert client.ask("/after").status == 200
+        assert not client.goaways
 
 
 def test_a_reload_that_takes_the_protocol_away_says_so(tmp_path: Path, authority: Authority) -> None:
@@ -116,8 +119,8 @@ def test_a_reload_that_takes_the_protocol_away_says_so(tmp_path: Path, authority
         with door.connect_tls(authority.context(alpn=("h2", "http/1.1"))) as again:
             assert again.sock.selected_alpn_protocol() == "http/1.1"  # type: ignore[attr-defined]
         assert door.reload(config("h2", "http/1.1"))
-        with connect() as again:
-            assert again.ask("/again").status == 200
+        with connect() as other:
+            assert other.ask("/again").status == 200
 
 
 def test_a_retired_worker_sends_its_clients_to_the_others(tmp_path: Path) -> None:
@@ -182,7 +185,7 @@ def test_what_is_open_is_reported_stream_by_stream(tmp_path: Path) -> None:
                 status = json.loads(run_lb("status", str(door.file), "--json").stdout)
                 return [share for worker in status["workers"] for share in worker["open"]]
 
-            open_now = wait_for(lambda: len(found := shares()) == 2 and found, "the report")
+            open_now = wait_for(lambda: found if len(found := shares()) == 2 else [], "the report")
             assert {share["kind"]: share["connections"] for share in open_now} == {"request": 2, "upload": 1}
             app.go.set()
             client.send(upload, b"")
@@ -196,9 +199,12 @@ def test_a_connection_says_goodbye(tmp_path: Path, number: int) -> None:
     """A client's GOAWAY: what it has begun is answered, then the connection ends."""
     app = App()
     app.go.set()
-    with Instance(app) as instance, FrontDoor(clear(instance), tmp_path) as door:
-        with Http2Client(("127.0.0.1", door.http)) as client:
-            streams = [client.get("/slow") for _ in range(number)]
-            client.raw(b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + bytes(8))
-            client.finish(*streams)
-            client.read_to_end()
+    with (
+        Instance(app) as instance,
+        FrontDoor(clear(instance), tmp_path) as door,
+        Http2Client(("127.0.0.1", door.http)) as client,
+    ):
+        streams = [client.get("/slow") for _ in range(number)]
+        client.raw(b"\x00\x00\x08\x07\x00\x00\x00\x00\x00" + bytes(8))
+        client.finish(*streams)
+        client.read_to_end()

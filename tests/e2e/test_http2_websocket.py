@@ -57,7 +57,13 @@ def client(door: FrontDoor) -> Iterator[Http2Client]:
 
 
 def connect(client: Http2Client, path: str, protocol: str = "websocket") -> Stream:
-    fields = [(":method", "CONNECT"), (":protocol", protocol), (":scheme", "http"), (":path", path), (":authority", HOST)]
+    fields = [
+        (":method", "CONNECT"),
+        (":protocol", protocol),
+        (":scheme", "http"),
+        (":path", path),
+        (":authority", HOST),
+    ]
     fields += [("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat"), ("origin", "http://a.example")]
     return client.begin(fields, ended=False)
 

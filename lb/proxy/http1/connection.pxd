@@ -30,6 +30,7 @@ cdef class Client(ResponseWriter):
     cpdef bint can_go(self)
     cpdef shake_hands(self, object contexts)
     cpdef Session _speak_http2(self)
+    cpdef _not_a_request(self, object error)
     cpdef bint _begins_http2(self) except -1
     cpdef turn_away(self, str cause, str key)
     cpdef _end(self, bint lingering)

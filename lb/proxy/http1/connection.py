@@ -160,7 +160,7 @@ class Client(ResponseWriter):
             return handler is None and self.backlog() == 0
         if handler is not None:
             return handler.can_go()
-        return (self._begun or not self._established or not self.is_stale())
+        return self._begun or not self._established or not self.is_stale()
 
     def drain(self) -> None:
         """End soon if no request is under way; one that is already on its way is still answered."""
@@ -342,9 +342,7 @@ class Client(ResponseWriter):
             try:
                 head = self.scan_request(self.engine.snapshot.limits)
             except ProxyError as error:
-                if self._begins_http2():
-                    break
-                self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
+                self._not_a_request(error)
                 break
             if head is None:
                 if self.leaving:
@@ -361,6 +359,11 @@ class Client(ResponseWriter):
             if self.leaving and self.handler is None and not self.is_closing():
                 self._end(False)
         self._reading = False
+
+    def _not_a_request(self, error: ProxyError) -> None:
+        """What has arrived cannot be read, for this reason, unless it is the preface of HTTP/2."""
+        if not self._begins_http2():
+            self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
 
     def _begin(self, head: RequestHead) -> None:
         self._begun = False

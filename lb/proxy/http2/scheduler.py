@@ -24,13 +24,15 @@ class Scheduler:
         self.count = 0
 
     def add(self, flow: Flow) -> None:
-        """This stream has something to send; it must not be here yet."""
+        """A stream has something to send; it must not be here yet."""
         at = 0
         for other in self._order:
             if other.urgency > flow.urgency:
                 break
-            if other.urgency == flow.urgency and not flow.takes_turns and (
-                other.takes_turns or other.number > flow.number
+            if (
+                other.urgency == flow.urgency
+                and not flow.takes_turns
+                and (other.takes_turns or other.number > flow.number)
             ):
                 break
             at += 1

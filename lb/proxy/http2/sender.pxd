@@ -37,8 +37,11 @@ cdef class Sender(Downstream):
     cpdef touch(self)
     cpdef remind(self, Flow stream)
     cpdef Py_ssize_t unsent(self)
-    @cython.locals(stream=Flow)
+    @cython.locals(wire=Wire, room=Py_ssize_t)
     cpdef flush(self)
+    cdef bint _may_write(self)
+    @cython.locals(stream=Flow)
+    cdef _report(self)
     @cython.locals(written=Py_ssize_t, n=Py_ssize_t, flow=Flow, pending=ReadBuffer, last=bint)
     cdef Py_ssize_t _write_frames(self, Py_ssize_t most) except -1
     cpdef go_away(self)

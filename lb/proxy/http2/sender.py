@@ -140,7 +140,7 @@ class Sender(Downstream):
             self.touch()
 
     def grow(self, by: int) -> None:
-        """The window of a stream has become so much larger, or smaller again: that of the connection has room for it."""
+        """A stream's window has become so much larger, or smaller again: the connection's has room for it."""
         self._grown += by
         if self._grown > self._most_grown:
             self.consumed(self._grown - self._most_grown)
@@ -183,24 +183,32 @@ class Sender(Downstream):
             return
         room = _TURN
         while True:
-            if room > 0 and self.window > 0 and self.scheduler.count and not wire.full:
+            if room > 0 and self._may_write():
                 room -= self._write_frames(min(room, _AT_ONCE))
             if not self.writer.pending:
                 break
             wire.send(self.writer.take())
         if self._moved:
-            moved = self._moved
-            self._moved = []
-            for stream in moved:
-                stream.moved = False
-                stream.took()
-        if self.scheduler.count and self.window > 0 and not wire.full:
+            self._report()
+        if self._may_write():
             self.touch()
         if wire.backlog():
             if wire.deadline >= NEVER:
                 wire.arm()  # it has to take something in time
         elif self.gone and not self.streams and not self.writer.pending:
             self._end()
+
+    def _may_write(self) -> bool:
+        """Whether something waits only for its turn."""
+        return self.scheduler.count > 0 and self.window > 0 and not self.wire.full
+
+    def _report(self) -> None:
+        """Tell the streams that were sent from, and those that wanted to be reminded."""
+        moved = self._moved
+        self._moved = []
+        for stream in moved:
+            stream.moved = False
+            stream.took()
 
     def _write_frames(self, most: int) -> int:
         """Write about so many bytes of what waits, frame by frame; returns how many."""

@@ -30,8 +30,11 @@ cdef class Session(Handler):
     cdef object _peer
     cdef bint _greeted, _in_block, _no_request_yet
     cpdef begin(self)
-    @cython.locals(kind=int, begun=Py_ssize_t)
+    @cython.locals(kind=int, begun=Py_ssize_t, wire=Wire, frames=FrameReader)
     cpdef _read(self)
+    @cython.locals(wire=Wire, sender=Sender)
+    cpdef bint _has_to_wait(self, Py_ssize_t begun) except -1
+    cpdef _watch_block(self)
     cpdef bint _greet(self) except -1
     @cython.locals(stream=Stream, frames=FrameReader, sender=Sender)
     cpdef _data(self)
@@ -47,8 +50,10 @@ cdef class Session(Handler):
     @cython.locals(stream=Stream)
     cpdef _prioritize(self, Stream stream, bytes value)
     cpdef Stream _stream(self, Py_ssize_t number)
-    @cython.locals(frames=FrameReader)
+    @cython.locals(frames=FrameReader, stream=Stream)
     cpdef _control(self, int kind)
+    @cython.locals(frames=FrameReader)
+    cpdef _of_connection(self, int kind)
     @cython.locals(stream=Stream, frames=FrameReader)
     cpdef _reset(self)
     @cython.locals(stream=Stream, frames=FrameReader)

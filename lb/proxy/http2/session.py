@@ -199,9 +199,7 @@ class Session(Handler):
         streams = self._streams()
         if not streams:
             return [(CONNECTION, b"", b"")]
-        return [
-            (CONNECTION, b"", b"") if stream.handler is None else stream.handler.describe() for stream in streams
-        ]
+        return [(CONNECTION, b"", b"") if stream.handler is None else stream.handler.describe() for stream in streams]
 
     def _streams(self) -> list[Stream]:
         """Those that are open now; the caller may end them."""
@@ -216,16 +214,7 @@ class Session(Handler):
         if not self._greeted and not self._greet():
             return
         while wire.have and not self.sender.closed:
-            if self.sender.unsent() > _UNSENT:
-                self.sender.flush()
-                if self.sender.unsent() > _UNSENT:
-                    wire.pause()  # a client that does not read what it gets gets no more
-                    return
-            if begun and begun >= _BEGUN // max(self.engine.poller.ready_count, 1):
-                # With many ready connections turns are shorter.
-                self.engine.relieve_log()
-                wire.pause()
-                wire.again()
+            if self._has_to_wait(begun):
                 return
             kind = wire.read_frame(frames)
             if kind == INCOMPLETE:
@@ -238,14 +227,34 @@ class Session(Handler):
                 self._headers()
             else:
                 self._control(kind)
-        if frames.in_block:
-            if not self._in_block:
-                self._in_block = True
-                self.engine.deadlines.watch(wire, self.engine.poller.now + self.engine.snapshot.head)
-        elif self._in_block:
-            self._in_block = False
-            wire.arm()
+        if frames.in_block != self._in_block:
+            self._watch_block()
         wire.resume()
+
+    def _has_to_wait(self, begun: int) -> bool:
+        """Whether nothing more is read now, after so many requests in this turn; then it goes on by itself."""
+        wire = self.wire
+        sender = self.sender
+        if sender.unsent() > _UNSENT:
+            sender.flush()
+            if sender.unsent() > _UNSENT:
+                wire.pause()  # a client that does not read what it gets gets no more
+                return True
+        if begun and begun >= _BEGUN // max(self.engine.poller.ready_count, 1):
+            # With many ready connections turns are shorter.
+            self.engine.relieve_log()
+            wire.pause()
+            wire.again()
+            return True
+        return False
+
+    def _watch_block(self) -> None:
+        """A head has begun to arrive, which has its own time, or has arrived."""
+        self._in_block = self._frames.in_block
+        if self._in_block:
+            self.engine.deadlines.watch(self.wire, self.engine.poller.now + self.engine.snapshot.head)
+        else:
+            self.wire.arm()
 
     def _greet(self) -> bool:
         """Read the preface; whether it is there."""
@@ -333,7 +342,7 @@ class Session(Handler):
         stream = Stream(sender, number, self._peer.initial_window, frames.end_stream)
         if self._no_request_yet:
             self._no_request_yet = False
-            engine.evictor.spoke(self.wire)
+            engine.evictor.spoke(self.wire)  # type: ignore[arg-type]  # a Client
         try:
             head = self._decoder.request(frames.payload, engine.snapshot.limits, frames.end_stream)
             if self._decoder.scheme == b"http" and self.info.secure:
@@ -410,17 +419,10 @@ class Session(Handler):
     def _control(self, kind: int) -> None:
         """A frame that neither begins nor carries a message."""
         frames = self._frames
-        writer = self.sender.writer
         if kind == WINDOW_UPDATE:
             self._more_window()
         elif kind == RST_STREAM:
             self._reset()
-        elif kind == PING:
-            if not frames.ack:
-                writer.ping(frames.payload, True)
-        elif kind == SETTINGS:
-            if not frames.ack:
-                self._settings()
         elif kind == PRIORITY:
             if frames.fault:
                 self._stream_error(frames.stream, frames.fault)
@@ -428,8 +430,19 @@ class Session(Handler):
             stream = self._stream(frames.value)
             if stream is not None:
                 self._prioritize(stream, frames.payload)
-        elif kind == GOAWAY:
+        else:
+            self._of_connection(kind)
+
+    def _of_connection(self, kind: int) -> None:
+        """A frame that is about no stream."""
+        frames = self._frames
+        if kind == GOAWAY:
             self.sender.go_away()
+        elif kind == PING:
+            if not frames.ack:
+                self.sender.writer.ping(frames.payload, True)
+        elif kind == SETTINGS and not frames.ack:
+            self._settings()
 
     def _reset(self) -> None:
         """The client wants no response any more."""

@@ -292,13 +292,14 @@ class Stream(Flow):
             self.sender.writer.response(self.number, lines, b"", False)
             self.sender.touch()
 
-    def switch(self, lines: bytes, protocol: bytes) -> None:
+    def switch(self, lines: bytes, _protocol: bytes) -> None:
         """The instance speaks the protocol that this client asked for: over HTTP/2 that is a 200 (RFC 8441)."""
         self.tunnelling = True
         if self.websocket_key is not None:
             accept = b64encode(sha1(self.websocket_key + _GUID, usedforsecurity=False).digest())
             if b"\r\nsec-websocket-accept: %b\r\n" % accept.lower() not in lines.lower():
-                self.handler.fail(ProxyError("http_upgrade_failed", "Sec-WebSocket-Accept is wrong"))
+                handler: Handler = self.handler  # type: ignore[assignment]  # it calls this
+                handler.fail(ProxyError("http_upgrade_failed", "Sec-WebSocket-Accept is wrong"))
                 return
         fields = without_fields(lines, _ACCEPT)
         self.sender.writer.response(self.number, b"HTTP/1.1 200 OK" + fields[fields.index(b"\r\n") :], b"", False)

@@ -29,7 +29,7 @@ class LazyContext:
         self.certificates = certificates
         self.authority = authority
         self.context: ssl.SSLContext | None = None
-        self._protocols = HTTP1
+        self._protocols: tuple[str, ...] = HTTP1
 
     def make(self) -> ssl.SSLContext:
         """Raises TlsError for a certificate that OpenSSL refuses, OSError if memory or descriptors are lacking at the

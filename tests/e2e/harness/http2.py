@@ -33,7 +33,6 @@ class Stream:
     number: int
     interim: list[dict[str, str]] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
-    all_fields: list[tuple[str, str]] = field(default_factory=list)
     body: bytearray = field(default_factory=bytearray)
     trailers: dict[str, str] | None = None
     ended: bool = False
@@ -204,12 +203,11 @@ class Http2Client:
         elif stream is None:
             return
         elif isinstance(event, h2.events.InformationalResponseReceived):
-            stream.interim.append(dict(event.headers))
+            stream.interim.append(_texts(event))
         elif isinstance(event, h2.events.ResponseReceived):
-            stream.all_fields = list(event.headers)
-            stream.fields = dict(event.headers)
+            stream.fields = _texts(event)
         elif isinstance(event, h2.events.TrailersReceived):
-            stream.trailers = dict(event.headers)
+            stream.trailers = _texts(event)
         elif isinstance(event, h2.events.DataReceived):
             stream.body += event.data
             if self.credit and event.flow_controlled_length:
@@ -218,6 +216,11 @@ class Http2Client:
             stream.ended = True
         elif isinstance(event, h2.events.StreamReset):
             stream.reset = int(event.error_code or 0)
+
+
+def _texts(event: Any) -> dict[str, str]:
+    """The fields of a head, which are text as the connection is configured."""
+    return {str(name): str(value) for name, value in event.headers}
 
 
 __all__ = ["HOST", "PATIENCE", "Http2Client", "Stream", "fields_of"]
