@@ -17,10 +17,12 @@ from typing import Any
 from lb.process.every import Every, every
 from lb.process.remaining import CONNECTION, Share, count_shares
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
+from lb.proxy.downstream import Downstream
 from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
 from lb.proxy.files.file_cache import FileCache
+from lb.proxy.http2.figures import Http2Figures
 from lb.proxy.io import deadlines as wheel
 from lb.proxy.io.deadlines import Deadlines
 from lb.proxy.io.listener import Listener
@@ -85,6 +87,7 @@ class Engine:
         "flushes",
         "handshakes",
         "held",
+        "http2",
         "ids",
         "listeners",
         "max_connections",
@@ -123,7 +126,7 @@ class Engine:
         self.evictor, self.redirect_loops, self.floods = Evictor(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
-        self._shortage = Shortage()
+        self._shortage, self.http2 = Shortage(), Http2Figures()
         self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0, 0, 0, 0, 0, 0]
@@ -249,7 +252,10 @@ class Engine:
 
     def switch(self, snapshot: Snapshot) -> None:
         """Requests that begin from now on use this snapshot; those that have begun keep theirs."""
+        ends = self.snapshot.http2 > snapshot.http2 or self.snapshot.h2c > snapshot.h2c
         self.snapshot = snapshot
+        if ends:
+            self._send_away()
         self._share_out()
 
     def _share_out(self) -> None:
@@ -291,6 +297,13 @@ class Engine:
         self.draining = True
         self._release_handshakes()
         self.listeners.hand_over_all()
+        self._send_away()
+
+    def _send_away(self) -> None:
+        """Tell those clients that can be told, which are those that speak HTTP/2, to use another connection."""
+        for client in list(self._clients):
+            if client.handler is not None:
+                client.handler.go_away()
 
     def drain(self) -> None:
         """Accept no more, close idle connections, and each other one when its exchange has ended."""
@@ -302,8 +315,11 @@ class Engine:
 
     def remaining(self) -> list[Share]:
         """What is open: how many of each kind and app."""
+        idle = [(CONNECTION, b"", b"")]
         return count_shares(
-            (CONNECTION, b"", b"") if client.handler is None else client.handler.describe() for client in self._clients
+            share
+            for client in self._clients
+            for share in (idle if client.handler is None else client.handler.describe_all())
         )
 
     def cut(self) -> None:
@@ -353,6 +369,7 @@ class Engine:
             ("tls_record_floods_total", self.floods.total),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
+            *self.http2.cells(),
             *(() if self.held is None else self.held.figures()),
         ):
             values[INDEX[name]] += count
@@ -393,5 +410,5 @@ class Engine:
         self._loop.call_exception_handler(
             {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
         )
-        if isinstance(watched, Wire):
+        if isinstance(watched, Downstream):
             watched.abort()

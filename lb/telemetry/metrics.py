@@ -106,6 +106,34 @@ COUNTER_METRICS = (
         {"": "tls_record_floods_total"},
     ),
     CounterMetric(
+        "lb_http2_connections_total", "Client connections that speak HTTP/2.", _ENGINE, {"": "http2_connections_total"}
+    ),
+    CounterMetric(
+        "lb_http2_refused_total",
+        "Requests refused because their HTTP/2 connection had too many under way.",
+        _ENGINE,
+        {"": "http2_refused_total"},
+    ),
+    CounterMetric(
+        "lb_http2_resets_total",
+        "HTTP/2 streams that were reset, by whom: client, or lb.",
+        _ENGINE,
+        {"client": "http2_resets_by_clients", "lb": "http2_resets_by_us"},
+        "by",
+    ),
+    CounterMetric(
+        "lb_http2_goaways_total",
+        "HTTP/2 connections that were told to make no more requests.",
+        _ENGINE,
+        {"": "http2_goaways_total"},
+    ),
+    CounterMetric(
+        "lb_http2_errors_total",
+        "HTTP/2 connections ended because of what the client sent.",
+        _ENGINE,
+        {"": "http2_errors_total"},
+    ),
+    CounterMetric(
         "lb_upstream_connects_total", "Connections made to instances.", _ENGINE, {"": "upstream_connects_total"}
     ),
     CounterMetric(

@@ -7,6 +7,7 @@ from lb.proxy.exchange.exchange cimport Exchange
 from lb.proxy.handler cimport Handler
 from lb.proxy.engine cimport Engine
 from lb.proxy.http1.response_writer cimport ResponseWriter
+from lb.proxy.http2.session cimport Session
 
 cdef double NEVER, FIRST_REQUEST_TIMEOUT, AGAIN, FIRST, _LINGER, _LINGER_IN_ALL, _GRACE
 cdef Py_ssize_t _AHEAD, _IN_A_ROW
@@ -28,6 +29,9 @@ cdef class Client(ResponseWriter):
     cpdef double idle_since(self)
     cpdef bint can_go(self)
     cpdef shake_hands(self, object contexts)
+    cpdef Session _speak_http2(self)
+    cpdef _not_a_request(self, object error)
+    cpdef bint _begins_http2(self) except -1
     cpdef turn_away(self, str cause, str key)
     cpdef _end(self, bint lingering)
     cpdef _await_end(self)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
+from lb.http.frames import PREFACE
 from lb.http.head import RequestHead
 from lb.http.refused import Refused, head_too_large
 from lb.proxy.client_info import ClientInfo
@@ -16,6 +17,7 @@ from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
 from lb.proxy.http1.response_writer import ResponseWriter
+from lb.proxy.http2.session import Session
 from lb.proxy.io.deadlines import NEVER
 from lb.proxy.io.memory_tls import Terminator
 from lb.routing.rate_limit import RateLimit
@@ -135,8 +137,11 @@ class Client(ResponseWriter):
         """Whether it is counted and has no request under way: at most the head of the next one is arriving, or our last
         word was sent.
         """
-        if self.handler is not None or self.turned_away:
+        handler = self.handler
+        if self.turned_away:
             return False
+        if handler is not None:
+            return handler.may_be_spared()
         if self.is_closing():
             return self.backlog() == 0
         return not self._no_request_yet and (not self._begun or now - self.idle_since() >= FIRST_REQUEST_TIMEOUT)
@@ -150,15 +155,21 @@ class Client(ResponseWriter):
 
     def can_go(self) -> bool:
         """Whether no request is lost by closing it: none is under way, and none has just arrived."""
+        handler = self.handler
         if self.is_closing():
-            return self.handler is None and self.backlog() == 0
-        return self.handler is None and (self._begun or not self._established or not self.is_stale())
+            return handler is None and self.backlog() == 0
+        if handler is not None:
+            return handler.can_go()
+        return self._begun or not self._established or not self.is_stale()
 
     def drain(self) -> None:
         """End soon if no request is under way; one that is already on its way is still answered."""
-        if self.handler is not None or self.is_closing():
+        handler = self.handler
+        if self.is_closing():
             return
-        if self.backlog():
+        if handler is not None:
+            handler.go_away()
+        elif self.backlog():
             self._end(True)  # it is still reading its last answer
         else:
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
@@ -202,9 +213,33 @@ class Client(ResponseWriter):
 
     def handshaken(self) -> None:
         self._established = True
-        self.info.secured(self.secured)  # type: ignore[arg-type]  # there is one, and the contexts made it
+        side = self.secured
+        self.info.secured(side)  # type: ignore[arg-type]  # there is one, and the contexts made it
         self.engine.shook_hands(self.session_reused)
-        self.arm()
+        if side.selected_alpn_protocol() == "h2":  # type: ignore[union-attr]  # as above
+            self._speak_http2()
+        else:
+            self.arm()
+
+    def _speak_http2(self) -> Session:
+        """What comes is a session of HTTP/2, which is told of all events from now on."""
+        self._begun = self._no_request_yet = False
+        session = Session(self, self.engine, self.info)
+        session.begin()
+        return session
+
+    def _begins_http2(self) -> bool:
+        """Whether what came instead of a request is the preface of HTTP/2, or its beginning; then it goes on so."""
+        if not (self._no_request_yet and self.engine.snapshot.h2c and not self.info.secure and self._established):
+            return False
+        size = min(self.have, len(PREFACE))
+        if bytes(self.view(size)) != PREFACE[:size]:
+            return False
+        if size == len(PREFACE):
+            self._speak_http2().request_data()
+        else:
+            self.resume()
+        return True
 
     def unsecured(self) -> None:
         # A client that typed http:// is told (`_begin`); `_established` stays False, and nothing is served.
@@ -307,7 +342,7 @@ class Client(ResponseWriter):
             try:
                 head = self.scan_request(self.engine.snapshot.limits)
             except ProxyError as error:
-                self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
+                self._not_a_request(error)
                 break
             if head is None:
                 if self.leaving:
@@ -324,6 +359,11 @@ class Client(ResponseWriter):
             if self.leaving and self.handler is None and not self.is_closing():
                 self._end(False)
         self._reading = False
+
+    def _not_a_request(self, error: ProxyError) -> None:
+        """What has arrived cannot be read, for this reason, unless it is the preface of HTTP/2."""
+        if not self._begins_http2():
+            self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
 
     def _begin(self, head: RequestHead) -> None:
         self._begun = False
