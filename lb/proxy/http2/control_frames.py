@@ -138,7 +138,7 @@ class ControlFrames(Handler):
         """What the client can do."""
         change = self._peer.apply(self._frames.payload)
         if change:
-            self._budgets.window_change()
+            self._budgets.window_change(self.engine.poller.now)
             for stream in self._streams():
                 stream.window += change
                 if stream.window > _LARGEST_WINDOW:
