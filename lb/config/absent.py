@@ -14,7 +14,10 @@ _REQUEST_FIELDS = (
     "set by headers: {request: {set: {NAME: value}}} in the app"
 )
 _FIELDS = "write headers: {response: {set: {NAME: value}}} in the app; for cross-origin requests write cors"
-_PASSWORDS = "lb does not check passwords: let the app do it, or require client certificates (client_ca)"
+_PASSWORDS = (
+    "write a route of the app: routes: [{path: /admin/, basic_auth: htpasswd}]; forward_auth: URL asks an "
+    "authentication service"
+)
 _FIREWALL = (
     "write a route of the app: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate limits the "
     "requests of one client"
@@ -54,11 +57,11 @@ _GROUPS = {
         "pass_host_header x_forwarded_for forwardfor"
     ),
     _FIELDS: (
-        "add_header header_down response_headers custom_headers more_set_headers hsts "
+        "add_header header_down response_headers custom_headers more_set_headers "
         "access_control security_headers expires charset http_response csp"
     ),
     _PASSWORDS: (
-        "auth auth_basic auth_basic_user_file auth_request basic_auth basicauth forward_auth htpasswd users "
+        "auth auth_basic auth_basic_user_file auth_request basicauth forwardauth htpasswd users "
         "user_list userlist oauth oidc password passwords jwt"
     ),
     _FIREWALL: (
