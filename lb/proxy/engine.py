@@ -15,7 +15,7 @@ from email.utils import formatdate
 from typing import Any
 
 from lb.process.every import Every, every
-from lb.process.remaining import CONNECTION, Share, count_shares
+from lb.process.remaining import Share
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
 from lb.proxy.downstream import Downstream
 from lb.proxy.eviction import Evictor, close_idle
@@ -23,12 +23,12 @@ from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
 from lb.proxy.files.file_cache import FileCache
 from lb.proxy.http2.figures import Http2Figures
-from lb.proxy.io import deadlines as wheel
-from lb.proxy.io.deadlines import Deadlines
+from lb.proxy.io.deadlines import WIDTH, Deadlines
 from lb.proxy.io.listener import Listener
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.wire import Wire
 from lb.proxy.listeners import Listeners
+from lb.proxy.open_clients import send_away, shares_of
 from lb.proxy.record_floods import RecordFloods
 from lb.proxy.request_ids import RequestIds
 from lb.proxy.waiting_queue import WaitingQueue
@@ -44,7 +44,7 @@ from lb.telemetry.record import Record
 from lb.tls.handshake.pending import PendingHandshakes
 
 _SHED = 32  # connections closed at once for lack of descriptors
-_REST = wheel.WIDTH / 2  # seconds that a listener then rests, and until the next tick
+_REST = WIDTH / 2  # seconds that a listener then rests, and until the next tick
 _MADE = 256  # connections closed at once to get below the limit
 
 
@@ -143,7 +143,7 @@ class Engine:
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
-        self._ticking: Every = every(loop, wheel.WIDTH, *jobs)
+        self._ticking: Every = every(loop, WIDTH, *jobs)
 
     # Called by connections
 
@@ -252,10 +252,9 @@ class Engine:
 
     def switch(self, snapshot: Snapshot) -> None:
         """Requests that begin from now on use this snapshot; those that have begun keep theirs."""
-        ends = self.snapshot.http2 > snapshot.http2 or self.snapshot.h2c > snapshot.h2c
+        if self.snapshot.http2 > snapshot.http2 or self.snapshot.h2c > snapshot.h2c:
+            send_away(self._clients)
         self.snapshot = snapshot
-        if ends:
-            self._send_away()
         self._share_out()
 
     def _share_out(self) -> None:
@@ -297,13 +296,7 @@ class Engine:
         self.draining = True
         self._release_handshakes()
         self.listeners.hand_over_all()
-        self._send_away()
-
-    def _send_away(self) -> None:
-        """Tell those clients that can be told, which are those that speak HTTP/2, to use another connection."""
-        for client in list(self._clients):
-            if client.handler is not None:
-                client.handler.go_away()
+        send_away(self._clients)
 
     def drain(self) -> None:
         """Accept no more, close idle connections, and each other one when its exchange has ended."""
@@ -315,12 +308,7 @@ class Engine:
 
     def remaining(self) -> list[Share]:
         """What is open: how many of each kind and app."""
-        idle = [(CONNECTION, b"", b"")]
-        return count_shares(
-            share
-            for client in self._clients
-            for share in (idle if client.handler is None else client.handler.describe_all())
-        )
+        return shares_of(self._clients)
 
     def cut(self) -> None:
         """End everything open in an orderly way: what was sent to a client so far still arrives."""
@@ -328,8 +316,7 @@ class Engine:
             client.cut()  # type: ignore[attr-defined]
 
     def _release_handshakes(self) -> None:
-        """Close handshakes that wait for a certificate: the clients reconnect to another process."""
-        if self.held is not None:
+        if self.held is not None:  # those that wait for a certificate: the clients reconnect to another process
             self.held.close()
 
     def detach(self) -> None:
@@ -407,8 +394,7 @@ class Engine:
 
     def broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is logged."""
-        self._loop.call_exception_handler(
-            {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
-        )
+        context = {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
+        self._loop.call_exception_handler(context)
         if isinstance(watched, Downstream):
             watched.abort()
