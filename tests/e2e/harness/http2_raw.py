@@ -108,7 +108,7 @@ class RawHttp2:
 
     def status(self, head: Frame) -> int:
         """The status in a head; to be asked of every head, in their order."""
-        return int(dict(self._decoder.decode(head.payload))[":status"])
+        return int(dict(self._decoder.decode(head.payload, raw=True))[b":status"])
 
     def _receive(self) -> None:
         try:
