@@ -5,7 +5,7 @@ cdef class Flow(Downstream):
     cdef readonly Py_ssize_t number
     cdef public ReadBuffer pending
     cdef public bytes trailers
-    cdef public Py_ssize_t window
+    cdef public Py_ssize_t window, head_size
     cdef public int urgency
     cdef public bint takes_turns, queued, ended, moved
     cpdef Py_ssize_t waiting(self)

@@ -18,17 +18,29 @@ class Flow(Downstream):
     """Bytes on their way to the client: those of stream `number`.
 
     `pending` holds what waits, None until there is anything; `trailers` are the field lines after it, None while more
-    may come. `window` is how many bytes the client may still be sent. `ended` says that END_STREAM was sent, `queued`
+    may come. `head_size` are the bytes of its request's head. `window` is how many bytes the client may still be sent. `ended` says that END_STREAM was sent, `queued`
     that it waits for its turn, `moved` that some of what waited was sent. Of the priority, `urgency` is between 0 and
     7, least for the most urgent, and `takes_turns` says that others of the same urgency go between its frames.
     """
 
-    __slots__ = ("ended", "moved", "number", "pending", "queued", "takes_turns", "trailers", "urgency", "window")
+    __slots__ = (
+        "ended",
+        "head_size",
+        "moved",
+        "number",
+        "pending",
+        "queued",
+        "takes_turns",
+        "trailers",
+        "urgency",
+        "window",
+    )
 
     def __init__(self, number: int, window: int) -> None:
         super().__init__()
         self.set_up()
         self.number = number
+        self.head_size = 0
         self.pending: ReadBuffer | None = None
         self.trailers: bytes | None = None
         self.window = window

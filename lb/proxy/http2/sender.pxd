@@ -21,7 +21,7 @@ cdef class Sender(Downstream):
     cdef readonly FrameBudgets budgets
     cdef readonly Scheduler scheduler
     cdef readonly dict streams
-    cdef public Py_ssize_t window, credit, last, kept
+    cdef public Py_ssize_t window, credit, last, kept, heads
     cdef readonly bint going, gone
     cdef bint _turn_due
     cdef list _moved

@@ -39,7 +39,8 @@ _LAST_STREAM = 2**31 - 1
 
 class Sender(Downstream):
     """One connection. `streams` are the open ones by their numbers, `last` the highest number so far. `window` is how
-    many bytes of data the client may be sent, `credit` how many it may send; `kept` counts what waits in streams.
+    many bytes of data the client may be sent, `credit` how many it may send; `kept` counts what waits in streams, `heads`
+    the bytes of the heads of their requests.
     `going` says that the client was told to make no more requests here, `gone` that no more are accepted.
 
     As a `Downstream` it has a turn and a deadline of its own: that of the second GOAWAY.
@@ -57,6 +58,7 @@ class Sender(Downstream):
         "engine",
         "going",
         "gone",
+        "heads",
         "kept",
         "last",
         "scheduler",
@@ -77,7 +79,7 @@ class Sender(Downstream):
         self.streams: dict[int, Flow] = {}
         self.window = 65535
         self.credit = _WINDOW
-        self.last = self.kept = 0
+        self.last = self.kept = self.heads = 0
         self.going = self.gone = self._turn_due = False
         self._moved: list[Flow] = []
         self._dropped: dict[int, None] = {}
@@ -89,6 +91,7 @@ class Sender(Downstream):
         """A stream has begun."""
         self.last = stream.number
         self.streams[stream.number] = stream
+        self.heads += stream.head_size
         self.budgets.opened()
         if len(self.streams) == 1:
             self.wire.arm()
@@ -101,6 +104,7 @@ class Sender(Downstream):
         if stream.queued:
             self.scheduler.remove(stream)
         self.kept -= stream.waiting()
+        self.heads -= stream.head_size
         if stream.slot >= 0:
             self.engine.deadlines.forget(stream)
         if unread:

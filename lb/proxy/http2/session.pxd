@@ -33,4 +33,5 @@ cdef class Session(ControlFrames):
     cpdef _request(self, Py_ssize_t number)
     @cython.locals(exchange=Exchange)
     cpdef _refuse(self, Stream stream, object error)
+    cpdef _refuse_stream(self, Py_ssize_t number)
     cpdef _connect(self, Stream stream, RequestHead head)

@@ -48,6 +48,7 @@ MOST_STREAMS = 100
 """Requests that one connection may have under way; the client is told."""
 
 _MOST_STREAMS = MOST_STREAMS
+_MOST_HEADS = 1 << 20  # bytes of the heads of requests under way: one of 64 KB may have come as twenty bytes
 _BEGUN = 32  # requests that begin before other connections have their turn
 _UNSENT = 262144  # bytes that a client does not take, from which on it is not read
 _GRACE = 1.0  # seconds for a client that is to go to deliver the request that is on its way
@@ -88,6 +89,8 @@ class Session(ControlFrames):
         except SessionError as error:
             self._fail(error.code, error.detail.encode("ascii", "replace"))
         if not self.sender.closed:
+            if self._budgets.wants_goaway:
+                self.sender.go_away()
             self.sender.flush()
 
     def client_drained(self) -> None:
@@ -279,15 +282,17 @@ class Session(ControlFrames):
             self._stream_error(number, frames.fault)
             return
         if len(sender.streams) >= _MOST_STREAMS:
-            sender.last = number
             self._decoder.discard(frames.payload, self.engine.snapshot.limits)
-            self.engine.http2.refused += 1
-            self._budgets.refused(self.engine.poller.now)
-            sender.reset_stream(number, REFUSED_STREAM)
+            self._refuse_stream(number)
             return
         self._request(number)
-        if self._budgets.wants_goaway:
-            sender.go_away()
+
+    def _refuse_stream(self, number: int) -> None:
+        """A request is one too many for this connection; the client may make it again."""
+        self.sender.last = number
+        self.engine.http2.refused += 1
+        self._budgets.refused(self.engine.poller.now)
+        self.sender.reset_stream(number, REFUSED_STREAM)
 
     def _request(self, number: int) -> None:
         """A request begins."""
@@ -309,6 +314,10 @@ class Session(ControlFrames):
         except ProxyError as error:
             sender.open(stream)
             self._refuse(stream, error)
+            return
+        stream.head_size = len(head.kept)
+        if sender.heads + stream.head_size > _MOST_HEADS:
+            self._refuse_stream(number)
             return
         sender.open(stream)
         if self._decoder.priority:
