@@ -18,9 +18,10 @@ class Flow(Downstream):
     """Bytes on their way to the client: those of stream `number`.
 
     `pending` holds what waits, None until there is anything; `trailers` are the field lines after it, None while more
-    may come. `head_size` are the bytes of its request's head. `window` is how many bytes the client may still be sent. `ended` says that END_STREAM was sent, `queued`
-    that it waits for its turn, `moved` that some of what waited was sent. Of the priority, `urgency` is between 0 and
-    7, least for the most urgent, and `takes_turns` says that others of the same urgency go between its frames.
+    may come. `window` is how many bytes the client may still be sent, `head_size` how many its request's head has.
+    `ended` says that END_STREAM was sent, `queued` that it waits for its turn, `moved` that some of what waited was
+    sent. Of the priority, `urgency` is between 0 and 7, least for the most urgent, and `takes_turns` says that others
+    of the same urgency go between its frames.
     """
 
     __slots__ = (

@@ -39,9 +39,9 @@ _LAST_STREAM = 2**31 - 1
 
 class Sender(Downstream):
     """One connection. `streams` are the open ones by their numbers, `last` the highest number so far. `window` is how
-    many bytes of data the client may be sent, `credit` how many it may send; `kept` counts what waits in streams, `heads`
-    the bytes of the heads of their requests.
-    `going` says that the client was told to make no more requests here, `gone` that no more are accepted.
+    many bytes of data the client may be sent, `credit` how many it may send; `kept` counts what waits in streams,
+    `heads` the bytes of their requests' heads. `going` says that the client was told to make no more requests here,
+    `gone` that no more are accepted.
 
     As a `Downstream` it has a turn and a deadline of its own: that of the second GOAWAY.
     """

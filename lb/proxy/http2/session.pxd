@@ -12,15 +12,15 @@ from lb.proxy.io.wire cimport Wire
 
 cdef int FLOW_CONTROL_ERROR, NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED
 cdef int DATA, HEADERS, INCOMPLETE
-cdef Py_ssize_t _BEGUN, _MOST_STREAMS, _PREFACE_SIZE, _UNSENT
+cdef Py_ssize_t _TURN, _HEAD, _MOST_STREAMS, _PREFACE_SIZE, _UNSENT
 cdef double _GRACE
 
 cdef class Session(ControlFrames):
     cpdef begin(self)
-    @cython.locals(kind=int, begun=Py_ssize_t, wire=Wire, frames=FrameReader)
+    @cython.locals(kind=int, read=Py_ssize_t, wire=Wire, frames=FrameReader)
     cpdef _read(self)
     @cython.locals(wire=Wire, sender=Sender)
-    cpdef bint _has_to_wait(self, Py_ssize_t begun) except -1
+    cpdef bint _has_to_wait(self, Py_ssize_t read) except -1
     cpdef _watch_block(self)
     cpdef bint _greet(self) except -1
     @cython.locals(stream=Stream, frames=FrameReader, sender=Sender)

@@ -49,7 +49,8 @@ MOST_STREAMS = 100
 
 _MOST_STREAMS = MOST_STREAMS
 _MOST_HEADS = 1 << 20  # bytes of the heads of requests under way: one of 64 KB may have come as twenty bytes
-_BEGUN = 32  # requests that begin before other connections have their turn
+_TURN = 256  # frames that are read before other connections have their turn
+_HEAD = 8  # as many as one that begins a request counts
 _UNSENT = 262144  # bytes that a client does not take, from which on it is not read
 _GRACE = 1.0  # seconds for a client that is to go to deliver the request that is on its way
 _PREFACE_SIZE = len(PREFACE)
@@ -168,20 +169,21 @@ class Session(ControlFrames):
     def _read(self) -> None:
         wire = self.wire
         frames = self._frames
-        begun = 0
+        read = 0
         if not self._greeted and not self._greet():
             return
         while wire.have and not self.sender.closed:
-            if self._has_to_wait(begun):
+            if self._has_to_wait(read):
                 return
             kind = wire.read_frame(frames)
             if kind == INCOMPLETE:
                 break
             self._budgets.received(frames, self.engine.poller.now)
+            read += 1
             if kind == DATA:
                 self._data()
             elif kind == HEADERS:
-                begun += 1
+                read += _HEAD - 1
                 self._headers()
             else:
                 self._control(kind)
@@ -189,8 +191,8 @@ class Session(ControlFrames):
             self._watch_block()
         wire.resume()
 
-    def _has_to_wait(self, begun: int) -> bool:
-        """Whether nothing more is read now, after so many requests in this turn; then it goes on by itself."""
+    def _has_to_wait(self, read: int) -> bool:
+        """Whether nothing more is read now, after so many frames in this turn; then it goes on by itself."""
         wire = self.wire
         sender = self.sender
         if sender.unsent() > _UNSENT:
@@ -198,7 +200,7 @@ class Session(ControlFrames):
             if sender.unsent() > _UNSENT:
                 wire.pause()  # a client that does not read what it gets gets no more
                 return True
-        if begun and begun >= _BEGUN // max(self.engine.poller.ready_count, 1):
+        if read and read >= _TURN // max(self.engine.poller.ready_count, 1):
             # With many ready connections turns are shorter.
             self.engine.relieve_log()
             wire.pause()
