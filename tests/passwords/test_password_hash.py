@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2d, Argon2i, Argon2id
 from lb.passwords.apr1 import apr1
 from lb.passwords.password_hash import BadHashError, HashKind, PasswordHash, parse_hash, verify
 
-BCRYPT = bcrypt.hashpw(b"secret", bcrypt.gensalt(4))
+BCRYPT = bcrypt.hashpw(b"secret", b"$2b$04$abcdefghijklmnopqrstuu")  # the same in every process of a run
 # By htpasswd -B and htpasswd -m.
 MADE_ELSEWHERE = [
     (b"$2y$05$CiQfc57/1d1gFzEmB4cvmufjfMie5..KFHVgD4h9bhir193jcFnUi", HashKind.BCRYPT),
