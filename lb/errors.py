@@ -131,6 +131,10 @@ _TABLE = (
         1,
     ),
     Cause(
+        "buffer_limit_reached", 503, "No room is left to buffer requests.", "The operator can raise limits.buffered.", 1
+    ),
+    Cause("insufficient_storage", 507, "The request could not be buffered.", "The operator can make room on the disk."),
+    Cause(
         "client_connection_limit_reached",
         429,
         "This client has as many connections open as one client may have.",

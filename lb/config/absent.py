@@ -106,7 +106,7 @@ _GROUPS = {
     "remove it: the file has no version": "version api_version apiversion kind metadata",
     "remove it: every instance gets requests, and one that fails is passed over": ("backup standby fallback_instances"),
     "remove it: a request that an instance did not accept is tried on another; retry_budget limits how often": (
-        "retries retry proxy_next_upstream max_retries lb_try_duration lb_try_interval option_redispatch retry_on"
+        "retries retry proxy_next_upstream max_retries lb_try_interval option_redispatch retry_on"
     ),
     "remove it: balance: least_connections gives a faster instance more": "weight weights weighted",
     "remove it: lb uses the system's resolver, every dns_interval": ("resolver resolvers dns nameserver nameservers"),

@@ -145,6 +145,12 @@ def _text(value: object) -> str:
     return str(value)
 
 
+def _buffering(value: object) -> str:
+    if units.is_on(value):
+        return "on"
+    return "off" if units.is_off(value) else parse_choice(value, ("auto", "on", "off"))
+
+
 def _app_name(value: object) -> str:
     if not isinstance(value, (str, int)):
         raise BadValueError(f"{describe(value)} cannot name an app", "write a name: my-shop")
@@ -240,6 +246,9 @@ Status = Annotated[str, BeforeValidator(_one_status, json_schema_input_type=_Sta
 AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=Written)]
 Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=Written)]
 Protocol = Annotated[Literal["h2", "http/1.1"], choice("h2", "http/1.1")]
+Buffering = Annotated[
+    Literal["auto", "on", "off"], BeforeValidator(_buffering, json_schema_input_type=Literal["auto"] | _Yes)
+]
 Algorithm = Annotated[Literal["zstd", "br", "gzip"], choice("zstd", "br", "gzip")]
 LogFormat = Annotated[
     Literal["json", "combined", "off"],

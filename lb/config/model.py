@@ -20,6 +20,7 @@ from lb.config.fields import (
     Algorithm,
     AppName,
     Balance,
+    Buffering,
     ClientFrom,
     CookieName,
     DomainName,
@@ -54,7 +55,7 @@ from lb.config.fields import (
 from lb.config.hsts import Hsts
 from lb.config.instance_tls import InstanceTlsSettings
 from lb.config.names import is_staging
-from lb.config.own_settings import OwnLimits, OwnTimeouts
+from lb.config.own_settings import BUFFERING, OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.rates import RateValue
 from lb.config.route_settings import RouteSettings, serves_itself
@@ -194,6 +195,10 @@ class LimitSettings(Section):
     waiting: Annotated[int, count(10_000_000)] = Field(
         default=1000,
         description="Requests that may wait for an instance at once; a worker has its share of them; more get 503.",
+    )
+    buffered: Annotated[int, size(1 << 50)] = Field(
+        default=4 << 30,
+        description="Bytes of request bodies that may be buffered on disk at once, over all workers; more get 503.",
     )
     client_connections: Annotated[int, count(1_000_000)] | None = Field(
         default=None,
@@ -372,6 +377,11 @@ class InstanceSettings(Section):
     retry_budget: ShareOrOff = Field(
         default=0.2, description="Share of requests that may be sent a second time; off: no limit."
     )
+    retry_for: SecondsOrOff = Field(
+        default=None,
+        description="How long a request waits for an instance if all of them refuse connections, as during a restart; "
+        "off: it is answered with an error at once.",
+    )
     keep_alive: Switch = Field(
         default=True,
         description="Connections to instances are reused; off: each is closed after its response, for an instance that "
@@ -421,6 +431,7 @@ class EnvironmentSettings(DeploySettings, InstanceSettings):
     timeouts: OwnTimeouts = Field(
         default=OwnTimeouts(), description="Time-outs of this environment, in place of the app's."
     )
+    buffering: Buffering | None = Field(default=None, description=BUFFERING)
 
     @property
     def is_checked(self) -> bool:
@@ -447,6 +458,7 @@ class App(Section):
     )
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this app, in place of the file's.")
     timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs of this app, in place of the file's.")
+    buffering: Buffering | None = Field(default=None, description=BUFFERING)
     headers: FieldSettings = Field(default=FieldSettings(), description="Header fields that are set or removed.")
     errors: ErrorPages = Field(
         default={},

@@ -10,6 +10,11 @@ from lb.config.base import Section
 from lb.config.fields import Seconds, count, size
 from lb.config.rates import RateValue
 
+BUFFERING = (
+    "Which request bodies are collected before an instance is chosen: auto (chunked ones, and others of up to 1M), on "
+    "(all), or off (none)."
+)
+
 
 class OwnLimits(Section):
     """Limits in place of those at the top of the file."""

@@ -15,9 +15,9 @@ from pydantic import BeforeValidator, Field
 from lb.config import units
 from lb.config.base import Section
 from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
-from lb.config.fields import AppName, File, Network, Text, Written, one_or_more, or_off
+from lb.config.fields import AppName, Buffering, File, Network, Text, Written, one_or_more, or_off
 from lb.config.guard_settings import BasicAuth, ForwardAuth
-from lb.config.own_settings import OwnLimits, OwnTimeouts
+from lb.config.own_settings import BUFFERING, OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
 from lb.http.file_path import file_path
@@ -166,6 +166,7 @@ class RouteSettings(Section):
     )
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits for these requests alone.")
     timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs for these requests alone.")
+    buffering: Buffering | None = Field(default=None, description=BUFFERING)
     errors: ErrorPages = Field(default={}, description="Error pages, on top of the app's.")
     headers: FieldSettings = Field(default=FieldSettings(), description="Fields, on top of the app's.")
     cors: CorsSettings | None = Field(default=None, description="CORS for these requests, in place of the app's.")

@@ -22,6 +22,11 @@ cdef class RequestHead:
     @cython.locals(kept=cython.p_char)
     cpdef bytes referer(self)
 
+cpdef RequestHead with_length(RequestHead head, Py_ssize_t length)
+cpdef RequestHead without_expectation(RequestHead head)
+cdef RequestHead _copy(RequestHead head)
+cpdef bint is_grpc(RequestHead head)
+
 cdef class ResponseHead:
     cdef public bytes kept, upgrade
     cdef public int status, minor

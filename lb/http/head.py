@@ -168,6 +168,56 @@ class RequestHead:
         return kept[self.referer_at : self.referer_at + self.referer_size]
 
 
+_OF_FRAMING = frozenset((b"expect", b"trailer"))
+
+
+def with_length(head: RequestHead, length: int) -> RequestHead:
+    """A copy of this head for a body that has been collected: it has so many bytes, and nobody waits for a 100 or
+    announces trailers. A length that the head has already stays.
+    """
+    copy = _copy(head)
+    copy.kept = without_fields(head.kept, _OF_FRAMING)
+    copy.expect = copy.chunked = False
+    if head.body_length < 0:
+        copy.body_length = length
+        copy.kept += b"Content-Length: %d\r\n" % length
+    find_places(copy)
+    return copy
+
+
+def without_expectation(head: RequestHead) -> RequestHead:
+    """A copy of this head for a body that the client has been told to send."""
+    copy = _copy(head)
+    copy.kept = without_fields(head.kept, _EXPECT)
+    copy.expect = False
+    find_places(copy)
+    return copy
+
+
+_EXPECT = frozenset((b"expect",))
+
+
+def _copy(head: RequestHead) -> RequestHead:
+    # Heads are shared by requests that are the same (`head_cache`), so none is changed.
+    copy = RequestHead()
+    copy.method, copy.target, copy.host, copy.kept = head.method, head.target, head.host, head.kept
+    copy.upgrade, copy.request_id = head.upgrade, head.request_id
+    copy.forwarded_for, copy.forwarded_proto = head.forwarded_for, head.forwarded_proto
+    copy.length, copy.body_length, copy.passes, copy.minor = head.length, head.body_length, head.passes, head.minor
+    copy.chunked, copy.keep_alive, copy.expect, copy.ranged = head.chunked, head.keep_alive, head.expect, head.ranged
+    copy.odd_path, copy.tagged = head.odd_path, head.tagged
+    copy.accept_again, copy.encoding_again = head.accept_again, head.encoding_again
+    return copy
+
+
+_has_grpc_type = re.compile(rb"\r\ncontent-type:[ \t]*application/grpc", re.IGNORECASE).search
+
+
+def is_grpc(head: RequestHead) -> bool:
+    """Whether it is a call of gRPC, whose messages may go both ways at once."""
+    return _has_grpc_type(head.kept) is not None
+
+
 class ResponseHead:
     """A response's status line and fields.
 

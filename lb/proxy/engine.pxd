@@ -6,6 +6,7 @@ from lb.routing.connection_count cimport ConnectionCounts
 from lb.routing.snapshot cimport Snapshot
 from lb.telemetry.record cimport Record
 
+from lb.proxy.buffering.request_buffers cimport RequestBuffers
 from lb.proxy.io.deadlines cimport Deadlines
 from lb.proxy.files.file_cache cimport FileCache
 from lb.proxy.request_ids cimport RequestIds
@@ -20,6 +21,7 @@ cdef class Engine:
     cdef public RateLimiter rate_limiter
     cdef public ConnectionCounts connection_counts
     cdef public FileCache files
+    cdef public RequestBuffers buffers
     cdef public object clients, connector, floods, flushes, guards, held, http2, listeners, queue, redirect_loops, evictor
     cdef public bint draining, fast_drain
     cdef public Py_ssize_t open_connections, max_connections

@@ -16,6 +16,7 @@ from typing import Any
 
 from lb.process.every import Every, every
 from lb.process.remaining import Share
+from lb.proxy.buffering.request_buffers import RequestBuffers
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
 from lb.proxy.downstream import Downstream
 from lb.proxy.eviction import Evictor, close_idle
@@ -72,6 +73,7 @@ class Engine:
         "_ticking",
         "_time_format",
         "_watch",
+        "buffers",
         "clients",
         "connection_counts",
         "connections_total",
@@ -115,8 +117,7 @@ class Engine:
     ) -> None:
         self._loop = loop
         self.snapshot = snapshot
-        self._log = access_log
-        self._append = access_log.append
+        self._log, self._append = access_log, access_log.append
         self._set_format(line)
         self._row = row
         self._base = row.load()
@@ -127,19 +128,17 @@ class Engine:
         self.evictor, self.redirect_loops, self.floods = Evictor(), RedirectLoops(), RecordFloods()
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
-        self._shortage, self.http2 = Shortage(), Http2Figures()
-        self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
         self._responses = [0] * 6
         self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
-        self._bytes_in = self._bytes_out = self.unrepeated = 0
-        self.ids, self._second = RequestIds(), -1
+        self._bytes_in = self._bytes_out = self.unrepeated = self.max_connections = self.open_connections = 0
+        self.ids, self._second, self._shortage, self.http2 = RequestIds(), -1, Shortage(), Http2Figures()
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
-        self.queue, self.flushes = WaitingQueue(loop, self.broken), FlushTimer(loop, self.broken)
-        self.files = FileCache()
+        self.queue, self.files = WaitingQueue(loop, self.broken), FileCache()
         self.guards: Any = None  # made when a request needs it
+        self.buffers, self.flushes = RequestBuffers(loop, self.broken, clients.buffered), FlushTimer(loop, self.broken)
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
@@ -271,8 +270,7 @@ class Engine:
         """From now on, write to this log in this format; the caller closes the previous one."""
         self._log.flush()
         self._base[INDEX["log_lines_dropped_total"]] += self._log.dropped
-        self._log = access_log
-        self._append = access_log.append
+        self._log, self._append = access_log, access_log.append
         self._set_format(line)
         self._tell_time(int(time.time()))
 
@@ -321,6 +319,7 @@ class Engine:
         self.flush()
         self._row = CounterRow(memoryview(bytearray(8 * len(NAMES))).cast("q"))
         self.connection_counts.detach()
+        self.buffers.detach()
 
     def close(self) -> None:
         """End everything immediately."""
@@ -331,6 +330,7 @@ class Engine:
         if self.guards is not None:
             self.guards.close()
         self.evictor.close()
+        self.buffers.close()
         self.flush()
         self.poller.close()
 
@@ -356,6 +356,7 @@ class Engine:
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
             *self.http2.cells(),
+            *self.buffers.figures(),
             *(() if self.held is None else self.held.figures()),
         ):
             values[INDEX[name]] += count

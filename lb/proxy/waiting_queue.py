@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
+from lb.proxy.retry_pauses import RetryPauses
 from lb.routing.environment import Environment
 
 
@@ -28,15 +29,18 @@ class WaitingExchange(Protocol):
 
 
 class WaitingQueue:
-    """The queues of one worker. `count` is how many wait; `on_error` gets the client of one that failed."""
+    """The queues of one worker. `count` is how many wait, `pauses` are for those whose instances are not busy but
+    gone; `on_error` gets the client of one that failed.
+    """
 
-    __slots__ = ("_environments", "_loop", "_on_error", "count")
+    __slots__ = ("_environments", "_loop", "_on_error", "count", "pauses")
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_error: Callable[[object, Exception], object]) -> None:
         self._loop = loop
         self._on_error = on_error
         self._environments: set[Environment] = set()
         self.count = 0
+        self.pauses = RetryPauses(loop, on_error)
 
     def join(self, environment: Environment, waiter: WaitingExchange) -> None:
         """Let this one wait, behind those already waiting."""
@@ -44,10 +48,16 @@ class WaitingQueue:
         environment.waiting.append(waiter)
         self._environments.add(environment)
 
+    def pause(self, waiter: WaitingExchange) -> None:
+        """Let this one wait, apart from the others: its instances refuse connections, or there are none."""
+        self.count += 1
+        self.pauses.join(waiter)
+
     def leave(self, environment: Environment, waiter: object) -> None:
         """It waits no more."""
         self.count -= 1
-        environment.waiting.remove(waiter)
+        if not self.pauses.leave(waiter):
+            environment.waiting.remove(waiter)
 
     def rouse(self, environment: Environment) -> None:
         """Waiting exchanges may get room, or never will: let them try, but outside of the current handler."""

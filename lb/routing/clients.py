@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import socket
 
+from lb.routing.buffered_bytes import BufferedBytes
 from lb.routing.connection_count import ConnectionCounts
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import RateLimiter
@@ -22,14 +23,20 @@ _MAPPED = b"::ffff:"
 
 
 class Clients:
-    """What all workers remember of clients. Made before the first fork."""
+    """What all workers remember of clients, and hold for them. Made before the first fork."""
 
-    __slots__ = ("_secret", "connection_counts", "rate_limiter")
+    __slots__ = ("_secret", "buffered", "connection_counts", "rate_limiter")
 
     def __init__(self) -> None:
         self._secret = os.urandom(16)
         self.rate_limiter = RateLimiter()
         self.connection_counts = ConnectionCounts()
+        self.buffered = BufferedBytes()
+
+    def begin(self, slot: int) -> None:
+        """The worker in this slot, counted from 0, begins to count."""
+        self.connection_counts.begin(slot)
+        self.buffered.begin(slot)
 
     def key(self, address: bytes) -> int:
         """The key of the client with this address, in text; 0 if it is none. Never 0 otherwise, and fits 64 bits

@@ -55,6 +55,7 @@ def compile_snapshot(
     snapshot.h2c = config.listen.h2c
     snapshot.client_connections = config.limits.client_connections or 0
     snapshot.client_pace = _pace(config.limits)
+    snapshot.max_buffered = config.limits.buffered
     snapshot.max_connections = max(config.limits.connections // workers, 1)  # together no more than that (L5)
     on_demand = config.tls.on_demand
     if on_demand is not None and on_demand.wait is not None:

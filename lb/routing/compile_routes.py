@@ -29,20 +29,22 @@ from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
 from lb.routing.networks import Networks
 from lb.routing.rate_limit import RateLimit
-from lb.routing.route import Route
+from lb.routing.route import BUFFERING_AUTO, BUFFERING_OFF, BUFFERING_ON, Route
 from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
 
 _ANY = "*"
+_BUFFERING: Mapping[str | None, int] = {"auto": BUFFERING_AUTO, "on": BUFFERING_ON, "off": BUFFERING_OFF}
 _ROBOTS = ("X-Robots-Tag", "noindex")
 
 
 @dataclass(frozen=True, slots=True)
 class _Own:
-    """Limits and time-outs of one part of the file, and that part's key."""
+    """Limits, time-outs and buffering of one part of the file, and that part's key."""
 
     key: str
     limits: OwnLimits
     timeouts: OwnTimeouts
+    buffering: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,8 @@ class RouteCompiler:
             error_pages={**(above.error_pages or {}), **(_pages(settings.errors) or {})} or None,
             hsts=above.hsts,
         )
-        return self._route(domain, settings.app or app, kind, extras, _Own(key, settings.limits, settings.timeouts))
+        own = _Own(key, settings.limits, settings.timeouts, settings.buffering)
+        return self._route(domain, settings.app or app, kind, extras, own)
 
     def _files(self, settings: RouteSettings, pattern: PathPattern, domain: Domain) -> FileRule | None:
         if settings.files is None:
@@ -124,15 +127,18 @@ class RouteCompiler:
         """The route to an environment, with the limits that hold for it."""
         settings = self.apps[app]
         environment = settings.staging if kind == "staging" else settings.production
-        layers = [_Own(f"apps.{app}", settings.limits, settings.timeouts)]
+        layers = [_Own(f"apps.{app}", settings.limits, settings.timeouts, settings.buffering)]
         if environment is not None:
-            layers.append(_Own(f"apps.{app}.{kind}", environment.limits, environment.timeouts))
+            mine = environment
+            layers.append(_Own(f"apps.{app}.{kind}", mine.limits, mine.timeouts, mine.buffering))
         if own is not None:
             layers.append(own)
         keys: dict[str, str] = {}
         route = Route(self.environments[app, kind], self._body_cap(layers, keys))
         self._set_timeouts(route, layers, keys)
         _set_pace(route, layers, keys)
+        for layer in layers:
+            route.buffering = _BUFFERING.get(layer.buffering, route.buffering)
         route.force_https = domain.force_https
         route.cdn = domain.cdn
         route.names_client = domain.client_from == "forwarded"

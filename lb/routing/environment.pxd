@@ -11,6 +11,7 @@ cdef class Environment:
     cdef public Balancer balancer
     cdef public OutlierDetector passive
     cdef public RetryBudget budget
+    cdef public double retry_for
     cdef public bint keep_alive, nameless, quiet, wake_scheduled
     cdef public object waiting, policy, key, cookie, observer, deployment
     cpdef follow(self, policy, list instances, double now)

@@ -29,10 +29,11 @@ class Environment:
 
     `waiting` are the exchanges that wait for an instance, first come, first served; `wake_scheduled` says that they are
     about to try again; `key` extracts the balancer's key from a request, `cookie` makes clients sticky, `budget` bounds
-    retries: each None if the policy has none. `keep_alive` says whether connections serve several requests, `nameless`
-    that its instances are configured by names that have no address; `observer` is called for instances that begin to
-    fail, and for those that work again. `deployment` is the engine's state of it if it is deployed, else None; `quiet`
-    says that some of its requests do not keep it awake.
+    retries: each None if the policy has none. `keep_alive` says whether connections serve several requests, `retry_for`
+    for how many seconds refused connections are tried again, `nameless` that its instances are configured by names that
+    have no address; `observer` is called for instances that begin to fail, and for those that work again. `deployment`
+    is the engine's state of it if it is deployed, else None; `quiet` says that some of its requests do not keep it
+    awake.
     """
 
     __slots__ = (
@@ -50,6 +51,7 @@ class Environment:
         "passive",
         "policy",
         "quiet",
+        "retry_for",
         "waiting",
         "wake_scheduled",
     )
@@ -72,6 +74,7 @@ class Environment:
         self.balancer = policy.balancer()
         self.budget = None
         self.keep_alive = True
+        self.retry_for = 0.0
         self.policy = policy
         self.follow(policy, instances, 0.0)
 
@@ -88,6 +91,7 @@ class Environment:
         self.key = policy.key()
         self.cookie = policy.cookie
         self.keep_alive = policy.keep_alive
+        self.retry_for = policy.retry_for
         self.passive = OutlierDetector(policy.max_fails, policy.fail_duration, policy.unhealthy)
         if policy != self.policy:
             self.policy = policy

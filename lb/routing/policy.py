@@ -34,7 +34,7 @@ class Policy:
     `max_fails` times in a row is passed over for `fail_duration` seconds at first, and comes back within `slow_start`
     seconds (0: at once). `retries` is the share of requests that may be sent again, None for any. Without `keep_alive`
     a connection to an instance serves one request; `send_proxy` is the version of the PROXY header that it begins with,
-    0 for none.
+    0 for none. Where every instance refuses a connection, they are tried again for `retry_for` seconds (0: not at all).
     """
 
     balance: str = "round_robin"
@@ -46,6 +46,7 @@ class Policy:
     slow_start: float = 0.0
     retries: float | None = 0.2
     keep_alive: bool = True
+    retry_for: float = 0.0
     send_proxy: int = 0
 
     def balancer(self) -> Balancer:

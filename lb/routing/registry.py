@@ -188,4 +188,5 @@ def make_policy(app: str, name: str, config: EnvironmentConfig) -> Policy:
         retries=config.retry_budget,
         keep_alive=config.keep_alive and config.send_proxy is None,
         send_proxy=int(config.send_proxy[1:]) if config.send_proxy is not None else 0,
+        retry_for=config.retry_for or 0.0,
     )

@@ -7,6 +7,7 @@ cdef class Route:
     cdef public Environment environment
     cdef public bint force_https, cdn, names_client, proxied
     cdef public Py_ssize_t body_cap
+    cdef public int buffering
     cdef public double connect, response, read
     cdef public object compression, extras
     cdef public Choices choices

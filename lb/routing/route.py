@@ -17,15 +17,19 @@ if TYPE_CHECKING:
     from lb.routing.rate_limit import RateLimit
     from lb.routing.route_extras import RouteExtras
 
+BUFFERING_AUTO, BUFFERING_ON, BUFFERING_OFF = range(3)
+"""Which bodies of requests are collected before an instance is chosen: those that need it, all, none."""
+
 _NO_KEYS: Mapping[str, str] = MappingProxyType({})
 
 
 class Route:
     """The settings of a bound domain, shared with every other that has the same: with 10,000 domains, one object in the
     processor's cache instead of 10,000; or those of some of its paths. `body_cap` is in bytes; `connect`,
-    `response` and `read` are time-outs in seconds; `compression` is None if it is off; `client_auth` is the domain, as
-    it is bound, that a connection must have been verified for, None if clients need no certificate. `proxied` says that
-    what a trusted proxy reports counts: for a domain behind a `cdn`, and where it names the client (`names_client`).
+    `response` and `read` are time-outs in seconds; `buffering` is one of the three above; `compression` is None if it
+    is off; `client_auth` is the domain, as it is bound, that a connection must have been verified for, None if clients
+    need no certificate. `proxied` says that what a trusted proxy reports counts: for a domain behind a `cdn`, and where
+    it names the client (`names_client`).
 
     Of `branches` one is taken in place of this, as `choices` say; `extras` is what only some routes ask for, `pace` is
     how often one client may ask, counted apart for `scope`; each is None where there is none.
@@ -34,6 +38,7 @@ class Route:
     __slots__ = (
         "body_cap",
         "branches",
+        "buffering",
         "cdn",
         "choices",
         "client_auth",
@@ -55,6 +60,7 @@ class Route:
         self.body_cap = body_cap
         self.force_https = False
         self.cdn = self.names_client = self.proxied = False
+        self.buffering = BUFFERING_AUTO
         self.compression: Compression | None = None
         self.client_auth: bytes | None = None
         self.connect = self.response = self.read = 60.0

@@ -17,8 +17,9 @@ class Snapshot:
     """A configuration in the form that the data path uses. Times are in seconds; `https_port` is the port that
     redirects name, None if there is none. `proxy_protocol` says that trusted proxies begin a connection with a header.
 
-    `max_connections`, `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a
-    certificate, each for `hold`) are a worker's share of the limits of L5. `drain` is how long a worker without a
+    `max_buffered` is how many bytes of request bodies may be on disk, over all workers. `max_connections`,
+    `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a certificate, each for
+    `hold`) are a worker's share of the limits of L5. `drain` is how long a worker without a
     supervisor waits for what is open; a supervisor sets its own end. `client_pace` and `client_connections` hold for
     one client over all workers; None and 0 for no limit. `http2` says that clients may use HTTP/2 over TLS, `h2c` that
     they may without.
@@ -38,6 +39,7 @@ class Snapshot:
         "https_port",
         "idle",
         "limits",
+        "max_buffered",
         "max_connections",
         "max_held",
         "max_waiting",
@@ -63,6 +65,7 @@ class Snapshot:
         self.http2 = self.h2c = False
         self.client_pace: RateLimit | None = None
         self.client_connections = 0
+        self.max_buffered = 4 << 30
         self.max_connections = 20000
         self.max_held = 0
         self.max_waiting = 1000

@@ -18,6 +18,7 @@ from lb.telemetry.process_kind import PARTS, ProcessKind
 class CountedBy(StrEnum):
     """The process whose numbers go into the cells."""
 
+    BUFFERS = "proxy/buffering/request_buffers.py"
     ENGINE = "proxy/engine.py"
     HTTP2 = "proxy/http2/figures.py"
     HANDSHAKES = "tls/handshake/pending.py"
@@ -134,6 +135,19 @@ COUNTER_METRICS = (
         "HTTP/2 connections ended because of what the client sent.",
         _HTTP2,
         {"": "http2_errors_total"},
+    ),
+    CounterMetric(
+        "lb_buffered_requests_total",
+        "Requests whose body was collected before an instance was chosen.",
+        CountedBy.BUFFERS,
+        {"": "buffered_requests_total"},
+    ),
+    CounterMetric(
+        "lb_buffered_bytes",
+        "Bytes of request bodies that are buffered on disk now.",
+        CountedBy.BUFFERS,
+        {"": "buffered_bytes"},
+        kind="gauge",
     ),
     CounterMetric(
         "lb_upstream_connects_total", "Connections made to instances.", _ENGINE, {"": "upstream_connects_total"}

@@ -101,7 +101,7 @@ class _Worker:
         self._logbook = LogSwitch(assignment.access_log)
         line_format = line_of(assignment.access_log)
         clients = assignment.clients
-        clients.connection_counts.begin(assignment.slot)
+        clients.begin(assignment.slot)
         self._engine = Engine(loop, assignment.snapshot, self._logbook.log, line_format, assignment.row, clients)
         self._watch = assignment.registry.watch
         self._report = InstanceStats(assignment.registry, assignment.page)

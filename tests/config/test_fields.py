@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from lb.config.fields import (
     AppName,
+    Buffering,
     File,
     HealthUri,
     LogPath,
@@ -91,3 +92,16 @@ def test_what_a_value_becomes(kind: Any, written: object, value: object) -> None
 def test_what_is_refused_and_in_which_words(kind: Any, written: object, words: str) -> None:
     # spec: E3
     assert words in refused(kind, written)
+
+
+# spec: F6
+@pytest.mark.parametrize(
+    ("written", "value"), [("auto", "auto"), ("on", "on"), (True, "on"), ("yes", "on"), ("off", "off"), (False, "off")]
+)
+def test_which_requests_are_buffered(written: object, value: str) -> None:
+    assert read(Buffering, written) == value
+
+
+def test_what_is_no_way_to_buffer_requests() -> None:
+    assert "auto" in refused(Buffering, "always")
+    assert refused(Buffering, "64K")

@@ -36,6 +36,19 @@ def stage(shared_doors: SharedDoors) -> OpenStage:
     return shared_doors.stage
 
 
+@pytest.fixture(scope="session")
+def streaming_doors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SharedDoors]:
+    doors = SharedDoors(tmp_path_factory.mktemp("streaming"), "off")
+    yield doors
+    doors.close()
+
+
+@pytest.fixture
+def streaming(streaming_doors: SharedDoors) -> OpenStage:
+    """As `stage`, for apps that get each request as it comes (`buffering: off`)."""
+    return streaming_doors.stage
+
+
 @pytest.fixture
 def refusing(shared_doors: SharedDoors) -> tuple[FrontDoor, str]:
     """A front door and a host whose only instance refuses connections."""

@@ -44,6 +44,7 @@ def test_a_slow_upload_that_is_refused_at_its_beginning(tmp_path: Path, authorit
             tls=tls_config(authority.issue("shop.example.com")),
             limits={"body": "200K"},
         )
+        config["apps"]["shop"]["buffering"] = "off"
         with FrontDoor(config, tmp_path) as door:
             threads = []
             for scheme in ("http", "https"):

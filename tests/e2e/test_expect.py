@@ -28,9 +28,9 @@ def _continuing(peer: Peer) -> None:
         peer.send(ok(request.target + b" " + request.body))
 
 
-def test_the_instance_decides_and_the_body_follows(stage: OpenStage) -> None:
+def test_the_instance_decides_and_the_body_follows(streaming: OpenStage) -> None:
     # spec: F4
-    with stage(_continuing) as on, on.connect() as client:
+    with streaming(_continuing) as on, on.connect() as client:
         client.send(message("PUT /up", EXPECT, "Content-Length: 5", host=on.host))
         assert client.head().status == 100
         client.send(b"hello")
@@ -38,27 +38,27 @@ def test_the_instance_decides_and_the_body_follows(stage: OpenStage) -> None:
         assert client.ask(get("/next", host=on.host)).body == b"/next "
 
 
-def test_a_client_that_does_not_wait_is_served(stage: OpenStage) -> None:
+def test_a_client_that_does_not_wait_is_served(streaming: OpenStage) -> None:
     # spec: F4
-    with stage(_continuing) as on, on.connect() as client:
+    with streaming(_continuing) as on, on.connect() as client:
         for way in ("whole", "bytewise"):
             lines = (EXPECT, "Transfer-Encoding: chunked")
             client.send_as(way, message("PUT /up", *lines, host=on.host, body=chunked(b"hello")))
             assert client.response().body == b"/up hello"
 
 
-def test_an_instance_that_never_says_continue_is_served_too(stage: OpenStage) -> None:
+def test_an_instance_that_never_says_continue_is_served_too(streaming: OpenStage) -> None:
     # spec: F4
-    with stage(echo()) as on, on.connect() as client:
+    with streaming(echo()) as on, on.connect() as client:
         client.send(message("PUT /", EXPECT, "Content-Length: 5", host=on.host))
         wait_for(lambda: b"\r\n\r\n" in on.instance.seen, "the head at the instance")
         client.send(b"hello")
         assert Echo(client.response()).seen["length"] == 5
 
 
-def test_a_client_that_waits_is_told_to_go_on_where_the_instance_says_nothing(stage: OpenStage) -> None:
+def test_a_client_that_waits_is_told_to_go_on_where_the_instance_says_nothing(streaming: OpenStage) -> None:
     # spec: F4: an app server that knows nothing of expectations waits for a body that its client keeps back
-    with stage(echo()) as on, on.connect() as client:
+    with streaming(echo()) as on, on.connect() as client:
         for line, body in (("Content-Length: 5", b"hello"), ("Transfer-Encoding: chunked", chunked(b"hello"))):
             client.send(message("PUT /", EXPECT, line, host=on.host))
             assert client.head().status == 100
@@ -68,7 +68,7 @@ def test_a_client_that_waits_is_told_to_go_on_where_the_instance_says_nothing(st
             assert response.interim == ()
 
 
-def test_it_is_told_so_once(stage: OpenStage) -> None:
+def test_it_is_told_so_once(streaming: OpenStage) -> None:
     # spec: F4
     def script(peer: Peer) -> None:
         head = peer.head()
@@ -77,7 +77,7 @@ def test_it_is_told_so_once(stage: OpenStage) -> None:
         peer.send(ok(peer.body(head).body))
 
     told = threading.Event()
-    with stage(script) as on, on.connect() as client:
+    with streaming(script) as on, on.connect() as client:
         client.send(message("PUT /", EXPECT, "Content-Length: 5", host=on.host))
         assert client.head().status == 100
         told.set()
@@ -87,7 +87,7 @@ def test_it_is_told_so_once(stage: OpenStage) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"5"])
-def test_it_is_not_told_so_in_the_middle_of_a_response(stage: OpenStage, begun: bytes) -> None:
+def test_it_is_not_told_so_in_the_middle_of_a_response(streaming: OpenStage, begun: bytes) -> None:
     # spec: F4, F5: an instance that answers without the body has decided, however long its answer takes
     def script(peer: Peer) -> None:
         peer.head()
@@ -96,7 +96,7 @@ def test_it_is_not_told_so_in_the_middle_of_a_response(stage: OpenStage, begun: 
         peer.send(chunk(b"second") + b"0\r\n\r\n")
         peer.wait_gone()
 
-    with stage(script) as on, on.connect() as client:
+    with streaming(script) as on, on.connect() as client:
         client.send(message("PUT /", EXPECT, "Transfer-Encoding: chunked", host=on.host))
         assert client.head().status == 200
         client.send(begun)
@@ -105,14 +105,14 @@ def test_it_is_not_told_so_in_the_middle_of_a_response(stage: OpenStage, begun: 
         assert read_chunk(client.stream) == b""
 
 
-def test_a_client_that_has_begun_its_body_is_not_told_to_begin(stage: OpenStage) -> None:
+def test_a_client_that_has_begun_its_body_is_not_told_to_begin(streaming: OpenStage) -> None:
     # spec: F4
     def script(peer: Peer) -> None:
         head = peer.head()
         wait_for(lambda: b"5" in peer.stream.pending or peer.stream.fill(), "the body")
         peer.send(ok(peer.body(head).body))
 
-    with stage(script) as on, on.connect() as client:
+    with streaming(script) as on, on.connect() as client:
         client.send(message("PUT /", EXPECT, "Transfer-Encoding: chunked", host=on.host))
         wait_for(lambda: b"\r\n\r\n" in on.instance.seen, "the head at the instance")
         client.send(b"5")
@@ -136,7 +136,7 @@ def test_a_short_time_to_answer_is_not_spent_on_waiting_for_a_body(tmp_path: Pat
 
 
 @pytest.mark.parametrize("status", ["200 OK", "401 Unauthorized", "417 Expectation Failed"])
-def test_a_final_answer_instead_of_continue_shifts_nothing(stage: OpenStage, status: str) -> None:
+def test_a_final_answer_instead_of_continue_shifts_nothing(streaming: OpenStage, status: str) -> None:
     # spec: F4; attack 6
     def script(peer: Peer) -> None:
         peer.head()
@@ -144,7 +144,7 @@ def test_a_final_answer_instead_of_continue_shifts_nothing(stage: OpenStage, sta
         peer.body(peer.head())  # whatever comes next on this connection must not be a body or another request
         raise AssertionError("the connection was used again")
 
-    with stage(script) as on, on.connect() as client:
+    with streaming(script) as on, on.connect() as client:
         smuggled = get("/smuggled", host=on.host)
         client.send(message("PUT /up", EXPECT, f"Content-Length: {len(smuggled)}", host=on.host))
         response = client.response()
@@ -174,9 +174,9 @@ def test_the_expectation_is_compared_without_case(stage: OpenStage) -> None:
 
 
 @pytest.mark.parametrize("lines", [(EXPECT, EXPECT), ("Expect: 100-continue\r\n x",), ("Expect:\r\n 100-continue",)])
-def test_repeated_or_folded_expectations_shift_nothing(stage: OpenStage, lines: tuple[str, ...]) -> None:
+def test_repeated_or_folded_expectations_shift_nothing(streaming: OpenStage, lines: tuple[str, ...]) -> None:
     # spec: F5; attack 6
-    with stage(echo()) as on, on.connect() as client:
+    with streaming(echo()) as on, on.connect() as client:
         smuggled = get("/smuggled", host=on.host)
         head = message("PUT /up", *lines, f"Content-Length: {len(smuggled)}", host=on.host)
         client.send_quietly(head + smuggled)

@@ -64,6 +64,7 @@ def door(instance: Instance, tmp_path_factory: pytest.TempPathFactory, authority
         timeouts={"read": "2s", "idle": "3s", "head": "2s"},
         limits={"body": "4MB"},
     )
+    config["apps"]["shop"]["buffering"] = "off"  # bodies go on as they come
     with FrontDoor(config, tmp_path_factory.mktemp("door")) as running:
         yield running
 

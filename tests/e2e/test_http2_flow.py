@@ -46,6 +46,7 @@ def app() -> App:
 def door(app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[FrontDoor]:
     with Instance(app) as instance:
         config = configure(instance.address, listen={"http": "127.0.0.1:0", "h2c": True}, timeouts={"read": "5s"})
+        config["apps"]["shop"]["buffering"] = "off"  # bodies go on as they come
         with FrontDoor(config, tmp_path_factory.mktemp("door")) as running:
             yield running
 
@@ -111,6 +112,7 @@ def test_an_upload_that_has_to_wait_for_its_instance(tmp_path: Path) -> None:
         config = configure(
             instance.address, listen={"http": "127.0.0.1:0", "h2c": True}, limits={"instance_connections": 1}
         )
+        config["apps"]["shop"]["buffering"] = "off"
         with FrontDoor(config, tmp_path) as door, Http2Client(("127.0.0.1", door.http)) as client:
             first = client.get("/stuck")
             instance.wait_peers(1)
@@ -136,6 +138,19 @@ def test_data_of_refused_streams_is_given_credit_for(door: FrontDoor) -> None:
         last = client.post("/sum", LARGE[:200_000])
         client.finish(last)
         assert last.status == 200
+
+
+def test_an_upload_that_is_collected_first(tmp_path: Path) -> None:
+    """Its instance gets it as a whole, with a length."""
+    with Instance(App()) as instance:
+        config = configure(instance.address, listen={"http": "127.0.0.1:0", "h2c": True})
+        config["apps"]["shop"]["buffering"] = "on"
+        with FrontDoor(config, tmp_path) as door, Http2Client(("127.0.0.1", door.http)) as client:
+            streams = [client.post("/sum", LARGE[:size]) for size in (10, 300_000, 3_000_000)]
+            client.finish(*streams)
+            sums = [hashlib.sha256(LARGE[:size]).hexdigest() for size in (10, 300_000, 3_000_000)]
+            assert [bytes(stream.body).decode() for stream in streams] == sums
+            assert {request.framing for request in instance.requests} == {"length"}
 
 
 def test_padding_is_given_credit_for(door: FrontDoor) -> None:

@@ -59,9 +59,9 @@ def test_chunk_extensions_are_dropped(stage: OpenStage) -> None:
         assert b";last" not in on.instance.seen
 
 
-def test_trailers_of_a_request_pass(stage: OpenStage) -> None:
+def test_trailers_of_a_request_pass(streaming: OpenStage) -> None:
     # spec: F4
-    with stage(echo()) as on, on.connect() as client:
+    with streaming(echo()) as on, on.connect() as client:
         body = chunked(b"abc", trailers=["X-Checksum: 1", "X-Other: caf\xe9"])
         lines = ("Transfer-Encoding: chunked", "Trailer: X-Checksum")
         seen = Echo(client.ask(message("POST /", *lines, host=on.host, body=body)))
@@ -333,7 +333,7 @@ def test_a_unix_socket_and_ipv6(tmp_path: Path, short_path: Path) -> None:
         assert {Echo(door.ask(post("/", b"x" * 100_000))).instance for _ in range(4)} == {"unix", "six"}
 
 
-def test_an_early_final_answer_to_an_upload_passes(stage: OpenStage) -> None:
+def test_an_early_final_answer_to_an_upload_passes(streaming: OpenStage) -> None:
     # spec: F4; RFC 9112 section 9.3
     def script(peer: Peer) -> None:
         peer.head()
@@ -341,7 +341,7 @@ def test_an_early_final_answer_to_an_upload_passes(stage: OpenStage) -> None:
         peer.half_close()
         peer.wait_gone()
 
-    with stage(script) as on, on.connect() as client:
+    with streaming(script) as on, on.connect() as client:
         client.send(message("POST /", "Content-Length: 1000000", host=on.host, body=b"x" * 1000))
         response = client.response()
         assert (response.status, response.body) == (403, b"no")

@@ -220,14 +220,14 @@ def test_a_client_that_leaves_in_a_stream_cancels_it(stage: OpenStage, leave: st
 
 
 @pytest.mark.parametrize("leave", ["close", "reset"])
-def test_a_client_that_leaves_in_its_upload_never_makes_a_complete_request(stage: OpenStage, leave: str) -> None:
+def test_a_client_that_leaves_in_its_upload_never_makes_a_complete_request(streaming: OpenStage, leave: str) -> None:
     # spec: F3
     for data in (
         message("POST /cut", "Content-Length: 10", host="{host}", body=b"12345"),
         message("POST /cut", "Transfer-Encoding: chunked", host="{host}", body=chunk(b"12345")),
         message("POST /cut", "Transfer-Encoding: chunked", host="{host}", body=chunk(b"12345") + b"0\r\n"),
     ):
-        with stage(echo()) as on:
+        with streaming(echo()) as on:
             client = on.connect()
             client.send(data.replace(b"{host}", on.host.encode()))
             instance = on.instance

@@ -11,9 +11,12 @@ from lb.http.head import (
     field_name,
     is_authority,
     is_disguised,
+    is_grpc,
     list_value,
     strip_nominated,
     trailer_fields,
+    with_length,
+    without_expectation,
     without_fields,
 )
 from lb.http.scan import scan_request
@@ -113,3 +116,56 @@ def test_trailers_that_are_refused(section: bytes, cause: str) -> None:
     with pytest.raises(ProxyError) as caught:
         trailer_fields(section, Limits(line=100, fields=10))
     assert caught.value.cause.code == cause
+
+
+def _request(*lines: str) -> RequestHead:
+    head = scan_request("\r\n".join(("POST /a HTTP/1.1", "Host: a", *lines, "", "")).encode(), Limits())
+    assert head is not None
+    return head
+
+
+# spec: F6
+def test_a_collected_body_has_a_length_and_nobody_waits_for_it() -> None:
+    lines = ("Accept: text/html", "Transfer-Encoding: chunked", "Trailer: A", "Expect: 100-continue", "User-Agent: u")
+    head = _request(*lines, "Accept-Encoding: br", "Referer: r", "X-Request-Id: abc", "Via: 1.1 lb")
+    before = head.kept
+    changed = with_length(head, 12)
+    assert (head.kept, head.chunked, head.expect) == (before, True, True)  # others may have the same head
+    assert (changed.chunked, changed.expect, changed.body_length) == (False, False, 12)
+    assert b"\r\nContent-Length: 12\r\n" in changed.kept
+    assert not any(name in changed.kept.lower() for name in (b"trailer", b"expect"))
+    same = ("method", "target", "host", "minor", "passes", "request_id", "keep_alive", "length", "odd_path", "upgrade")
+    assert [getattr(changed, name) for name in same] == [getattr(head, name) for name in same]
+    for value in (RequestHead.accept, RequestHead.accept_encoding, RequestHead.user_agent, RequestHead.referer):
+        assert value(changed) == value(head) != b""
+
+
+# spec: F6
+def test_a_length_that_came_is_not_doubled() -> None:
+    changed = with_length(_request("Content-Length: 5", "Expect: 100-continue"), 5)
+    assert changed.kept.lower().count(b"content-length") == 1
+    assert changed.body_length == 5
+
+
+# spec: F6
+def test_a_body_that_goes_on_in_chunks_keeps_its_trailers() -> None:
+    changed = without_expectation(_request("Transfer-Encoding: chunked", "Trailer: A", "Expect: 100-continue"))
+    assert (changed.chunked, changed.expect) == (True, False)
+    assert b"Trailer: A" in changed.kept
+    assert b"Expect" not in changed.kept
+
+
+# spec: F6
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("Content-Type: application/grpc", True),
+        ("content-type:application/grpc+proto", True),
+        ("Content-Type: \t APPLICATION/GRPC-WEB", True),
+        ("Content-Type: application/json", False),
+        ("X-Content-Type: application/grpc", False),
+        ("X: content-type: application/grpc", False),
+    ],
+)
+def test_calls_of_grpc_are_known_by_their_type(line: str, expected: bool) -> None:
+    assert is_grpc(_request(line)) is expected

@@ -12,7 +12,7 @@ from lb.config.load import load_bytes
 from lb.http.head import RequestHead
 from lb.routing.compile import compile_snapshot
 from lb.routing.registry import Registry
-from lb.routing.route import Route
+from lb.routing.route import BUFFERING_AUTO, BUFFERING_OFF, BUFFERING_ON, Route
 from lb.routing.snapshot import Snapshot
 
 HOST = "shop.example.com"
@@ -147,3 +147,34 @@ def test_the_default_app_takes_what_nobody_bound() -> None:
     assert snapshot_of({}).table.find(b"nobody.example.org") is None
     anybody = snapshot_of({"domains": [HOST, STAGING, "*"]})
     assert found(anybody, "nobody.example.org").environment.app == b"shop"
+
+
+def test_the_narrowest_buffering_holds() -> None:
+    # spec: F6, L7
+    assert found(snapshot_of({})).buffering == BUFFERING_AUTO
+    snapshot = snapshot_of(
+        {
+            "buffering": "on",
+            "production": {**INSTANCES, "buffering": "auto"},
+            "routes": [{"path": "/live/", "buffering": False}, {"path": "/api/", "app": "api"}, {"path": "/other"}],
+        }
+    )
+    assert found(snapshot).buffering == BUFFERING_AUTO
+    assert found(snapshot, STAGING).buffering == BUFFERING_ON
+    assert found(snapshot, target="/live/x").buffering == BUFFERING_OFF
+    assert found(snapshot, STAGING, "/other").buffering == BUFFERING_ON
+    assert found(snapshot, STAGING, "/api/x").buffering == BUFFERING_AUTO  # that of the app that answers
+    assert found(snapshot, target="/live/x").extras is None
+
+
+def test_the_room_for_bodies_on_disk() -> None:
+    # spec: F6
+    assert snapshot_of({}).max_buffered == 4 << 30
+    assert snapshot_of({}, limits={"buffered": "10M"}).max_buffered == 10 << 20
+
+
+def test_how_long_refused_connections_are_tried_again() -> None:
+    # spec: F2
+    assert found(snapshot_of({})).environment.retry_for == 0.0
+    production = {**INSTANCES, "retry_for": "2s"}
+    assert found(snapshot_of({"production": production})).environment.retry_for == 2.0

@@ -38,6 +38,7 @@ def test_every_metric_has_a_type_and_a_help_text() -> None:
     families = list(text_string_to_metric_families(render(TOTALS, {"version": "1"}).decode()))
     assert {family.type for family in families} == {"counter", "gauge"}
     assert {family.name for family in families if family.type == "gauge"} == {
+        "lb_buffered_bytes",
         "lb_info",
         "lb_connections_open",
         "lb_tls_handshakes_waiting",

@@ -23,6 +23,8 @@ cdef class Attempt(ExchangeBase):
     @cython.locals(failed=Upstream, upstream=Upstream, instance=Instance)
     cdef bint _reach_alternate(self, int error) except -1
     cdef _wait(self)
+    @cython.locals(now=double)
+    cdef bint _try_later(self, Environment environment) except -1
     cdef _await_start(self, object deployment)
     cdef _take(self, Instance instance, Upstream upstream)
     cdef _pass_over(self, Instance instance)
@@ -32,6 +34,7 @@ cdef class Attempt(ExchangeBase):
     cdef _send_request(self)
     @cython.locals(request=RequestBody)
     cdef _send_body(self)
+    cdef _send_what_has_come(self)
     cdef _broken(self, str cause)
     cdef _not_connected(self, Upstream upstream, int error)
     cdef _instance_failed(self, str cause, str detail=*)

@@ -20,6 +20,7 @@ from lb.proxy.exchange.states import CHECKING, CONNECTING, DECIDING, FORWARDING,
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
 from lb.routing.deployment import DeployedEnvironment
+from lb.routing.environment import Environment
 from lb.routing.instance import Instance
 
 _ATTEMPTS = 3  # how often a request that may have been acted on is sent
@@ -43,6 +44,8 @@ class Attempt(ExchangeBase):
             if instance is None:
                 if self.all_busy or environment.is_full(self.tried):
                     self._wait()
+                elif environment.retry_for > 0.0 and self._try_later(environment):
+                    pass
                 elif environment.deployment is not None:
                     self._await_start(environment.deployment)
                 else:
@@ -153,6 +156,29 @@ class Attempt(ExchangeBase):
         engine.queue.join(self.route.environment, self)
         self.client.arm()
 
+    def _try_later(self, environment: Environment) -> bool:
+        """Wait a moment for an instance that refuses connections, as one does that restarts, or that is not there;
+        False if that has taken its time.
+        """
+        if environment.deployment is not None and self.last_error is None:
+            return False  # the engine knows better
+        engine = self.engine
+        now = engine.poller.tick()
+        if self.retry_until == 0.0:
+            self.retry_until = now + environment.retry_for
+        if now >= self.retry_until:
+            return False
+        if self.phase != WAITING:
+            if engine.queue.count >= self.snapshot.max_waiting:
+                return False
+            self.phase = WAITING
+            engine.queue.pause(self)
+            self.client.arm()
+            if self.client.leaving:
+                self.probe_client()  # its deadline for that never comes if it is set anew all the time
+        self.tried = None
+        return True
+
     def _await_start(self, deployment: DeployedEnvironment) -> None:
         """No instance of a deployed app may serve: one is about to, or there is a reason why not."""
         error = deployment.refusal(self.head.target, time.time())
@@ -183,6 +209,11 @@ class Attempt(ExchangeBase):
         if self.request is None:
             self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.response)
             return
+        self.request.begin_again()
+        self._send_what_has_come()
+
+    def _send_what_has_come(self) -> None:
+        """Send what is there of the request's body."""
         try:
             self._send_body()
         except ProxyError as error:
@@ -197,7 +228,7 @@ class Attempt(ExchangeBase):
         if client.leaving and not request.done:
             client.abort()  # the rest will not come
             return
-        if upstream.full:
+        if upstream.full or request.is_unsent():
             upstream.takes()
             client.pause()
         else:
@@ -211,10 +242,7 @@ class Attempt(ExchangeBase):
         """The client has sent more: of the body, or of its next request."""
         if self.phase in (FORWARDING, RESPONDING) and self.request is not None and not self.request.done:
             self.expecting = False  # it no longer waits
-            try:
-                self._send_body()
-            except ProxyError as error:
-                self.fail(error)
+            self._send_what_has_come()
 
     def _time_to_answer(self) -> float:
         """Seconds that the instance has before the next timeout."""
@@ -242,6 +270,8 @@ class Attempt(ExchangeBase):
             return self.gate.timeout()
         if self.phase != WAITING:
             return self.route.read
+        if self.retry_until > 0.0:
+            return self.route.environment.retry_for
         deployment = self.route.environment.deployment
         return deployment.wake_timeout if deployment is not None and deployment.is_held() else self.route.connect
 
@@ -256,6 +286,9 @@ class Attempt(ExchangeBase):
 
     def upstream_drained(self) -> None:
         """The instance has taken all that was queued for it."""
+        if self.request is not None and self.request.is_unsent():
+            self._send_what_has_come()
+            return
         upstream = self.upstream
         if upstream.full:
             upstream.takes()

@@ -29,7 +29,7 @@ cdef class ExchangeBase(Handler):
     cdef public ResponseHead response
     cdef public int phase
     cdef public bint head_out
-    cdef double started
+    cdef double started, retry_until
     cdef RequestBody request
     cdef ResponseBody answer
     cdef list tried

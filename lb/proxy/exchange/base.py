@@ -82,6 +82,7 @@ class ExchangeBase(Handler):
         "request",
         "request_id",
         "response",
+        "retry_until",
         "route",
         "sent",
         "snapshot",
@@ -126,6 +127,7 @@ class ExchangeBase(Handler):
         self.gate: Gate = None  # type: ignore[assignment]  # stays None where nothing that takes time stands before it
         self.status = self.attempts = 0
         self.received = self.sent = 0
+        self.retry_until = 0.0  # the time up to which refused connections are tried again; 0.0 before the first
         self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.all_busy = False
         self.expecting = self.continued = self.flush_due = False
 
@@ -287,6 +289,8 @@ class ExchangeBase(Handler):
         elif self.phase == CHECKING:
             self.gate.leave()
         self.phase = DONE
+        if self.request is not None:
+            self.request.discard()
         self.engine.finished(self._record())
         client = self.client
         client.done(keep_alive, self.unread())

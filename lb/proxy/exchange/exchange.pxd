@@ -11,7 +11,7 @@ from lb.proxy.exchange.response cimport ResponseHandling
 from lb.proxy.files.found_file cimport Representation
 
 # Constants of these types; those of other modules are imported into them.
-cdef int CHECKING, DECIDING, DONE, FORWARDING, RESPONDING, SERVING, WAITING
+cdef int CHECKING, COLLECTING, DECIDING, DONE, FORWARDING, RESPONDING, SERVING, WAITING
 
 cdef class Exchange(ResponseHandling):
     cdef _decide(self)

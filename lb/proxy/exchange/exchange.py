@@ -1,7 +1,8 @@
 """One request and its response, from the first byte to the line in the access log.
 
-An exchange decides (routing and checks; here), forwards (an instance, a connection, the request; `attempt`), answers
-(the response, as it arrives; `response`) and ends (`base`); every failure, including a client that leaves, goes through
+An exchange decides (routing and checks; here), waits for the request's body where that is wanted (`collecting`),
+forwards (an instance, a connection, the request; `attempt`), answers (the response, as it arrives; `response`) and ends
+(`base`); every failure, including a client that leaves, goes through
 `fail` or `client_gone` and ends in `finish`, once. It moves bytes between its two connections only through what a
 `Downstream` and an `Upstream` offer, and never waits: it is told what happens next. `states` has the table of what may
 happen when.
@@ -19,7 +20,16 @@ from lb.proxy.exchange.file_body import FileBody, Part
 from lb.proxy.exchange.file_reply import FileReply, file_reply
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response import ResponseHandling
-from lb.proxy.exchange.states import CHECKING, DECIDING, DONE, FORWARDING, RESPONDING, SERVING, WAITING
+from lb.proxy.exchange.states import (
+    CHECKING,
+    COLLECTING,
+    DECIDING,
+    DONE,
+    FORWARDING,
+    RESPONDING,
+    SERVING,
+    WAITING,
+)
 from lb.proxy.files.found_file import Representation
 from lb.proxy.filters.compress import new_encoder
 from lb.proxy.guards.gate import Gate
@@ -111,10 +121,13 @@ class Exchange(ResponseHandling):
             self._send_on()
 
     def _send_on(self) -> None:
-        """Forward it. Raises ProxyError."""
+        """Have an instance answer, once the body has been collected if it is to be. Raises ProxyError."""
         self._frame()
         self._enter(self.route.environment)
-        self.forward()
+        if self.request is not None and self._is_collected():
+            self._collect()
+        else:
+            self.forward()
 
     def _serve(self, extras: RouteExtras, rule: FileRule) -> None:
         """Answer with a file, or with what is said in place of one. Raises ProxyError."""
@@ -187,7 +200,7 @@ class Exchange(ResponseHandling):
     def client_ended(self) -> bool:
         """The client has closed its side; whether it may still wait for an answer."""
         # While there is no connection yet, the rest of the body may be here already, unread.
-        if self.unread() and self.phase in (FORWARDING, RESPONDING):
+        if self.unread() and self.phase in (COLLECTING, FORWARDING, RESPONDING):
             self.client.abort()
             return False
         return True
@@ -201,10 +214,15 @@ class Exchange(ResponseHandling):
             self.fail(self.gate.late())
         elif self.phase == WAITING:
             deployment = self.route.environment.deployment
-            if deployment is not None and deployment.is_held():
+            if self.retry_until > 0.0:
+                error = self.last_error
+                self.fail(error if error is not None else ProxyError(self.route.environment.shortage()))
+            elif deployment is not None and deployment.is_held():
                 self.fail(deployment.late())
             else:
                 self.fail(ProxyError("destination_unavailable", "every instance was busy for too long"))
+        elif self.phase == COLLECTING:
+            self._late()
         elif self.awaits_client():
             self.fail(ProxyError("request_timeout"))
 

@@ -2,7 +2,7 @@ cimport cython
 
 from lb.routing.environment cimport Environment
 
-from lb.proxy.exchange.attempt cimport Attempt
+from lb.proxy.exchange.collecting cimport Collecting
 from lb.proxy.exchange.response_body cimport ResponseBody
 
 # Constants of these types; those of other modules are imported into them.
@@ -10,7 +10,7 @@ cdef int CLOSE, CONNECTING, FORWARDING, RESPONDING
 cdef Py_ssize_t _PROVEN
 cdef bytes CONTINUE
 
-cdef class ResponseHandling(Attempt):
+cdef class ResponseHandling(Collecting):
     @cython.locals(environment=Environment, waited=double)
     cdef _judge(self, int status)
     @cython.locals(lines=bytes, date=bytes, body=bytes)

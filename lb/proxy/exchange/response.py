@@ -10,8 +10,8 @@ from lb.errors import ProxyError, as_instance_fault, looks_like_tls
 from lb.http.body import CLOSE
 from lb.http.forwarding import is_among
 from lb.http.head import CONTENT_LENGTH, without_fields
-from lb.proxy.exchange.attempt import Attempt
 from lb.proxy.exchange.by_route import lines_with_page, page_instead, response_lines
+from lb.proxy.exchange.collecting import Collecting
 from lb.proxy.exchange.interim import CONTINUE, Interims
 from lb.proxy.exchange.response_body import ResponseBody
 from lb.proxy.exchange.states import CONNECTING, FORWARDING, RESPONDING
@@ -20,7 +20,7 @@ from lb.proxy.exchange.tunnel import Tunnel
 _PROVEN = 65536  # bytes that a client has to take before reads for it are large
 
 
-class ResponseHandling(Attempt):
+class ResponseHandling(Collecting):
     """The part of an exchange that handles the instance's answer."""
 
     __slots__ = ()
@@ -100,6 +100,8 @@ class ResponseHandling(Attempt):
         self.expecting = False
         if response.keep_alive_for >= 0:
             self.instance.keeps_idle_for(response.keep_alive_for)
+        if self.request is not None:
+            self.request.answered()
         answer = ResponseBody(head, response, self.snapshot.limits)
         self.answer = answer
         # After a refused upgrade the client may already have sent bytes of the other protocol (RFC 9931).
@@ -206,8 +208,10 @@ class ResponseHandling(Attempt):
         response = self.response
         if not self.upgrading or not is_among(response.upgrade, self.head.upgrade):
             raise ProxyError("http_upgrade_failed")
-        if self.request is not None and not self.request.done:
-            raise ProxyError("http_upgrade_failed", "the request was not complete yet")
+        if self.request is not None:
+            if not self.request.done or self.request.is_unsent():
+                raise ProxyError("http_upgrade_failed", "the request was not complete yet")
+            self.request.discard()
         self._judge(101)
         self.status = 101
         self.instance.tunnelled(1)

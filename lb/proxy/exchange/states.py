@@ -7,13 +7,24 @@ exchange may be afterwards. This file knows no connection, and nothing uses it a
 
 from __future__ import annotations
 
-DECIDING, CHECKING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING, DONE = range(8)
-# DECIDING: which route, which instance. CHECKING: a password is verified, or an authentication service asked. WAITING:
-# in the queue for an instance. CONNECTING: to one. FORWARDING: the request goes there, and the head of the response is
-# yet to come. RESPONDING: its body goes to the client. SERVING: a file goes there, and no instance has to do with it.
-# DONE: the line in the access log is written; what follows is somebody else's.
+DECIDING, CHECKING, COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING, DONE = range(9)
+# DECIDING: which route, which instance. CHECKING: a password is verified, or an authentication service asked.
+# COLLECTING: the request's body is awaited before an instance is chosen. WAITING: for an instance. CONNECTING: to one.
+# FORWARDING: the request goes there, and the head of the response is yet to come. RESPONDING: its body goes to the
+# client. SERVING: a file goes there, and no instance has to do with it. DONE: the line in the access log is written;
+# what follows is somebody else's.
 
-NAMES = ("DECIDING", "CHECKING", "WAITING", "CONNECTING", "FORWARDING", "RESPONDING", "SERVING", "DONE")
+NAMES = (
+    "DECIDING",
+    "CHECKING",
+    "COLLECTING",
+    "WAITING",
+    "CONNECTING",
+    "FORWARDING",
+    "RESPONDING",
+    "SERVING",
+    "DONE",
+)
 
 Phases = frozenset[int]
 
@@ -22,7 +33,7 @@ def _one(*phases: int) -> Phases:
     return frozenset(phases)
 
 
-_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(8)}
+_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(9)}
 _TRY = _one(WAITING, CONNECTING, FORWARDING, DONE)  # the next instance has it, or none can
 
 # What the client's side may report in every phase in which the exchange is at rest.
@@ -38,8 +49,15 @@ def _at_rest(phase: int, **more: Phases) -> dict[str, Phases]:
 
 TABLE: dict[int, dict[str, Phases]] = {
     # It decides within one call, and nothing else runs meanwhile.
-    DECIDING: {"start": _TRY | {CHECKING, SERVING}, "fail": _one(DONE)},
-    CHECKING: _at_rest(CHECKING, let_in=_TRY | {SERVING}, client_late=_one(DONE)),
+    DECIDING: {"start": _TRY | {CHECKING, COLLECTING, SERVING}, "fail": _one(DONE)},
+    CHECKING: _at_rest(CHECKING, let_in=_TRY | {COLLECTING, SERVING}, client_late=_one(DONE)),
+    COLLECTING: _at_rest(
+        COLLECTING,
+        request_data=_TRY | {COLLECTING},
+        client_ended=_STAY_OR_END[COLLECTING],
+        client_late=_TRY,
+        collected_was_written=_TRY | {COLLECTING},
+    ),
     WAITING: _at_rest(WAITING, forward=_TRY, client_late=_one(DONE)),
     CONNECTING: _at_rest(
         CONNECTING,

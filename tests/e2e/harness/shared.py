@@ -35,8 +35,10 @@ class Stage:
 class SharedDoors:
     """Hands out apps; starts another front door when the apps of the last one are used up."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, buffering: str = "auto") -> None:
+        """`buffering` is that of every app."""
         self._directory = directory
+        self._buffering = buffering
         self._doors: list[FrontDoor] = []
         self._free: list[tuple[str, socket.socket]] = []
         self._numbers = itertools.count()
@@ -47,7 +49,11 @@ class SharedDoors:
         sockets = [reserve() for _ in range(_APPS)]
         hosts = [f"app{next(self._numbers)}.example.com" for _ in sockets]
         apps = {
-            host.split(".")[0]: {"domains": [host], "production": {"instances": [address_text(sock)]}}
+            host.split(".")[0]: {
+                "domains": [host],
+                "buffering": self._buffering,
+                "production": {"instances": [address_text(sock)]},
+            }
             for host, sock in zip(hosts, sockets, strict=True)
         }
         config = {"listen": {"http": "127.0.0.1:0"}, "workers": 1, "apps": apps}

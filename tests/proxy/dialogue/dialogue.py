@@ -9,14 +9,20 @@ from tests.proxy.dialogue.words import Word
 
 
 class Dialogue:
-    """One dialogue. The keywords are the configuration's: `production` that of the app's environment; `instances` is
-    how many it has, and `scheme` "https" where the client's port speaks TLS.
+    """One dialogue. The keywords are the configuration's: `production` that of the app's environment, `buffering` the
+    app's; `instances` is how many it has, and `scheme` "https" where the client's port speaks TLS.
     """
 
     def __init__(
-        self, *, instances: int = 1, scheme: str = "http", production: dict[str, Any] | None = None, **config: Any
+        self,
+        *,
+        instances: int = 1,
+        scheme: str = "http",
+        production: dict[str, Any] | None = None,
+        buffering: str = "off",
+        **config: Any,
     ) -> None:
-        self.stage = Stage(instances, scheme, config, production or {})
+        self.stage = Stage(instances, scheme, config, {"buffering": buffering} | (production or {}))
         self._said: list[str] = []
 
     def __rshift__(self, word: Word) -> Self:

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 from lb.config.load import config_for_instances
 from lb.config.plan import make_plan
@@ -17,6 +18,8 @@ from lb.http.head import Limits
 from lb.http.path_pattern import parse_pattern
 from lb.http.scan import scan_request
 from lb.process.child_config import compile_for_worker
+from lb.proxy.buffering.body_buffer import BodyBuffer
+from lb.proxy.buffering.disk_writer import DiskWriter, UnlinkedFile
 from lb.proxy.client_info import ClientInfo
 from lb.proxy.downstream import Downstream
 from lb.proxy.engine import Engine
@@ -30,6 +33,7 @@ from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
 from lb.routing.instance import Instance
 from lb.routing.registry import Registry
+from lb.routing.route import BUFFERING_OFF
 from lb.routing.route_extras import RouteExtras
 from lb.telemetry.access_log import AccessLog
 from lb.telemetry.counters import Slab
@@ -105,6 +109,7 @@ class FakeUpstream(Upstream):
     def __init__(self, engine: Engine, instance: Instance) -> None:
         super().__init__(engine, instance)
         self.sent = b""
+        self.takes_files = 1 << 30  # bytes of a file in one go
 
     def idle(self) -> None:
         """It has served, and waits in its instance's pool."""
@@ -131,11 +136,38 @@ class FakeUpstream(Upstream):
     def resume(self) -> None:
         self.paused = False
 
+    def send_file(self, head: bytes, file: int, at: int, size: int) -> int:
+        data = os.pread(file, min(size, self.takes_files), at)
+        self.sent += head + data
+        return len(data)
+
     def takes(self) -> bool:
         return False
 
     def abort(self) -> None:
         self.closed = True
+
+
+class FakeDisk:
+    """A disk that writes at its turn; `waiting` is what it has been given meanwhile, `error` why it refuses that."""
+
+    def __init__(self) -> None:
+        self.error = 0
+        self.waiting: list[tuple[BodyBuffer, UnlinkedFile, bytearray]] = []
+
+    def write(self, owner: BodyBuffer, file: UnlinkedFile, data: bytearray) -> None:
+        self.waiting.append((owner, file, data))
+
+    def turn(self) -> None:
+        """Take or refuse all of it."""
+        while self.waiting:
+            owner, file, data = self.waiting.pop(0)
+            if not self.error:
+                file.append(data)
+            owner.written(len(data), self.error)
+
+    def close(self) -> None:
+        self.turn()
 
 
 class Stage:
@@ -147,9 +179,13 @@ class Stage:
         plan.commit()
         self.engine = Engine(loop, snapshot, AccessLog("-", "off"), None, Slab(1).row(0), Clients())
         self.engine.connector = FakeUpstream
-        environment = snapshot.table.find(b"app.example")
-        assert environment is not None
-        self.environment: Environment = environment.environment
+        route = snapshot.table.find(b"app.example")
+        assert route is not None
+        self.route = route
+        self.route.buffering = BUFFERING_OFF
+        self.environment: Environment = route.environment
+        self.disk = FakeDisk()
+        self.engine.buffers.writer = cast("DiskWriter", self.disk)
         self.client = FakeClient()
         self.begun: list[Exchange] = []
         for instance in self.environment.instances:
@@ -177,9 +213,7 @@ class Stage:
             Path(name, "much").write_bytes(b"x" * 100_000)
             rule = FileRule(name.encode(), parse_pattern("/"))
             rule.fallback = b"much"
-            found = self.engine.snapshot.table.find(b"app.example")
-            assert found is not None
-            found.extras = RouteExtras(files=rule)
+            self.route.extras = RouteExtras(files=rule)
             self.engine.files.find(rule, b"/", self.engine.poller.now)  # and keeps it open
 
     def guarded(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 
 import pytest
@@ -10,6 +11,7 @@ from lb.errors import ProxyError
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.exchange.states import (
     CHECKING,
+    COLLECTING,
     CONNECTING,
     DECIDING,
     DONE,
@@ -20,6 +22,7 @@ from lb.proxy.exchange.states import (
     TABLE,
     WAITING,
 )
+from lb.routing.route import BUFFERING_AUTO
 from tests.proxy.exchange.fakes import Stage, staged
 
 GET = b"GET / HTTP/1.1\r\nHost: app.example\r\n\r\n"
@@ -47,7 +50,9 @@ def at(stage: Stage, phase: int, request: bytes = GET) -> Exchange:
         exchange.start()
         assert exchange.phase == phase
         return exchange
-    if phase == WAITING:
+    if phase == COLLECTING:
+        stage.route.buffering = BUFFERING_AUTO
+    elif phase == WAITING:
         stage.busy()
     elif phase == DONE:
         stage.down()
@@ -104,6 +109,40 @@ def client_is_paused(stage: Stage, _exchange: Exchange) -> None:
     stage.client.pause()
 
 
+def collects(stage: Stage, _exchange: Exchange) -> None:
+    stage.route.buffering = BUFFERING_AUTO
+
+
+def whole(before: Act = nothing, body: bytes = b"4\r\nbody\r\n0\r\n\r\n") -> Act:
+    """The rest of the body has come, and so much is so."""
+
+    def act(stage: Stage, exchange: Exchange) -> None:
+        before(stage, exchange)
+        stage.client.fill(body)
+
+    return act
+
+
+def stored(before: Act, body: bytes) -> Act:
+    """The client has sent so much more, of which the disk has taken what it was given."""
+
+    def act(stage: Stage, exchange: Exchange) -> None:
+        before(stage, exchange)
+        stage.client.fill(body)
+        exchange.request_data()
+        assert stage.disk.waiting
+
+    return act
+
+
+def disk_is_full(stage: Stage, _exchange: Exchange) -> None:
+    stage.disk.error = errno.ENOSPC
+
+
+MUCH = b"11170\r\n" + b"x" * 70_000 + b"\r\n"
+END = b"0\r\n\r\n"
+
+
 def client_takes_all(stage: Stage, _exchange: Exchange) -> None:
     stage.client.takes_files = 1 << 30
 
@@ -115,6 +154,23 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (DECIDING, "start", GET, lambda stage, _: stage.pooled(), FORWARDING),
     (DECIDING, "start", GET, out_of_instances, DONE),
     (DECIDING, "start", GET, lambda stage, _: stage.files(), SERVING),
+    (DECIDING, "start", POST, collects, COLLECTING),
+    (COLLECTING, "request_data", CHUNKED, sent(b"4\r\nbo"), COLLECTING),
+    (COLLECTING, "request_data", CHUNKED, sent(b"no size\r\n"), DONE),
+    (COLLECTING, "request_data", CHUNKED, whole(lambda stage, _: stage.busy()), WAITING),
+    (COLLECTING, "request_data", CHUNKED, whole(), CONNECTING),
+    (COLLECTING, "request_data", CHUNKED, whole(lambda stage, _: stage.pooled()), FORWARDING),
+    (COLLECTING, "client_ended", CHUNKED, nothing, DONE),
+    (COLLECTING, "client_ended", CHUNKED, stored(nothing, MUCH + END), COLLECTING),
+    (COLLECTING, "client_late", CHUNKED, lambda stage, _: stage.busy(), WAITING),
+    (COLLECTING, "client_late", CHUNKED, nothing, CONNECTING),
+    (COLLECTING, "client_late", CHUNKED, lambda stage, _: stage.pooled(), FORWARDING),
+    (COLLECTING, "client_late", POST, nothing, DONE),
+    (COLLECTING, "collected_was_written", CHUNKED, stored(nothing, MUCH), COLLECTING),
+    (COLLECTING, "collected_was_written", CHUNKED, stored(lambda stage, _: stage.busy(), MUCH + END), WAITING),
+    (COLLECTING, "collected_was_written", CHUNKED, stored(nothing, MUCH + END), CONNECTING),
+    (COLLECTING, "collected_was_written", CHUNKED, stored(lambda stage, _: stage.pooled(), MUCH + END), FORWARDING),
+    (COLLECTING, "collected_was_written", CHUNKED, stored(disk_is_full, MUCH), DONE),
     (DECIDING, "start", GET, lambda stage, _: stage.guarded(), CHECKING),
     (DECIDING, "fail", GET, nothing, DONE),
     (CHECKING, "let_in", GET, lambda stage, _: stage.busy(), WAITING),
@@ -122,6 +178,7 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (CHECKING, "let_in", GET, lambda stage, _: stage.pooled(), FORWARDING),
     (CHECKING, "let_in", GET, out_of_instances, DONE),
     (CHECKING, "let_in", GET, lambda stage, _: stage.files(), SERVING),
+    (CHECKING, "let_in", POST, collects, COLLECTING),
     (CHECKING, "client_late", GET, nothing, DONE),
     (WAITING, "forward", GET, nothing, WAITING),
     (WAITING, "forward", GET, lambda stage, _: stage.busy(False), CONNECTING),
@@ -175,14 +232,15 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (SERVING, "client_late", GET, nothing, SERVING),
     *((DONE, event, GET, nothing, DONE) for event in ("client_gone", "fail", "cut", "flush")),
     *(
-        (phase, event, GET, nothing, DONE)
-        for phase in (CHECKING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
+        (phase, event, CHUNKED if phase == COLLECTING else GET, nothing, DONE)
+        for phase in (CHECKING, COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("client_gone", "client_severed", "client_stopped", "fail", "cut")
     ),
     *(
-        (phase, event, GET, nothing, phase)
-        for phase in (CHECKING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
+        (phase, event, CHUNKED if phase == COLLECTING else GET, nothing, phase)
+        for phase in (CHECKING, COLLECTING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("request_data", "client_drained", "client_ended", "probe_client")
+        if (phase, event) != (COLLECTING, "client_ended")
     ),
 ]
 
@@ -199,10 +257,12 @@ CASES += [
 ]
 
 
-def tell(exchange: Exchange, event: str) -> None:
+def tell(stage: Stage, exchange: Exchange, event: str) -> None:
     """Tell it this, as its connections would."""
     if event == "fail":
         exchange.fail(ProxyError("proxy_stopped"))
+    elif event == "collected_was_written":
+        stage.disk.turn()
     elif event == "upstream_refused":
         exchange.upstream_refused(111)
     else:
@@ -218,7 +278,7 @@ def test_an_event_leads_where_the_table_says(phase: int, event: str, request_: b
     with staged() as stage:
         exchange = at(stage, phase, request_)
         before(stage, exchange)
-        tell(exchange, event)
+        tell(stage, exchange, event)
         assert exchange.phase == after
         assert exchange.phase in TABLE[phase][event]
         assert (stage.client.ended is not None) == (after == DONE)
@@ -233,17 +293,17 @@ def test_every_cell_is_walked_to_every_phase_that_it_names() -> None:
 
 def test_what_an_instance_does_comes_only_while_there_is_one() -> None:
     told_by_instances = {"response_data", *(name for name in dir(Exchange) if name.startswith("upstream_"))}
-    for phase in (DECIDING, CHECKING, WAITING, SERVING, DONE):
+    for phase in (DECIDING, CHECKING, COLLECTING, WAITING, SERVING, DONE):
         assert not told_by_instances & set(TABLE[phase])
         with staged() as stage:
-            assert at(stage, phase).upstream is None
+            assert at(stage, phase, CHUNKED if phase == COLLECTING else GET).upstream is None
 
 
 # spec: L5
 @pytest.mark.parametrize("phase", range(DONE))
 def test_whatever_ends_it_nothing_stays_taken(phase: int) -> None:
     with staged() as stage:
-        exchange = at(stage, phase)
+        exchange = at(stage, phase, CHUNKED if phase == COLLECTING else GET)
         before = [instance.inflight for instance in stage.environment.instances] if phase == WAITING else [0, 0]
         exchange.fail(ProxyError("proxy_stopped"))
         assert [instance.inflight for instance in stage.environment.instances] == before
