@@ -1,6 +1,7 @@
 # Needs Python 3.11 or newer with venv and pip; with a C compiler and Python's headers, lb is compiled.
 #   make run        the demo on http://localhost:8080 and https://localhost:8443
 #   make test       linters, types, tests
+#   make test-slow  the tests that take minutes, or install packages from an index
 #   make bench      the benchmarks
 #   make test-latest, make test-lowest   the tests with the newest and the oldest versions that pyproject.toml allows
 #   make audit  known vulnerabilities of the versions in constraints.txt, if an advisory feed is reachable
@@ -17,7 +18,7 @@
 #   make docs       the documentation as web pages, in build/site/
 
 .DEFAULT_GOAL := install
-.PHONY: install run test pytest test-latest test-lowest audit constraints bench sanitize clean build lint quick near coverage sdist wheel docs
+.PHONY: install run test pytest test-slow test-latest test-lowest audit constraints bench sanitize clean build lint quick near coverage sdist wheel docs
 .DELETE_ON_ERROR:
 
 VENV := .venv
@@ -71,6 +72,9 @@ pytest: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest -n 3
 	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 3 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
 		$(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py) $(ENGINE_BLIND_APPS:%=--ignore=tests/e2e/apps/test_%.py)
+
+test-slow: $(VENV)/installed-for-tests
+	$(BIN)/python -m pytest -m slow
 
 # In a copy of the tree, with its own environment and compiled modules. Linters and types are only for the versions in
 # constraints.txt: each release of them adds rules.

@@ -207,6 +207,13 @@ _TABLE = (
         5,
     ),
     Cause(
+        "app_limit_reached",
+        503,
+        "The app has run for as long as it may within 24 hours.",
+        "Try again after the time in the Retry-After field; the operator can raise daily_limit.",
+        60,
+    ),
+    Cause(
         "app_asleep",
         503,
         "The app is asleep, and a request for this path does not wake it.",

@@ -22,6 +22,7 @@ LAYERS = (
     ("http",),
     ("passwords",),
     ("config",),
+    ("importing",),
     ("routing",),
     ("telemetry",),
     ("tls",),
@@ -84,6 +85,7 @@ WHOLE_CONFIGURATION = {
     "cli/engine.py": "loads it for the engine, and again at a reload",
     "apps/service/app_addresses.py": "names the URLs of an app: its domains and the listeners",
     "apps/service/main.py": "passes it to the engine, and the one that is read at a reload",
+    "apps/service/reload_plan.py": "says what two of them do differently to deployed apps",
     "apps/service/engine_service.py": "follows it: which environments are deployed, and what a reload changes",
     "apps/service/look_commands.py": "answers a reload with what has changed",
     "apps/service/deployed_app.py": "works out which environments of it are deployed",
@@ -180,6 +182,11 @@ def test_the_data_path_stands_on_little(path: Path) -> None:
         assert library in sys.stdlib_module_names or library == "lb" or library in CODECS, f"{place(path)}: {name}"
         if name.startswith("lb.config"):
             assert place(path) in FROM_CONFIGURATION, f"{place(path)} imports {name}"
+
+
+@named([path for path in MODULES if layer_of(path) not in ("importing", "cli")])
+def test_other_languages_are_known_to_the_command_line_alone(path: Path) -> None:
+    assert not [name for name in imported(path) if name.startswith("lb.importing")]
 
 
 def test_who_gets_the_whole_configuration() -> None:

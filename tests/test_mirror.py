@@ -12,6 +12,7 @@ ROOT = TOP / "lb"
 # Modules without a test file of their own, each with its reason. Nothing that decides anything belongs here.
 WITHOUT: dict[str, str] = {
     "__main__.py": "calls the command line, which tests/cli starts as it does",
+    "importing/source_line.py": "the place of a line, which every test of an import looks at",
     "config/base.py": "a base class without a line of its own; test_model looks at what it sets",
     "process/start_error.py": "the name of one exception",
     "proxy/downstream.py": "a base type: every dialogue is about what derives from it",
@@ -70,11 +71,50 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "cli/demo_engine.py",
         "cli/demo_service.py",
     ),
+    "cli/test_import_configuration.py": ("importing/omissions.py",),
     "cli/test_projects.py": (
         "cli/doctor.py",
         "cli/env.py",
         "cli/init.py",
         "cli/up.py",
+    ),
+    "importing/caddy/test_read.py": (
+        "importing/caddy/answers.py",
+        "importing/caddy/blocks.py",
+        "importing/caddy/changes.py",
+        "importing/caddy/fields.py",
+        "importing/caddy/files.py",
+        "importing/caddy/matchers.py",
+        "importing/caddy/options.py",
+        "importing/caddy/placeholders.py",
+        "importing/caddy/proxies.py",
+        "importing/caddy/sites.py",
+    ),
+    "importing/nginx/test_read.py": (
+        "importing/nginx/answers.py",
+        "importing/nginx/fields.py",
+        "importing/nginx/files.py",
+        "importing/nginx/left_out.py",
+        "importing/nginx/limits.py",
+        "importing/nginx/pages.py",
+        "importing/nginx/scope.py",
+    ),
+    "importing/nginx/test_guards.py": ("importing/judges.py",),
+    "importing/nginx/test_servers.py": (
+        "importing/assemble.py",
+        "importing/nginx/names.py",
+    ),
+    "importing/test_fuzz.py": (
+        "importing/draft.py",
+        "importing/import_file.py",
+    ),
+    "importing/traefik/test_read.py": (
+        "importing/traefik/compose_file.py",
+        "importing/traefik/middlewares.py",
+        "importing/traefik/routers.py",
+        "importing/traefik/services.py",
+        "importing/traefik/settings_tree.py",
+        "importing/traefik/static.py",
     ),
     "e2e/apps/test_deployed_door.py": (
         "health/deployments.py",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from lb.cli.check_log import check_access_log
+from lb.cli.check_reload import changes_of_a_reload
 from lb.cli.descriptors import descriptor_warnings
 from lb.cli.exits import BAD_CONFIGURATION
 from lb.config.load import Loaded, load_file
@@ -45,6 +46,8 @@ def check(context: click.Context, file: Path) -> None:
     click.echo(f"{printable(str(file))} is fine: {summary(loaded.plan)}")
     for line in ages(loaded.config.trusted_proxies, datetime.now(UTC).date()):
         click.echo(line)
+    for change in changes_of_a_reload(file) if loaded.plan.health.deployed or loaded.config.apps else ():
+        click.echo(f"after a reload, {printable(change)}")
 
 
 def _check_files(loaded: Loaded) -> list[Problem]:

@@ -17,6 +17,7 @@ _WORDS = {
     "asleep": "asleep; the next request wakes it",
     "waking": "starts; requests wait",
     "failed": "did not wake up",
+    "limited": "sleeps until it may run again",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -87,6 +88,7 @@ def start(file: Path, *, as_json: bool) -> None:
     except OSError as error:
         fail(f"{error.filename or home.root}: {error.strerror}", FAILED)
     begin = os.fstat(log).st_size
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())  # the front door, which may have called this, blocks some
     process = subprocess.Popen(  # noqa: S603  this same program
         [sys.executable, "-m", "lb", "engine", "run", str(file.absolute())],
         stdin=subprocess.DEVNULL,

@@ -24,7 +24,7 @@ _STDOUT = 1
 
 def start_engine_if_needed(plan: Plan, file: Path, environ: Mapping[str, str]) -> bool:
     """Whether it was begun; how that goes it says on stderr itself."""
-    if not plan.health.deployed or not _is_missing(file, environ):
+    if not plan.health.deployed or not plan.health.starts_engine or not _is_missing(file, environ):
         return False
     if "NOTIFY_SOCKET" in environ:
         log.warning("no engine runs for %s: start its service, or run lb engine start %s", file, file)

@@ -8,6 +8,7 @@ import click
 
 FAILED = 1  # failed while running
 USAGE = 2  # wrong usage; click's own choice too
+FINDINGS = 3  # done, and the answer is that there is something
 BAD_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
 
 

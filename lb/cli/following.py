@@ -38,7 +38,11 @@ def carry_out(
         line.send({"protocol": PROTOCOL, **request})
         result = _follow(line, on_event, as_json=as_json)
     except _Detached:
-        result = {"ok": True, "code": 0, "sentence": "the source is handed over; the deploy goes on (lb ps shows it)"}
+        result = {
+            "ok": True,
+            "code": 0,
+            "sentence": "the source is handed over; the deploy goes on (lb attach follows it)",
+        }
     except OSError as error:
         fail(f"the engine cannot be asked: {error.strerror}", FAILED)
     except ValueError:
@@ -57,7 +61,7 @@ def _follow(line: EngineLine, on_event: Callable[[Event], None], *, as_json: boo
             return follow(line, on_event)
         except KeyboardInterrupt:
             if as_json or not _wants_to_cancel():
-                click.echo("Detached: the deploy goes on. lb ps shows it, lb cancel ends it.", err=True)
+                click.echo("Detached: the deploy goes on. lb attach follows it, lb cancel ends it.", err=True)
                 raise click.exceptions.Exit(0) from None
             line.send({"command": "cancel"})
 

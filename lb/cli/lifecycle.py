@@ -1,4 +1,4 @@
-"""`lb publish`, `rollback`, `restart`, `start`, `stop`, `scale`, `cancel`: what starts or ends instances of an app."""
+"""`lb publish`, `rollback`, `restart`, `start`, `stop`, `scale`, `cancel`, `attach`: changes without a build."""
 
 from __future__ import annotations
 
@@ -96,3 +96,17 @@ def cancel(app: str, file: Path | None, *, staging: bool, as_json: bool) -> None
     """Cancel deploys of APP that are under way or wait. What serves goes on serving."""
     request = {"command": "cancel", "app": app, "environment": environment_of(staging=staging)}
     finish(simple(file, request), as_json=as_json)
+
+
+@click.command()
+@_app
+@staging_option
+@file_option
+@json_option
+def attach(app: str, file: Path | None, *, staging: bool, as_json: bool) -> None:
+    """Follow the deploy of APP that is under way, from its first line, as if it had been begun here.
+
+    Of several, the newest. The exit code is that of the deploy; Ctrl-C detaches again, or cancels.
+    """
+    request = {"command": "attach", "app": app, "environment": environment_of(staging=staging)}
+    carry_out(file, request, as_json=as_json)

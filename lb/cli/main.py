@@ -19,9 +19,11 @@ from lb.cli.standard_streams import OutputError
 class _Subcommand(NamedTuple):
     module: str
     summary: str
+    attribute: str = ""
 
 
-# The command in lb.cli.<module> has the module's name; the summaries are here, so that listing them imports nothing.
+# The command in lb.cli.<module> has its own name there, unless an attribute is named; the summaries are here, so that
+# listing them imports nothing.
 _SUBCOMMANDS = {
     "serve": _Subcommand("lb.cli.serve", "Serve a configuration file, or one app named with --to."),
     "demo": _Subcommand("lb.cli.demo", "Serve a small demo app on localhost; needs no file."),
@@ -35,6 +37,7 @@ _SUBCOMMANDS = {
     "rollback": _Subcommand("lb.cli.lifecycle", "Have an app serve an earlier version again."),
     "releases": _Subcommand("lb.cli.releases", "Show the versions of an app."),
     "cancel": _Subcommand("lb.cli.lifecycle", "Cancel a deploy that is under way."),
+    "attach": _Subcommand("lb.cli.lifecycle", "Follow a deploy that is under way."),
     "ps": _Subcommand("lb.cli.ps", "Show what runs of the deployed apps."),
     "logs": _Subcommand("lb.cli.logs", "Show what an app's instances write."),
     "env": _Subcommand("lb.cli.env", "Show and change an app's variables."),
@@ -49,6 +52,11 @@ _SUBCOMMANDS = {
     "engine": _Subcommand("lb.cli.engine", "Start, stop and look at the engine, which runs deployed apps."),
     "doctor": _Subcommand("lb.cli.doctor", "Say what this machine can do for deployed apps."),
     "certs": _Subcommand("lb.cli.certs", "Show, renew and import certificates; trust the local authority."),
+    "import": _Subcommand(
+        "lb.cli.import_configuration",
+        "Make a configuration of one for nginx, Caddy or Traefik.",
+        "import_configuration",  # a name of Python may not be a word of it
+    ),
     "config": _Subcommand("lb.cli.config", "Print an example configuration file, or the JSON Schema."),
     "bench": _Subcommand("lb.cli.bench", "Load-test a front door: latency, throughput and errors."),
     "help": _Subcommand("lb.cli.help", "Show this list, or the help of one command."),
@@ -86,7 +94,8 @@ class _LazyGroup(Group):
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         if name not in _SUBCOMMANDS:
             return None
-        command = getattr(import_module(_SUBCOMMANDS[name].module), name)
+        subcommand = _SUBCOMMANDS[name]
+        command = getattr(import_module(subcommand.module), subcommand.attribute or name)
         assert isinstance(command, click.Command)  # noqa: S101  the table above is wrong otherwise
         return command
 
@@ -100,5 +109,5 @@ class _LazyGroup(Group):
 def main() -> None:
     """The front door for Python apps: an HTTP reverse proxy and load balancer.
 
-    Exit codes: 0 success, 1 failure while running, 2 wrong usage, 78 bad configuration.
+    Exit codes: 0 success, 1 failure while running, 2 wrong usage, 3 done with findings, 78 bad configuration.
     """

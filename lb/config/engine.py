@@ -161,6 +161,10 @@ class EngineSettings(Section):
         description="Where releases, state and logs are kept; without it /var/lib/lb-engine for root, else "
         "~/.local/share/lb. It does not change by a reload.",
     )
+    start: Switch = Field(
+        default=True,
+        description="`lb serve` starts the engine if none runs, and again after it died; not under systemd.",
+    )
     region: _Words = Field(default="CN", description="LEANCLOUD_REGION of the apps: CN or US.")
     timezone: Annotated[str, BeforeValidator(_timezone, json_schema_input_type=str)] | None = Field(
         default=None, description="Time zone of the apps and of releases' names; without it that of the region."
@@ -253,6 +257,11 @@ class DeploySettings(Section):
     sleep: SecondsOrOff = Field(
         default=None,
         description="After so long without a request all instances end, until the next request wakes them; off: never.",
+    )
+    daily_limit: SecondsOrOff = Field(
+        default=None,
+        description="Having run for so long within 24 hours it sleeps, and answers 503 until it may run again; off: "
+        "never.",
     )
     wake_timeout: Annotated[float, seconds(1.0, 600.0)] = Field(
         default=30.0, description="A request that wakes the app waits so long; beyond it 503."

@@ -131,7 +131,7 @@ def _deploy_settings_are_used(scene: RuleContext) -> Iterator[Problem]:
             message = "health_port is not possible with deploy: the engine decides where instances listen"
             yield scene.origin.key_problem((*path, "health_port"), message, "remove health_port")
         if environment.deploy and environment.sleep is None:
-            for key in ("wake_timeout", "no_wake"):
+            for key in ("daily_limit", "wake_timeout", "no_wake"):
                 if key in environment.model_fields_set:
                     message = f"{key} is not used: sleep is off"
                     yield scene.origin.key_problem((*path, key), message, "add sleep: 30m, or remove it", "warning")

@@ -97,11 +97,14 @@ class ClientOfChecks:
 
 @dataclass(frozen=True, slots=True)
 class HealthPlan:
-    """The input of the health process: the watched instances, and by app and environment how to check them."""
+    """The input of the health process: the watched instances, and by app and environment how to check them.
+    `starts_engine`: an engine that died is started again.
+    """
 
     watched: tuple[ConfiguredInstance, ...]
     asked_as: Mapping[tuple[str, str], ClientOfChecks]
     dns_interval: float
+    starts_engine: bool = False
 
     @property
     def deployed(self) -> tuple[ConfiguredInstance, ...]:
@@ -173,7 +176,13 @@ def make_plan(config: Config) -> Plan:
         domains=domains,
         environments=planned,
         instance_names=tuple(one.name for one in instances if not one.is_deployed),
-        health=health_plan(instances, domains, serves_https=serves_https, dns_interval=config.dns_interval),
+        health=health_plan(
+            instances,
+            domains,
+            serves_https=serves_https,
+            dns_interval=config.dns_interval,
+            starts_engine=config.engine.start,
+        ),
         tls=tls_plan(config.tls, config.listen, domains),
     )
 
@@ -260,6 +269,7 @@ def health_plan(
     *,
     serves_https: bool,
     dns_interval: float,
+    starts_engine: bool = False,
 ) -> HealthPlan:
     """Which instances are watched, and how."""
     watched = tuple(one for one in instances if one.keys)
@@ -268,7 +278,7 @@ def health_plan(
         (app, environment): client_of_checks(domains[app], environment, serves_https=serves_https)
         for app, environment in asked
     }
-    return HealthPlan(watched, asked_as, dns_interval)
+    return HealthPlan(watched, asked_as, dns_interval, starts_engine)
 
 
 def client_of_checks(domains: Sequence[Domain], environment: str, *, serves_https: bool) -> ClientOfChecks:

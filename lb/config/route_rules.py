@@ -106,31 +106,13 @@ def _routes_can_match(scene: RuleContext) -> Iterator[Problem]:
         for index, route in enumerate(app.routes):
             path = ("apps", name, "routes", index)
             pattern = parse_pattern(route.path)
-            hiding = next((number for number, earlier in before if _covers(earlier, pattern)), None)
+            hiding = next((number for number, earlier in before if earlier.covers(pattern)), None)
             if hiding is not None:
                 where = scene.origin.where(("apps", name, "routes", hiding))
                 message = f"the route {quoted(route.path)} never matches: the one {where} takes all of its requests"
                 yield scene.origin.problem(path, message, "put it before that one", "warning")
             if not (route.method or route.header or route.query):
                 before.append((index, pattern))
-
-
-def _covers(earlier: PathPattern, later: PathPattern) -> bool:
-    """Whether every path that the later pattern matches is one that the earlier matches, too."""
-    if len(earlier.segments) > len(later.segments):
-        return False
-    pairs = zip(earlier.segments, later.segments, strict=False)
-    if not all(mine is None or mine == other for mine, other in pairs):
-        return False
-    same = len(earlier.segments) == len(later.segments)
-    match earlier.ending:
-        case PatternEnding.EXACT:
-            return same and later.ending is PatternEnding.EXACT
-        case PatternEnding.PREFIX:
-            return True
-        case PatternEnding.REST:
-            return not same or later.ending is PatternEnding.REST
-    return False
 
 
 def _placeholders_are_known(scene: RuleContext) -> Iterator[Problem]:
@@ -181,13 +163,17 @@ def _cors_is_safe(scene: RuleContext) -> Iterator[Problem]:
 def _hsts_has_https(scene: RuleContext) -> Iterator[Problem]:
     if scene.config.listen.https or not scene.is_certain("listen", "https"):
         return
-    for name, app in scene.config.apps.items():
+    found: list[tuple[KeyPath, FieldSettings]] = [
+        (("apps", name), app.headers) for name, app in scene.config.apps.items()
+    ]
+    found += [(path, route.headers) for _, _, path, route in _routes(scene)]
+    for path, headers in found:
         for key in ("set", "add", "default"):
-            for field in getattr(app.headers.response, key):
+            for field in getattr(headers.response, key):
                 if field.lower() == _HSTS:
                     message = f"{field} has no effect over HTTP, and there is no listen.https"
-                    path = ("apps", name, "headers", "response", key, field)
-                    yield scene.origin.problem(path, message, "add listen.https, or remove it", "warning")
+                    where = (*path, "headers", "response", key, field)
+                    yield scene.origin.problem(where, message, "add listen.https, or remove it", "warning")
 
 
 def _pages_can_be_read(scene: RuleContext) -> Iterator[Problem]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Executor
 from pathlib import Path
 from typing import Any
 
 from lb.apps.service.placements import Activity, Applied, InstanceFigures, InstanceVerdict, Placement, WakeWanted
-from lb.config.plan import ConfiguredInstance
+from lb.config.plan import ConfiguredInstance, HealthPlan
 from lb.health.activity import ActivityTotals
 from lb.health.engine_link import EngineLink
+from lb.health.engine_restart import EngineRestart, start_engine
 from lb.health.placing import Name, Placing
 from lb.health.probe import ProbeTarget
 from lb.health.usage_reports import UsageReports
@@ -57,21 +58,30 @@ class Deployments:
         self._rows_changed = rows_changed
         self._sections: dict[Name, ConfiguredInstance] = {}
         self._link: EngineLink | None = None
+        self._restart: EngineRestart | None = None
         self._until = time.monotonic() + _GRACE
         self._applied: dict[Name, int] = {}
         self._reported: dict[Name, tuple[float, object]] = {}
         self._verdicts: dict[str, bool] = {}  # of instances, as the engine has them
         self._looking = every(asyncio.get_running_loop(), _LOOK, self._look, self._lines.end_second)
 
-    def configure(self, deployed: Sequence[ConfiguredInstance], file: Path | None) -> None:
-        """These are deployed from now on, by the engine of `file`. Their rows are there already."""
+    def configure(self, plan: HealthPlan, file: Path | None) -> None:
+        """What this plan deploys, is deployed from now on, by the engine of `file`. Its rows are there already."""
+        deployed = plan.deployed
         if self._link is not None:
             self._link.reload()  # it has deployed apps, or had some
         self._sections = {(one.app, one.environment): one for one in deployed}
         self._placing.configure(deployed)
         if deployed and file is not None and self._link is None:
             self._until = time.monotonic() + _GRACE
+            self._restart = EngineRestart(file, self._lines, self._start_engine)
             self._link = EngineLink(file, self._executor, self._lines, self._heard, self._connected, self._lost)
+
+        if self._restart is not None:
+            self._restart.is_wanted = plan.starts_engine and bool(deployed)
+
+    def _start_engine(self, file: Path) -> None:
+        self._executor.submit(start_engine, file)
 
     async def close(self) -> None:
         self._looking.cancel()
@@ -103,6 +113,8 @@ class Deployments:
     # The engine
 
     def _connected(self) -> None:
+        if self._restart is not None:
+            self._restart.connected(time.monotonic())
         self._placing.connected()
         self._applied.clear()
         self._reported.clear()
@@ -112,6 +124,8 @@ class Deployments:
 
     def _lost(self) -> None:
         self._usage.forget()
+        if self._restart is not None:
+            self._restart.lost(time.monotonic())
         if time.monotonic() >= self._until and self._placing.unanswered():
             self._lines.write(
                 logging.ERROR, "no engine runs: start it with lb engine start, for deployed apps to serve"
@@ -122,6 +136,8 @@ class Deployments:
         if kind == "usage":
             self._usage.heard(message)
             return
+        if kind == "leaving" and self._restart is not None:
+            self._restart.leaves()
         if kind == "placement":
             placement = Placement.from_json(message)
             changed = self._placing.heard(placement)

@@ -72,7 +72,7 @@ async def _work(assignment: HealthAssignment, line: socket.socket) -> None:
     watcher.on_judged = deployments.judged
 
     def configure(plan: HealthPlan) -> None:
-        deployments.configure(plan.deployed, assignment.file)
+        deployments.configure(plan, assignment.file)
         watcher.configure(plan)
 
     configure(assignment.plan)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from lb.http.changed_head import without_lookalikes
 from lb.http.head import field_name, without_fields
 from lb.http.template import Template, Values
 
@@ -37,10 +38,11 @@ def why_not(name: str, *, response: bool) -> str | None:
 
 class FieldRules:
     """The rules for messages in one direction. Each of `assigned`, `added` and `defaults` is a name, as it is to be
-    written, and a template.
+    written, and a template. `alike` is for requests: CGI and WSGI have one name for `X_User` and `X-User`, so that what
+    goes by one goes by the other.
     """
 
-    __slots__ = ("_added", "_defaults", "_gone")
+    __slots__ = ("_added", "_alike", "_defaults", "_gone")
 
     def __init__(
         self,
@@ -48,7 +50,9 @@ class FieldRules:
         assigned: tuple[tuple[str, Template], ...],
         added: tuple[tuple[str, Template], ...],
         defaults: tuple[tuple[str, Template], ...],
+        alike: bool = False,
     ) -> None:
+        self._alike = alike
         self._gone = frozenset(name.lower().encode() for name in (*removed, *(name for name, _ in assigned)))
         self._added = tuple((name.encode() + b": ", template) for name, template in (*assigned, *added))
         self._defaults = tuple((name.lower().encode(), name.encode() + b": ", value) for name, value in defaults)
@@ -56,7 +60,7 @@ class FieldRules:
     def apply(self, lines: bytes, values: Values) -> bytes:
         """A start line and field lines, each with its CRLF, as these rules want them."""
         if self._gone:
-            lines = without_fields(lines, self._gone)
+            lines = without_lookalikes(lines, self._gone) if self._alike else without_fields(lines, self._gone)
         for prefix, template in self._added:
             lines += prefix + template.fill(values) + b"\r\n"
         if self._defaults:

@@ -88,8 +88,8 @@ class RequestHead:
 
     `length` is the head's size on the wire; `body_length` is -1 without a Content-Length; `passes` counts the Via
     entries of this program; `odd_path` says that the spelling of the path needs a closer look (percent, backslash,
-    double slash, slash and dot). `accept_again` and `encoding_again` say that Accept and Accept-Encoding have several
-    lines; `tagged` that a condition names an entity tag of ours (see `etags`).
+    semicolon, double slash, slash and dot). `accept_again` and `encoding_again` say that Accept and Accept-Encoding
+    have several lines; `tagged` that a condition names an entity tag of ours (see `etags`).
     """
 
     __slots__ = (

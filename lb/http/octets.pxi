@@ -47,7 +47,7 @@ cdef void _fill_tables() noexcept:
         HOST[<unsigned char>host[i]] = 1
         i += 1
     # A path that has one of these is examined again before a decision: bit 2 marks them.
-    TARGET[c'%'] = TARGET[c'\\'] = TARGET[c'/'] = 3
+    TARGET[c'%'] = TARGET[c'\\'] = TARGET[c';'] = TARGET[c'/'] = 3
 
 _fill_tables()
 

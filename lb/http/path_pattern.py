@@ -54,6 +54,31 @@ class PathPattern:
             captured[REST] = b"/".join(parts[len(self.segments) :])
         return captured
 
+    def covers(self, other: PathPattern) -> bool:
+        """Whether every path that `other` matches is one that this pattern matches, too."""
+        if len(self.segments) > len(other.segments):
+            return False
+        pairs = zip(self.segments, other.segments, strict=False)
+        if not all(mine is None or mine == theirs for mine, theirs in pairs):
+            return False
+        same = len(self.segments) == len(other.segments)
+        match self.ending:
+            case PatternEnding.EXACT:
+                return same and other.ending is PatternEnding.EXACT
+            case PatternEnding.PREFIX:
+                return True
+            case PatternEnding.REST:
+                return not same or other.ending is PatternEnding.REST
+        return False
+
+    def meets(self, other: PathPattern) -> bool:
+        """Whether there may be a path that both patterns match."""
+        pairs = zip(self.segments, other.segments, strict=False)
+        if not all(None in (mine, theirs) or mine == theirs for mine, theirs in pairs):
+            return False
+        short, long = sorted((self, other), key=lambda one: len(one.segments))
+        return len(short.segments) == len(long.segments) or short.ending is not PatternEnding.EXACT
+
 
 def parse_pattern(text: str) -> PathPattern:
     """The pattern that `text` is. Characters beyond ASCII and blanks are compared as they come, percent-encoded.
@@ -101,12 +126,14 @@ def _segment(part: str, text: str) -> tuple[bytes | None, str | None]:
 
 
 def readings(path: bytes) -> tuple[bytes, ...] | None:
-    """Every other path that a server could take `path` for: percent-decoded, backslashes turned, slashes merged, dots
-    resolved, and these together. None for a path that is encoded too often to be looked through.
+    """Every other path that a server could take `path` for: percent-decoded, backslashes turned, parameters of segments
+    dropped, slashes merged, dots resolved, and these together. None for a path that is encoded too often to be looked
+    through.
     """
     found: dict[bytes, None] = {}
     for _ in range(_DECODINGS):
-        for form in (path, path.replace(b"\\", b"/")):
+        turned = path.replace(b"\\", b"/")
+        for form in dict.fromkeys((path, turned, _without_parameters(path), _without_parameters(turned))):
             merged = _merged(form)
             for reading in (form, merged, _resolved(form), _resolved(merged)):
                 found[reading] = None
@@ -115,6 +142,11 @@ def readings(path: bytes) -> tuple[bytes, ...] | None:
             return tuple(found)
         path = decoded
     return None
+
+
+def _without_parameters(path: bytes) -> bytes:
+    """The path as servlets see it: `/a;x=1/b` is /a/b to them."""
+    return re.sub(rb";[^/]*", b"", path) if b";" in path else path
 
 
 def _merged(path: bytes) -> bytes:

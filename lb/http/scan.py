@@ -64,7 +64,7 @@ _method = re.compile(_TOKEN + rb" ").match
 _name = re.compile(_TOKEN + rb":").match
 _is_value = re.compile(_VALUE).fullmatch
 _is_target = re.compile(_TARGET).fullmatch
-_odd_path = re.compile(rb"[%\\]|/[/.]").search
+_odd_path = re.compile(rb"[%\\;]|/[/.]").search
 _empty_line = re.compile(rb"\n\r?\n").search
 
 _EMPTY_LINES = 8  # bytes of them skipped before a request line

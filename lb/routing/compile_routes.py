@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import quote
 
 from lb.config.field_settings import CorsSettings, FieldSettings, RequestFields, ResponseFields
 from lb.config.guard_settings import BasicAuthSettings, ForwardAuthSettings
@@ -34,6 +35,7 @@ from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
 
 _ANY = "*"
 _BUFFERING: Mapping[str | None, int] = {"auto": BUFFERING_AUTO, "on": BUFFERING_ON, "off": BUFFERING_OFF}
+_IN_A_TARGET = "/!$&'()*+,;=:@-._~%?"  # RFC 3986 3.3 and 3.4, and the percent sign of what is encoded already
 _ROBOTS = ("X-Robots-Tag", "noindex")
 
 
@@ -65,7 +67,7 @@ class RouteCompiler:
         settings = self.apps[app]
         fields = _joined(settings.headers, FieldSettings(), hidden=self._is_hidden(app, kind))
         extras = RouteExtras(
-            request_fields=_rules(fields.request, ()),
+            request_fields=_rules(fields.request, (), alike=True),
             response_fields=_rules(fields.response, ()),
             cors=_cors(settings.cors),
             error_pages=_pages(settings.errors),
@@ -104,7 +106,7 @@ class RouteCompiler:
             redirect=_path_redirect(settings, names),
             files=self._files(settings, pattern, domain),
             path=_path_change(settings, names),
-            request_fields=_rules(fields.request, names),
+            request_fields=_rules(fields.request, names, alike=True),
             response_fields=_rules(fields.response, names),
             cors=_cors(settings.cors) or above.cors,
             error_pages={**(above.error_pages or {}), **(_pages(settings.errors) or {})} or None,
@@ -226,18 +228,22 @@ def _path_redirect(settings: RouteSettings, names: Sequence[str]) -> RedirectRul
     if settings.redirect is None:
         return None
     template = parse_template(settings.redirect, (*PLACEHOLDERS, *names))
-    return RedirectRule(template, keeps_query="?" not in settings.redirect, status=settings.status)
+    stays = settings.redirect.startswith("/") and not settings.redirect.startswith("//")
+    return RedirectRule(template, keeps_query="?" not in settings.redirect, status=settings.status, stays=stays)
 
 
 def _path_change(settings: RouteSettings, names: Sequence[str]) -> PathChange | None:
     if settings.strip is None and settings.prefix is None and settings.rewrite is None:
         return None
-    rewrite = parse_template(settings.rewrite, (*PLACEHOLDERS, *names)) if settings.rewrite is not None else None
+    rewrite = None
+    if settings.rewrite is not None:
+        written = parse_template(settings.rewrite, (*PLACEHOLDERS, *names))
+        rewrite = Template(tuple(quote(text, _IN_A_TARGET).encode() for text in written.texts), written.names)
     return PathChange(_without_slash(settings.strip), rewrite, _without_slash(settings.prefix))
 
 
 def _without_slash(path: str | None) -> bytes:
-    return (path or "").rstrip("/").encode()
+    return quote((path or "").rstrip("/"), _IN_A_TARGET.replace("?", "")).encode()
 
 
 def _joined(app: FieldSettings, route: FieldSettings, *, hidden: bool) -> FieldSettings:
@@ -264,14 +270,15 @@ def _joined(app: FieldSettings, route: FieldSettings, *, hidden: bool) -> FieldS
     )
 
 
-def _rules(fields: RequestFields | ResponseFields, names: Sequence[str]) -> FieldRules | None:
+def _rules(fields: RequestFields | ResponseFields, names: Sequence[str], *, alike: bool = False) -> FieldRules | None:
     if not (fields.set or fields.add or fields.default or fields.remove):
         return None
 
     def templates(values: Mapping[str, str]) -> tuple[tuple[str, Template], ...]:
         return tuple((name, parse_template(text, (*PLACEHOLDERS, *names))) for name, text in values.items())
 
-    return FieldRules(frozenset(fields.remove), templates(fields.set), templates(fields.add), templates(fields.default))
+    kinds = templates(fields.set), templates(fields.add), templates(fields.default)
+    return FieldRules(frozenset(fields.remove), *kinds, alike)
 
 
 def _cors(settings: CorsSettings | None) -> Cors | None:

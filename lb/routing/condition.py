@@ -9,8 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from lb.http.cookies import field_value
-from lb.http.head import RequestHead
+from lb.http.head import RequestHead, field_name
 
 Wanted = tuple[tuple[bytes, bytes | None], ...]
 """Names, and the values that they must have; None: any."""
@@ -28,11 +27,19 @@ class RequestCondition:
         """Whether this request is meant."""
         if self.methods and head.method not in self.methods:
             return False
-        for name, wanted in self.fields:
-            value = field_value(head.kept, name)
-            if value is None or (wanted is not None and value != wanted):
-                return False
+        if self.fields and not _has_fields(head.kept, self.fields):
+            return False
         return not self.query or _has_parameters(head.target.partition(b"?")[2], self.query)
+
+
+def _has_fields(kept: bytes, wanted: Wanted) -> bool:
+    """Whether each is on one of the lines, as an app may read their names: `_` and `-` are alike to CGI and WSGI."""
+    found: set[tuple[bytes, bytes | None]] = set()
+    for line in kept.split(b"\r\n")[1:]:
+        name = field_name(line).replace(b"_", b"-")
+        found.add((name, line.partition(b":")[2].strip(b" \t")))
+        found.add((name, None))
+    return all((name.replace(b"_", b"-"), value) in found for name, value in wanted)
 
 
 def _has_parameters(query: bytes, wanted: Wanted) -> bool:

@@ -14,7 +14,7 @@ from math import ceil
 from lb.errors import ProxyError
 from lb.routing.health_table import ABSENT, ASLEEP, UNCHECKED, Condition
 
-UNKNOWN, AWAY, NEVER, RUNNING, SLEEPING, WAKING, FAILED, STOPPED, GONE = (
+UNKNOWN, AWAY, NEVER, RUNNING, SLEEPING, WAKING, FAILED, LIMITED, STOPPED, GONE = (
     "",
     "away",
     "never",
@@ -22,6 +22,7 @@ UNKNOWN, AWAY, NEVER, RUNNING, SLEEPING, WAKING, FAILED, STOPPED, GONE = (
     "asleep",
     "waking",
     "failed",
+    "limited",
     "stopped",
     "gone",
 )
@@ -35,7 +36,9 @@ _CODES = {
     GONE: "app_not_deployed",
     STOPPED: "app_stopped",
     FAILED: "app_start_failed",
+    LIMITED: "app_limit_reached",
 }
+_LATER = frozenset({FAILED, LIMITED})  # from `retry_at` on requests wait
 _START = 30.0  # seconds that requests wait, unless the configuration says otherwise
 
 
@@ -74,7 +77,7 @@ def read_serving(condition: Condition) -> PlacedRow | None:
 @dataclass(frozen=True, slots=True)
 class Outlook:
     """What is to be expected of a deployed environment. `generation` rises with each change that the engine tells;
-    `retry_at`, seconds since the epoch, is when a wake that failed may be tried again.
+    `retry_at`, seconds since the epoch, is when a wake may be tried that has failed, or is not allowed yet.
     """
 
     state: str = UNKNOWN
@@ -141,16 +144,16 @@ class DeployedEnvironment:
         """
         outlook = self.outlook
         state = outlook.state
-        may_retry = state == FAILED and now >= outlook.retry_at
+        may_retry = state in _LATER and now >= outlook.retry_at
         if may_retry or state in _HELD:
-            if self.is_quiet(target) and state in (SLEEPING, FAILED):
+            if self.is_quiet(target) and (state == SLEEPING or state in _LATER):
                 return ProxyError("app_asleep")
             if (may_retry or state == SLEEPING) and not self._said and self.on_wanted is not None:
                 self._said = True
                 self.on_wanted(self._app, self._environment)
             return None
-        if state == FAILED:
-            return ProxyError(_CODES[FAILED], retry_after=max(ceil(outlook.retry_at - now), 1))
+        if state in _LATER:
+            return ProxyError(_CODES[state], retry_after=max(ceil(outlook.retry_at - now), 1))
         code = _CODES.get(state, "destination_unavailable")
         return ProxyError(code, self._command(state))
 
@@ -162,7 +165,7 @@ class DeployedEnvironment:
 
     def is_held(self) -> bool:
         """Whether requests wait for it, rather than for one of its instances to have time."""
-        return self.outlook.state in _HELD or self.outlook.state == FAILED
+        return self.outlook.state in _HELD or self.outlook.state in _LATER
 
     def _command(self, state: str) -> str:
         """What to type, for causes that a command mends."""

@@ -19,11 +19,14 @@ from lb.routing.networks import Networks
 
 @dataclass(frozen=True, slots=True)
 class RedirectRule:
-    """Where the client is sent; `status` is None for 301 or 308, by the method."""
+    """Where the client is sent; `status` is None for 301 or 308, by the method. `stays` says that it is a path of the
+    same host, whatever a placeholder stands for.
+    """
 
     location: Template
     keeps_query: bool
     status: int | None
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)

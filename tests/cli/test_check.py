@@ -50,6 +50,20 @@ def test_warnings_are_no_failure(folder: Path) -> None:
     assert result.stderr.startswith("lb.yaml:4:45: warning: cdn is on, but no CDN is trusted")
 
 
+def test_named_sets_of_networks_have_an_age(folder: Path) -> None:
+    # spec: R5
+    result = run(
+        "trusted_proxies: [cloudflare, private]\n"
+        + GOOD.replace("[shop.example.com,", "[{name: shop.example.com, cdn: true},")
+    )
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    first, second = result.stdout.splitlines()
+    assert first.startswith("lb.yaml is fine: ")
+    assert second.startswith("trusted_proxies: cloudflare is the list of 20")
+    assert "https://www.cloudflare.com/ips has the current one" in second
+
+
 def test_shared_names_are_counted(folder: Path) -> None:
     # spec: D3
     assert "4 domains" in run(GOOD + "shared_domain: apps.example.net\n").stdout

@@ -54,6 +54,7 @@ def routes(*settings: dict[str, Any]) -> dict[str, Any]:
         ({"cors": {"origins": "*", "credentials": True}}, {}, "every origin act with the user's cookies"),
         ({"cors": {"origins": "app.example.com"}}, {}, "is not an origin"),
         ({"headers": {"response": {"set": {"strict-transport-security": "max-age=1"}}}}, {}, "has no effect over HTTP"),
+        (routes({"headers": {"response": {"set": {"Strict-Transport-Security": "a"}}}}), {}, "has no effect over HTTP"),
         ({"errors": {404: "nowhere.html"}}, {}, "there is no file nowhere.html"),
         ({"errors": {200: "a.html"}}, {}, "is not a status of an error"),
         ({"limits": {"client_burst": 5}}, {}, "means nothing without a client_rate"),

@@ -25,10 +25,19 @@ HSTS = "Strict-Transport-Security"
 
 
 @pytest.fixture(scope="module")
-def door(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iterator[FrontDoor]:
+def judge() -> Iterator[Instance]:
+    """An authentication service that lets everybody pass."""
+    with Instance(echo()) as instance:
+        yield instance
+
+
+@pytest.fixture(scope="module")
+def door(tmp_path_factory: pytest.TempPathFactory, authority: Authority, judge: Instance) -> Iterator[FrontDoor]:
     """127.0.0.0/8 are trusted proxies, ::1 is not; the app's domains are behind them, but for one."""
     with ExitStack() as stack:
         instance = stack.enter_context(Instance(echo()))
+        files = tmp_path_factory.mktemp("files")
+        (files / "one.txt").write_text("one")
         config: dict[str, Any] = {
             "listen": {"http": ["127.0.0.1:0", "[::1]:0"], "https": "127.0.0.1:0"},
             "workers": 1,
@@ -49,6 +58,8 @@ def door(tmp_path_factory: pytest.TempPathFactory, authority: Authority) -> Iter
                         {"path": "/office/", "allow": ["203.0.113.0/24"]},
                         {"path": "/seldom", "limits": {"client_rate": "2/h"}},
                         {"path": "/own-hsts", "headers": {"response": {"set": {HSTS: "max-age=1"}}}},
+                        {"path": "/private/", "forward_auth": {"url": f"http://{judge.address}/verify"}},
+                        {"path": "/files/", "files": str(files)},
                         {"path": "/who", "redirect": "/{scheme}/{client}"},
                     ],
                 },
@@ -151,6 +162,15 @@ def test_guards_and_limits_go_by_the_client(door: FrontDoor) -> None:
     assert door.ask(get("/seldom", "X-Forwarded-For: 203.0.113.21", host=NAMED)).status == 200
 
 
+def test_an_authentication_service_is_asked_about_the_client(door: FrontDoor, judge: Instance) -> None:
+    # spec: P3
+    assert door.ask(get("/private/x", *said(), host=NAMED)).status == 200
+    (asked,) = judge.wait_requests(1)
+    assert asked.one("x-real-ip") == asked.one("x-forwarded-for") == b"203.0.113.7"
+    assert asked.one("x-forwarded-proto") == b"https"
+    assert asked.one("x-original-url") == b"https://named.example.com/private/x"
+
+
 def test_placeholders_and_redirects_go_by_the_client(door: FrontDoor) -> None:
     assert door.ask(get("/who", *said(), host=NAMED)).one("location") == b"/https/203.0.113.7"
     assert door.ask(get("/x", *said(), host=MOVED)).one("location") == b"https://" + NAMED.encode() + b"/x"
@@ -180,4 +200,6 @@ def test_hsts_goes_out_where_the_client_uses_https(door: FrontDoor, authority: A
         assert client.ask(get("/", host=OWN)).one(HSTS) == b"max-age=31536000"
         assert client.ask(get("/office/", host=OWN)).one(HSTS) == b"max-age=31536000"  # on our own replies, too
         assert client.ask(get("/own-hsts", host=OWN)).one(HSTS) == b"max-age=1"
+        file = client.ask(get("/files/one.txt", host=OWN))
+        assert (file.body, file.one(HSTS)) == (b"one", b"max-age=31536000")
     assert not door.ask(get("/", host=NAMED)).has(HSTS)

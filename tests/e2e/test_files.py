@@ -148,12 +148,13 @@ def test_the_log_counts_what_went(door: FrontDoor) -> None:
 
 
 def test_head_says_what_get_would(door: FrontDoor) -> None:
+    own = {b"Date": b"", b"X-Request-Id": b""}
     with door.connect() as client:
         for target in ("/static/a.txt", "/static/large.html"):
             by_get = client.ask(get(target, host=HOST))
             by_head = client.ask(message(f"HEAD {target}", host=HOST))
             assert by_head.body == b""
-            assert dict(by_head.fields) | {b"Date": b""} == dict(by_get.fields) | {b"Date": b""}
+            assert dict(by_head.fields) | own == dict(by_get.fields) | own
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "PROPFIND"])
@@ -277,6 +278,26 @@ def test_guards_fields_and_cors_hold_for_files(door: FrontDoor) -> None:
     assert (not_modified.status, not_modified.one("x-frame-options")) == (304, b"DENY")
     assert_error(asked(door, "/closed/a.txt"), 403, "http_request_denied")
     assert_error(asked(door, "/static/../closed/a.txt"), 403, "http_request_denied")
+
+
+@pytest.mark.parametrize(
+    ("request_line", "lines", "status"),
+    [
+        ("GET /static/a.txt", (), 200),
+        ("HEAD /static/large.html", (), 200),
+        ("GET /static/large.html", ("Range: bytes=0-9",), 206),
+        ("GET /static/a.txt", ("If-Modified-Since: " + DATED.decode(),), 304),
+        ("GET /static/none", (), 404),
+    ],
+)
+def test_every_answer_has_the_requests_identifier(
+    door: FrontDoor, request_line: str, lines: tuple[str, ...], status: int
+) -> None:
+    # spec: H5
+    response = door.ask(message(request_line, "X-Request-Id: abcdef0123456789", *lines, host=HOST))
+    assert (response.status, response.all("x-request-id")) == (status, [b"abcdef0123456789"])
+    made = door.ask(message(request_line, *lines, host=HOST)).one("x-request-id").decode()
+    assert door.wait_log(request_id=made)["status"] == status
 
 
 def test_who_has_it_is_told_so(door: FrontDoor) -> None:

@@ -168,6 +168,21 @@ def test_connections_are_counted_by_the_client(door: FrontDoor) -> None:
         assert stack.enter_context(introduced(door, V1)).ask(get("/")).status == 200
 
 
+def test_a_reload_switches_it(tmp_path: Any) -> None:
+    # spec: R2
+    with Instance(echo()) as instance:
+        listen = {"http": "127.0.0.1:0"}
+        config = configure(instance.address, listen=listen, trusted_proxies="private", admin="127.0.0.1:0")
+        with FrontDoor(config, tmp_path) as door, door.connect() as before:
+            assert before.ask(get("/")).status == 200
+            assert door.reload({**config, "listen": {**listen, "proxy_protocol": True}})
+            assert before.ask(get("/")).status == 200  # a connection stays what it was
+            with introduced(door, V1) as client:
+                assert Echo(client.ask(get("/"))).one("x-real-ip") == "203.0.113.7"
+            assert door.reload(config)
+            assert Echo(door.ask(get("/"))).one("x-real-ip") == "127.0.0.1"
+
+
 # What instances are told
 
 

@@ -79,6 +79,11 @@ def test_parameters_are_captured_as_they_were_sent(text: str, path: bytes, captu
         (b"/../../admin", b"/admin"),
         (b"/admin/.", b"/admin/"),
         (b"/admin/x/..", b"/admin/"),
+        (b"/admin;x=1/", b"/admin/"),
+        (b"/x/..;/admin", b"/admin"),
+        (b"/admin%3bx/", b"/admin/"),
+        (b"/x/..%3B/admin", b"/admin"),
+        (b"/;a/admin", b"/admin"),
     ],
 )
 def test_every_reading_of_a_path_is_among_its_readings(path: bytes, one_is: bytes) -> None:
@@ -91,3 +96,38 @@ def test_a_plain_path_has_one_reading() -> None:
 
 def test_a_path_that_is_encoded_too_often_has_no_readings_that_could_be_told() -> None:
     assert readings(b"/%2525252561") is None
+
+
+COVERED = [
+    ("/", "/a/b", True),
+    ("/a/", "/a", True),
+    ("/a/", "/a/b/", True),
+    ("/a", "/a/", False),
+    ("/a", "/a", True),
+    ("/{x}", "/a", True),
+    ("/a", "/{x}", False),
+    ("/a/{rest}", "/a/b", True),
+    ("/a/{rest}", "/a", False),
+    ("/a/b/", "/a/", False),
+]
+
+
+@pytest.mark.parametrize(("pattern", "other", "covers"), COVERED)
+def test_a_pattern_covers_another(pattern: str, other: str, covers: bool) -> None:
+    assert parse_pattern(pattern).covers(parse_pattern(other)) is covers
+
+
+MEETING = [
+    ("/a/", "/a/b", True),
+    ("/a/", "/b/", False),
+    ("/{x}/b", "/a/{y}", True),
+    ("/a", "/a/b", False),
+    ("/a", "/a/", True),
+    ("/", "/a", True),
+]
+
+
+@pytest.mark.parametrize(("pattern", "other", "meets"), MEETING)
+def test_patterns_that_match_a_path_in_common(pattern: str, other: str, meets: bool) -> None:
+    assert parse_pattern(pattern).meets(parse_pattern(other)) is meets
+    assert parse_pattern(other).meets(parse_pattern(pattern)) is meets

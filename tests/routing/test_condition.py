@@ -61,3 +61,12 @@ def test_every_field_is_needed(fields: Wanted, holds: bool) -> None:
 )
 def test_every_parameter_is_needed(target: bytes, query: Wanted, holds: bool) -> None:
     assert _holds(target, query=query) is holds
+
+
+@pytest.mark.parametrize("lines", [b"X_Debug: 1\r\n", b"x-debug:1\r\n", b"X-Debug: 0\r\nX-Debug: 1\r\n"])
+def test_a_field_is_found_as_an_app_may_find_it(lines: bytes) -> None:
+    # spec: P3
+    head = scan_request(b"GET / HTTP/1.1\r\nHost: a\r\n" + lines + b"\r\n", Limits())
+    assert head is not None
+    assert RequestCondition(frozenset(), ((b"x-debug", b"1"),), ()).holds(head)
+    assert not RequestCondition(frozenset(), ((b"x-debug", b"2"),), ()).holds(head)

@@ -6,6 +6,7 @@ import pytest
 
 from lb.routing.deployment import (
     FAILED,
+    LIMITED,
     NEVER,
     RUNNING,
     SLEEPING,
@@ -94,3 +95,16 @@ def test_requests_wait_for_an_engine_that_has_not_been_heard() -> None:
     assert one.refusal(b"/", 0.0) is None
     assert one.is_held()
     assert one.late().cause.code == "engine_unavailable"
+
+
+def test_an_app_that_has_run_for_too_long_is_woken_only_after_the_time_that_was_told() -> None:
+    # spec: A6
+    shop = environment(Outlook(LIMITED, 1, "r1", "it ran for 18 h", 1000.0))
+    wanted: list[str] = []
+    shop.on_wanted = lambda app, kind: wanted.append(f"{app} {kind}")
+    refused = shop.refusal(b"/", 900.0)
+    assert refused is not None
+    assert (refused.cause.code, refused.retry_after, wanted) == ("app_limit_reached", 100, [])
+    assert shop.refusal(b"/", 1000.0) is None
+    assert wanted == ["shop production"]
+    assert shop.is_held()

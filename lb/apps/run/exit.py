@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from lb.apps.run.exit_words import exit_sentence
+
 _CLEAN_AFTER_TERM = (0, 128 + signal.SIGTERM)  # uvicorn and shells report the signal as a status
 
 
@@ -40,23 +42,9 @@ class Exit:
 
     def sentence(self) -> str:
         """`exited with status 3`, `was killed for memory (512 MB)` …: what follows the instance's name."""
-        if self.cause == "start":
-            return f"could not be started: {self.detail}"
-        if self.cause == "memory":
-            return f"was killed for memory ({self.detail})" if self.detail else "was killed for memory"
-        if self.cause == "files":
-            return f"was ended because its files exceeded the quota ({self.detail})"
-        if self.cause == "processes":
-            return f"was ended because it had more than {self.detail} processes"
-        if self.cause == "lost":
-            return "was lost: its shim was killed, so nobody saw how it ended"
-        if self.left_foreground:
-            return "left the foreground (its main process exited with status 0 and others stayed)"
-        if self.asked and self.signal == signal.SIGKILL:
-            return "ignored SIGTERM until its time was up, and was killed"
-        if self.signal is not None:
-            return f"was killed by {_signal_name(self.signal)}"
-        return f"exited with status {self.status}"
+        return exit_sentence(
+            self.status, self.signal, self.cause, self.detail, asked=self.asked, left_foreground=self.left_foreground
+        )
 
     @staticmethod
     def from_json(record: Mapping[str, Any]) -> Exit:
@@ -71,10 +59,3 @@ class Exit:
             lines=tuple(str(line) for line in record.get("lines", ())),
             at=float(record.get("at", 0.0)),
         )
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"

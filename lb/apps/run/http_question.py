@@ -6,20 +6,21 @@ No more of HTTP than a health check needs; a redirect is not followed.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _LARGEST = 16 << 10  # bytes that are read of an answer
 
 
 @dataclass(frozen=True, slots=True)
 class StartQuestion:
-    """What is asked where: `endpoint` as `unix:/…/sock` or `127.0.0.1:21003`."""
+    """What is asked where: `endpoint` as `unix:/…/sock` or `127.0.0.1:21003`; `fields` stand beside the usual ones."""
 
     endpoint: str
     uri: str
     host: str
     proto: str
     timeout: float
+    fields: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,7 @@ def _request(question: StartQuestion) -> bytes:
         "User-Agent: lb-start-check",
         "Accept: */*",
         "Connection: close",
+        *(f"{name}: {value}" for name, value in question.fields),
     )
     return "\r\n".join((*lines, "", "")).encode()
 

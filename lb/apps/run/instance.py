@@ -10,7 +10,7 @@ import shutil
 import signal
 import sys
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from lb.apps.run.ports import NoPortError, PortPool, claim_free_port
 from lb.apps.run.run_directory import RunDirectory, directories, effective_root
 from lb.apps.run.shim_client import ShimClient, ShimGoneError
 from lb.apps.run.shim_order import command, instance_group, scratch, shim_order, wants_port
+from lb.apps.run.standard_input import StandardInput
 from lb.apps.run.usage import Usage, measure
 
 _START = Path(__file__).with_name("shim_start.py")
@@ -53,16 +54,30 @@ class LaunchError(Exception):
         self.next_step = next_step
 
 
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What this process keeps for an instance: gone with the process, and no loss for one that is adopted."""
+
+    claim: PortClaim | None = None
+    stdin: StandardInput | None = None
+
+    def release(self) -> None:
+        if self.claim is not None:
+            self.claim.release()
+        if self.stdin is not None:
+            self.stdin.close()
+
+
 class LaunchedInstance:
     """One instance whose shim was started or found. Nothing is sent to a process that is not its own."""
 
     def __init__(
-        self, facts: InstanceFacts, place: RunDirectory, shim: Identity | None, claim: PortClaim | None = None
+        self, facts: InstanceFacts, place: RunDirectory, shim: Identity | None, held: _Held | None = None
     ) -> None:
         self.facts = facts
         self._place = place
         self._shim = shim
-        self._claim = claim
+        self._held = held or _Held()
         self._client = ShimClient(place.control)
         self._exit: Exit | None = None
 
@@ -153,10 +168,23 @@ class LaunchedInstance:
             return Exit.from_json(self._place.read_exit() or {}).lines[-count:]
         return tuple(str(line) for line in reply.get("lines", ()))
 
+    async def write_stdin(self, data: bytes) -> bool:
+        """Gives it standard input, if its order says so; `b""` ends that. False once it reads no more."""
+        stdin = self._held.stdin
+        if stdin is None:
+            return False
+        if data:
+            return await stdin.write(data)
+        stdin.close()
+        return True
+
+    async def find_shim(self) -> None:
+        """A shim whose start was given up may be about to begin."""
+        self._shim = Identity.from_json((await _late_record(self._place) or {}).get("shim"))
+
     def forget(self) -> None:
         """Removes its directories, with its files, once it has ended and its exit was read."""
-        if self._claim is not None:
-            self._claim.release()
+        self._held.release()
         self._place.remove()
         if self.facts.group:
             cgroup.remove(self.facts.group)
@@ -175,32 +203,44 @@ def mark(facts: InstanceFacts) -> str:
 
 async def launch(order: InstanceOrder, run_root: Path) -> LaunchedInstance:
     """Starts an instance; it is not healthy yet. Raises LaunchError."""
-    claim = None
     try:
         found = await asyncio.to_thread(ladder, order.isolation)
-        place = RunDirectory(effective_root(run_root) / secrets.token_hex(4))
-        if order.network is Network.PRIVATE and wants_port(order) and not found.pasta:
-            raise LaunchError("network: private needs pasta, which is not installed.", "Run: apt-get install -y passt")
-        if wants_port(order):
-            claim = claim_free_port(_pool(order.ports))
-        place.make()
-        order.log_dir.mkdir(parents=True, exist_ok=True)
+        place, claim = _prepare(order, run_root, found)
     except IsolationError as error:
         raise LaunchError(error.sentence, error.next_step) from error
     except NoPortError as error:
         raise LaunchError(f"{error}.") from error
     except OSError as error:
-        if claim is not None:
-            claim.release()
         raise LaunchError(f"The instance's directory could not be made: {error}.") from error
     facts = _facts(order, place, found, claim.port if claim is not None else 0)
+    stdin = None
     try:
-        return LaunchedInstance(facts, place, await _start_shim(order, facts, place, found), claim)
+        stdin = StandardInput(place.stdin) if order.stdin else None
+        shim = await _start_shim(order, facts, place, found)
+        if stdin is not None:
+            stdin.begin()
     except (LaunchError, OSError, asyncio.CancelledError) as error:
-        await _undo(facts, place, claim)
+        await _undo(LaunchedInstance(facts, place, None, _Held(claim, stdin)))
         if isinstance(error, OSError):
             raise LaunchError(f"The shim could not be started: {error}.") from error
         raise
+    return LaunchedInstance(facts, place, shim, _Held(claim, stdin))
+
+
+def _prepare(order: InstanceOrder, run_root: Path, found: IsolationLadder) -> tuple[RunDirectory, PortClaim | None]:
+    """The instance's directory and, where it wants one, a port. Raises LaunchError, NoPortError, OSError."""
+    if order.network is Network.PRIVATE and wants_port(order) and not found.pasta:
+        raise LaunchError("network: private needs pasta, which is not installed.", "Run: apt-get install -y passt")
+    place = RunDirectory(effective_root(run_root) / secrets.token_hex(4))
+    claim = claim_free_port(_pool(order.ports)) if wants_port(order) else None
+    try:
+        place.make()
+        order.log_dir.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        if claim is not None:
+            claim.release()
+        raise
+    return place, claim
 
 
 async def _start_shim(
@@ -209,7 +249,7 @@ async def _start_shim(
     for name in ("home", "tmp") if facts.scratch else ():
         (Path(facts.scratch) / name).mkdir(parents=True, mode=0o700)
     wanted = command(order, place, found, _port(facts), mark(facts).partition("=")[2])
-    text = json.dumps(shim_order(order, facts, wanted, found)).encode()
+    text = json.dumps(shim_order(order, facts, wanted, found, str(place.stdin) if order.stdin else "")).encode()
     process = await asyncio.create_subprocess_exec(
         *scope_for(found, facts.id, order.memory, order.cpus, order.pids),
         *(sys.executable, "-I", "-S", str(_START), str(place.path)),
@@ -238,12 +278,11 @@ async def _start_shim(
     return Identity.from_json(record.get("shim"))
 
 
-async def _undo(facts: InstanceFacts, place: RunDirectory, claim: PortClaim | None) -> None:
+async def _undo(begun: LaunchedInstance) -> None:
     """Ends what a start that failed, or was given up, has left: its shim may have begun all the same."""
-    record = await _late_record(place)
-    running = LaunchedInstance(facts, place, Identity.from_json((record or {}).get("shim")), claim)
-    await running.kill()
-    running.forget()
+    await begun.find_shim()
+    await begun.kill()
+    begun.forget()
 
 
 def _facts(order: InstanceOrder, place: RunDirectory, found: IsolationLadder, port: int) -> InstanceFacts:
@@ -290,7 +329,7 @@ async def _adopt(place: RunDirectory) -> LaunchedInstance | None:
     if shim.alive() and await ShimClient(place.control).peer() != shim.pid and not place.exit_record.exists():
         shim = None  # whoever this is, it is not the shim: the instance is lost, and the process is left alone
     port = _port(facts)
-    return LaunchedInstance(facts, place, shim, claim_port(port) if port else None)
+    return LaunchedInstance(facts, place, shim, _Held(claim_port(port) if port else None))
 
 
 async def _late_record(place: RunDirectory) -> dict[str, Any] | None:

@@ -90,6 +90,7 @@ class InstanceOrder:
     stop_timeout: float = 10.0
     isolation: Isolation = Isolation.AUTO
     listens: bool = True
+    stdin: bool = False  # it is given standard input (`write_stdin`); else it finds it empty
     files_dir: Path | None = None  # where home and /tmp lie without a sandbox; by default beside log_dir
 
 

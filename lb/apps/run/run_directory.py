@@ -26,6 +26,7 @@ class RunDirectory:
         self.control = path / "ctl"
         self.app = path / "app"
         self.socket = self.app / "sock"
+        self.stdin = path / "stdin"
         self.server_config = path / "server.py"
         self.instance_record = path / "instance.json"
         self.exit_record = path / "exit.json"

@@ -85,10 +85,23 @@ def _scratch(quota: int | None) -> list[str]:
 
 
 def python_prefix(python: Path) -> Path | None:
-    """Where the interpreter behind a venv's `python` is installed; None if that is part of /usr."""
+    """Where the interpreter behind a venv's `python` is installed; None if that is part of /usr. Where `python` is a
+    copy, as with Python 2.7, the venv's record names the original.
+    """
     try:
         real = python.resolve(strict=True)
+        if real.parent == python.parent.resolve():
+            real = _home(python.parent.parent).resolve(strict=True) / "python"
     except OSError:
         return None
     prefix = real.parent.parent
     return None if prefix.is_relative_to("/usr") or prefix == Path("/") else prefix
+
+
+def _home(venv: Path) -> Path:
+    """`home` of pyvenv.cfg. Raises FileNotFoundError."""
+    for line in (venv / "pyvenv.cfg").read_text(encoding="utf-8", errors="replace").splitlines():
+        name, _, value = line.partition("=")
+        if name.strip() == "home":
+            return Path(value.strip())
+    raise FileNotFoundError(venv)

@@ -25,14 +25,29 @@ _GUNICORN = """\
 # Made by lb for this instance. A setting that a version of gunicorn does not know is ignored by it.
 import os
 
+
+def is_patched():
+    # The app makes all of Python gevent's while it is loaded, which must happen before there are threads.
+    try:
+        with open({module!r}, "rb") as file:
+            if b"monkey.patch" not in file.read():
+                return False
+        import gevent
+    except (IOError, ImportError):
+        return False
+    return True
+
+
 try:
     import concurrent.futures  # gthread needs it; Python 2.7 may lack it
     worker_class = "gthread"
+    threads = {threads}
 except ImportError:
-    worker_class = "sync"
+    worker_class = "sync"  # which more than one thread would turn into gthread
+if is_patched():
+    worker_class = "gevent"
 bind = {bind!r}
 workers = int(os.environ.get("WEB_CONCURRENCY") or 1)
-threads = {threads}
 timeout = 0  # lb's own time limits hold; a slow request must not end a worker
 graceful_timeout = {grace}
 control_socket_disable = True  # two instances with one home would share it
@@ -98,6 +113,7 @@ def _gunicorn(start: StartPlan, listen: ServerPlace, app: str) -> ServeCommand:
     config = _GUNICORN.format(
         bind=f"unix:{listen.socket}",
         socket=listen.socket,
+        module=f"{(start.module or start.serving.value).replace('.', '/')}.py",
         threads=_THREADS,
         grace=_own_time(listen),
         name=listen.name,

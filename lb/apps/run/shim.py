@@ -18,6 +18,7 @@ import sys
 import time
 
 from lb.apps.run import process_tree
+from lb.apps.run.exit_words import exit_sentence
 from lb.apps.run.log_lines import LineCutter, LineRate
 from lb.apps.run.log_writer import LogWriter
 from lb.apps.run.shim_child import AppProcess, adopt_orphans
@@ -332,14 +333,14 @@ def _decode(status: int, *, wrapped: bool) -> tuple[int | None, int | None]:
 
 
 def _words(record: dict[str, Any]) -> str:
-    if record["cause"]:
-        return f"ended ({record['cause']}: {record['detail']})" if record["detail"] else f"ended ({record['cause']})"
-    how = (
-        f"exited with status {record['status']}"
-        if record["signal"] is None
-        else f"was ended by signal {record['signal']}"
+    """The log's line on an exit; an end by SIGTERM that was asked for is no fault."""
+    asked = bool(record["asked"])
+    if asked and not record["cause"] and record["signal"] == signal.SIGTERM:
+        return "ended at SIGTERM, as it was told to"
+    how = exit_sentence(
+        record["status"], record["signal"], record["cause"], record["detail"], asked=asked, left_foreground=False
     )
-    return f"{how}, as it was told to end" if record["asked"] else how
+    return f"{how}, as it was told to end" if asked and record["signal"] is None else how
 
 
 def _memory_kills(group: str) -> bool:

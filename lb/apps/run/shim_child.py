@@ -66,8 +66,7 @@ class AppProcess:
 
 def _become(order: dict[str, Any], pipes: tuple[int, int, int], processes: int, shim: int) -> None:
     os.setsid()
-    null = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(null, 0)
+    os.dup2(os.open(order.get("stdin") or os.devnull, os.O_RDONLY), 0)
     os.dup2(pipes[0], 1)
     os.dup2(pipes[1], 2)
     if order.get("args"):

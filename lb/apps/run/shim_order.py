@@ -98,9 +98,9 @@ def _with_network(found: AppCommand, ladder: IsolationLadder, port: int) -> AppC
 
 
 def shim_order(
-    order: InstanceOrder, facts: InstanceFacts, found: AppCommand, ladder: IsolationLadder
+    order: InstanceOrder, facts: InstanceFacts, found: AppCommand, ladder: IsolationLadder, stdin: str = ""
 ) -> dict[str, Any]:
-    """What the shim reads on its standard input."""
+    """What the shim reads on its standard input; `stdin` is the path of the app's, "" for none."""
     held = ladder.cgroups.controllers if facts.group else frozenset()
     scoped = bool(ladder.scope)
     memory = order.memory or 0
@@ -113,6 +113,7 @@ def shim_order(
         "args": list(found.options),
         "env": found.environment,
         "cwd": found.cwd,
+        "stdin": stdin,
         "wrappers": found.wrappers,
         "shell": found.shell,
         "grace": order.stop_timeout,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -49,13 +49,16 @@ class LoopClock:
 
 @dataclass(frozen=True, slots=True)
 class StartCheck:
-    """How it is asked, and for how long. `proto` is what the door says in X-Forwarded-Proto."""
+    """How it is asked, and for how long. `proto` is what the door says in X-Forwarded-Proto, `credentials` the app's ID
+    and master key, for the question about its functions.
+    """
 
     host: str
     proto: str = "http"
     health_uri: str = "/"
     timeout: float = DEFAULT_TIMEOUT
     functions_mode: str = ""
+    credentials: tuple[str, str] = field(default=("", ""), repr=False)
 
 
 class StartFailed(Exception):  # noqa: N818 -- a state of a deploy more than a fault of a program
@@ -108,8 +111,10 @@ class _Checks:
             began = self._clock.now()
             if await self._passes(left):
                 holder = await self._holder()
-                if holder is not PortHolder.NOBODY:  # it has closed its listener again
-                    return holder is PortHolder.OWN
+                if holder is PortHolder.OWN and await self._has_functions(left):
+                    return True
+                if holder not in (PortHolder.OWN, PortHolder.NOBODY):  # nobody: it has closed its listener again
+                    return False
             if FUNCTIONS in self.answers and self.answers[FUNCTIONS].status:
                 return False
             heard = any(answer.connected for answer in self.answers.values())
@@ -130,18 +135,22 @@ class _Checks:
         for uri in dict.fromkeys((PING, self._check.health_uri)):
             answer = await self._ask(uri, left)
             if answer.good:
-                return await self._has_functions(left)
+                return True
             if not answer.connected:
                 return False  # nobody is there for the second question either
         return False
 
     async def _has_functions(self, left: float) -> bool:
-        return self._check.functions_mode != "strict" or (await self._ask(FUNCTIONS, left)).good
+        """The SDK tells whoever has the app's keys; so they are shown to the instance itself alone."""
+        if self._check.functions_mode != "strict":
+            return True
+        app_id, master_key = self._check.credentials
+        return (await self._ask(FUNCTIONS, left, ("X-LC-Id", app_id), ("X-LC-Key", f"{master_key},master"))).good
 
-    async def _ask(self, uri: str, left: float) -> StartAnswer:
+    async def _ask(self, uri: str, left: float, *fields: tuple[str, str]) -> StartAnswer:
         check = self._check
         answer = await self._asking(
-            StartQuestion(self._running.endpoint, uri, check.host, check.proto, min(left, _PATIENCE))
+            StartQuestion(self._running.endpoint, uri, check.host, check.proto, min(left, _PATIENCE), fields)
         )
         self.answers[uri] = answer
         return answer

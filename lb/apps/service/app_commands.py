@@ -10,6 +10,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +23,7 @@ from lb.apps.service.deploy_commands import DeployCommands
 from lb.apps.service.deployed_app import DeployedApp
 from lb.apps.service.directory import ENVIRONMENTS
 from lb.apps.service.engine_service import EngineService
-from lb.apps.service.parts import NotStartedError
+from lb.apps.service.parts import NotStartedError, RunningInstance
 
 _POLL = 0.3  # seconds between two looks at a log that is followed
 _MOST_LINES = 100_000
@@ -123,12 +124,14 @@ class AppCommands:
             folder = app.home.environment(environment).logs
             follower = LogFollower(folder, LogQuery(instance=name))
             command = argv[0] if len(argv) == 1 else shlex.join(argv)
-            instance = await self._service.machine.launch(orders.instance(release, name, command))
+            order = replace(orders.instance(release, name, command), stdin=request.flag("stdin"))
+            instance = await self._service.machine.launch(order)
         except NotStartedError as error:
             unit.one_offs.discard(name)
             raise RequestError(error.sentence, error.next_step) from None
         ended = asyncio.ensure_future(instance.wait_exit())
         gone = asyncio.ensure_future(connection.closed.wait())
+        feed = asyncio.ensure_future(_feed(connection, instance))
         try:
             while not ended.done():
                 await asyncio.wait((ended, gone), timeout=_POLL, return_when=asyncio.FIRST_COMPLETED)
@@ -138,6 +141,7 @@ class AppCommands:
             await _hand_on(follower, connection)
         finally:
             gone.cancel()
+            feed.cancel()
             if not ended.done():
                 ended.cancel()
                 await asyncio.shield(instance.kill())
@@ -152,6 +156,14 @@ class AppCommands:
             "ok": status == 0,
             "code": status,
         }
+
+
+async def _feed(connection: EngineConnection, instance: RunningInstance) -> None:
+    """What the client sends is the command's standard input. It is read to its end even if the command does not."""
+    reads = True
+    while piece := await connection.next_chunk():
+        reads = reads and await instance.write_stdin(piece)
+    await instance.write_stdin(b"")
 
 
 async def _hand_on(follower: LogFollower, connection: EngineConnection) -> None:

@@ -257,6 +257,7 @@ class EnvironmentOrders:
             uri=settings.health_uri,
             timeout=start.startup_timeout if start.startup_timeout is not None else settings.startup_timeout,
             functions_mode=start.functions_mode or mode,
+            credentials=(self._context.record.app_id, self._context.record.master_key),
         )
 
 

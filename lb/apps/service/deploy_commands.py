@@ -44,6 +44,7 @@ class DeployCommands:
             "start": self.start,
             "stop": self.stop,
             "cancel": self.cancel,
+            "attach": self.attach,
         }
 
     # Commands
@@ -133,6 +134,14 @@ class DeployCommands:
             "sentence": f"{_number(len(cancelled), 'deploy')} cancelled",
             "deploys": [one.record.id for one in cancelled],
         }
+
+    async def attach(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:
+        """Follows a deploy that somebody has begun, from its first line on."""
+        app, environment, unit = self.target(request)
+        under_way = [one for one in unit.deployments.values() if one.progress.result is None]
+        if not under_way:
+            raise RequestError(f"no deploy of {environment} of {app.name} is under way", f"lb ps {app.name}")
+        return await self._follow(under_way[-1], request, connection)
 
     # Parts
 

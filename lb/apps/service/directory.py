@@ -52,6 +52,10 @@ class EnvironmentDirectory:
         return self.path / "deploy.json"
 
     @property
+    def running_time(self) -> Path:
+        return self.path / "running-time.json"
+
+    @property
     def logs(self) -> Path:
         return self.path / "logs"
 

@@ -27,6 +27,7 @@ from lb.apps.service.environment_unit import EnvironmentUnit, Workplace
 from lb.apps.service.parts import Machine, RunningInstance
 from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.placements import Activity, Applied, DoorEvent, InstanceVerdict, Placement, WakeWanted
+from lb.apps.service.reload_plan import added, planned_changes, restarted, taken_away
 from lb.config.model import Config
 
 log = logging.getLogger("lb.engine")
@@ -159,6 +160,10 @@ class EngineService:
             ) from None
         os.ftruncate(self._lock, 0)
         os.pwrite(self._lock, f"process {os.getpid()}, for {self.file}\n".encode(), 0)
+
+    def take_leave(self) -> None:
+        """Tells the doors that the engine ends on purpose."""
+        self._tell_doors({"event": "leaving"})
 
     async def close(self) -> None:
         """Leaves everything as it runs."""
@@ -307,7 +312,7 @@ class EngineService:
             unit = app.units.get(environment)
             if was and unit is not None:
                 self._take_away(unit)
-                return [f"{title} is no longer deployed: its instances drain and end; releases and data stay"]
+                return [taken_away(title)]
             return []
         try:
             unit = app.unit(environment)
@@ -318,11 +323,21 @@ class EngineService:
             unit.life.gone = False
             unit.life.settings = app.context.environment(environment)
             unit.life.write(unit.life.record.next())
-            return [f"{title} is deployed from now on: lb deploy {app.name} starts it"]
-        if unit.change_settings(app.context.environment(environment)):
+            return [added(title, app.name)]
+        if keys := unit.change_settings(app.context.environment(environment)):
             self.begin_deploy(app, environment, DeployRequest(DeployKind.SETTINGS))
-            return [f"{title} restarts its instances one by one, for changed settings"]
+            return [restarted(title, keys)]
         return []
+
+    def plan(self, config: Config) -> list[str]:
+        """What `reload` would do and say."""
+        if (reason := refused_change(self.config, config)) is not None:
+            return [f"a reload is refused: {reason}"]
+        return list(planned_changes(self.config, config, self._runs))
+
+    def _runs(self, app: str, environment: str) -> bool:
+        unit = self.apps[app].units.get(environment) if app in self.apps else None
+        return unit is not None and unit.life.record.wish == DesiredState.RUN
 
 
 def view_usage(unit: EnvironmentUnit) -> dict[str, Any]:

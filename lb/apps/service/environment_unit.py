@@ -19,15 +19,13 @@ from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.placements import Activity, Placement
 from lb.apps.service.reconciler import Reconciler, ReconcilerContext
 from lb.apps.service.recovery import recover
+from lb.apps.service.reload_plan import keys_that_restart
 from lb.apps.service.replacement import Replacer
 from lb.apps.service.retirement import Retirer
 from lb.apps.service.sleeper import Sleeper
 from lb.config.model import EnvironmentSettings
 
 log = logging.getLogger("lb.engine")
-
-# A change of one of these needs instances to be started anew.
-_BOUND_AT_START = ("memory", "cpus", "quota", "network", "logs", "stop_timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,7 @@ class EnvironmentUnit:
 
     def look(self) -> None:
         """To be called each second."""
+        self.life.write_again()
         self.retirer.look()
         self.replacer.look()
         self.sleeper.look()
@@ -110,14 +109,12 @@ class EnvironmentUnit:
         """Deploys that have not switched yet, oldest first."""
         return [one for one in self.deployments.values() if not one.record.state.serves and one.progress.result is None]
 
-    def change_settings(self, settings: EnvironmentSettings) -> bool:
-        """Takes over changed settings; returns whether instances have to be started anew for them."""
+    def change_settings(self, settings: EnvironmentSettings) -> list[str]:
+        """Takes over changed settings; returns those for which instances that run have to be started anew."""
         before, self.life.settings = self.life.settings, settings
         if before.count != settings.count and self.life.record.count is not None:
             self.life.write(self.life.record.next(count=None, configured=None), tell=False)
-        count_changed = before.count != settings.count
-        bound = any(getattr(before, key) != getattr(settings, key) for key in _BOUND_AT_START)
-        return (count_changed or bound) and self.life.record.wish == DesiredState.RUN
+        return keys_that_restart(before, settings) if self.life.record.wish == DesiredState.RUN else []
 
     def _retired(self, deploy: str, everything: bool) -> None:
         record = self.book.find(deploy)

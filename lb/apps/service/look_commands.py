@@ -53,6 +53,7 @@ class LookCommands:
             "app.destroy": self.destroy,
             "repository": self.repository,
             "reload": self.reload,
+            "plan": self.plan,
             "shutdown": self.shutdown,
         }
 
@@ -101,6 +102,13 @@ class LookCommands:
             raise RequestError("\n".join(map(str, errors.problems)), code=BAD_FILES) from None
         except ReloadRefusedError as error:
             raise RequestError(str(error)) from None
+
+    async def plan(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002
+        """What a reload of the file, as it is now, would do."""
+        try:
+            return {"changes": self._service.plan(await asyncio.to_thread(self._read_config))}
+        except ConfigErrors as errors:
+            raise RequestError("\n".join(map(str, errors.problems)), code=BAD_FILES) from None
 
     async def shutdown(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002
         if request.flag("apps"):

@@ -77,6 +77,7 @@ class RealMachine:
             health_uri=check.uri or "/",
             timeout=check.timeout,
             functions_mode=check.functions_mode,
+            credentials=check.credentials,
         )
         try:
             return await start_instance(order, self._run_root, wanted)

@@ -70,6 +70,7 @@ async def _serve(
         ready(f"the engine runs what {file} deploys, in {home.root}")
         await service.stopping.wait()
         log.info("the engine ends; what runs goes on")
+        service.take_leave()
     finally:
         if hasattr(api, "_server"):
             await api.close()

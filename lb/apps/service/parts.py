@@ -59,6 +59,9 @@ class RunningInstance(Protocol):
     async def kill(self) -> Exit: ...
     async def wait_exit(self) -> Exit: ...
     async def statistics(self) -> Usage: ...
+    async def write_stdin(self, data: bytes) -> bool:
+        """Gives standard input to one whose order says so; `b""` ends it. False once it reads no more."""
+
     async def last_lines(self, count: int = 20) -> tuple[str, ...]: ...
     def forget(self) -> None: ...
 
@@ -72,6 +75,7 @@ class CheckOrder:
     uri: str | None
     timeout: float
     functions_mode: str
+    credentials: tuple[str, str] = field(default=("", ""), repr=False)  # the app's ID and master key
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ does not know, an event or a field, is ignored, so that either side may be the n
     engine   {"event": "usage", …}              every 5 s for each environment that runs, for status and metrics:
                                                 "instances": {id: {"memory", "cpu", "files", "processes", "restarts",
                                                 "last_cause"}}; bytes, seconds of CPU since the start, bytes (or -1)
+    engine   {"event": "leaving"}               it ends on purpose: nobody has to start another one
 
 `protocol` is the highest version that a side speaks; the lower of the two is spoken. The engine refuses a door that
 serves another file than its own. The door connects again, with a pause, when the line ends; its rows stay meanwhile.
@@ -36,6 +37,7 @@ never used twice; `endpoint` is `unix:/path` or `host:port`.
     asleep      nothing runs or is about to: a request waits, and the door says `wanted`, once
     waking      an instance starts; requests wait on
     failed      a wake failed: 503 with `cause`; `retry_at` (seconds since the epoch) is when `wanted` starts another
+    limited     it has run for as long as it may within a day: 503 with `cause` until `retry_at`; then as asleep
     stopped     `lb stop`: 503
     gone        no longer deployed by this engine
 `state` of an instance (RowState): HEALTHY, it passed its start check; ASLEEP, it still runs, but is about to end: new
@@ -82,6 +84,7 @@ class PlacementState(StrEnum):
     ASLEEP = "asleep"
     WAKING = "waking"
     FAILED = "failed"
+    LIMITED = "limited"
     STOPPED = "stopped"
     GONE = "gone"
 

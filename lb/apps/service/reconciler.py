@@ -81,6 +81,7 @@ class Reconciler:
         self.rollout = asyncio.Lock()
         self.state_override: tuple[PlacementState, str, float] | None = None  # while it wakes, or failed to
         self.gone = False
+        self._is_unwritten = False
         self._watches: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -134,17 +135,33 @@ class Reconciler:
         """Makes `record` true: on the disk first, then for the door. Raises OSError, and nothing has changed."""
         write_placement(self.home.placement, record)
         self.record = record
+        self._is_unwritten = False
         self.announce()
 
     def write(self, record: PlacementRecord, *, tell: bool = True) -> None:
         """The same for what has happened anyway: a full disk must not keep the door from hearing of it."""
-        try:
-            write_placement(self.home.placement, record)
-        except OSError as error:  # after a kill the next engine finds an older placement, and mends it
-            log.warning("%s: the placement cannot be written: %s", self.title, error.strerror or error)
         self.record = record
+        if (reason := self._unwritten()) is not None:
+            log.warning("%s: the placement cannot be written: %s", self.title, reason)
         if tell:
             self.announce()
+
+    def write_again(self) -> None:
+        """To be called each second: what a full disk has refused is written as soon as there is room. After a kill
+        before that, the next engine finds an older placement, and starts what it lacks.
+        """
+        if self._is_unwritten and self._unwritten() is None:
+            log.info("%s: the placement is written", self.title)
+
+    def _unwritten(self) -> str | None:
+        """Writes the record; returns why it cannot be written."""
+        try:
+            write_placement(self.home.placement, self.record)
+        except OSError as error:
+            self._is_unwritten = True
+            return error.strerror or str(error)
+        self._is_unwritten = False
+        return None
 
     def announce(self) -> None:
         self.around.announce(self.placement())

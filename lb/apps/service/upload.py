@@ -65,5 +65,6 @@ def _check_room(directory: Path, size: int, make_room: Callable[[], None]) -> No
     make_room()
     free = shutil.disk_usage(directory).free
     if free < needed:
-        sentence = f"the disk of {directory} has {show_size(free >> 20 << 20)} free, and {show_size(needed)} are needed"
+        has, wants = show_size(free >> 20 << 20), show_size(-(-needed >> 20) << 20)
+        sentence = f"the disk of {directory} has {has} free, and {wants} are needed"
         raise NotBuiltError(sentence, "Free some space, or lower engine.keep_releases")

@@ -95,6 +95,8 @@ def redirect_reply(rule: RedirectRule, asking: RequestView) -> Reply:
 
 def _redirected(rule: RedirectRule, head: RequestHead, values: RequestValues) -> Reply:
     location = rule.location.fill(values)
+    if rule.stays and location[1:2] in (b"/", b"\\"):
+        location = b"/" + location.lstrip(b"/\\")  # which a browser would take for the name of another host
     query = head.target.partition(b"?")[2]
     if query and rule.keeps_query:
         location += b"?" + query
@@ -134,6 +136,8 @@ def _changed(change: PathChange, target: bytes, values: RequestValues) -> bytes:
         path = path[len(change.strip) :]
     if not path.startswith(b"/"):
         path = b"/" + path
+    if query and b"?" in path:
+        mark_ = b"&"  # the rewritten path has parameters of its own
     return change.prefix + path + mark_ + query
 
 

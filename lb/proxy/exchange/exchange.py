@@ -149,6 +149,7 @@ class Exchange(ResponseHandling):
         head = self.head
         self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
         self.head_out = True
+        lines += b"X-Request-Id: " + self.identity() + b"\r\n"
         if extras.marks:
             lines = response_lines(lines, self.asking())
         bodiless = parts == () or head.method == b"HEAD"

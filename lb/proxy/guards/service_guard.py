@@ -271,7 +271,7 @@ def question(rule: ForwardAuthRule, request: Guarded) -> bytes:
     head = request.head
     names = _NOT_ASKED | {name.lower() for name in rule.names}  # nobody says of himself what the service is to say
     fields = without_lookalikes(head.kept, names).partition(b"\r\n")[2]
-    scheme = request.info.scheme
+    scheme = request.info.scheme_of(request.route, head)
     return b"".join(
         (
             b"GET %b HTTP/1.1\r\nHost: %b\r\n" % (rule.target, rule.authority),

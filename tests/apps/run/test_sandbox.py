@@ -63,3 +63,17 @@ def test_an_interpreter_outside_of_usr_is_shown_too(tmp_path: Path) -> None:
     assert python_prefix(link) == tmp_path / "pythons" / "3.12"
     assert python_prefix(tmp_path / "none") is None
     assert python_prefix(Path("/usr/bin/env")) is None
+
+
+def test_an_interpreter_that_was_copied_needs_the_files_of_the_original(tmp_path: Path) -> None:
+    original, venv = tmp_path / "versions" / "2.7.18", tmp_path / "venv"
+    for folder in (original / "bin", venv / "bin"):
+        folder.mkdir(parents=True)
+        (folder / "python2.7").touch()
+    (venv / "bin" / "python").symlink_to("python2.7")
+    (venv / "pyvenv.cfg").write_text(f"home = {original}/bin\nversion_info = 2.7.18.final.0\n", encoding="utf-8")
+    assert python_prefix(venv / "bin" / "python") == original
+    (venv / "pyvenv.cfg").write_text("home = /usr/bin\n", encoding="utf-8")
+    assert python_prefix(venv / "bin" / "python") is None
+    (venv / "pyvenv.cfg").write_text("implementation = CPython\n", encoding="utf-8")
+    assert python_prefix(venv / "bin" / "python") is None

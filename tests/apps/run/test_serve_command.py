@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from types import ModuleType
+
 import pytest
 
 from lb.apps.project.start import Serving, StartPlan
@@ -32,6 +36,28 @@ def test_gunicorn_reads_a_file_that_every_version_understands() -> None:
     assert names["worker_class"] == "gthread"
     assert names["control_socket_disable"] is True
     assert names["graceful_timeout"] == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "has_gevent", "worker"),
+    [
+        ("from gevent import monkey\nmonkey.patch_all()\n", True, "gevent"),
+        ("from gevent import monkey\nmonkey.patch_all()\n", False, "gthread"),
+        ("import gevent\n", True, "gthread"),
+        (None, True, "gthread"),
+    ],
+)
+def test_an_app_that_patches_python_for_gevent_is_served_by_gevent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None, has_gevent: bool, worker: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "gevent", ModuleType("gevent") if has_gevent else None)
+    if text is not None:
+        (tmp_path / "wsgi.py").write_text(text, encoding="utf-8")
+    serve = serve_command(StartPlan(Serving.WSGI, module="wsgi", server="gunicorn"), LISTEN)
+    names: dict[str, object] = {}
+    exec(compile(serve.config, "server.py", "exec"), names)
+    assert names["worker_class"] == worker
 
 
 def test_gunicorn_is_the_default_of_wsgi_and_uvicorn_of_asgi() -> None:

@@ -38,7 +38,16 @@ def test_it_loads_nothing_of_the_door_and_little_of_python() -> None:
     own = {name for name in loaded if name.startswith("lb.apps.run.")}
     assert own == {
         f"lb.apps.run.{name}"
-        for name in ("shim", "shim_child", "shim_control", "shim_watch", "process_tree", "log_lines", "log_writer")
+        for name in (
+            "shim",
+            "shim_child",
+            "shim_control",
+            "shim_watch",
+            "process_tree",
+            "log_lines",
+            "log_writer",
+            "exit_words",
+        )
     }
     assert {name for name in loaded if name.startswith("lb") and name not in own} == {"lb", "lb.apps", "lb.apps.run"}
     assert not loaded & {

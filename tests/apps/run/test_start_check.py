@@ -129,9 +129,12 @@ async def test_the_health_uri_is_asked_instead_of_the_home_page() -> None:
 
 # spec: H3
 async def test_strict_functions_must_answer() -> None:
-    good = Fake(lambda _, __: OK, functions_mode="strict")
+    good = Fake(lambda _, __: OK, functions_mode="strict", credentials=("the-id", "the-key"))
     await good.run()
     assert good.uris == [PING, FUNCTIONS]
+    assert good.asked[0].fields == ()
+    assert good.asked[1].fields == (("X-LC-Id", "the-id"), ("X-LC-Key", "the-key,master"))
+    assert "the-key" not in repr(good.asked[1])
     bad = Fake(lambda uri, _: MISSING if uri == FUNCTIONS else OK, functions_mode="strict")
     with pytest.raises(StartFailed, match=f"answers 404 to GET {FUNCTIONS}, and functionsMode is strict"):
         await bad.run()

@@ -144,6 +144,9 @@ class FakeInstance:
     async def last_lines(self, count: int = 20) -> tuple[str, ...]:
         return ("Listening", "Traceback")[:count]
 
+    async def write_stdin(self, data: bytes) -> bool:
+        return False
+
     def forget(self) -> None:
         self.machine.running.pop(self.id, None)
 
@@ -352,6 +355,7 @@ class World:
     async def _tick(self) -> None:
         while True:
             await self.clock.sleep(1.0)
+            self.life.write_again()
             self.retirer.look()
             self.replacer.look()
             self.sleeper.look()

@@ -13,6 +13,7 @@ from lb.apps.service import reconciler
 from lb.apps.service.deploy import Deployment
 from lb.apps.service.deploy_state import DeployKind, DeployState
 from lb.apps.service.parts import NotBuiltError
+from lb.apps.service.placement_record import read_placement
 from lb.apps.service.placements import PlacementState
 from tests.apps.service.fakes import World, settle, with_settings
 
@@ -267,6 +268,12 @@ async def test_a_full_disk_does_not_keep_an_instance_from_starting_again(
     await world.clock.advance(1.0)
     assert world.placed == [f"web1@{ONE}"]
     assert world.told[-1].instances == world.life.placement().instances
+    written = read_placement(world.home.environment("production").placement)
+    assert written != world.life.record
+    monkeypatch.undo()
+    await world.clock.advance(1.0)
+    written = read_placement(world.home.environment("production").placement)
+    assert written == world.life.record, "it is written as soon as there is room"
 
 
 async def test_restart_and_scale_use_the_release_that_serves(world: World) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from lb.apps.service.deploy_state import DeployKind
 from lb.apps.service.placements import PlacementState, RowState
 from tests.apps.service.fakes import World, settle, with_settings
@@ -154,3 +156,60 @@ async def test_a_stop_is_no_sleep(world: World) -> None:
     assert world.machine.names() == []
     await world.deploy(DeployKind.START)
     assert world.placed == [f"web1@{ONE}"]
+
+
+HOUR = 3600.0
+
+
+def has_run(world: World, *spans: tuple[float, float]) -> None:
+    """In hours before now: the clock of these tests passes each second by itself, and a day has many."""
+    now = world.clock.now()
+    world.sleeper._running._spans = [(now - begin * HOUR, now - end * HOUR) for begin, end in spans]
+
+
+async def test_an_environment_that_ran_for_too_long_within_a_day_sleeps_whether_it_is_used_or_not(world: World) -> None:
+    # spec: A6
+    with_settings(world, sleep=1800.0, daily_limit=18 * HOUR)
+    world.figures.connected()
+    await world.deploy()
+    await world.clock.advance(1.0)
+    has_run(world, (18.0, 0.0))
+    world.door_sees(idle=0.0)
+    assert world.placed == [f"web1@{ONE}"]
+    await world.clock.advance(2.0)
+    placement = world.life.placement()
+    assert (placement.state, placement.instances) == (PlacementState.LIMITED, ())
+    assert "more than 18 h of the last 24 hours" in placement.cause
+    assert placement.retry_at - world.clock.now() == pytest.approx(6 * HOUR, abs=300)
+    assert world.told[-1] == placement
+    await world.clock.advance(40.0)
+    assert world.machine.names() == [], "it drained"
+    world.sleeper.wanted()
+    await settle()
+    assert world.placed == []
+    has_run(world, (24.0, 6.1))  # what it ran more than a day ago no longer counts
+    world.sleeper.wanted()
+    await settle()
+    assert world.placed == [f"web1@{ONE}"]
+    await world.clock.advance(5.0)
+    assert world.placed == [f"web1@{ONE}"], "it does not fall asleep at once"
+
+
+async def test_an_engine_that_is_restarted_remembers_how_long_it_ran(world: World) -> None:
+    # spec: A5
+    with_settings(world, sleep=1800.0, daily_limit=HOUR)
+    world.figures.connected()
+    await world.deploy()
+    await world.clock.advance(1800.0)
+    await world.kill()
+    world.clock.time += 1740.0
+    await world.restart()
+    world.figures.connected()
+    await world.clock.advance(30.0)
+    assert world.life.placement().state == PlacementState.RUNNING, "it ran on meanwhile"
+    await world.clock.advance(60.0)
+    assert world.life.placement().state == PlacementState.LIMITED
+    await world.kill()
+    await world.restart()
+    world.sleeper.wanted()
+    assert world.life.placement().state == PlacementState.LIMITED

@@ -72,6 +72,34 @@ def test_logs_and_one_off_runs(home: EngineHome) -> None:
     assert home.lb("logs", "shop", "--from", "yesterday").code == 2
 
 
+def test_a_one_off_run_gets_standard_input(home: EngineHome) -> None:
+    text = "".join(f"line {number}\n" for number in range(300))
+    done = home.lb("run", "shop", "wc", "-l", given=text)
+    assert (done.code, done.out.strip()) == (0, "300"), done.err
+    big = "x" * 70 + "\n"
+    done = home.lb("run", "shop", "wc", "-c", given=big * 20_000)
+    assert done.out.strip() == str(71 * 20_000)
+    assert home.lb("run", "shop", "head", "-c", "4", given="text" * 100_000).out == "text\n", "it need not read all"
+    assert home.lb("run", "shop", "cat").out == "", "there is none"
+
+
+def test_a_detached_deploy_is_followed_from_its_beginning(home: EngineHome) -> None:
+    go = home.root / "go"
+    slow = home.project("slow", manifest=f"run: python app.py\nbuild: while ! test -e {go}; do sleep 0.1; done\n")
+    assert home.deploy(slow, "--prod", "--detach").code == 0
+    following = home.popen("attach", "shop")
+    assert following.stdout is not None
+    wait_for(lambda: "Building" in following.stdout.readline(), "it to be followed")  # type: ignore[union-attr]
+    go.touch()
+    said, problems = following.communicate(timeout=60)
+    assert following.returncode == 0, problems
+    assert "is deployed to production" in said
+    assert home.answers()[0][0] == "slow"
+    none = home.lb("attach", "shop")
+    assert none.code == 1
+    assert "no deploy of production of shop is under way" in none.err
+
+
 def test_releases_and_roll_back_start_the_same_bytes(home: EngineHome) -> None:
     # spec: A6
     before = home.ps()["release"]

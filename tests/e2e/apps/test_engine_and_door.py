@@ -162,8 +162,11 @@ def test_a_reload_changes_counts_and_takes_environments_away(serving: EngineHome
     wait_for(lambda: not home.ps()["retiring"], "drains to end", 30)
     home.production = "{deploy: true, count: 2}"
     home.write()
+    checked = home.lb("check", str(home.file))
+    assert "after a reload, app shop production restarts its instances one by one, for changed count" in checked.out
     done = home.lb("engine", "reload")
-    assert "restarts its instances one by one" in done.out
+    assert "restarts its instances one by one, for changed count" in done.out
+    assert "after a reload" not in home.lb("check", str(home.file)).out
     wait_for(lambda: len(home.endpoints()) == 2, "two instances", 30)
     home.keys = ", isolation: bwrap"
     text = home.file.read_text(encoding="utf-8")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -22,6 +24,7 @@ def home() -> Iterator[EngineHome]:
     """A place for an engine that nobody has started; whichever runs in the end is stopped."""
     home = EngineHome()
     config = configure_deployed(home, {"deploy": True}, {"deploy": True})
+    config["engine"]["start"] = True
     home.file.write_text(json.dumps(config), encoding="utf-8")
     yield home
     home.lb("engine", "stop", "--apps")
@@ -49,6 +52,22 @@ def test_the_engine_is_started_once_and_outlives_the_front_door(home: EngineHome
             lambda: any("connected to the engine" in line for line in door.stderr), "the next one to find it", 30.0
         )
         assert engine_of(home) == engine
+
+
+def test_an_engine_that_dies_is_started_again_and_one_that_is_stopped_is_not(home: EngineHome) -> None:
+    # spec: A5
+    config = json.loads(home.file.read_text(encoding="utf-8"))
+    with FrontDoor(config, home.root, env={"XDG_RUNTIME_DIR": str(home.runtime)}) as door:
+        first = wait_for(lambda: engine_of(home), "an engine to answer", 60.0)
+        wait_for(lambda: any("connected to the engine" in line for line in door.stderr), "the front door", 30.0)
+        os.kill(first, signal.SIGKILL)
+        second = wait_for(lambda: engine_of(home) not in (0, first) and engine_of(home), "another one", 60.0)
+        assert second not in process.children(door.pid)
+        wait_for(lambda: sum("connected to the engine" in line for line in door.stderr) == 2, "the front door", 30.0)
+        assert home.lb("engine", "stop").code == 0
+        wait_for(lambda: any("the engine has gone" in line for line in door.stderr[-3:]), "it to be gone", 30.0)
+        assert not any("started again" in line for line in door.stderr[-2:])
+    assert engine_of(home) == 0
 
 
 def test_under_a_service_manager_the_engine_is_a_service_of_its_own(home: EngineHome) -> None:

@@ -67,11 +67,11 @@ class DeployedDoor:
 
 
 def configure_deployed(home: EngineHome, production: Config, staging: Config, **top: Any) -> Config:
-    """A configuration of one app `shop`, run by the engine in `home`."""
+    """A configuration of one app `shop`, run by the engine in `home`, which tests start themselves."""
     return {
         "listen": {"http": "127.0.0.1:0"},
         "workers": 2,
-        "engine": {"directory": str(home.directory), "isolation": "none"},
+        "engine": {"directory": str(home.directory), "isolation": "none", "start": False},
         "apps": {"shop": {"domains": [PRODUCTION, STAGING], "production": production, "staging": staging}},
         **top,
     }

@@ -1,0 +1,1 @@
+"""Configurations of other proxies → a configuration of lb: what `lb import` does."""

@@ -1,0 +1,1 @@
+"""A Caddyfile → a draft."""

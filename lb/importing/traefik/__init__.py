@@ -1,0 +1,1 @@
+"""Traefik's labels in a compose file, and its own files → a draft."""
