@@ -148,6 +148,17 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "cli/engine_start.py",
     ),
     "e2e/apps/test_templates.py": ("cli/ps.py",),
+    "e2e/test_http2.py": (
+        "proxy/http2/beginning.py",
+        "proxy/http2/control_frames.py",
+        "proxy/http2/session.py",
+    ),
+    "e2e/test_http2_flow.py": (
+        "proxy/http2/flow.py",
+        "proxy/http2/sender.py",
+        "proxy/http2/stream.py",
+    ),
+    "e2e/test_on_demand.py": ("proxy/http1/handshake.py",),
     "e2e/test_basic_auth.py": ("proxy/guards/password_guard.py",),
     "e2e/test_forward_auth.py": ("proxy/guards/service_guard.py",),
     "proxy/guards/test_gate.py": (

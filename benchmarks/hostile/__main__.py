@@ -12,6 +12,7 @@ from pathlib import Path
 from benchmarks.hostile.attacker import Target
 from benchmarks.hostile.attacks import ATTACKS
 from benchmarks.hostile.door import under_attack
+from benchmarks.hostile.http2_floods import HTTP2_FLOODS
 from benchmarks.hostile.witness import Result, measure
 from tests.e2e.harness.certificates import Authority
 from tests.e2e.harness.door import FrontDoor
@@ -29,6 +30,7 @@ _SIZES = {
     "connect_and_leave": 100,
     "dropped_handshakes": 50,
     "key_updates": 50,
+    **dict.fromkeys(HTTP2_FLOODS, 50),
 }
 _SIZE = 5000
 _SECONDS = 10.0

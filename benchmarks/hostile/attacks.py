@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from benchmarks.hostile.attacker import Attack, Tally, Target, connect, drain, send
+from benchmarks.hostile.http2_floods import HTTP2_FLOODS
 from benchmarks.hostile.records import Conversation
 
 _STEP = 0.02  # seconds between two steps of a slow attack
@@ -259,4 +260,4 @@ ATTACKS: dict[str, Attack] = {
         stalled_handshakes,
         key_updates,
     )
-}
+} | HTTP2_FLOODS

@@ -23,7 +23,7 @@ def under_attack(directory: Path, authority: Authority, **top: Any) -> Iterator[
         config = configure(
             attacked,
             **{
-                "listen": {"http": "127.0.0.1:0", "https": "127.0.0.1:0"},
+                "listen": {"http": "127.0.0.1:0", "https": "127.0.0.1:0", "h2c": True},
                 "tls": tls_config(authority.issue(HOST, _CALM)),
                 **top,
             },

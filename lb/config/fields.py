@@ -245,6 +245,7 @@ HealthUri = Annotated[str, BeforeValidator(_health_uri, json_schema_input_type=s
 Status = Annotated[str, BeforeValidator(_one_status, json_schema_input_type=_Status)]
 AppName = Annotated[str, BeforeValidator(_app_name, json_schema_input_type=Written)]
 Text = Annotated[str, BeforeValidator(_text, json_schema_input_type=Written)]
+Protocol = Annotated[Literal["h2", "http/1.1"], choice("h2", "http/1.1")]
 Buffering = Annotated[
     Literal["auto", "on", "off"], BeforeValidator(_buffering, json_schema_input_type=Literal["auto"] | _Yes)
 ]

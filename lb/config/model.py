@@ -33,6 +33,7 @@ from lb.config.fields import (
     MediaType,
     Off,
     On,
+    Protocol,
     Seconds,
     SecondsOrOff,
     Secret,
@@ -110,6 +111,14 @@ class Listen(Section):
     https: Annotated[tuple[_Listener, ...], one_or_more(_Listener)] = Field(
         default=(),
         description="Where HTTPS is served: one address, or a list. Needs tls.certificates or tls.acme.",
+    )
+    protocols: Annotated[tuple[Protocol, ...], one_or_more(Protocol, empty=False)] = Field(
+        default=("h2", "http/1.1"),
+        description="What clients may speak over HTTPS, the preferred one first: h2 (HTTP/2), http/1.1.",
+    )
+    h2c: Switch = Field(
+        default=False,
+        description="Accept HTTP/2 without TLS on the ports of listen.http, from clients that begin with it.",
     )
     proxy_protocol: Switch = Field(
         default=False,

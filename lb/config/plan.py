@@ -129,7 +129,7 @@ class TlsPlan:
     `local_names` and `local_wildcards` are for the local authority. Under `demanded_wildcards` a name gets a
     certificate on the first request for it. `challenge_types` are those that work here, the preferred one first.
     `clients` are the domains that require client certificates, by name; None exempts a name that a wildcard which
-    requires one would cover.
+    requires one would cover. `protocols` are those that connections may choose among.
     """
 
     serves_https: bool
@@ -141,6 +141,7 @@ class TlsPlan:
     challenge_types: tuple[ChallengeType, ...]
     needs: tuple[CertificateNeeds, ...]
     clients: Mapping[str, Domain | None]
+    protocols: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,6 +309,7 @@ def tls_plan(tls: Tls, listen: Listen, domains: Mapping[str, tuple[Domain, ...]]
         challenge_types=types,
         needs=tuple(certificate_needs(tls, listen, domains.values(), types)),
         clients=client_domains(domains, names),
+        protocols=listen.protocols,
     )
 
 

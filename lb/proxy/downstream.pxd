@@ -6,7 +6,7 @@ cdef class Downstream(ReadBuffer):
     cdef public double deadline, due
     cdef public int slot
     cdef public int failure
-    cdef public bint closed, full, paused, can_stream, large_reads, leaving
+    cdef public bint closed, full, paused, can_stream, is_http2, large_reads, leaving
     cpdef set_up(self)
     cpdef tell(self, Handler handler)
     cpdef read_much(self, bint much)

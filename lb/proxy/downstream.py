@@ -22,7 +22,8 @@ class Downstream(ReadBuffer):
     `handler` is told what happens; `deadline`, `due` and `slot` are the wheel's (`io.deadlines`). `closed` says that it
     is over, `failure` is the errno if it failed; `paused` means that nothing is read, `full` that its backlog has to
     drain before more is written, `large_reads` that much is read at once. `leaving` means that the client has shut
-    its side; `can_stream` that it understands bodies of unknown length and interim responses.
+    its side; `can_stream` that it understands bodies of unknown length and interim responses; `is_http2` that it is one
+    stream of several.
     """
 
     __slots__ = (
@@ -33,6 +34,7 @@ class Downstream(ReadBuffer):
         "failure",
         "full",
         "handler",
+        "is_http2",
         "large_reads",
         "leaving",
         "paused",
@@ -47,6 +49,7 @@ class Downstream(ReadBuffer):
         self.failure = 0
         self.closed = self.full = self.large_reads = self.leaving = self.paused = False
         self.can_stream = True
+        self.is_http2 = False
 
     # Its handler, and how much is read
 

@@ -15,19 +15,21 @@ from email.utils import formatdate
 from typing import Any
 
 from lb.process.every import Every, every
-from lb.process.remaining import CONNECTION, Share, count_shares
+from lb.process.remaining import Share
 from lb.proxy.buffering.request_buffers import RequestBuffers
 from lb.proxy.descriptors import OURS, Shortage, connections_within, descriptors_of_process, turned_away_within
+from lb.proxy.downstream import Downstream
 from lb.proxy.eviction import Evictor, close_idle
 from lb.proxy.exchange.flush_timer import FlushTimer
 from lb.proxy.exchange.redirect_loops import RedirectLoops
 from lb.proxy.files.file_cache import FileCache
-from lb.proxy.io import deadlines as wheel
-from lb.proxy.io.deadlines import Deadlines
+from lb.proxy.http2.figures import Http2Figures
+from lb.proxy.io.deadlines import WIDTH, Deadlines
 from lb.proxy.io.listener import Listener
 from lb.proxy.io.poller import Poller
 from lb.proxy.io.wire import Wire
 from lb.proxy.listeners import Listeners
+from lb.proxy.open_clients import send_away, shares_of
 from lb.proxy.record_floods import RecordFloods
 from lb.proxy.request_ids import RequestIds
 from lb.proxy.waiting_queue import WaitingQueue
@@ -43,7 +45,7 @@ from lb.telemetry.record import Record
 from lb.tls.handshake.pending import PendingHandshakes
 
 _SHED = 32  # connections closed at once for lack of descriptors
-_REST = wheel.WIDTH / 2  # seconds that a listener then rests, and until the next tick
+_REST = WIDTH / 2  # seconds that a listener then rests, and until the next tick
 _MADE = 256  # connections closed at once to get below the limit
 
 
@@ -88,6 +90,7 @@ class Engine:
         "guards",
         "handshakes",
         "held",
+        "http2",
         "ids",
         "listeners",
         "max_connections",
@@ -126,11 +129,11 @@ class Engine:
         self.connector: Callable[[Engine, Instance], Any] | None = None
         self.held: PendingHandshakes | None = None  # set by the part that makes TLS contexts
         self._errors: dict[str, int] = {}
-        self._responses = [0, 0, 0, 0, 0, 0]
+        self._responses = [0] * 6
         self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = self.max_connections = self.open_connections = 0
-        self.ids, self._second, self._shortage = RequestIds(), -1, Shortage()
+        self.ids, self._second, self._shortage, self.http2 = RequestIds(), -1, Shortage(), Http2Figures()
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
         self.queue, self.files = WaitingQueue(loop, self.broken), FileCache()
@@ -139,7 +142,7 @@ class Engine:
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
-        self._ticking: Every = every(loop, wheel.WIDTH, *jobs)
+        self._ticking: Every = every(loop, WIDTH, *jobs)
 
     # Called by connections
 
@@ -152,12 +155,9 @@ class Engine:
 
     def gone(self, client: Wire) -> None:
         """A client's connection has ended."""
-        if client not in self._clients:
-            return  # it ended before it was counted
-        self._clients.remove(client)
-        self.open_connections -= 1
-        self.evictor.spoke(client)  # type: ignore[arg-type]
-        self.deadlines.forget(client)
+        if client in self._clients:  # else it ended before it was counted
+            self.turned_away(client)
+            self.deadlines.forget(client)
 
     def turned_away(self, client: Wire) -> None:
         """A connection reported as opened was turned away for lack of room: it does not count (L5)."""
@@ -248,6 +248,8 @@ class Engine:
 
     def switch(self, snapshot: Snapshot) -> None:
         """Requests that begin from now on use this snapshot; those that have begun keep theirs."""
+        if self.snapshot.http2 > snapshot.http2 or self.snapshot.h2c > snapshot.h2c:
+            send_away(self._clients)
         self.snapshot = snapshot
         self._share_out()
 
@@ -289,6 +291,7 @@ class Engine:
         self.draining = True
         self._release_handshakes()
         self.listeners.hand_over_all()
+        send_away(self._clients)
 
     def drain(self) -> None:
         """Accept no more, close idle connections, and each other one when its exchange has ended."""
@@ -300,9 +303,7 @@ class Engine:
 
     def remaining(self) -> list[Share]:
         """What is open: how many of each kind and app."""
-        return count_shares(
-            (CONNECTION, b"", b"") if client.handler is None else client.handler.describe() for client in self._clients
-        )
+        return shares_of(self._clients)
 
     def cut(self) -> None:
         """End everything open in an orderly way: what was sent to a client so far still arrives."""
@@ -310,8 +311,7 @@ class Engine:
             client.cut()  # type: ignore[attr-defined]
 
     def _release_handshakes(self) -> None:
-        """Close handshakes that wait for a certificate: the clients reconnect to another process."""
-        if self.held is not None:
+        if self.held is not None:  # those that wait for a certificate: the clients reconnect to another process
             self.held.close()
 
     def detach(self) -> None:
@@ -355,6 +355,7 @@ class Engine:
             ("tls_record_floods_total", self.floods.total),
             ("redirects_to_self_total", self.redirect_loops.total),
             ("log_lines_dropped_total", self._log.dropped),
+            *self.http2.cells(),
             *self.buffers.figures(),
             *(() if self.held is None else self.held.figures()),
         ):
@@ -393,8 +394,7 @@ class Engine:
 
     def broken(self, watched: object, error: Exception) -> None:
         """A bug in the handling of one connection ends that connection, and is logged."""
-        self._loop.call_exception_handler(
-            {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
-        )
-        if isinstance(watched, Wire):
+        context = {"message": "a connection was ended by an error", "exception": error, "protocol": watched}
+        self._loop.call_exception_handler(context)
+        if isinstance(watched, Downstream):
             watched.abort()

@@ -28,6 +28,13 @@ class Handler:
         """What it is: a kind of `remaining`, its app and its environment; the latter are empty if not known yet."""
         return REQUEST, b"", b""
 
+    def describe_all(self) -> list[tuple[str, bytes, bytes]]:
+        """The same for each request under way, where a connection can have several."""
+        return [self.describe()]
+
+    def go_away(self) -> None:
+        """The connection is to end soon, by what its client does: there is another process for its next requests."""
+
     # Called by the client's connection
 
     def request_data(self) -> None:
@@ -68,6 +75,14 @@ class Handler:
     def client_timeout(self) -> float:
         """Seconds until the client, or its waiting request, times out."""
         return 0.0
+
+    def may_be_spared(self) -> bool:
+        """Whether no request is under way, and there has been one."""
+        return False
+
+    def can_go(self) -> bool:
+        """Whether no request is lost if the connection is closed."""
+        return False
 
     # Called by the connection to the instance
 

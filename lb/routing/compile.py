@@ -51,6 +51,8 @@ def compile_snapshot(
     snapshot.idle = config.timeouts.idle
     snapshot.handshake = config.timeouts.handshake
     snapshot.drain = config.timeouts.drain
+    snapshot.http2 = "h2" in config.listen.protocols
+    snapshot.h2c = config.listen.h2c
     snapshot.client_connections = config.limits.client_connections or 0
     snapshot.client_pace = _pace(config.limits)
     snapshot.max_buffered = config.limits.buffered

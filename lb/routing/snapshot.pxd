@@ -9,6 +9,7 @@ cdef class Snapshot:
     cdef public object answer, https_port, trusted
     cdef public double connect, response, read, head, idle, handshake, hold, drain
     cdef public bint proxy_protocol
+    cdef public bint http2, h2c
     cdef public Py_ssize_t max_buffered, max_connections, max_held, max_waiting, client_connections
     cdef public RateLimit client_pace
     cpdef bint trusts(self, bytes address)

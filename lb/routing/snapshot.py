@@ -21,7 +21,8 @@ class Snapshot:
     `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a certificate, each for
     `hold`) are a worker's share of the limits of L5. `drain` is how long a worker without a
     supervisor waits for what is open; a supervisor sets its own end. `client_pace` and `client_connections` hold for
-    one client over all workers; None and 0 for no limit.
+    one client over all workers; None and 0 for no limit. `http2` says that clients may use HTTP/2 over TLS, `h2c` that
+    they may without.
     """
 
     __slots__ = (
@@ -30,9 +31,11 @@ class Snapshot:
         "client_pace",
         "connect",
         "drain",
+        "h2c",
         "handshake",
         "head",
         "hold",
+        "http2",
         "https_port",
         "idle",
         "limits",
@@ -59,6 +62,7 @@ class Snapshot:
         self.handshake = 10.0
         self.hold = 30.0
         self.drain = 30.0
+        self.http2 = self.h2c = False
         self.client_pace: RateLimit | None = None
         self.client_connections = 0
         self.max_buffered = 4 << 30

@@ -24,6 +24,9 @@ _LINE = (
     b'{"time":"%b",%b,%b,"status":%d,"bytes_sent":%d,"bytes_received":%d,"duration":%.6f,'
     b'%b,"cause":%b,"request_id":%b,%b}\n'
 )
+# By the minor version of HTTP/1, or `HTTP2`; the last one is for what is no request.
+_VERSIONS = (b"HTTP/1.0", b"HTTP/1.1", b"HTTP/2.0")
+_PROTOCOLS = (b'"HTTP/1.0"', b'"HTTP/1.1"', b'"HTTP/2"', b"null")
 _COMBINED = [b"%c" % byte if _PLAIN(b"%c" % byte) else b"\\x%02x" % byte for byte in range(256)]
 
 
@@ -48,7 +51,7 @@ def json_line(record: Record, time: bytes) -> bytes:
 def combined_line(record: Record, time: bytes) -> bytes:
     """The combined log format; `time` in its form: 20/Nov/2026:23:11:00 +0000."""
     request = (
-        b"%b %b HTTP/1.%d" % (_combined(record.method), _combined(record.target), record.minor)
+        b"%b %b %b" % (_combined(record.method), _combined(record.target), _VERSIONS[record.minor])
         if record.method
         else b"-"
     )
@@ -98,7 +101,7 @@ def _write_asking(values: tuple[bytes, bytes, bytes]) -> bytes:
 
 def _write_asked(values: tuple[bytes, int]) -> bytes:
     target, minor = values
-    return b'"target":%b,"protocol":%b' % (_as_json(target), b'"HTTP/1.%d"' % minor if minor >= 0 else b"null")
+    return b'"target":%b,"protocol":%b' % (_as_json(target), _PROTOCOLS[minor])
 
 
 def _write_served(values: tuple[bytes, bytes, bytes]) -> bytes:

@@ -134,6 +134,17 @@ cdef inline int _value(const char* name, Py_ssize_t n, bytes value) except -1:
     return 0
 
 
+cdef int _other_version(int minor) except -1:
+    # Corrects what was written: "HTTP/1.1" and its closing quote.
+    global at
+    if minor == 0:
+        line[at - 2] = c'0'
+    else:
+        at -= 4
+        _put('2"', 2)
+    return 0
+
+
 cpdef bytes json_line(Record record, bytes time):
     """The compiled twin of `lines.json_line`."""
     global at
@@ -148,8 +159,8 @@ cpdef bytes json_line(Record record, bytes time):
     _value(',"target":', 10, record.target)
     if record.method:
         _put(',"protocol":"HTTP/1.1"', 22)
-        if record.minor == 0:
-            line[at - 2] = c'0'
+        if record.minor != 1:
+            _other_version(record.minor)
     else:
         _put(',"protocol":null', 16)
     _put(',"status":', 10)
@@ -190,7 +201,7 @@ cpdef bytes combined_line(Record record, bytes time):
         _escaped(record.method, False)
         _put(' ', 1)
         _escaped(record.target, False)
-        _put(' HTTP/1.1' if record.minor else ' HTTP/1.0', 9)
+        _put(' HTTP/1.1' if record.minor == 1 else ' HTTP/1.0' if record.minor == 0 else ' HTTP/2.0', 9)
     else:
         _put('-', 1)
     _put('" ', 2)

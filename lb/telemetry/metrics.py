@@ -20,6 +20,7 @@ class CountedBy(StrEnum):
 
     BUFFERS = "proxy/buffering/request_buffers.py"
     ENGINE = "proxy/engine.py"
+    HTTP2 = "proxy/http2/figures.py"
     HANDSHAKES = "tls/handshake/pending.py"
     SUPERVISOR = "control/service.py"
 
@@ -54,6 +55,7 @@ def restart_cell(kind: ProcessKind) -> str:
 
 
 _ENGINE, _HANDSHAKES, _SUPERVISOR = CountedBy.ENGINE, CountedBy.HANDSHAKES, CountedBy.SUPERVISOR
+_HTTP2 = CountedBy.HTTP2
 
 COUNTER_METRICS = (
     CounterMetric("lb_requests_total", "Requests received.", _ENGINE, {"": "requests_total"}),
@@ -105,6 +107,34 @@ COUNTER_METRICS = (
         "TLS connections closed because they sent too many records without data.",
         _ENGINE,
         {"": "tls_record_floods_total"},
+    ),
+    CounterMetric(
+        "lb_http2_connections_total", "Client connections that speak HTTP/2.", _HTTP2, {"": "http2_connections_total"}
+    ),
+    CounterMetric(
+        "lb_http2_refused_total",
+        "Requests refused because their HTTP/2 connection had too many under way.",
+        _HTTP2,
+        {"": "http2_refused_total"},
+    ),
+    CounterMetric(
+        "lb_http2_resets_total",
+        "HTTP/2 streams that were reset, by whom: client, or lb.",
+        _HTTP2,
+        {"client": "http2_resets_by_clients", "lb": "http2_resets_by_us"},
+        "by",
+    ),
+    CounterMetric(
+        "lb_http2_goaways_total",
+        "HTTP/2 connections that were told to make no more requests.",
+        _HTTP2,
+        {"": "http2_goaways_total"},
+    ),
+    CounterMetric(
+        "lb_http2_errors_total",
+        "HTTP/2 connections ended because of what the client sent.",
+        _HTTP2,
+        {"": "http2_errors_total"},
     ),
     CounterMetric(
         "lb_buffered_requests_total",

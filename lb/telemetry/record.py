@@ -5,11 +5,14 @@ from __future__ import annotations
 from lb.http.head import RequestHead
 from lb.http.refused import Refused
 
+HTTP2 = 2
+"""The `minor` of a request over HTTP/2."""
+
 
 class Record:
     """The facts, all of them to be filled in by the creator. `sent` and `received` count body bytes; `duration` is in
-    seconds; `cause` is an error's code, or None if all went well: then `detail` is not read; it says what exactly was
-    wrong, b"" if there is nothing to add.
+    seconds; `minor` is the minor version of HTTP/1, or `HTTP2`; `cause` is an error's code, or None if all went well:
+    then `detail` is not read; it says what exactly was wrong, b"" if there is nothing to add.
     """
 
     __slots__ = (

@@ -54,6 +54,15 @@ _BOUNDS = {
     "dropped_handshakes": Bound(40, 100),
     "stalled_handshakes": Bound(200, 120),
     "key_updates": Bound(40, 100),
+    "http2_rapid_resets": Bound(20, 300),
+    "http2_made_resets": Bound(20, 300),
+    "http2_continuations": Bound(20, 100),
+    "http2_small_large_heads": Bound(20, 2000),
+    "http2_held_heads": Bound(20, 3000),
+    "http2_control_frames": Bound(20, 100),
+    "http2_dribbles": Bound(20, 300),
+    "http2_shut_windows": Bound(20, 2000),
+    "http2_many_requests": Bound(20, 1000),
 }
 _SHARED = 6 << 20  # bytes that a worker may grow by whatever comes: buffers for all, pools, fragments
 

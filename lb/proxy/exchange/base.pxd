@@ -14,7 +14,7 @@ from lb.proxy.handler cimport Handler
 from lb.proxy.upstream.connection cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
-cdef int CHECKING, DECIDING, DONE, SERVING, WAITING
+cdef int CHECKING, DECIDING, DONE, HTTP2, SERVING, WAITING
 cdef bint _PLAIN
 
 cdef class ExchangeBase(Handler):

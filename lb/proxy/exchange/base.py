@@ -25,7 +25,7 @@ from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
 from lb.routing.route import Route
-from lb.telemetry.record import Record
+from lb.telemetry.record import HTTP2, Record
 
 if TYPE_CHECKING:
     from lb.proxy.client_info import ClientInfo
@@ -306,6 +306,8 @@ class ExchangeBase(Handler):
             record.of_refused(self.refused)
         else:
             record.of_none()
+        if self.client.is_http2:
+            record.minor = HTTP2
         route = self.route
         if route is not None:
             record.app = route.environment.app

@@ -15,11 +15,10 @@ from lb.proxy.client_info import ClientInfo
 from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
+from lb.proxy.http1.handshake import Handshaking
 from lb.proxy.http1.preface import read_preface
-from lb.proxy.http1.response_writer import ResponseWriter
+from lb.proxy.http2.beginning import begins_http2, speak_http2
 from lb.proxy.io.deadlines import NEVER
-from lb.proxy.io.memory_tls import Terminator
-from lb.routing.rate_limit import RateLimit
 
 if TYPE_CHECKING:
     from lb.proxy.engine import Engine
@@ -28,24 +27,19 @@ _AHEAD = 32768  # bytes that a client may send ahead of its turn
 _LINGER = 5.0  # seconds since its last byte for which a client is still read after our last word
 _LINGER_IN_ALL = 30.0
 _GRACE = 1.0  # seconds for a client that is to go to deliver the request that is on its way
-_NAMES = RateLimit(interval=2.0, burst=10)  # how often one client may bring up a name that has no certificate
-_NAMING = 0x5DEECE66D  # derives a second key for a client: names are counted apart from requests
 _IN_A_ROW = 32  # requests answered on one connection before others have their turn
 
 
-class Client(ResponseWriter):
+class Client(Handshaking):
     """One connection from a client. `info` describes the client; `handler` is told what it does meanwhile; `leaving`
     means that the client has shut its side.
     """
 
     __slots__ = (
         "_begun",
-        "_established",
         "_listened_until",
         "_no_request_yet",
         "_reading",
-        "engine",
-        "info",
         "turned_away",
     )
 
@@ -136,8 +130,11 @@ class Client(ResponseWriter):
         """Whether it is counted and has no request under way: at most the head of the next one is arriving, or our last
         word was sent.
         """
-        if self.handler is not None or self.turned_away:
+        handler = self.handler
+        if self.turned_away:
             return False
+        if handler is not None:
+            return handler.may_be_spared()
         if self.is_closing():
             return self.backlog() == 0
         return not self._no_request_yet and (not self._begun or now - self.idle_since() >= FIRST_REQUEST_TIMEOUT)
@@ -151,15 +148,21 @@ class Client(ResponseWriter):
 
     def can_go(self) -> bool:
         """Whether no request is lost by closing it: none is under way, and none has just arrived."""
+        handler = self.handler
         if self.is_closing():
-            return self.handler is None and self.backlog() == 0
-        return self.handler is None and (self._begun or not self._established or not self.is_stale())
+            return handler is None and self.backlog() == 0
+        if handler is not None:
+            return handler.can_go()
+        return self._begun or not self._established or not self.is_stale()
 
     def drain(self) -> None:
         """End soon if no request is under way; one that is already on its way is still answered."""
-        if self.handler is not None or self.is_closing():
+        handler = self.handler
+        if self.is_closing():
             return
-        if self.backlog():
+        if handler is not None:
+            handler.go_away()
+        elif self.backlog():
             self._end(True)  # it is still reading its last answer
         else:
             self.engine.deadlines.watch(self, self.engine.poller.now + _GRACE)
@@ -185,40 +188,16 @@ class Client(ResponseWriter):
         elif not self.info.secure:
             self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
 
-    def suspended(self) -> None:
-        engine = self.engine
-        snapshot, held, now = engine.snapshot, engine.held, engine.poller.now
-        key = 0 if snapshot.trusts(self.info.address) else self.info.key()
-        if held is None:
-            self.refuse_handshake()
-        elif key and held.is_new(now) and engine.rate_limiter.take(key ^ _NAMING, now, _NAMES):
-            held.refuse()
-            self.refuse_handshake()
-        elif held.hold(self, key, min(snapshot.max_held, engine.max_connections // 2), now):
-            engine.evictor.spoke(self)  # it waits for us, and is not evicted for others
-            engine.deadlines.watch(self, now + snapshot.hold)
-        else:
-            self.refuse_handshake()
-
-    def go_on(self) -> None:
-        engine = self.engine
-        engine.evictor.came(self, engine.poller.now)
-        engine.deadlines.watch(self, engine.poller.now + engine.snapshot.handshake)
-        ResponseWriter.go_on(self)
-
-    def turn_down(self) -> None:
-        """There is no certificate for the name in this connection's pending handshake."""
-        self.refuse_handshake()
-
     def handshaken(self) -> None:
         self._established = True
-        self.info.secured(self.secured)  # type: ignore[arg-type]  # there is one, and the contexts made it
+        side = self.secured
+        self.info.secured(side)  # type: ignore[arg-type]  # there is one, and the contexts made it
         self.engine.shook_hands(self.session_reused)
-        self.arm()
-
-    def unsecured(self) -> None:
-        # A client that typed http:// is told (`_begin`); `_established` stays False, and nothing is served.
-        self.info.unsecured()
+        if side.selected_alpn_protocol() == "h2":  # type: ignore[union-attr]  # as above
+            self._begun = self._no_request_yet = False
+            speak_http2(self, self.engine, self.info)
+        else:
+            self.arm()
 
     def received(self) -> None:
         handler = self.handler
@@ -240,9 +219,6 @@ class Client(ResponseWriter):
                 handler.probe_client()
             else:
                 self.engine.deadlines.watch(self, self.engine.poller.now + FIRST)
-
-    def flooded(self) -> None:
-        self.engine.floods.closed(self.info.address, self.engine.poller.now)
 
     def severed(self) -> None:
         handler = self.handler
@@ -317,7 +293,7 @@ class Client(ResponseWriter):
             try:
                 head = self.scan_request(self.engine.snapshot.limits)
             except ProxyError as error:
-                self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
+                self._not_a_request(error)
                 break
             if head is None:
                 if self.leaving:
@@ -334,6 +310,12 @@ class Client(ResponseWriter):
             if self.leaving and self.handler is None and not self.is_closing():
                 self._end(False)
         self._reading = False
+
+    def _not_a_request(self, error: ProxyError) -> None:
+        """What has arrived cannot be read, for this reason, unless it is the preface of HTTP/2."""
+        fits = self._no_request_yet and self._established and not self.info.secure and self.engine.snapshot.h2c
+        if not fits or not begins_http2(self, self.engine, self.info):
+            self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
 
     def _begin(self, head: RequestHead) -> None:
         self._begun = False
@@ -356,12 +338,6 @@ class Client(ResponseWriter):
         self.handler = exchange = Exchange()
         exchange.begin(self.engine, self, self.info, head)
         exchange.fail(ProxyError("plain_http_on_https_port", url))
-
-    def shake_hands(self, contexts: Terminator) -> None:
-        """Start TLS with a handshake, which has a timeout of its own."""
-        self._established = False
-        self.start_tls(contexts)
-        self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.handshake)
 
     def turn_away(self, cause: str, key: str) -> None:
         """There is no room for this connection: say so where that costs no handshake, and close it. From here on it

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TypeVar
 
 from lb.http.body import Body
+from lb.http.frame_writer import FrameWriter
+from lb.http.frames import FrameReader
 from lb.http.head import Limits, RequestHead, ResponseHead
 from lb.http.head_cache import HeadCache
 from lb.http.scan import REQUESTS, RESPONSES, has_ended
@@ -102,6 +104,37 @@ class ReadBuffer(Watched):
         self.drop(self.have)
         self.ready = len(self._span)
         return self.ready
+
+    def read_frame(self, frames: FrameReader) -> int:
+        """Take the next frame of HTTP/2, or the next piece of one; returns its kind. The bytes of DATA are ready then.
+        Raises what `FrameReader.feed` does.
+        """
+        kind = frames.feed(self._data, self._at)
+        size = self.ready = frames.size
+        start = self._at + frames.at
+        self._span = bytes(self._data[start : start + size]) if size else b""
+        self.drop(frames.used)
+        return kind
+
+    def write_frame(self, writer: FrameWriter, stream: int, n: int, ended: bool) -> None:
+        """Write the first `n` ready bytes as one DATA frame; `ended` says that nothing follows on this stream."""
+        n = min(n, self.ready)
+        writer.data(stream, self._span[:n], ended)
+        self._span = self._span[n:]
+        self.ready -= n
+
+    def borrow(self, source: ReadBuffer) -> None:
+        """What is ready at `source` is unread here from now on. It may stay where it is until `settle`."""
+        self.gather(source)
+
+    def settle(self) -> None:
+        """Nothing more is read now: what was borrowed and is still unread becomes this buffer's own."""
+
+    def gather(self, source: ReadBuffer) -> None:
+        """Append what is ready at `source` to the unread bytes."""
+        data = source.take_ready()
+        if data:
+            self.fill(data)
 
     def take_ready(self) -> bytes:
         """The ready bytes, copied."""

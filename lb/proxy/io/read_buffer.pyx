@@ -11,6 +11,8 @@ from libc.stdlib cimport free, malloc, realloc
 from libc.string cimport memcpy, memmove
 
 from lb.http.body cimport Body
+from lb.http.frame_writer cimport FrameWriter
+from lb.http.frames cimport FrameReader
 from lb.http.head cimport Limits, RequestHead, ResponseHead
 from lb.http.scan cimport head_end, read_request, read_response
 
@@ -99,6 +101,55 @@ cdef class ReadBuffer(Watched):
         self.data += self.have
         self.have = 0
         return self.ready
+
+    cpdef int read_frame(self, FrameReader frames) except -2:
+        cdef int kind
+        if frames is None:
+            raise TypeError("no reader of frames")
+        kind = frames.read(self.data, self.have)
+        self.span = self.data + frames.at
+        self.ready = frames.size
+        self.data += frames.used
+        self.have -= frames.used
+        return kind
+
+    cpdef write_frame(self, FrameWriter writer, long stream, Py_ssize_t n, bint ended):
+        if writer is None:
+            raise TypeError("no writer of frames")
+        if n > self.ready:
+            n = self.ready
+        writer.put_data(<unsigned int>stream, self.span, n, ended)
+        self.span += n
+        self.ready -= n
+
+    cpdef borrow(self, ReadBuffer source):
+        cdef Py_ssize_t n
+        if source is None:
+            raise TypeError("no source")
+        n = source.ready
+        if self.have:
+            self.gather(source)
+        elif n:
+            self.data = source.span
+            self.have = n
+            source.ready = 0
+
+    cpdef settle(self):
+        self.keep()
+
+    cpdef gather(self, ReadBuffer source):
+        cdef Py_ssize_t n
+        if source is None:
+            raise TypeError("no source")
+        n = source.ready
+        source.ready = 0
+        if n == 0:
+            return
+        if self.have == 0:
+            self.data = self.rest
+        self.make_room(n)
+        memcpy(self.data + self.have, source.span, n)
+        self.have += n
 
     cpdef bytes take_ready(self):
         cdef bytes taken = PyBytes_FromStringAndSize(self.span, self.ready)

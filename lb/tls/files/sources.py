@@ -115,7 +115,7 @@ def handshake_policy(plan: TlsPlan) -> HandshakePolicy:
     """The configuration's settings for handshakes, except certificates."""
     clients = {name: None if domain is None else _client_auth(domain) for name, domain in plan.clients.items()}
     challenges = Store(plan.settings.store).challenges if "tls-alpn-01" in plan.challenge_types else None
-    return HandshakePolicy(clients, challenges, plan.demanded_wildcards | plan.local_wildcards)
+    return HandshakePolicy(clients, challenges, plan.demanded_wildcards | plan.local_wildcards, plan.protocols)
 
 
 def _client_auth(domain: Domain) -> ClientAuth | None:

@@ -38,6 +38,10 @@ _OPTIONS = (
 _SHORTAGES = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)  # they say nothing about the certificate
 
 
+HTTP1 = ("http/1.1",)
+"""The protocols that a new context offers."""
+
+
 class ServerConnection(ssl.SSLObject):
     """A server's side of a TLS connection; `certificate` is what it presents, None until a server name was sent.
 
@@ -57,7 +61,7 @@ def new_context() -> ssl.SSLContext:
     context.set_ciphers(_CIPHERS)
     context.options |= _OPTIONS
     context.num_tickets = 1
-    context.set_alpn_protocols(["http/1.1"])
+    context.set_alpn_protocols(HTTP1)
     _refine(context)
     return context
 

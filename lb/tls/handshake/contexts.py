@@ -134,7 +134,7 @@ class Contexts:
             entry = presented.first
         if entry is None or entry.late.context is None:
             return self._select_late(connection, name, entry, found is not None)
-        _go_on(connection, entry, found is not None)
+        self._go_on(connection, entry, found is not None)
         return None
 
     def _select_late(
@@ -151,8 +151,19 @@ class Contexts:
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         if is_named and made.client != entry.client:
             return ssl.ALERT_DESCRIPTION_INTERNAL_ERROR  # as above
-        _go_on(connection, made, is_named)
+        self._go_on(connection, made, is_named)
         return None
+
+    def _go_on(self, connection: ssl.SSLSocket | ssl.SSLObject, entry: SniEntry, is_named: bool) -> None:
+        """Present it. Only a client that sent the name is told of a different certificate for another host (D5)."""
+        context = entry.late.context
+        assert context is not None  # noqa: S101  for mypy: the callers make sure
+        entry.late.offer(entry.protocols or self.presented.policy.protocols)
+        connection.context = context
+        if is_named:
+            connection.certificate = entry.certificate  # type: ignore[union-attr]  # a ServerConnection
+            if entry.client is not None:
+                connection.client_auth = entry.client.domain.encode()  # type: ignore[union-attr]
 
     def _miss(self, name: str | None) -> None:
         """There is no certificate for this name."""
@@ -216,14 +227,3 @@ class Contexts:
             return None
         name = server_name(name)
         return name if wildcard_of(name) in demanded else None
-
-
-def _go_on(connection: ssl.SSLSocket | ssl.SSLObject, entry: SniEntry, is_named: bool) -> None:
-    """Present it. Only a client that sent the name is told of a different certificate for another host (D5)."""
-    context = entry.late.context
-    assert context is not None  # noqa: S101  for mypy: the callers make sure
-    connection.context = context
-    if is_named:
-        connection.certificate = entry.certificate  # type: ignore[union-attr]  # a ServerConnection
-        if entry.client is not None:
-            connection.client_auth = entry.client.domain.encode()  # type: ignore[union-attr]

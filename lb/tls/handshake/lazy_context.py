@@ -11,7 +11,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from lb.tls.handshake.context_options import certificate_context
+from lb.tls.handshake.context_options import HTTP1, certificate_context
 
 if TYPE_CHECKING:
     from lb.tls.files.certificate import Certificate
@@ -23,12 +23,13 @@ class LazyContext:
     certified; None until it was made.
     """
 
-    __slots__ = ("__weakref__", "authority", "certificates", "context")
+    __slots__ = ("__weakref__", "_protocols", "authority", "certificates", "context")
 
     def __init__(self, certificates: tuple[Certificate, ...], authority: Authority | None = None) -> None:
         self.certificates = certificates
         self.authority = authority
         self.context: ssl.SSLContext | None = None
+        self._protocols: tuple[str, ...] = HTTP1
 
     def make(self) -> ssl.SSLContext:
         """Raises TlsError for a certificate that OpenSSL refuses, OSError if memory or descriptors are lacking at the
@@ -36,7 +37,14 @@ class LazyContext:
         """
         if self.context is None:
             self.context = certificate_context(self.certificates, self.authority)
+            self._protocols = HTTP1
         return self.context
+
+    def offer(self, protocols: tuple[str, ...]) -> None:
+        """Let connections choose among these protocols (ALPN), from the present handshake on."""
+        if protocols != self._protocols and self.context is not None:
+            self.context.set_alpn_protocols(protocols)
+            self._protocols = protocols
 
     def forget(self) -> None:
         """Connections that began with it keep it; the next handshake makes another."""

@@ -17,7 +17,7 @@ from lb.config.names import wildcard_of
 from lb.tls.files.certificate import Certificate, TlsError, TlsProblem, utc_now
 from lb.tls.files.certificate_cache import CertificateCache
 from lb.tls.files.client_ca import Authority, ClientAuth, ClientAuths, load_authority
-from lb.tls.handshake.context_options import certificate_context
+from lb.tls.handshake.context_options import HTTP1, certificate_context
 from lb.tls.handshake.lazy_context import LazyContext
 from lb.tls.handshake.server_name import server_name
 
@@ -30,12 +30,14 @@ _Kind = tuple[_Group, Authority | None]
 @dataclass(frozen=True, slots=True)
 class HandshakePolicy:
     """A configuration's settings for handshakes, except certificates: which domains ask clients for one, where the
-    certificates for TLS-ALPN-01 are, and under which wildcards names get certificates on demand.
+    certificates for TLS-ALPN-01 are, under which wildcards names get certificates on demand, and which protocols
+    connections may choose among (ALPN), the preferred one first.
     """
 
     clients: ClientAuths = field(default_factory=dict)
     challenges: Path | None = None
     demanded: frozenset[str] = frozenset()
+    protocols: tuple[str, ...] = HTTP1
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +45,14 @@ class SniEntry:
     """What a server name leads to: the context that the handshake goes on in, and the certificate that it presents.
 
     `client` says that the client has to show one, too; `session_context` then keeps others' sessions from resuming.
+    `protocols` are those of a name with its own.
     """
 
     late: LazyContext
     certificate: Certificate
     client: ClientAuth | None = None
     session_context: bytes = b""
+    protocols: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

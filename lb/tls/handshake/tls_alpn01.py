@@ -16,7 +16,7 @@ from lb.tls.handshake.lazy_context import LazyContext
 from lb.tls.handshake.sni_map import SniEntry
 
 _NAME = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,252}", re.ASCII)
-_PROTOCOL = "acme-tls/1"
+_PROTOCOLS = ("acme-tls/1",)
 
 
 def challenge_entry(directory: Path, name: str) -> SniEntry | None:
@@ -33,7 +33,7 @@ def challenge_entry(directory: Path, name: str) -> SniEntry | None:
     try:
         certificate = load_certificate(CertificateFiles(cert=path, key=path))
         late = LazyContext((certificate,))
-        late.make().set_alpn_protocols([_PROTOCOL])
+        late.make()
     except (TlsError, OSError):
         return None
-    return SniEntry(late, replace(certificate, names=frozenset()))
+    return SniEntry(late, replace(certificate, names=frozenset()), protocols=_PROTOCOLS)
