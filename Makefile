@@ -91,11 +91,11 @@ build/empty.txt:
 	@touch $@
 
 build/lowest.txt: pyproject.toml | build/uv/bin/uv
-	build/uv/bin/uv pip compile -q --no-annotate --no-header --python build/uv/bin/python --resolution lowest-direct --extra test \
+	build/uv/bin/uv pip compile -q --no-annotate --no-header --python build/uv/bin/python --resolution lowest-direct --extra engine --extra test \
 		pyproject.toml --output-file $@
 
 constraints: | build/uv/bin/uv
-	build/uv/bin/uv pip compile -q --no-annotate --upgrade --python build/uv/bin/python --extra test pyproject.toml \
+	build/uv/bin/uv pip compile -q --no-annotate --upgrade --python build/uv/bin/python --extra engine --extra test pyproject.toml \
 		--custom-compile-command "make constraints" --output-file constraints.txt
 
 # Exit status 0 if no feed is reachable: only the report is missing then.
@@ -177,16 +177,16 @@ $(BIN)/python:
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
 	@echo "installing lb into $(VENV); compiling takes about a minute"
-	@$(PIP_INSTALL) --editable .
+	@$(PIP_INSTALL) --editable '.[engine]'
 	@touch $@
 
 $(VENV)/installed-uncompiled: pyproject.toml $(CONSTRAINTS) | $(BIN)/python
 	@echo "installing lb into $(VENV), uncompiled; \`make install\` compiles it in about a minute, and makes it several times faster"
-	@LB_BUILD_PURE=1 $(PIP_INSTALL) --editable .
+	@LB_BUILD_PURE=1 $(PIP_INSTALL) --editable '.[engine]'
 	@touch $@
 
 # One installation for both, since each one compiles.
 $(VENV)/installed-for-tests: $(SOURCES) | $(BIN)/python
 	@echo "installing lb and its test dependencies into $(VENV); compiling takes about a minute"
-	@$(PIP_INSTALL) --editable '.[test]'
+	@$(PIP_INSTALL) --editable '.[engine,test]'
 	@touch $(VENV)/installed $@

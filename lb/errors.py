@@ -33,6 +33,7 @@ class Cause:
 _CLIENT = "The client has to send a different request."
 _BROKEN = "The app's operator can find the reason in the instance's own log."
 _SLOW = "The app's operator can find out what keeps the instance busy; timeouts.{} sets how long lb waits."
+_SERVICE = "The operator can check that the service runs, and answers at the route's forward_auth URL."
 _NOTHING = "No action is needed."
 
 _TABLE = (
@@ -51,6 +52,12 @@ _TABLE = (
         400,
         "This port speaks HTTPS, and the request came in plain HTTP.",
         "The client has to use an https:// URL.",
+    ),
+    Cause(
+        "proxy_header_invalid",
+        400,
+        "The connection did not begin with a PROXY header.",
+        "The operator can let the proxy in front send one, or remove listen.proxy_protocol from the configuration.",
     ),
     Cause("method_not_supported", 501, "A reverse proxy cannot serve this request method.", _CLIENT),
     Cause("http_version_not_supported", 505, "The HTTP version of the request is not supported.", _CLIENT),
@@ -73,6 +80,26 @@ _TABLE = (
         "This client may not make this request.",
         "The operator can change the networks that the route allows or denies.",
     ),
+    Cause("authentication_required", 401, "A user and a password are required here.", _CLIENT),
+    Cause("authentication_failed", 401, "The user or the password is wrong.", _CLIENT),
+    Cause(
+        "authentication_limit_reached",
+        429,
+        "This client has sent too many wrong passwords.",
+        "The client can try again after the time in the Retry-After field.",
+        5,
+    ),
+    Cause("authentication_busy", 503, "Too many passwords are being verified.", "Try again in a moment.", 1),
+    Cause(
+        "password_file_not_readable",
+        500,
+        "This server cannot read the file of the passwords.",
+        "The operator can find the reason in this server's log.",
+    ),
+    Cause("forward_auth_denied", 403, "The authentication service did not let the request pass.", _CLIENT),
+    Cause("forward_auth_unavailable", 503, "The authentication service cannot be reached.", _SERVICE, 5),
+    Cause("forward_auth_timeout", 504, "The authentication service did not answer in time.", _SERVICE),
+    Cause("forward_auth_error", 502, "The answer of the authentication service cannot be used.", _SERVICE),
     Cause(
         "file_not_found",
         404,
@@ -233,7 +260,26 @@ _TABLE = (
         "instance_speaks_tls",
         502,
         "The app's instance speaks TLS where plain HTTP is expected.",
-        "The app's operator can let the instance serve plain HTTP, or configure the port on which it does.",
+        "The operator can write https:// before the instance's address, or configure a port on which it serves HTTP.",
+    ),
+    Cause(
+        "tls_certificate_error",
+        502,
+        "The TLS certificate of the app's instance is not valid.",
+        "The app's operator can renew the certificate; instance_tls has ca for the authority that signed it, and "
+        "server_name for the name that it has.",
+    ),
+    Cause(
+        "tls_alert_received",
+        502,
+        "The app's instance refused the TLS connection.",
+        "The operator can check instance_tls: cert, if the instance requires a certificate, and server_name.",
+    ),
+    Cause(
+        "tls_protocol_error",
+        502,
+        "The TLS connection to the app's instance failed.",
+        "The operator can check that the instance speaks TLS on this port, or write its address without https://.",
     ),
     Cause("connection_failed", 502, "The connection to the app's instance failed.", _BROKEN),
     Cause("connection_terminated", 502, "The app's instance closed the connection before it answered.", _BROKEN),

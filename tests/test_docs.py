@@ -323,8 +323,8 @@ def test_every_metric_is_listed() -> None:
     # spec: O1
     modules = (prometheus, prometheus_deployed)  # gauges that are no counters, and what comes and goes
     source = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in modules)
-    metrics = {metric.name for metric in COUNTER_METRICS} | set(re.findall(r"\blb_[a-z_]+\b", source))
-    assert set(re.findall(r"\blb_[a-z_]+\b", rows_of("Metrics"))) == metrics
+    metrics = {metric.name for metric in COUNTER_METRICS} | set(re.findall(r"\blb_[a-z0-9_]+\b", source))
+    assert set(re.findall(r"\blb_[a-z0-9_]+\b", rows_of("Metrics"))) == metrics
 
 
 def test_every_field_of_the_log_is_listed() -> None:

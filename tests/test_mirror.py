@@ -66,6 +66,10 @@ TOGETHER: dict[str, tuple[str, ...]] = {
     ),
     "apps/service/test_killed.py": ("apps/service/recovery.py",),
     "apps/service/test_sleeper.py": ("apps/service/door_figures.py",),
+    "cli/test_demo.py": (
+        "cli/demo_engine.py",
+        "cli/demo_service.py",
+    ),
     "cli/test_projects.py": (
         "cli/doctor.py",
         "cli/env.py",
@@ -115,6 +119,13 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "proxy/http2/stream.py",
     ),
     "e2e/test_on_demand.py": ("proxy/http1/handshake.py",),
+    "e2e/test_basic_auth.py": ("proxy/guards/password_guard.py",),
+    "e2e/test_forward_auth.py": ("proxy/guards/service_guard.py",),
+    "proxy/guards/test_gate.py": (
+        "proxy/guards/guarded.py",
+        "proxy/guards/services.py",
+        "routing/auth_rules.py",
+    ),
 }
 PROVEN_ELSEWHERE = {module: test for test, modules in TOGETHER.items() for module in modules}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from lb.config.model import App, Tls
 from lb.config.names import is_local, wildcard_of
 from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, KeyPath, Problem, in_order, printable
+from lb.config.trusted_proxies import ages
 
 if TYPE_CHECKING:
     from lb.tls.files.certificate import Certificate
@@ -41,6 +43,8 @@ def check(context: click.Context, file: Path) -> None:
         context.exit(BAD_CONFIGURATION)
     _print_problems(warnings)
     click.echo(f"{printable(str(file))} is fine: {summary(loaded.plan)}")
+    for line in ages(loaded.config.trusted_proxies, datetime.now(UTC).date()):
+        click.echo(line)
 
 
 def _check_files(loaded: Loaded) -> list[Problem]:

@@ -1,73 +1,52 @@
-"""`lb demo`: a whole service on localhost, with three small app instances and a certificate of the local authority."""
+"""`lb demo`: a whole service on localhost, with two small apps that an engine of its own runs, and a certificate of the
+local authority.
+"""
 
 from __future__ import annotations
 
 import os
-import socket
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from signal import SIG_IGN, SIGHUP, SIGINT, SIGTERM, signal
-from typing import IO
 
 import click
 
-from lb.cli.exits import FAILED, fail
-from lb.cli.running import refuse, serve_config
+from lb.cli.demo_deploys import CONFIGURATION, PLACE, bring_up, write_demo
+from lb.cli.demo_engine import DemoEngine, DemoOrder
+from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.config.load import load_file
-from lb.config.model import Config, Listen, ListenAddress, Tls
-from lb.config.plan import make_plan
+from lb.config.model import Config
 from lb.config.problems import ConfigErrors
-from lb.control.service import Service
-from lb.control.supervisor import Stopping
-from lb.tls.files.local_ca import LocalCa
 
-CONFIGURATION = Path(__file__).with_name("demo.yaml")
-_SHOWN_AS = Path("config/demo.yaml")  # where the project's tree has the same file
 _SIGNALS = frozenset({SIGINT, SIGTERM, SIGHUP})
-_STOP_TIMEOUT = 3.0  # seconds that an instance has to end
-
-
-@dataclass(frozen=True, slots=True)
-class _Instance:
-    """`variable` is the one through which demo.yaml gets the port."""
-
-    name: str
-    environment: str
-    port: int
-    variable: str
-
-
-_INSTANCES = (
-    _Instance("one", "production", 9001, "LB_DEMO_ONE"),
-    _Instance("two", "production", 9002, "LB_DEMO_TWO"),
-    _Instance("three", "staging", 9003, "LB_DEMO_THREE"),
-)
+_SERVERS = ("gunicorn", "uvicorn")
 
 
 @click.command()
 @click.option("--http", metavar="ADDRESS", help="Where to listen for HTTP; 127.0.0.1:8080 if not given.")
 @click.option("--https", metavar="ADDRESS", help="Where to listen for HTTPS; 127.0.0.1:8443 if not given.")
 def demo(http: str | None, https: str | None) -> None:
-    """Serve a small app on http://localhost:8080 and https://localhost:8443. Ctrl-C ends it.
+    """Serve two small apps on http://localhost:8080 and https://localhost:8443. Ctrl-C ends it.
 
-    It has two production instances and a staging one, and shows what an app behind lb receives. The local authority
-    signs its certificate, and is created in certs/ if there is none; `lb certs trust` makes this machine trust it. The
-    configuration is config/demo.yaml.
+    An engine of its own deploys them from demo/: an ASGI app, to production and staging, which shows what an app behind
+    lb receives, and a WSGI app. Edit a file there and deploy it with lb deploy. The configuration is demo/lb.yaml. What
+    is in demo/ already is used as it is. The local authority signs the certificate, and is created in certs/ if there
+    is none; `lb certs trust` makes this machine trust it.
     """
     asked = {"LB_DEMO_HTTP": http, "LB_DEMO_HTTPS": https}
-    environ = os.environ | {name: value for name, value in asked.items() if value}
-    config = _load(environ)  # rejects a wrong address before anything is started
-    _make_authority(config.tls)
-    with suppress(_Stopped), _stopped_by_signals(), _instances() as ports:
-        config = _load(environ | ports)
-        if not http and not https:
-            config = _on_ipv6_too(config)
-        status = serve_config(make_plan(config), Stopping(_SIGNALS), more=_what_to_try)
-        raise click.exceptions.Exit(status)
+    os.environ.update({name: value for name, value in asked.items() if value})
+    _load(CONFIGURATION)  # rejects a wrong address before anything is written
+    if any(find_spec(name) is None for name in _SERVERS):
+        fail("the demo needs gunicorn and uvicorn: pip install 'lb-proxy[engine]'", FAILED)
+    _write()
+    file = PLACE / "lb.yaml"
+    with suppress(_Stopped), _stopped_by_signals(), _engine(file, _load(file)) as engine:
+        from lb.cli.demo_service import serve_demo  # noqa: PLC0415  the engine works meanwhile
+
+        raise click.exceptions.Exit(serve_demo(file, _SIGNALS, engine.wait, with_ipv6=not http and not https))
 
 
 class _Stopped(BaseException):
@@ -76,7 +55,7 @@ class _Stopped(BaseException):
 
 @contextmanager
 def _stopped_by_signals() -> Iterator[None]:
-    """Until the service handles signals, a signal ends the demo, and with it the instances, by an exception."""
+    """Until the service handles signals, a signal ends the demo, and with it the engine, by an exception."""
 
     def stop(_number: int, _frame: object) -> None:
         for number in _SIGNALS:
@@ -91,96 +70,35 @@ def _stopped_by_signals() -> Iterator[None]:
             signal(number, handler)
 
 
-def _on_ipv6_too(config: Config) -> Config:
-    """The same ports on [::1] if this machine has it: `localhost` may mean that address."""
+def _load(file: Path) -> Config:
     try:
-        with socket.socket(socket.AF_INET6) as sock:
-            sock.bind(("::1", 0))
-    except OSError:
-        return config
-    http, https = (
-        (*bound, *(ListenAddress(host="::1", port=one.port) for one in bound))
-        for bound in (config.listen.http, config.listen.https)
-    )
-    return config.model_copy(update={"listen": Listen(http=http, https=https)})
-
-
-def _load(environ: Mapping[str, str]) -> Config:
-    try:
-        return load_file(CONFIGURATION, environ).config
+        return load_file(file, os.environ).config
     except ConfigErrors as errors:
-        refuse(errors)
+        for problem in (*errors.problems, *errors.warnings):
+            click.echo(str(problem), err=True)
+        raise click.exceptions.Exit(BAD_CONFIGURATION) from None
 
 
-def _make_authority(tls: Tls) -> None:
+def _load_again(file: Path) -> Config:
+    return load_file(file, os.environ).config
+
+
+def _write() -> None:
     try:
-        LocalCa(tls.store).ensure_root()
+        write_demo()
     except OSError as error:
-        directory = tls.store.resolve()
-        fail(f"no certificate can be made in {directory}: {error.strerror}; use a directory of your own", FAILED)
+        directory = PLACE.resolve()
+        fail(f"the demo cannot be written to {directory}: {error.strerror}; use a directory of your own", FAILED)
 
 
 @contextmanager
-def _instances() -> Iterator[dict[str, str]]:
-    """Starts the app's instances, yields the variables with their ports, and ends them after the block."""
-    processes: list[subprocess.Popen[str]] = []
+def _engine(file: Path, config: Config) -> Iterator[DemoEngine]:
     try:
-        for instance in _INSTANCES:
-            processes.append(_start(instance))  # noqa: PERF401  if one fails, those started before it are ended, too
-        yield {instance.variable: _port(process) for instance, process in zip(_INSTANCES, processes, strict=True)}
+        engine = DemoEngine(DemoOrder(file, config, partial(_load_again, file), bring_up))
+    except OSError as error:
+        where = f" ({error.filename})" if error.filename else ""
+        fail(f"the demo's engine cannot start: {error.strerror}{where}", FAILED)
+    try:
+        yield engine
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(_STOP_TIMEOUT)
-            process.kill()
-            process.wait()
-
-
-def _start(instance: _Instance) -> subprocess.Popen[str]:
-    """In a process group of its own: Ctrl-C goes to lb alone, and the instances end after their last requests."""
-    options = (f"--port={instance.port}", f"--name={instance.name}", f"--environment={instance.environment}")
-    return subprocess.Popen(  # noqa: S603  nothing in it comes from outside
-        [sys.executable, "-m", "lb.cli.demo_app", *options],
-        stdin=subprocess.PIPE,  # it closes when lb ends, in whatever way, and the instance then ends too
-        stdout=subprocess.PIPE,
-        text=True,
-        process_group=0,
-    )
-
-
-def _port(process: subprocess.Popen[str]) -> str:
-    """The port that the instance reports when it serves; if it does not start, its own error is on stderr."""
-    line = _pipe(process.stdout).readline()
-    if not line.startswith("listening on "):
-        fail("an instance of the demo's app did not start; the reason is shown above", FAILED)
-    return line.split()[-1]
-
-
-def _pipe(stream: IO[str] | None) -> IO[str]:
-    assert stream is not None  # noqa: S101  PIPE was requested
-    return stream
-
-
-def _what_to_try(service: Service) -> list[str]:
-    """The part of the banner that a visitor needs."""
-    ports = {one.scheme: one.port for one in service.bound}
-    root = LocalCa(service.plan.tls.settings.store).root
-    lines = ["", "try in a browser (HTTPS warns until this machine trusts the local authority: lb certs trust):"]
-    for host, environment in (("localhost", "production"), ("stg-demo.localhost", "staging")):
-        urls = f"http://{host}:{ports['http']}/", f"https://{host}:{ports['https']}/"
-        lines.append(f"  {urls[0]:<34} {urls[1]:<35} {environment}")
-    lines.append("or in another terminal:")
-    for host, environment in (("demo.localhost", "production"), ("stg-demo.localhost", "staging")):
-        lines.append(f"  curl -H 'Host: {host}' http://127.0.0.1:{ports['http']}/json   # {environment}")
-        to = f"--connect-to {host}:443:127.0.0.1:{ports['https']}"
-        lines.append(f"  curl --cacert {root} {to} https://{host}/json   # {environment}")
-    lines.append(f"the configuration, to copy: {_shown()}")
-    lines.append("Ctrl-C ends it")
-    return [*lines, ""]
-
-
-def _shown() -> Path:
-    """The configuration's path as the project's tree has it, when we are in that tree."""
-    return _SHOWN_AS if _SHOWN_AS.exists() and _SHOWN_AS.samefile(CONFIGURATION) else CONFIGURATION
+        engine.close()

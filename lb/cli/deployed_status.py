@@ -7,13 +7,15 @@ from typing import Any
 
 import click
 
+from lb.cli.releases import size_in_words
+from lb.config.problems import printable
 from lb.process.wording import duration
 
 _WORDS = {
     "unknown": "the engine has not been heard yet",
     "away": "no engine runs; lb engine start starts it",
     "asleep": "asleep; the next request wakes it",
-    "waking": "wakes up",
+    "waking": "starts; requests wait",
     "failed": "did not wake up",
 }
 
@@ -46,4 +48,14 @@ def _instance(one: dict[str, Any], release: str | None, now: float) -> str:
     answered = f", {1000 * one['seconds'] / one['requests']:.0f} ms each" if one["requests"] else ""
     tunnels = f", {one['tunnels']} tunnels" if one["tunnels"] else ""
     figures = f"{one['requests']} requests{answered}, {one['in_flight']} in flight{tunnels}"
-    return f"{one['name']}  {state}{since}{other}: {figures}"
+    return f"{one['name']}  {state}{since}{other}: {figures}{_usage(one.get('usage') or {})}"
+
+
+def _usage(used: dict[str, Any]) -> str:
+    """What the engine has said of it."""
+    if not used:
+        return ""
+    restarts = used["restarts"]
+    why = f" ({printable(used['last_cause'])})" if used["last_cause"] else ""
+    times = f", restarted {restarts} time{'s' if restarts > 1 else ''}{why}" if restarts else ""
+    return f", {size_in_words(used['memory'])}{times}"

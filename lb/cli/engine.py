@@ -26,7 +26,8 @@ from lb.cli.engine_client import (
 from lb.cli.engine_plumbing import git_shell, pre_receive, stdio
 from lb.cli.exits import FAILED, fail
 from lb.cli.group import Group
-from lb.cli.running import log_to_stderr, refuse, show_problems
+from lb.cli.running import refuse, show_problems
+from lb.cli.stderr_log import log_to_stderr
 from lb.config.load import load_file
 from lb.config.model import Config
 from lb.config.problems import ConfigErrors, printable

@@ -216,3 +216,5 @@ def finish(result: Event, *, as_json: bool) -> None:
     refuse(result)
     if sentence := result.get("sentence"):
         click.echo(f"{sentence[:1].upper()}{sentence[1:]}")
+    for more in (*result.get("urls", ()), *filter(None, [result.get("next_step")])):
+        click.echo(f"{_INDENT}{printable(str(more))}")

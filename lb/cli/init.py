@@ -10,7 +10,9 @@ from pathlib import Path
 
 import click
 
+from lb.apps.project import procfile
 from lb.apps.project.ignore import DEFAULT_IGNORE
+from lb.apps.project.python_version import RUNTIME_FILE
 from lb.cli.exits import FAILED, fail
 from lb.cli.templates import TEMPLATES
 from lb.config.names import is_label
@@ -71,11 +73,13 @@ def _has_project(directory: Path) -> bool:
 
 def _files(directory: Path, template: str | None, region: str | None) -> Iterator[tuple[str, str]]:
     yield from TEMPLATES.get(template or "", {}).items()
-    yield ".python-version", ".".join(platform.python_version_tuple()[:2]) + "\n"
+    if not (directory / RUNTIME_FILE).exists():  # it would no longer be read
+        yield ".python-version", ".".join(platform.python_version_tuple()[:2]) + "\n"
     yield ".leanignore", DEFAULT_IGNORE + "lb.yaml\n"
     if template is None and (entry := _entry(directory)) is not None:
         yield entry
-    yield "leanengine.yaml", _MANIFEST
+    if not (directory / procfile.NAME).exists():  # with the first key in leanengine.yaml it would no longer be read
+        yield "leanengine.yaml", _MANIFEST
     if not (directory / "lb.yaml").exists():
         region = region or _asked("Region (CN: Beijing time, US: UTC)", ["CN", "US"], "CN")
         yield "lb.yaml", _CONFIGURATION.format(name=_name(directory), region=region)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -17,12 +15,12 @@ from lb.cli.banner import banner
 from lb.cli.build import describe_build
 from lb.cli.exits import BAD_CONFIGURATION, FAILED, fail
 from lb.cli.fallbacks import fallbacks
+from lb.cli.stderr_log import log_to_stderr
 from lb.config.plan import Plan
 from lb.config.problems import ConfigErrors, Problem
 from lb.control.service import Service, Source, prepare
 from lb.control.supervisor import Stopping
 from lb.process.start_error import StartError
-from lb.telemetry.stderr import install_stderr
 from lb.tls.files.certificate import TlsError
 from lb.tls.handshake.contexts import Contexts
 
@@ -74,22 +72,3 @@ def show_problems(problems: Iterable[Problem]) -> None:
     """On stderr, each with its place."""
     for problem in problems:
         _say(str(problem))
-
-
-class _Lines(logging.Formatter):
-    """`2026-11-20T23:24:00.123+00:00 warning message`, and the traceback below where there is one."""
-
-    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: ARG002, N802  logging's name
-        return datetime.fromtimestamp(record.created).astimezone().isoformat(timespec="milliseconds")
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  logging's name
-        return f"{self.formatTime(record)} {record.levelname.lower()} {record.message}"
-
-
-def log_to_stderr() -> None:
-    """What the program logs is for people to read."""
-    install_stderr()
-    handler = logging.StreamHandler()
-    handler.setFormatter(_Lines())
-    logging.getLogger().addHandler(handler)
-    logging.getLogger("lb").setLevel(logging.INFO)

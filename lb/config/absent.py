@@ -14,7 +14,10 @@ _REQUEST_FIELDS = (
     "set by headers: {request: {set: {NAME: value}}} in the app"
 )
 _FIELDS = "write headers: {response: {set: {NAME: value}}} in the app; for cross-origin requests write cors"
-_PASSWORDS = "lb does not check passwords: let the app do it, or require client certificates (client_ca)"
+_PASSWORDS = (
+    "write a route of the app: routes: [{path: /admin/, basic_auth: htpasswd}]; forward_auth: URL asks an "
+    "authentication service"
+)
 _FIREWALL = (
     "write a route of the app: routes: [{path: /admin/, allow: [192.0.2.0/24]}]; limits.client_rate limits the "
     "requests of one client"
@@ -26,7 +29,7 @@ _REDIRECTS = (
     "{path: /old, redirect: /new}, and force_https: true on a domain to redirect HTTP to HTTPS"
 )
 _PAGES = "write errors: {404: missing.html, 5xx: sorry.html} in the app: HTML files"
-_PROTOCOL = "lb speaks HTTP/1.1 to clients and instances: remove it"
+_PROTOCOL = "remove it: clients get HTTP/2 or HTTP/1.1 (listen.protocols), instances HTTP/1.1"
 _HTTP = "lb speaks HTTP only: use HAProxy or nginx's stream for other protocols"
 _TLS = "remove it: lb accepts TLS 1.2 and 1.3 with modern ciphers"
 _SPLIT = "one file is one configuration: write everything into it"
@@ -54,11 +57,11 @@ _GROUPS = {
         "pass_host_header x_forwarded_for forwardfor"
     ),
     _FIELDS: (
-        "add_header header_down response_headers custom_headers more_set_headers hsts "
+        "add_header header_down response_headers custom_headers more_set_headers "
         "access_control security_headers expires charset http_response csp"
     ),
     _PASSWORDS: (
-        "auth auth_basic auth_basic_user_file auth_request basic_auth basicauth forward_auth htpasswd users "
+        "auth auth_basic auth_basic_user_file auth_request basicauth forwardauth htpasswd users "
         "user_list userlist oauth oidc password passwords jwt"
     ),
     _FIREWALL: (
@@ -75,7 +78,7 @@ _GROUPS = {
     _REDIRECTS: "return redir redirects redirect_to www www_redirect redirect_www redirect_regex",
     _PAGES: ("error_page error_pages errorfile errorfiles custom_errors handle_errors maintenance respond"),
     _PROTOCOL: (
-        "http2 http_2 h2 http3 h3 quic proxy_http_version http_version protocol protocols alpn grpc grpc_pass "
+        "http2 http_2 h2 http3 h3 quic proxy_http_version http_version protocol alpn grpc grpc_pass "
         "websocket websockets ws"
     ),
     _HTTP: "stream tcp udp mode tcp_services mail",

@@ -84,7 +84,7 @@ def parse_instance(value: object) -> tuple[str, int, str]:
         rest = re.split("[/?#]", text.partition("://")[2])[0]
         hint = f"write {rest}" if ":" in rest else f"write the name and the port: {rest or '127.0.0.1'}:80"
         if not text.startswith(("http://", "tcp://")):
-            hint += "; lb connects to instances in plain HTTP"
+            hint += "; lb speaks HTTP to instances, and HTTPS to those that are written with https://"
         raise BadValueError(f"{quoted(text)} is a URL, not an address", hint)
     if text.startswith(("/", "./")):
         raise BadValueError(f"{quoted(text)} is a path", f"write unix:{text} for a Unix socket")
@@ -98,6 +98,21 @@ def parse_instance(value: object) -> tuple[str, int, str]:
     if not port:
         raise BadValueError(f"{quoted(text)} has port 0", "write the port that the instance listens on")
     return _host(host, text), port, ""
+
+
+def parse_https_instance(text: str) -> tuple[str, int]:
+    """Where an instance is that speaks HTTPS: `https://` in front of a host, with port 443 if it has none."""
+    rest = text.partition("://")[2]
+    place = re.split("[/?#]", rest)[0]
+    if place != rest:
+        hint = f"write https://{place}: an instance gets requests with their path unchanged"
+        raise BadValueError(f"{quoted(text)} has a path", hint)
+    if _ip(place) is not None and ":" in place:
+        raise BadValueError(f"{quoted(text)} has no brackets around its IPv6 address", f"write https://[{place}]:443")
+    if not re.search(r":[0-9]+$", place) or place.endswith("]"):
+        place += ":443"
+    host, port, _ = parse_instance(place)
+    return host, port
 
 
 def parse_network(value: object) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
@@ -147,7 +162,7 @@ def _about_network(text: str) -> str:
     if text.lower() in _PRIVATE:
         return "write [127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16]"
     if text.isalpha():
-        return "list the networks that the CDN publishes, such as 203.0.113.0/24"
+        return "list its networks, such as 203.0.113.0/24"
     return _NETWORK_FORMS
 
 
@@ -158,6 +173,11 @@ def _is_port(text: str) -> bool:
 def is_ip(host: str) -> bool:
     """Whether the host of an instance is an IP address, not a name: no name has a number as its last label."""
     return ":" in host or host.rpartition(".")[2].isdecimal()
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address in any form."""
+    return _ip(host) is not None
 
 
 def _text(value: object, noun: str, forms: str) -> str:

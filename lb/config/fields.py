@@ -249,6 +249,14 @@ Balance = Annotated[
     Literal["round_robin", "least_connections", "power_of_two", "consistent_hash", "sticky"],
     BeforeValidator(balancing.parse_balance),
 ]
+
+
+def _proxy_version(value: object) -> object:
+    return parse_choice(value, ("v1", "v2"))
+
+
+SendProxy = Annotated[Literal["v1", "v2"] | None, or_off(_proxy_version, Literal["v1", "v2"])]
+ClientFrom = Annotated[Literal["connection", "forwarded"], choice("connection", "forwarded")]
 HashOn = Annotated[
     str,
     BeforeValidator(balancing.parse_hash, json_schema_input_type=spelled(balancing.HASH_PATTERN)),

@@ -9,7 +9,7 @@ _INSTANCES = "apps.<name>.production.instances"
 _HEALTH = "apps.<name>.production.health_uri, health_interval and so on"
 _DOMAINS = "apps.<name>.domains"
 _CERTIFICATES = "tls.certificates, a list of {cert: …, key: …}"
-_TRUSTED = "trusted_proxies, with cdn: true on the domain"
+_TRUSTED = "trusted_proxies, with client_from: forwarded in the app"
 _BALANCE = "balance: round_robin, least_connections, power_of_two, consistent_hash or sticky"
 _BY_ADDRESS = "consistent_hash, with hash_on: client_address"
 _BY_URI = "consistent_hash, with hash_on: uri"
@@ -360,6 +360,7 @@ SHAPES = {
     "Listen": 'write {http: ":80", https: ":443"}',
     "LimitSettings": "write the keys to change, such as {body: 100M}",
     "Timeouts": "write the keys to change, such as {response: 60s}",
+    "HstsSettings": "write true, how long (365d), or {max_age: 365d, subdomains: true}",
     "CompressionSettings": "write {algorithms: [zstd, br, gzip]}, on or off",
     "AccessLogSettings": "write json, combined, off, or {path: access.log, format: json}",
     "Tls": "write {certificates: [{cert: a.pem, key: a.key}]}, or {acme: {email: a@example.com, agree_to_terms: true}}",

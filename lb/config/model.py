@@ -20,6 +20,7 @@ from lb.config.fields import (
     Algorithm,
     AppName,
     Balance,
+    ClientFrom,
     CookieName,
     DomainName,
     DomainOrAny,
@@ -29,13 +30,13 @@ from lb.config.fields import (
     LogFormat,
     LogPath,
     MediaType,
-    Network,
     Off,
     On,
     Protocol,
     Seconds,
     SecondsOrOff,
     Secret,
+    SendProxy,
     SharedDomain,
     ShareOrOff,
     Status,
@@ -50,11 +51,14 @@ from lb.config.fields import (
     seconds,
     size,
 )
+from lb.config.hsts import Hsts
+from lb.config.instance_tls import InstanceTlsSettings
 from lb.config.names import is_staging
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.rates import RateValue
 from lb.config.route_settings import RouteSettings, serves_itself
+from lb.config.trusted_proxies import TrustedProxy
 
 _COMPRESSIBLE = (
     "application/atom+xml",
@@ -114,6 +118,10 @@ class Listen(Section):
     h2c: Switch = Field(
         default=False,
         description="Accept HTTP/2 without TLS on the ports of listen.http, from clients that begin with it.",
+    )
+    proxy_protocol: Switch = Field(
+        default=False,
+        description="trusted_proxies begin each connection with a PROXY header (v1 or v2), which names the client.",
     )
 
 
@@ -257,9 +265,18 @@ class Domain(Section):
         default=None, description="Another name that clients are sent to: scheme, port, path and query stay."
     )
     force_https: Switch = Field(default=False, description="Redirect HTTP requests to HTTPS.")
+    hsts: Hsts = Field(
+        default=None,
+        description="Strict-Transport-Security in responses over HTTPS: true, how long (365d), or a mapping; off.",
+    )
     cdn: Switch = Field(
         default=False,
         description="Clients come through a CDN: its addresses (trusted_proxies) are trusted to name the client.",
+    )
+    client_from: ClientFrom | None = Field(
+        default=None,
+        description="Who the client is: the other end of the connection, or (forwarded) whom trusted_proxies name in "
+        "X-Forwarded-For; without it as the app says.",
     )
     compression: Switch = Field(default=True, description="false: never compress responses on this domain.")
     client_ca: File | None = Field(
@@ -280,12 +297,15 @@ _DomainItem = Annotated[Domain, BeforeValidator(_domain, json_schema_input_type=
 
 
 class InstanceAddress(Section):
-    """Where an instance is: a host (address or name) and a port, or `path` of a Unix socket; `text` is as written."""
+    """Where an instance is: a host (address or name) and a port, or `path` of a Unix socket; `text` is as written.
+    `tls` says that it speaks HTTPS.
+    """
 
     host: str
     port: int
     path: str
     text: str
+    tls: bool = False
 
     @property
     def is_name(self) -> bool:
@@ -296,6 +316,9 @@ class InstanceAddress(Section):
 def _instance_address(value: object) -> object:
     if isinstance(value, InstanceAddress):
         return value
+    if isinstance(value, str) and value.strip().lower().startswith("https://"):
+        host, port = addresses.parse_https_instance(value.strip())
+        return InstanceAddress(host=host, port=port, path="", text=value.strip(), tls=True)
     host, port, path = addresses.parse_instance(value)
     return InstanceAddress(host=host, port=port, path=path, text=str(value).strip())
 
@@ -308,7 +331,15 @@ class InstanceSettings(Section):
 
     instances: Annotated[tuple[_Instance, ...], one_or_more(_Instance, empty=False)] = Field(
         default=(),
-        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock.",
+        description="Where the app's processes listen: 127.0.0.1:3000, [::1]:3000, name:3000, unix:/run/app.sock, or "
+        "https://10.0.0.5:8443 for one that speaks HTTPS.",
+    )
+    instance_tls: InstanceTlsSettings = Field(
+        default=InstanceTlsSettings(), description="How connections to instances that speak HTTPS are secured."
+    )
+    send_proxy: SendProxy = Field(
+        default=None,
+        description="v1 or v2: connections to instances begin with a PROXY header that names the client; off.",
     )
     balance: Balance = Field(default="round_robin", description="How the instance for a request is chosen.")
     hash_on: HashOn = Field(
@@ -409,6 +440,11 @@ class App(Section):
         default=None, description='Serves the domains that do not begin with "stg-".'
     )
     staging: EnvironmentSettings | None = Field(default=None, description='Serves the domains that begin with "stg-".')
+    client_from: ClientFrom | None = Field(
+        default=None,
+        description="Who the clients of all its domains are: connection (the default), or forwarded: whom "
+        "trusted_proxies name in X-Forwarded-For.",
+    )
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits of this app, in place of the file's.")
     timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs of this app, in place of the file's.")
     headers: FieldSettings = Field(default=FieldSettings(), description="Header fields that are set or removed.")
@@ -449,8 +485,10 @@ class Config(Section):
     admin: Annotated[ListenAddress | None, or_off(_listen_address, _Listener)] = Field(
         default=None, description="Address of the admin server: /metrics, /healthz, /readyz, /status. Off without it."
     )
-    trusted_proxies: Annotated[tuple[Network, ...], one_or_more(Network)] = Field(
-        default=(), description="The CDN's networks, trusted to name the client on domains with cdn: true."
+    trusted_proxies: Annotated[tuple[TrustedProxy, ...], one_or_more(TrustedProxy)] = Field(
+        default=(),
+        description="Networks of the proxies in front, or cloudflare, fastly, private: trusted to name the client on "
+        "domains with cdn: true or client_from: forwarded.",
     )
     shared_domain: SharedDomain | None = Field(
         default=None,

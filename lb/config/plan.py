@@ -190,7 +190,15 @@ def domains_by_app(
     domains = {name: (*app.domains, *_shared_domains(name, app, shared_domain)) for name, app in apps.items()}
     if default is not None and default in apps:
         domains[default] += (Domain(name=CATCH_ALL),)
+    for name, app in apps.items():
+        if app.client_from is not None:
+            domains[name] = tuple(_with_client_from(domain, app.client_from) for domain in domains[name])
     return domains
+
+
+def _with_client_from(domain: Domain, client_from: str) -> Domain:
+    """The domain with what its app says, if it says nothing itself."""
+    return domain if domain.client_from is not None else domain.model_copy(update={"client_from": client_from})
 
 
 def _shared_domains(name: str, app: App, shared_domain: str | None) -> Iterator[Domain]:
@@ -269,7 +277,7 @@ def client_of_checks(domains: Sequence[Domain], environment: str, *, serves_http
     names = [bound.name for bound in domains if bound.name != CATCH_ALL and is_staging(bound.name) == staging]
     exact = [name for name in names if not name.startswith("*.")]
     domain = exact[0] if exact else next((name.replace("*", "www", 1) for name in names), "")
-    is_https = serves_https or any(bound.cdn for bound in domains)
+    is_https = serves_https or any(bound.cdn or bound.client_from == "forwarded" for bound in domains)
     return ClientOfChecks(domain, "https" if is_https else "http")
 
 

@@ -16,6 +16,7 @@ from lb.config import units
 from lb.config.base import Section
 from lb.config.field_settings import CorsSettings, ErrorPages, FieldSettings
 from lb.config.fields import AppName, File, Network, Text, Written, one_or_more, or_off
+from lb.config.guard_settings import BasicAuth, ForwardAuth
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.problems import quoted
 from lb.config.units import BadValueError, describe
@@ -156,6 +157,12 @@ class RouteSettings(Section):
     ] = Field(default=(), description="true: nobody may; or networks whose clients may not. They get 403.")
     allow: Annotated[tuple[Network, ...], one_or_more(Written)] = Field(
         default=(), description="Networks whose clients may; others get 403."
+    )
+    basic_auth: BasicAuth | None = Field(
+        default=None, description="Password file whose users may, as htpasswd -B makes it; others get 401."
+    )
+    forward_auth: ForwardAuth | None = Field(
+        default=None, description="URL of an authentication service that is asked: with a 2xx, the request goes on."
     )
     limits: OwnLimits = Field(default=OwnLimits(), description="Limits for these requests alone.")
     timeouts: OwnTimeouts = Field(default=OwnTimeouts(), description="Time-outs for these requests alone.")

@@ -14,8 +14,11 @@ from lb.config import names
 from lb.config.acme import WITH_BINDING, Acme
 from lb.config.environment_rules import ENVIRONMENT_RULES
 from lb.config.file_rules import FILE_RULES
+from lb.config.guard_rules import GUARD_RULES
+from lb.config.instance_rules import INSTANCE_RULES
 from lb.config.model import App, ListenAddress
 from lb.config.problems import KeyPath, Problem, dotted, quoted
+from lb.config.proxy_rules import PROXY_RULES
 from lb.config.route_rules import ROUTE_RULES, is_led_to
 from lb.config.rule_context import EVERY_ADDRESS, RuleContext
 from lb.config.units import show_size
@@ -45,8 +48,9 @@ def check_rules(scene: RuleContext) -> list[Problem]:
         *ENVIRONMENT_RULES,
         *ROUTE_RULES,
         *FILE_RULES,
-        _cdn_redirects,
-        _cdn_is_trusted,
+        *GUARD_RULES,
+        *PROXY_RULES,
+        *INSTANCE_RULES,
         _wildcards_are_narrow,
         _log_is_a_file,
         _admin_is_private,
@@ -258,32 +262,6 @@ def _shared_names_are_possible(scene: RuleContext) -> Iterator[Problem]:
         elif not names.is_label(staging.removesuffix(f".{shared}")) or not names.is_possible(staging):
             message = f"the app {quoted(app)} cannot be served under shared_domain: {staging} is not a domain name"
             yield scene.origin.key_problem(("apps", app), message, "shorten the name, and use no dots in it")
-
-
-def _cdn_redirects(scene: RuleContext) -> Iterator[Problem]:
-    for path, domain in scene.domains():
-        if domain.cdn and domain.force_https:
-            message = f"{domain.name} redirects according to the CDN's X-Forwarded-Proto; without that field, never"
-            hint = "make the CDN send X-Forwarded-Proto, or let the CDN redirect and remove force_https here"
-            yield scene.origin.problem((*path, "force_https"), message, hint, "warning")
-
-
-def _cdn_is_trusted(scene: RuleContext) -> Iterator[Problem]:
-    config = scene.config
-    through_cdn = [path for path, domain in scene.domains() if domain.cdn]
-    if through_cdn and not config.trusted_proxies and scene.is_certain("trusted_proxies"):
-        message = "cdn is on, but no CDN is trusted: its information about clients is dropped"
-        hint = "list the CDN's networks in trusted_proxies"
-        yield scene.origin.problem((*through_cdn[0], "cdn"), message, hint, "warning")
-    all_domains_known = not any(section[:1] == ("apps",) for section in scene.refused)
-    if config.trusted_proxies and not through_cdn and all_domains_known:
-        message = "trusted_proxies are not used: no domain has cdn: true"
-        hint = "write {name: www.example.com, cdn: true} for the domains behind the CDN, or remove trusted_proxies"
-        yield scene.origin.key_problem(("trusted_proxies",), message, hint, "warning")
-    for index, network in enumerate(config.trusted_proxies):
-        if network.prefixlen == 0:
-            message = f"{network} lets every client claim any address"
-            yield scene.origin.problem(("trusted_proxies", index), message, "list only the CDN's networks", "warning")
 
 
 def _wildcards_are_narrow(scene: RuleContext) -> Iterator[Problem]:

@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import socket
-from contextlib import suppress
+import ssl
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from lb.errors import ProxyError, looks_like_tls
+from lb.health.connection import PLAIN, Address, CheckConnection, Reach
 from lb.http.head import Limits, ResponseHead
 from lb.http.scan import scan_response
 
 _LIMITS = Limits(8 << 10, 64 << 10, 1000)
-_CHUNK = 16 << 10
 _LARGEST_BODY = 64 << 10  # bytes of a response's body that are read
 _BODY_TIMEOUT = 0.5  # seconds that they may take
-
-Address = str | tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +29,7 @@ class CheckRequest:
     """What is requested, and which responses pass. With several `uris`, one that passes is enough.
 
     `fields` are the header fields, each with its line end, including Host, whose value is `host`; `statuses` look like
-    `200` or `2xx`; `timeout` in seconds is for each URI.
+    `200` or `2xx`; `timeout` in seconds is for each URI. `reach` says how the instance is reached.
     """
 
     family: int
@@ -41,6 +39,7 @@ class CheckRequest:
     statuses: tuple[str, ...]
     timeout: float
     host: str = ""
+    reach: Reach = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +89,34 @@ def _remedy(status: int, question: CheckRequest) -> str:
 
 
 async def _status(question: CheckRequest, uri: str) -> int:
-    loop = asyncio.get_running_loop()
     where = "no connection"
-    with socket.socket(question.family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+    connection = CheckConnection(question.reach)
+    with closing(connection):
         try:
             async with asyncio.timeout(question.timeout):
-                await loop.sock_connect(sock, question.address)
+                await connection.connect(question.family, question.address)
                 where = f"GET {uri} was not answered"
-                await loop.sock_sendall(sock, b"GET " + uri.encode() + b" HTTP/1.1\r\n" + question.fields + b"\r\n")
-                head, size = await _final_head(loop, sock, uri)
+                await connection.send(b"GET " + uri.encode() + b" HTTP/1.1\r\n" + question.fields + b"\r\n")
+                head, size = await _final_head(connection, uri)
         except TimeoutError:
             raise _NoAnswerError(f"{where} within {question.timeout:g} s") from None
         except OSError as error:
             raise _NoAnswerError(f"GET {uri} failed: {_reason(error, question.address)}") from None
-        await _take_body(loop, sock, size)
+        await _take_body(connection, size)
         return head.status
 
 
 def _reason(error: OSError, address: Address) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"the instance's certificate is not valid: {error.verify_message}"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or str(error)).lower().replace('_', ' ')}"
     if error.errno == errno.ECONNREFUSED and isinstance(address, str) and not Path(address).is_socket():
         return "the path is not a socket"
     return os.strerror(error.errno).lower() if error.errno else str(error)
 
 
-async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri: str) -> tuple[ResponseHead, int]:
+async def _final_head(connection: CheckConnection, uri: str) -> tuple[ResponseHead, int]:
     """The head of the final response, and how many bytes of its body arrived with it."""
     data = b""
     while True:
@@ -127,14 +130,14 @@ async def _final_head(loop: asyncio.AbstractEventLoop, sock: socket.socket, uri:
         if head is not None:
             data = data[head.length :]  # an interim response
             continue
-        piece = await loop.sock_recv(sock, _CHUNK)
+        piece = await connection.receive()
         if not piece:
             raise _NoAnswerError(f"GET {uri}: the connection ended before the response")
         data += piece
 
 
-async def _take_body(loop: asyncio.AbstractEventLoop, sock: socket.socket, size: int) -> None:
+async def _take_body(connection: CheckConnection, size: int) -> None:
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(_BODY_TIMEOUT):
-            while size < _LARGEST_BODY and (piece := await loop.sock_recv(sock, _CHUNK)):
+            while size < _LARGEST_BODY and (piece := await connection.receive()):
                 size += len(piece)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from lb.config.plan import ConfiguredInstance
 from lb.routing.deployment import UNKNOWN, read_outlook, read_placed
 from lb.routing.health_table import STATES, HealthTable
 from lb.telemetry.deployed_figures import DeployedFigures, EnvironmentTotals, InstanceTotals, environment_key
+from lb.telemetry.deployed_usage import InstanceUsage
 
 DeployedReport = dict[tuple[str, str], dict[str, Any]]
 
@@ -17,9 +19,11 @@ def deployed_report(
     deployed: Iterable[ConfiguredInstance], table: HealthTable, figures: DeployedFigures
 ) -> DeployedReport:
     """By app and environment: what the engine says of it, its instances, and what they serve. Times are in seconds;
-    `seconds` is the time until responses began, all together; `followed` is the generation that all workers follow.
+    `seconds` is the time until responses began, all together; `followed` is the generation that all workers follow;
+    `usage` is None for an instance of which the engine has not said anything.
     """
     _, totals = figures.summary.load()
+    usage = figures.usage.load()
     found: DeployedReport = {}
     for one in deployed:
         seen = totals.get(environment_key(one.app, one.environment), EnvironmentTotals())
@@ -32,18 +36,21 @@ def deployed_report(
             "followed": seen.generation,
             "waiting": seen.waiting,
             "idle": int(seen.idle),
-            "instances": [*_instances(one, table, seen)],
+            "instances": [*_instances(one, table, seen, usage)],
         }
     return found
 
 
-def _instances(one: ConfiguredInstance, table: HealthTable, seen: EnvironmentTotals) -> list[dict[str, Any]]:
+def _instances(
+    one: ConfiguredInstance, table: HealthTable, seen: EnvironmentTotals, usage: Mapping[str, InstanceUsage]
+) -> list[dict[str, Any]]:
     found = []
     for condition in (table.read(table.find(key)) for key in one.keys):
         placed = read_placed(condition)
         if condition is None or placed is None:
             continue
         figures = seen.instances.get(placed.id, InstanceTotals())
+        used = usage.get(placed.id)
         found.append(
             {
                 "name": placed.name,
@@ -58,6 +65,7 @@ def _instances(one: ConfiguredInstance, table: HealthTable, seen: EnvironmentTot
                 "requests": figures.requests,
                 "seconds": round(figures.seconds, 3),
                 "failures": figures.failures,
+                "usage": asdict(used) if used is not None else None,
             }
         )
     return sorted(found, key=lambda one: (len(one["name"]), one["name"]))

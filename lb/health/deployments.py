@@ -21,6 +21,7 @@ from lb.health.activity import ActivityTotals
 from lb.health.engine_link import EngineLink
 from lb.health.placing import Name, Placing
 from lb.health.probe import ProbeTarget
+from lb.health.usage_reports import UsageReports
 from lb.process.every import every
 from lb.process.scoreboard import Board
 from lb.routing.deployment import RUNNING
@@ -51,6 +52,7 @@ class Deployments:
         self._placing = Placing(table, self._lines)
         self._table = table
         self._totals = ActivityTotals(board, figures, time.monotonic())
+        self._usage = UsageReports(figures.usage)
         self._executor = executor
         self._rows_changed = rows_changed
         self._sections: dict[Name, ConfiguredInstance] = {}
@@ -109,6 +111,7 @@ class Deployments:
             self._tell_verdicts(name)
 
     def _lost(self) -> None:
+        self._usage.forget()
         if time.monotonic() >= self._until and self._placing.unanswered():
             self._lines.write(
                 logging.ERROR, "no engine runs: start it with lb engine start, for deployed apps to serve"
@@ -116,6 +119,9 @@ class Deployments:
 
     def _heard(self, message: Mapping[str, Any]) -> None:
         kind = message.get("event")
+        if kind == "usage":
+            self._usage.heard(message)
+            return
         if kind == "placement":
             placement = Placement.from_json(message)
             changed = self._placing.heard(placement)

@@ -10,11 +10,14 @@ from lb import __version__
 from lb.config.model import EnvironmentSettings, InstanceAddress
 from lb.config.plan import ClientOfChecks, ConfiguredInstance, HealthPlan
 from lb.health.check import CheckRequest
+from lb.health.connection import Reach
 from lb.health.probe import ProbeTarget
 from lb.health.state import Rules
+from lb.http.proxy_protocol import proxy_header
 from lb.routing.deployment import read_serving
 from lb.routing.health_table import ABSENT, HealthTable
-from lb.routing.members import instance_key
+from lb.routing.instance_tls import TlsClient
+from lb.routing.members import instance_key, other_loopback
 
 PING = "/__engine/1/ping"
 """The path that apps with the platform's SDK answer (A1). It is tried beside the home page when a 2xx is required but
@@ -46,6 +49,7 @@ class _Plan:
     uris: tuple[str, ...]
     statuses: tuple[str, ...]
     rules: Rules
+    tls: TlsClient | None
 
 
 def _plan(section: EnvironmentSettings, client: ClientOfChecks) -> _Plan:
@@ -59,7 +63,15 @@ def _plan(section: EnvironmentSettings, client: ClientOfChecks) -> _Plan:
         _uris(section),
         _statuses(section),
         Rules(section.health_interval, section.health_passes, section.health_fails, section.health_start_period),
+        _tls_client(section),
     )
+
+
+def _tls_client(section: EnvironmentSettings) -> TlsClient | None:
+    if not any(address.tls for address in section.instances):
+        return None
+    settings = section.instance_tls
+    return TlsClient.of(settings.verify, settings.ca, settings.cert, settings.key)
 
 
 def _uris(section: EnvironmentSettings) -> tuple[str, ...]:
@@ -109,13 +121,21 @@ def _question(section: EnvironmentSettings, address: InstanceAddress, plan: _Pla
     """It looks like a client's request: apps refuse unknown hosts (Django's ALLOWED_HOSTS) and redirect requests that
     did not arrive over HTTPS (its SECURE_SSL_REDIRECT).
     """
-    name = plan.domain or ("localhost" if address.path else address.text)
+    place = address.text.removeprefix("https://")
+    name = plan.domain or ("localhost" if address.path else place)
+    port = section.health_port or address.port
     return CheckRequest(
         socket.AF_UNIX if address.path else socket.AF_INET6 if ":" in host else socket.AF_INET,
-        address.path or (host, section.health_port or address.port),
+        address.path or (host, port),
         plan.uris,
         f"Host: {name}\r\n{plan.fields}".encode(),
         plan.statuses,
         section.health_timeout,
         name,
+        Reach(
+            greeting=proxy_header(int(section.send_proxy[1:]), None) if section.send_proxy is not None else b"",
+            tls=plan.tls if address.tls else None,
+            server_name=section.instance_tls.server_name or address.host,
+            alternate=other_loopback(host, port) if address.host == "localhost" else None,
+        ),
     )

@@ -9,25 +9,35 @@ from __future__ import annotations
 
 from base64 import b64encode
 
+from lb.http.head import RequestHead
+
 MAX_PASSES = 5
 """How many of our Via entries a request may carry before it counts as a loop (H5)."""
 
 
-def around_host(address: bytes, scheme: bytes, chain: bytes | None) -> tuple[bytes, bytes]:
+def around_host(address: bytes, scheme: bytes, chain: bytes) -> tuple[bytes, bytes]:
     """The field lines for one client (H1, H2): the parts before and after the host, the only part that differs between
     requests.
 
-    `address` is the connection's peer; `chain` the X-Forwarded-For of a trusted CDN, original client first, or None.
+    `address` is the client's; `chain` the X-Forwarded-For that goes on, original client first.
     """
     node = b'"[%b]"' % address if b":" in address else address
-    for_chain = b"%b, %b" % (chain, address) if chain else address
     before = b"X-Real-IP: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nForwarded: for=%b;host=" % (
         address,
-        for_chain,
+        chain,
         scheme,
         node,
     )
     return before, b";proto=%b\r\nVia: 1.1 lb\r\n" % scheme
+
+
+_SCHEMES = {b"http": b"http", b"https": b"https", b"ws": b"http", b"wss": b"https"}  # some name the protocol above it
+
+
+def forwarded_scheme(head: RequestHead) -> bytes | None:
+    """The scheme that X-Forwarded-Proto names: the last entry, which the nearest proxy wrote. None if it names none."""
+    said = head.forwarded_proto
+    return None if said is None else _SCHEMES.get(said.rpartition(b",")[2].strip().lower())
 
 
 def client_certificate_line(der: bytes | None) -> bytes:

@@ -254,10 +254,11 @@ def strip_nominated(kept: bytes, nominated: bytes, malformed: str) -> bytes:
 def strip_request(head: RequestHead, nominated: bytes) -> None:
     """Remove the fields that Connection named from a request, and update the positions in its head."""
     head.kept = strip_nominated(head.kept, nominated, "http_request_error")
-    _find_places(head)
+    find_places(head)
 
 
-def _find_places(head: RequestHead) -> None:
+def find_places(head: RequestHead) -> None:
+    """Set the positions of the fields whose values some exchanges need, after `kept` has changed."""
     head.accept_at, head.accept_size = _place(head.kept, b"accept")
     head.encoding_at, head.encoding_size = _place(head.kept, b"accept-encoding")
     head.agent_at, head.agent_size = _place(head.kept, b"user-agent")
@@ -312,7 +313,7 @@ def origin_form(head: RequestHead) -> None:
     if not head.host:
         head.host = authority
         head.kept = without_fields(head.kept, _HOST) + b"Host: " + authority + b"\r\n"
-    _find_places(head)
+    find_places(head)
     head.odd_path = True  # one closer look is cheaper than being exact about the skipped part
 
 

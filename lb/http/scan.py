@@ -25,8 +25,8 @@ Skipped, four times at most, is an empty line before a request line (2.2). Not f
 that Connection names (RFC 9110 7.6.1), all fields that describe the client (H3), also spelt with `_` (CVE-2024-45614),
 and `Proxy` (CVE-2016-5385). Everything else is forwarded byte for byte (H6).
 
-A head whose very bytes were read before comes from `head_cache`. A whole, short, well-formed one is checked by one
-regular expression. Any other is read line by line, so that the first error names the cause, and a head is refused as
+A head whose very bytes were read before comes from `head_cache`. A whole, well-formed one is checked by one regular
+expression. Any other is read line by line, so that the first error names the cause, and a head is refused as
 soon as no continuation can make it valid. Knows no socket; `fields` has what single fields say.
 """
 
@@ -145,15 +145,19 @@ def scan_response(data: bytes, limits: Limits) -> ResponseHead | None:
 def _whole(
     pattern: Callable[[bytes], re.Match[bytes] | None], data: bytes | bytearray, begin: int, end: int, limits: Limits
 ) -> tuple[bytes, re.Match[bytes], Iterator[bytes]] | None:
-    """The start line, its parts, and the field lines of a head that is whole, short and well-formed; else None."""
-    if end < 0 or end - begin > limits.line or end + 4 - begin > limits.total:
+    """The start line, its parts, and the field lines of a head that is whole, within limits and well-formed; else None.
+    A response may have longer lines than a request: such a one is read line by line, too.
+    """
+    if end < 0 or end + 4 - begin > limits.total:
         return None
     text = bytes(data[begin:end])
     match = pattern(text)
     if match is None:
         return None
     lines = text.split(b"\r\n")
-    return (lines[0], match, iter(lines[1:])) if len(lines) - 1 <= limits.fields else None
+    if len(lines) - 1 > limits.fields or (len(text) > limits.line and len(max(lines, key=len)) > limits.line):
+        return None
+    return lines[0], match, iter(lines[1:])
 
 
 # Line by line

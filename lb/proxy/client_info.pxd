@@ -7,7 +7,8 @@ from lb.proxy.engine cimport Engine
 cdef class ClientInfo:
     cdef Engine engine
     cdef readonly bytes address, scheme, client_auth, client_certificate
-    cdef readonly object certificate
+    cdef readonly object certificate, endpoints
+    cdef public int fd
     cdef readonly bint secure
     cdef bint _counted
     cdef long long _key
@@ -15,6 +16,9 @@ cdef class ClientInfo:
     cpdef bint may_connect(self)
     cpdef disconnected(self)
     cpdef bytes forwarded(self, Route route, RequestHead head)
+    cpdef bytes _reported(self, Route route, RequestHead head)
+    cpdef bytes scheme_of(self, Route route, RequestHead head)
+    cpdef bint came_securely(self, Route route, RequestHead head)
     cpdef double early(self, Route route, RequestHead head)
     cpdef long long key(self)
     cpdef bint covers(self, bytes host)

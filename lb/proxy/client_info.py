@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lb.http.forwarding import around_host, client_certificate_line, host_value
+from lb.http.forwarding import around_host, client_certificate_line, forwarded_scheme, host_value
 from lb.http.head import RequestHead
-from lb.routing.clients import client_behind
+from lb.http.proxy_protocol import Endpoints
+from lb.proxy.endpoints import endpoints_of
+from lb.routing.clients import client_behind, named_client
 from lb.routing.route import Route
 from lb.routing.table import host_name
 
@@ -22,7 +24,8 @@ if TYPE_CHECKING:
 class ClientInfo:
     """One client. `certificate` is what was presented to it for the name it asked for, None without TLS; `client_auth`
     the domain for which the client's own certificate was requested, if any; `client_certificate` the field line that
-    describes that certificate to an app, empty if there is none.
+    describes that certificate to an app, empty if there is none; `fd` the descriptor of its connection, and
+    `endpoints` its ends as a trusted proxy has named them, None where none has.
     """
 
     __slots__ = (
@@ -37,7 +40,9 @@ class ClientInfo:
         "certificate",
         "client_auth",
         "client_certificate",
+        "endpoints",
         "engine",
+        "fd",
         "scheme",
         "secure",
     )
@@ -50,6 +55,8 @@ class ClientInfo:
         self.certificate: PresentedCertificate | None = None
         self.client_auth: bytes | None = None
         self.client_certificate = b""
+        self.endpoints: Endpoints | None = None
+        self.fd = -1
         self._counted = False  # counted among the connections of its address
         self._key = 0  # the key of its address, 0 until first needed
         self._fields_host: bytes | None = None
@@ -66,6 +73,12 @@ class ClientInfo:
         self.client_auth = side.client_auth
         if self.client_auth is not None:
             self.client_certificate = client_certificate_line(side.getpeercert(True))
+
+    def introduce(self, endpoints: Endpoints) -> None:
+        """A trusted proxy says that the connection comes from there; nothing else is known of the client yet."""
+        self.endpoints = endpoints
+        self.address = endpoints.client
+        self._key = 0
 
     def unsecured(self) -> None:
         """It speaks plain HTTP where TLS was expected."""
@@ -90,15 +103,37 @@ class ClientInfo:
 
     def forwarded(self, route: Route, head: RequestHead) -> bytes:
         """The field lines that describe this client to the app; made once per host."""
-        if route.cdn and self.engine.snapshot.trusts(self.address):
-            before, behind = around_host(self.address, self.scheme, head.forwarded_for)
-            return before + host_value(head.host) + behind
+        if route.proxied and self.engine.snapshot.trusts(self.address):
+            return self._reported(route, head)
         if head.host != self._fields_host:
             if self._before is None:
-                self._before, self._behind = around_host(self.address, self.scheme, None)
+                self._before, self._behind = around_host(self.address, self.scheme, self.address)
             self._fields_host = head.host
             self._fields = self._before + host_value(head.host) + self._behind
         return self._fields
+
+    def _reported(self, route: Route, head: RequestHead) -> bytes:
+        """The same behind a trusted proxy. The chain of a CDN goes on (H2), with the CDN at its end; where the proxy
+        names the client, the other fields are about that.
+        """
+        address = self.address
+        chain = b"%b, %b" % (head.forwarded_for, address) if route.cdn and head.forwarded_for else b""
+        if route.names_client:
+            address = named_client(head.forwarded_for or b"", self.engine.snapshot.trusted) or address
+        before, behind = around_host(address, self.scheme_of(route, head), chain or address)
+        return before + host_value(head.host) + behind
+
+    def scheme_of(self, route: Route | None, head: RequestHead) -> bytes:
+        """The scheme that the app is told: the connection's, or what a trusted proxy says that names the client."""
+        if route is not None and route.names_client and self.engine.snapshot.trusts(self.address):
+            return forwarded_scheme(head) or self.scheme
+        return self.scheme
+
+    def came_securely(self, route: Route, head: RequestHead) -> bool:
+        """Whether the client itself uses HTTPS, as far as that is known."""
+        if route.proxied and self.engine.snapshot.trusts(self.address):
+            return (forwarded_scheme(head) or self.scheme) == b"https"
+        return self.secure
 
     def early(self, route: Route | None, head: RequestHead) -> float:
         """Seconds by which this request comes too early, over all connections of its client (L5); 0.0 if it may go."""
@@ -112,10 +147,20 @@ class ClientInfo:
         if pace is None:
             return 0.0
         key = self.key()
-        if route is not None and route.cdn and snapshot.trusts(self.address):
+        if route is not None and route.proxied and snapshot.trusts(self.address):
             # Without a name the request is the CDN's own, and the CDN is not one client.
             key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
         return engine.rate_limiter.take((key ^ scope) or key, engine.poller.now, pace) if key else 0.0
+
+    def ends(self, route: Route, head: RequestHead) -> Endpoints | None:
+        """Both ends of the client's connection, for a header that tells an instance; None if they are not known."""
+        ends = self.endpoints
+        if ends is None:
+            ends = self.endpoints = endpoints_of(self.fd)
+        if ends is not None and route.names_client and self.engine.snapshot.trusts(self.address):
+            client = named_client(head.forwarded_for or b"", self.engine.snapshot.trusted)
+            return Endpoints(client, 0, ends.server, ends.server_port) if client else ends
+        return ends
 
     def key(self) -> int:
         """The key under which the client's address is counted."""

@@ -20,7 +20,7 @@ cdef class Engine:
     cdef public RateLimiter rate_limiter
     cdef public ConnectionCounts connection_counts
     cdef public FileCache files
-    cdef public object clients, connector, floods, flushes, held, http2, listeners, queue, redirect_loops, evictor
+    cdef public object clients, connector, floods, flushes, guards, held, http2, listeners, queue, redirect_loops, evictor
     cdef public bint draining, fast_drain
     cdef public Py_ssize_t open_connections, max_connections
     cdef public Py_ssize_t connections_total, handshakes, resumed, connects, reused, retries, unrepeated

@@ -85,6 +85,7 @@ class Engine:
         "files",
         "floods",
         "flushes",
+        "guards",
         "handshakes",
         "held",
         "http2",
@@ -129,17 +130,16 @@ class Engine:
         self._shortage, self.http2 = Shortage(), Http2Figures()
         self.max_connections = self.open_connections = 0
         self._errors: dict[str, int] = {}
-        self._responses = [0, 0, 0, 0, 0, 0]
+        self._responses = [0] * 6
         self.draining = self.fast_drain = False
         self.connections_total = self.handshakes = self.resumed = self.connects = self.reused = self.retries = 0
         self._bytes_in = self._bytes_out = self.unrepeated = 0
-        self.ids = RequestIds()
-        self._second = -1
+        self.ids, self._second = RequestIds(), -1
         self.poller = Poller(loop, self.broken)
         self.listeners = Listeners(self.poller, _REST)
-        self.queue = WaitingQueue(loop, self.broken)
+        self.queue, self.flushes = WaitingQueue(loop, self.broken), FlushTimer(loop, self.broken)
         self.files = FileCache()
-        self.flushes = FlushTimer(loop, self.broken)
+        self.guards: Any = None  # made when a request needs it
         self.deadlines = Deadlines(self.poller.tick(), self.broken)
         self._watch: HealthWatch | None = None
         jobs = self._tick, self.queue.serve_all, self.flush, self._look_at_instances, self.listeners.end_rests
@@ -156,12 +156,9 @@ class Engine:
 
     def gone(self, client: Wire) -> None:
         """A client's connection has ended."""
-        if client not in self._clients:
-            return  # it ended before it was counted
-        self._clients.remove(client)
-        self.open_connections -= 1
-        self.evictor.spoke(client)  # type: ignore[arg-type]
-        self.deadlines.forget(client)
+        if client in self._clients:  # else it ended before it was counted
+            self.turned_away(client)
+            self.deadlines.forget(client)
 
     def turned_away(self, client: Wire) -> None:
         """A connection reported as opened was turned away for lack of room: it does not count (L5)."""
@@ -331,6 +328,8 @@ class Engine:
         for client in list(self._clients):
             client.abort()
         self._ticking.cancel()
+        if self.guards is not None:
+            self.guards.close()
         self.evictor.close()
         self.flush()
         self.poller.close()

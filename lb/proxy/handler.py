@@ -65,7 +65,7 @@ class Handler:
     # Queried by it
 
     def is_waiting(self) -> bool:
-        """Whether it stands in the queue for an instance."""
+        """Whether it stands in the queue for an instance, or before a guard."""
         return False
 
     def awaits_client(self) -> bool:

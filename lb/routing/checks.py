@@ -9,6 +9,7 @@ import re
 from string import hexdigits
 
 from lb.errors import CAUSES
+from lb.http.forwarding import forwarded_scheme
 from lb.http.head import RequestHead
 from lb.http.reply import Reply, error_reply, redirect
 from lb.routing.route import Route
@@ -61,9 +62,8 @@ def https_redirect(route: Route, snapshot: Snapshot, head: RequestHead, secure: 
     """The redirect of a domain with force_https (T2), if the client used HTTP: as the connection shows, or as the CDN
     in front of it reports, if that is trusted (T3).
     """
-    if route.cdn and snapshot.trusts(address):
-        # The last entry is the CDN's own: if a CDN appends, the first is its client's.
-        if head.forwarded_proto is None or head.forwarded_proto.rpartition(b",")[2].strip().lower() != b"http":
+    if route.proxied and snapshot.trusts(address):
+        if forwarded_scheme(head) != b"http":
             return None
         return redirect_to_https(head.method, head.host, head.target, None)
     if secure:

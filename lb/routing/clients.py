@@ -63,6 +63,17 @@ def client_behind(chain: bytes, trusted: Networks) -> bytes:
     return b""
 
 
+def named_client(chain: bytes, trusted: Networks) -> bytes:
+    """The client that a trusted proxy names, which may be trusted itself: then it is the first of them. Empty if there
+    is none.
+    """
+    client = client_behind(chain, trusted)
+    if client or chain.count(b",") >= _HOPS:
+        return client
+    parts = [_plain(part) for part in chain.split(b",")]
+    return parts[0] if all(packed_client(part) and part in trusted for part in parts) else b""
+
+
 def _plain(part: bytes) -> bytes:
     """An element of X-Forwarded-For without the blanks, port or brackets that some put around an address."""
     part = part.strip()

@@ -6,6 +6,7 @@ from lb.config.model import CompressionSettings, Domain
 from lb.config.model import LimitSettings as LimitsConfig
 from lb.config.names import is_staging
 from lb.config.plan import Plan
+from lb.config.trusted_proxies import trusted_networks
 from lb.http.head import Limits
 from lb.routing.compile_routes import RouteCompiler
 from lb.routing.compression import Compression
@@ -40,8 +41,9 @@ def compile_snapshot(
                 what = (app, kind, _without_name(domain))
                 routes[domain.name] = alike.get(what) or alike.setdefault(what, compiler.domain(app, domain, kind))
     limits = Limits(config.limits.header_line, config.limits.header_total, config.limits.header_fields)
-    snapshot = Snapshot(RouteTable(routes), limits, answer, Networks(config.trusted_proxies))
+    snapshot = Snapshot(RouteTable(routes), limits, answer, Networks(trusted_networks(config.trusted_proxies)))
     snapshot.https_port = https_port
+    snapshot.proxy_protocol = config.listen.proxy_protocol
     snapshot.connect = config.timeouts.connect
     snapshot.response = config.timeouts.response
     snapshot.read = config.timeouts.read
@@ -71,7 +73,8 @@ def _pace(limits: LimitsConfig) -> RateLimit | None:
 def _without_name(domain: Domain) -> tuple[object, ...]:
     """All that tells the treatment of one domain of an environment from that of another."""
     name = domain.name if domain.client_ca is not None else ""
-    return domain.force_https, domain.cdn, domain.compression, domain.redirect, name
+    hsts = domain.hsts.value if domain.hsts is not None else None
+    return domain.force_https, domain.cdn, domain.client_from, hsts, domain.compression, domain.redirect, name
 
 
 def _compression(settings: CompressionSettings | None) -> Compression | None:

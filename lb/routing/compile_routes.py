@@ -13,6 +13,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from lb.config.field_settings import CorsSettings, FieldSettings, RequestFields, ResponseFields
+from lb.config.guard_settings import BasicAuthSettings, ForwardAuthSettings
 from lb.config.model import App, Domain, LimitSettings, Timeouts
 from lb.config.own_settings import OwnLimits, OwnTimeouts
 from lb.config.route_settings import RouteSettings
@@ -20,6 +21,7 @@ from lb.http.cors import Cors
 from lb.http.field_rules import FieldRules
 from lb.http.path_pattern import PathPattern, parse_pattern
 from lb.http.template import PLACEHOLDERS, Template, parse_template
+from lb.routing.auth_rules import BasicAuthRule, ForwardAuthRule
 from lb.routing.choices import Choices
 from lb.routing.compression import Compression
 from lb.routing.condition import RequestCondition
@@ -66,6 +68,7 @@ class RouteCompiler:
             cors=_cors(settings.cors),
             error_pages=_pages(settings.errors),
             redirect=_domain_redirect(domain),
+            hsts=domain.hsts.value.encode() if domain.hsts is not None else None,
         )
         route = self._route(domain, app, kind, extras, None)
         if settings.routes and domain.redirect is None:
@@ -94,6 +97,8 @@ class RouteCompiler:
             pattern=pattern,
             allow=Networks(settings.allow) if settings.allow else None,
             deny=Networks(settings.deny) if settings.deny else None,
+            basic_auth=_basic_auth(settings.basic_auth),
+            forward_auth=_forward_auth(settings.forward_auth),
             redirect=_path_redirect(settings, names),
             files=self._files(settings, pattern, domain),
             path=_path_change(settings, names),
@@ -101,6 +106,7 @@ class RouteCompiler:
             response_fields=_rules(fields.response, names),
             cors=_cors(settings.cors) or above.cors,
             error_pages={**(above.error_pages or {}), **(_pages(settings.errors) or {})} or None,
+            hsts=above.hsts,
         )
         return self._route(domain, settings.app or app, kind, extras, _Own(key, settings.limits, settings.timeouts))
 
@@ -129,6 +135,8 @@ class RouteCompiler:
         _set_pace(route, layers, keys)
         route.force_https = domain.force_https
         route.cdn = domain.cdn
+        route.names_client = domain.client_from == "forwarded"
+        route.proxied = route.cdn or route.names_client
         route.client_auth = domain.name.encode() if domain.client_ca is not None else None
         route.compression = self.compression if domain.compression else None
         if keys or replace(extras, pattern=None) != RouteExtras():
@@ -182,6 +190,23 @@ def _condition(settings: RouteSettings) -> RequestCondition | None:
 
 def _wanted(value: str) -> bytes | None:
     return None if value == _ANY else value.encode()
+
+
+def _basic_auth(settings: BasicAuthSettings | None) -> BasicAuthRule | None:
+    if settings is None:
+        return None
+    realm = settings.realm.replace("\\", "\\\\").replace('"', '\\"')
+    return BasicAuthRule(str(settings.file.absolute()), f'Basic realm="{realm}", charset="UTF-8"'.encode())
+
+
+def _forward_auth(settings: ForwardAuthSettings | None) -> ForwardAuthRule | None:
+    if settings is None:
+        return None
+    url = settings.url
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    authority = host if url.port == 80 else f"{host}:{url.port}"
+    names = tuple(name.encode() for name in settings.copy)
+    return ForwardAuthRule(url.host, url.port, authority.encode(), url.target.encode(), names, settings.timeout)
 
 
 def _domain_redirect(domain: Domain) -> RedirectRule | None:

@@ -6,13 +6,16 @@ cdef class Instance:
     cdef public str key, cause, identity
     cdef public bytes label, token
     cdef public int family, failures, pauses
-    cdef public object address, on_change
+    cdef public object address, on_change, alternate, tls
     cdef public bytes packed
     cdef public list idle
     cdef public Py_ssize_t connections, inflight, limit, most_idle, served, faults, tunnels
     cdef public bint healthy, passes, answers, failing, keeps_idle, retired, trying, ramping
     cdef public double down_until, failed_at, pause, slow_start, since, credit, keep_alive, seconds
     cdef public unsigned long long seed
+    cpdef secure(self, tls)
+    cpdef also_at(self, int family, address)
+    cpdef prefer_alternate(self)
     cpdef bint is_up(self, double now)
     cpdef bint may_serve(self, list tried, double now)
     cpdef bint is_full(self)

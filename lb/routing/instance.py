@@ -12,6 +12,8 @@ import struct
 from collections.abc import Callable
 from hashlib import blake2b
 
+from lb.routing.instance_tls import InstanceTls
+
 SAFE_IDLE = 1.0
 """Seconds for which an idle connection counts as safe for a request that must not be repeated: half of gunicorn's 2 s,
 the shortest keep-alive of the usual servers."""
@@ -48,11 +50,13 @@ class Instance:
 
     `served` counts the requests that it was given, `seconds` is for how long they waited for its answers to begin,
     `faults` how many failed, `tunnels` how many of those that it is serving have become tunnels. `identity` is the
-    engine's name for one that is deployed.
+    engine's name for one that is deployed. `tls` is how connections to it are secured, None for plain HTTP; `alternate`
+    another family and address that it may listen on, None if there is only one.
     """
 
     __slots__ = (
         "address",
+        "alternate",
         "answers",
         "cause",
         "connections",
@@ -85,6 +89,7 @@ class Instance:
         "served",
         "since",
         "slow_start",
+        "tls",
         "token",
         "trying",
         "tunnels",
@@ -96,6 +101,8 @@ class Instance:
         self.family = family
         self.address = address
         self.packed = pack_address(family, address)
+        self.alternate: tuple[int, str | tuple[str, int], bytes] | None = None
+        self.tls: InstanceTls | None = None
         self.seed = int.from_bytes(blake2b(self.label, digest_size=8).digest(), "big")
         self.token = b""
         self.idle: list[object] = []
@@ -117,6 +124,23 @@ class Instance:
         self.identity = ""
         self.served = self.faults = self.tunnels = 0
         self.seconds = 0.0
+
+    # How it is reached
+
+    def secure(self, tls: InstanceTls | None) -> None:
+        """Connections to it use TLS like this; None for plain HTTP."""
+        self.tls = tls
+
+    def also_at(self, family: int, address: tuple[str, int]) -> None:
+        """It may be reached at this address, too, if it does not listen on its own."""
+        self.alternate = (family, address, pack_address(family, address))
+
+    def prefer_alternate(self) -> None:
+        """It was reached at its other address: try that first from now on."""
+        if self.alternate is not None:
+            before = (self.family, self.address, self.packed)
+            self.family, self.address, self.packed = self.alternate
+            self.alternate = before
 
     # Whether it may serve
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from lb.routing.environment import Environment
 from lb.routing.health_table import ABSENT, EXPECTED, HEALTHY, Condition, HealthTable
 from lb.routing.instance import Instance
+from lb.routing.instance_tls import InstanceTls
 
 _UNWATCHED, _UNREAD = Condition(HEALTHY), Condition(EXPECTED)
 
@@ -23,10 +24,23 @@ class Member:
     socket. `host` is empty if it is configured by name: then the rows have the addresses.
 
     `instances` has them by number; an address that is not a name has number 0 only. `limit` is how many requests each
-    may serve at once, `checked` whether the instances are checked actively.
+    may serve at once, `checked` whether the instances are checked actively, `tls` how connections to them are secured,
+    `both_families` that it is `localhost`, and a server may listen on either loopback address.
     """
 
-    __slots__ = ("_identities", "checked", "host", "instances", "limit", "path", "port", "rows", "text")
+    __slots__ = (
+        "_identities",
+        "both_families",
+        "checked",
+        "host",
+        "instances",
+        "limit",
+        "path",
+        "port",
+        "rows",
+        "text",
+        "tls",
+    )
 
     def __init__(self, text: str, host: str, port: int, path: str) -> None:
         self.text = text
@@ -34,6 +48,8 @@ class Member:
         self.port = port
         self.path = path
         self.limit = 0
+        self.tls: InstanceTls | None = None
+        self.both_families = False
         self.checked = False
         self.rows: tuple[int, ...] = ()
         self.instances: dict[int, Instance] = {}
@@ -73,6 +89,7 @@ class Member:
             instance = self.instances[number] = self._make(condition)
             self._identities[number] = identity
             instance.bound(self.limit)
+            instance.secure(self.tls)
             instance.begin_healthy(passes)
         elif passes or not condition.answers:  # else it may serve on: its environment knows whether another one passes
             instance.set_healthy(passes, now)
@@ -87,7 +104,10 @@ class Member:
         key, host = instance_key(self.text, condition.host), condition.host or self.host
         if self.path:
             return Instance(key, socket.AF_UNIX, self.path)
-        return Instance(key, socket.AF_INET6 if ":" in host else socket.AF_INET, (host, self.port))
+        instance = Instance(key, socket.AF_INET6 if ":" in host else socket.AF_INET, (host, self.port))
+        if self.both_families:
+            instance.also_at(*other_loopback(host, self.port))
+        return instance
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +176,11 @@ class HealthWatch:
         for number, row, condition in changes:
             self._seen = number
             yield row, condition
+
+
+def other_loopback(host: str, port: int) -> tuple[int, tuple[str, int]]:
+    """The family and address of this machine that an app may listen on in place of `host`."""
+    return (socket.AF_INET, ("127.0.0.1", port)) if ":" in host else (socket.AF_INET6, ("::1", port))
 
 
 def instances_of(members: list[Member]) -> list[Instance]:

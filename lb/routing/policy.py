@@ -33,7 +33,8 @@ class Policy:
     `balance` names the balancer; `hash_on` is set for consistent_hash, `cookie` for sticky. An instance that failed
     `max_fails` times in a row is passed over for `fail_duration` seconds at first, and comes back within `slow_start`
     seconds (0: at once). `retries` is the share of requests that may be sent again, None for any. Without `keep_alive`
-    a connection to an instance serves one request.
+    a connection to an instance serves one request; `send_proxy` is the version of the PROXY header that it begins with,
+    0 for none.
     """
 
     balance: str = "round_robin"
@@ -45,6 +46,7 @@ class Policy:
     slow_start: float = 0.0
     retries: float | None = 0.2
     keep_alive: bool = True
+    send_proxy: int = 0
 
     def balancer(self) -> Balancer:
         """A new balancer of this kind."""

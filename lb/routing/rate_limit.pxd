@@ -11,3 +11,5 @@ cdef class RateLimiter:
     cdef long long _mask
     @cython.locals(first=Py_ssize_t, place=Py_ssize_t, way=int, at=Py_ssize_t, due=double, ahead=double)
     cpdef double take(self, long long key, double now, RateLimit pace)
+    @cython.locals(first=Py_ssize_t, way=int, at=Py_ssize_t)
+    cpdef give_back(self, long long key, double now, RateLimit pace)

@@ -76,3 +76,12 @@ class RateLimiter:
         self._due[place + 1] = now + ahead + pace.interval
         self._keys[place] = key
         return 0.0
+
+    def give_back(self, key: int, now: float, pace: RateLimit) -> None:
+        """What was counted last of this client does not count after all."""
+        first = (key & self._mask) * (_WAYS * _WORDS)
+        for way in range(_WAYS):
+            at = first + way * _WORDS
+            if self._keys[at] == key:
+                self._due[at + 1] = max(self._due[at + 1] - pace.interval, now)
+                return

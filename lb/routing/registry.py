@@ -7,18 +7,22 @@ in another thread; `commit` applies it. Until then nothing live has changed, and
 
 from __future__ import annotations
 
+import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lb.config.balancing import statuses
+from lb.config.instance_tls import InstanceTlsSettings
 from lb.config.model import EnvironmentSettings as EnvironmentConfig
+from lb.config.model import InstanceAddress
 from lb.config.plan import EnvironmentPlan
 from lb.routing.deployed_member import DeployedMember
 from lb.routing.deployment import DeployedEnvironment, WakeAsked
 from lb.routing.environment import Environment, Observer
 from lb.routing.health_table import HealthTable
 from lb.routing.instance import Instance
+from lb.routing.instance_tls import InstanceTls, TlsClient
 from lb.routing.members import HealthWatch, Member, instances_of
 from lb.routing.outlier import Unhealthy
 from lb.routing.policy import Policy
@@ -29,12 +33,13 @@ from lb.routing.sticky_cookie import StickyCookie, sticky_secret
 class Registry:
     """Environments by app and name, and their members; `watch` applies what `table` says to them."""
 
-    __slots__ = ("environments", "members", "observer", "table", "wake_asked", "watch")
+    __slots__ = ("environments", "members", "observer", "table", "tls_contexts", "wake_asked", "watch")
 
     def __init__(self, table: HealthTable | None = None) -> None:
         self.table = table or HealthTable(1)
         self.environments: dict[tuple[str, str], Environment] = {}
         self.members: dict[Environment, list[Member]] = {}
+        self.tls_contexts: dict[TlsClient, ssl.SSLContext] = {}
         self.watch = HealthWatch(self.table)
         self.observer: Observer | None = None
         self.wake_asked: WakeAsked | None = None
@@ -68,16 +73,18 @@ class Gone:
 class RegistryPlan:
     """The environments of one configuration, with the members that each will have."""
 
-    __slots__ = ("_generation", "_planned", "_registry")
+    __slots__ = ("_generation", "_planned", "_registry", "_tls_contexts")
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._generation = registry.table.generation
         self._planned: dict[tuple[str, str], _Planned] = {}
+        self._tls_contexts: dict[TlsClient, ssl.SSLContext] = {}
 
     def environment(self, wanted: EnvironmentPlan, limit: int) -> Environment:
         """The environment, which will have the instances that are `wanted`, each serving at most `limit` requests (0:
-        any number). Watched instances have their rows in the table already.
+        any number). Watched instances have their rows in the table already. Raises OSError for files of TLS that cannot
+        be used.
         """
         registry = self._registry
         app, name, config = wanted.app, wanted.name, wanted.settings
@@ -90,16 +97,28 @@ class RegistryPlan:
             address = instance.address
             rows = tuple(map(registry.table.find, instance.rows))
             member = known.get(address.text)
+            tls = self._tls(config.instance_tls, address) if address.tls else None
+            if member is not None and tls is not None and not tls.is_like(member.tls):
+                member = None  # connections that were secured in another way must not serve
             if member is None:
                 if instance.is_deployed:
                     member = DeployedMember(address.text, DeployedEnvironment(app, name))
                 else:
                     member = Member(address.text, "" if address.is_name else address.host, address.port, address.path)
+                    member.tls = tls
+                    member.both_families = address.host == "localhost"
                 member.follow(rows, is_checked, limit, registry.table)
             planned.members.append(member)
             planned.rows.append(rows)
         self._planned[app, name] = planned
         return environment
+
+    def _tls(self, settings: InstanceTlsSettings, address: InstanceAddress) -> InstanceTls:
+        client = TlsClient.of(settings.verify, settings.ca, settings.cert, settings.key)
+        contexts = self._tls_contexts
+        if client not in contexts:
+            contexts[client] = self._registry.tls_contexts.get(client) or client.context()
+        return InstanceTls(client, contexts[client], settings.server_name or address.host)
 
     def commit(self) -> Gone:
         """Apply it: from here on the registry holds what was planned, and nothing else."""
@@ -107,6 +126,7 @@ class RegistryPlan:
         before = registry.environments
         had = [instance for environment in before.values() for instance in environment.instances]
         registry.environments = {key: planned.environment for key, planned in self._planned.items()}
+        registry.tls_contexts = self._tls_contexts
         registry.members = {planned.environment: planned.members for planned in self._planned.values()}
         environments_gone = [environment for key, environment in before.items() if key not in self._planned]
         for environment in environments_gone:
@@ -166,5 +186,6 @@ def make_policy(app: str, name: str, config: EnvironmentConfig) -> Policy:
         unhealthy=unhealthy,
         slow_start=config.slow_start or 0.0,
         retries=config.retry_budget,
-        keep_alive=config.keep_alive,
+        keep_alive=config.keep_alive and config.send_proxy is None,
+        send_proxy=int(config.send_proxy[1:]) if config.send_proxy is not None else 0,
     )

@@ -5,7 +5,7 @@ from lb.routing.rate_limit cimport RateLimit
 
 cdef class Route:
     cdef public Environment environment
-    cdef public bint force_https, cdn
+    cdef public bint force_https, cdn, names_client, proxied
     cdef public Py_ssize_t body_cap
     cdef public double connect, response, read
     cdef public object compression, extras

@@ -24,7 +24,8 @@ class Route:
     """The settings of a bound domain, shared with every other that has the same: with 10,000 domains, one object in the
     processor's cache instead of 10,000; or those of some of its paths. `body_cap` is in bytes; `connect`,
     `response` and `read` are time-outs in seconds; `compression` is None if it is off; `client_auth` is the domain, as
-    it is bound, that a connection must have been verified for, None if clients need no certificate.
+    it is bound, that a connection must have been verified for, None if clients need no certificate. `proxied` says that
+    what a trusted proxy reports counts: for a domain behind a `cdn`, and where it names the client (`names_client`).
 
     Of `branches` one is taken in place of this, as `choices` say; `extras` is what only some routes ask for, `pace` is
     how often one client may ask, counted apart for `scope`; each is None where there is none.
@@ -41,7 +42,9 @@ class Route:
         "environment",
         "extras",
         "force_https",
+        "names_client",
         "pace",
+        "proxied",
         "read",
         "response",
         "scope",
@@ -51,7 +54,7 @@ class Route:
         self.environment = environment
         self.body_cap = body_cap
         self.force_https = False
-        self.cdn = False
+        self.cdn = self.names_client = self.proxied = False
         self.compression: Compression | None = None
         self.client_auth: bytes | None = None
         self.connect = self.response = self.read = 60.0

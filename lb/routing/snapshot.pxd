@@ -8,6 +8,7 @@ cdef class Snapshot:
     cdef public Limits limits
     cdef public object answer, https_port, trusted
     cdef public double connect, response, read, head, idle, handshake, hold, drain
+    cdef public bint proxy_protocol
     cdef public Py_ssize_t max_connections, max_held, max_waiting, client_connections
     cdef public bint http2, h2c
     cdef public RateLimit client_pace

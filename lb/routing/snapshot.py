@@ -15,7 +15,7 @@ Answer = Callable[[bytes], bytes | None]
 
 class Snapshot:
     """A configuration in the form that the data path uses. Times are in seconds; `https_port` is the port that
-    redirects name, None if there is none.
+    redirects name, None if there is none. `proxy_protocol` says that trusted proxies begin a connection with a header.
 
     `max_connections`, `max_waiting` (requests that wait for an instance) and `max_held` (handshakes that wait for a
     certificate, each for `hold`) are a worker's share of the limits of L5. `drain` is how long a worker without a
@@ -41,6 +41,7 @@ class Snapshot:
         "max_connections",
         "max_held",
         "max_waiting",
+        "proxy_protocol",
         "read",
         "response",
         "table",
@@ -53,6 +54,7 @@ class Snapshot:
         self.answer = answer
         self.trusted = trusted
         self.https_port: int | None = None
+        self.proxy_protocol = False
         self.connect = self.response = self.read = self.head = 60.0
         self.idle = 75.0
         self.handshake = 10.0

@@ -15,6 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import blake2b
 
+from lb.telemetry.deployed_usage import UsagePage, usage_page_size
+
 _HEAD = struct.Struct("<qqq")  # writes, process, records
 _RECORD = struct.Struct("<8s16s5q")
 _KEY = 8
@@ -125,14 +127,14 @@ def _totals(data: bytes) -> Totals:
 
 
 class DeployedFigures:
-    """The pages of `slots` workers and the summary, each with room for `records` environments and instances. Made
-    before the first fork; `memory` is a descriptor as for `InstanceGauges`.
+    """The pages of `slots` workers and the summary, each with room for `records` environments and instances, and the
+    page of what the instances use. Made before the first fork; `memory` is a descriptor as for `InstanceGauges`.
     """
 
     def __init__(self, slots: int, records: int, memory: int = -1) -> None:
         self._slots = slots
         self._length = _HEAD.size + _RECORD.size * records
-        size = (slots + 1) * self._length
+        size = (slots + 1) * self._length + usage_page_size(records)
         if memory >= 0:
             os.ftruncate(memory, size)
         self._cells = memoryview(mmap.mmap(memory, size))
@@ -145,3 +147,8 @@ class DeployedFigures:
     def summary(self) -> DeployedPage:
         """What all workers say together, with what those said that have ended."""
         return self.page(self._slots)
+
+    @property
+    def usage(self) -> UsagePage:
+        """What the engine says that instances use."""
+        return UsagePage(self._cells[(self._slots + 1) * self._length :])

@@ -19,6 +19,7 @@ class CountedBy(StrEnum):
     """The process whose numbers go into the cells."""
 
     ENGINE = "proxy/engine.py"
+    HTTP2 = "proxy/http2/figures.py"
     HANDSHAKES = "tls/handshake/pending.py"
     SUPERVISOR = "control/service.py"
 
@@ -53,6 +54,7 @@ def restart_cell(kind: ProcessKind) -> str:
 
 
 _ENGINE, _HANDSHAKES, _SUPERVISOR = CountedBy.ENGINE, CountedBy.HANDSHAKES, CountedBy.SUPERVISOR
+_HTTP2 = CountedBy.HTTP2
 
 COUNTER_METRICS = (
     CounterMetric("lb_requests_total", "Requests received.", _ENGINE, {"": "requests_total"}),
@@ -106,31 +108,31 @@ COUNTER_METRICS = (
         {"": "tls_record_floods_total"},
     ),
     CounterMetric(
-        "lb_http2_connections_total", "Client connections that speak HTTP/2.", _ENGINE, {"": "http2_connections_total"}
+        "lb_http2_connections_total", "Client connections that speak HTTP/2.", _HTTP2, {"": "http2_connections_total"}
     ),
     CounterMetric(
         "lb_http2_refused_total",
         "Requests refused because their HTTP/2 connection had too many under way.",
-        _ENGINE,
+        _HTTP2,
         {"": "http2_refused_total"},
     ),
     CounterMetric(
         "lb_http2_resets_total",
         "HTTP/2 streams that were reset, by whom: client, or lb.",
-        _ENGINE,
+        _HTTP2,
         {"client": "http2_resets_by_clients", "lb": "http2_resets_by_us"},
         "by",
     ),
     CounterMetric(
         "lb_http2_goaways_total",
         "HTTP/2 connections that were told to make no more requests.",
-        _ENGINE,
+        _HTTP2,
         {"": "http2_goaways_total"},
     ),
     CounterMetric(
         "lb_http2_errors_total",
         "HTTP/2 connections ended because of what the client sent.",
-        _ENGINE,
+        _HTTP2,
         {"": "http2_errors_total"},
     ),
     CounterMetric(

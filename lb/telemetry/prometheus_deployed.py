@@ -22,6 +22,18 @@ _OF_INSTANCE = (
     ("lb_deployed_requests_in_flight", "gauge", "Requests that a deployed instance is serving now.", "in_flight"),
     ("lb_deployed_tunnels", "gauge", "WebSockets and other tunnels that are open to a deployed instance.", "tunnels"),
 )
+_OF_USAGE = (
+    ("lb_deployed_memory_bytes", "gauge", "Memory of a deployed instance; shared pages count in part.", "memory"),
+    ("lb_deployed_cpu_seconds_total", "counter", "CPU time of a deployed instance since its start.", "cpu"),
+    ("lb_deployed_files_bytes", "gauge", "Files of a deployed instance in its home directory and /tmp.", "files"),
+    ("lb_deployed_processes", "gauge", "Processes of a deployed instance.", "processes"),
+    (
+        "lb_deployed_restarts_total",
+        "counter",
+        "Ends and replacements of a deployed instance without a command.",
+        "restarts",
+    ),
+)
 _OF_ENVIRONMENT = (
     ("lb_deployed_requests_waiting", "Requests that wait for a deployed app to start.", "waiting"),
     ("lb_deployed_idle_seconds", "Seconds since the last request that keeps a deployed app awake.", "idle"),
@@ -43,5 +55,13 @@ def render_deployed(environments: Iterable[tuple[str, str, Mapping[str, Any]]]) 
             f"{metric}{labels(app=app, environment=name, instance=instance['name'])} {instance[key]:.12g}\n"
             for app, name, one in found
             for instance in one["instances"]
+        ]
+    for metric, kind, text, key in _OF_USAGE:
+        lines.append(header(metric, kind, text))
+        lines += [
+            f"{metric}{labels(app=app, environment=name, instance=instance['name'])} {instance['usage'][key]:.12g}\n"
+            for app, name, one in found
+            for instance in one["instances"]
+            if instance["usage"] is not None and instance["usage"][key] >= 0
         ]
     return "".join(lines).encode()

@@ -53,6 +53,14 @@ def test_instances_with_their_figures() -> None:
     ]
 
 
+def test_what_an_instance_uses_and_why_it_was_restarted() -> None:
+    usage = {"memory": 50 << 20, "cpu": 1.0, "files": 0, "processes": 1, "restarts": 0, "last_cause": ""}
+    of = deployed("running", instances=[instance("web1", usage=usage)])
+    assert lines_of("shop", "production", of, 1000.0)[1].endswith("0 in flight, 50M")
+    usage.update(restarts=2, last_cause="web1 exited with status 3")
+    assert lines_of("shop", "production", of, 1000.0)[1].endswith(", restarted 2 times (web1 exited with status 3)")
+
+
 def test_staging_is_named_and_a_cause_is_shown() -> None:
     lines = lines_of("shop", "staging", deployed("failed", cause="exit status 3"), 1000.0)
     assert lines == ["  staging     did not wake up (release r1)", "    exit status 3"]

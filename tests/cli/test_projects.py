@@ -45,6 +45,19 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert "  written" not in again.output
 
 
+def test_what_a_project_from_elsewhere_says_stays_in_force(tmp_path: Path) -> None:
+    files = {"Procfile": "web: gunicorn main:app\nrelease: ./migrate\n", "runtime.txt": "python-3.12.1\n"}
+    code = "import flask\napp = flask.Flask(__name__)\n"
+    for name, text in {**files, "main.py": code, "requirements.txt": "flask\ngunicorn\n"}.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    done = CliRunner().invoke(main, ["init", str(tmp_path)])
+    assert done.exit_code == 0, done.output
+    project = read_project(tmp_path, ProjectDefaults())
+    assert project.start == StartPlan(Serving.COMMAND, command="gunicorn main:app", release="./migrate")
+    assert (project.python.major, project.python.origin) == (3, "runtime.txt")
+    assert not (tmp_path / "leanengine.yaml").exists()
+
+
 def test_up_starts_what_the_engine_would(tmp_path: Path) -> None:
     wsgi = command_line(StartPlan(Serving.WSGI, module="wsgi"), "python3", 3000, ("--workers", "2"))
     assert wsgi[-3:] == ["--workers", "2", "wsgi:application"]

@@ -92,7 +92,7 @@ def test_instance(written: str, instance: tuple[str, int, str]) -> None:
         ("http://10.0.0.5:3000/", "10.0.0.5:3000"),
         ("http://shop/", "shop:80"),
         ("http://", "127.0.0.1:80"),
-        ("https://10.0.0.5:443", "plain HTTP"),
+        ("h2c://10.0.0.5:443", "lb speaks HTTP to instances"),
         ("/run/shop.sock", "unix:/run/shop.sock"),
         ("::1", '"[::1]:80"'),
         ("10.0.0.5", "10.0.0.5:80"),

@@ -11,6 +11,9 @@ from pydantic import BaseModel
 from lb.config.acme import Acme, ExternalAccount, OnDemand
 from lb.config.engine import AppLogSettings, BuildBounds, EngineSettings, PublicAddresses
 from lb.config.field_settings import CorsSettings, ResponseFields
+from lb.config.guard_settings import BasicAuthSettings, ForwardAuthSettings
+from lb.config.hsts import HstsSettings
+from lb.config.instance_tls import InstanceTlsSettings
 from lb.config.load import load_bytes
 from lb.config.model import (
     AccessLogSettings,
@@ -48,7 +51,10 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "engine.addresses.": PublicAddresses,
     "logs.": AppLogSettings,
     "apps.<name>.": App,
+    "instance_tls.": InstanceTlsSettings,
     "routes[].": RouteSettings,
+    "basic_auth.": BasicAuthSettings,
+    "forward_auth.": ForwardAuthSettings,
     "headers.response.": ResponseFields,
     "cors.": CorsSettings,
     "own limits.": OwnLimits,
@@ -106,6 +112,6 @@ def test_the_files_beside_it() -> None:
 def test_the_example_has_every_key() -> None:
     text = (HERE / "config" / "example.yaml").read_text(encoding="utf-8")
     keys = set(re.findall(r"(\w+):(?= |$)", text, re.MULTILINE))
-    sections: list[type[BaseModel]] = [*SECTIONS.values(), EnvironmentSettings, Config]
+    sections: list[type[BaseModel]] = [*SECTIONS.values(), EnvironmentSettings, HstsSettings, Config]
     wanted = {key for section in sections for key in section.model_fields}
     assert wanted <= keys

@@ -77,15 +77,16 @@ def test_a_switch_is_one_step(world: DoorWithFakeEngine) -> None:
         three, four = (stack.enter_context(Instance(echo("new"))) for _ in range(2))
         door = stack.enter_context(world.start())
         world.engine.wait_applied(world.engine.serve(one.address, two.address))
-        with load(door, _HOME) as outcomes:
+        clients = 8
+        with load(door, _HOME, clients) as outcomes:
             for _ in range(5):
                 world.engine.wait_applied(world.engine.serve(three.address, four.address))
                 world.engine.wait_applied(world.engine.serve(one.address, two.address))
             world.engine.wait_applied(world.engine.serve(three.address, four.address))
             before = len(one.requests) + len(two.requests)
             served = outcomes.total()
-            wait_for(lambda: outcomes.total() > served + 50, "more requests")
-            assert len(one.requests) + len(two.requests) == before
+            wait_for(lambda: outcomes.total() > served + 50 * clients, "more requests")
+            assert len(one.requests) + len(two.requests) <= before + clients  # each may have had one on its way
         assert set(outcomes) == {"200"}
 
 

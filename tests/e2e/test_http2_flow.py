@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from threading import Event
 
 import pytest
@@ -101,6 +102,25 @@ def test_an_instance_that_does_not_read_stops_its_own_client_only(door: FrontDoo
         client.send(stuck, body[sent:])
         client.finish(stuck)
         assert bytes(stuck.body).decode() == hashlib.sha256(body).hexdigest()
+
+
+def test_an_upload_that_has_to_wait_for_its_instance(tmp_path: Path) -> None:
+    """All that its window allows has come before anything of it is taken."""
+    app = App()
+    with Instance(app) as instance:
+        config = configure(
+            instance.address, listen={"http": "127.0.0.1:0", "h2c": True}, limits={"instance_connections": 1}
+        )
+        with FrontDoor(config, tmp_path) as door, Http2Client(("127.0.0.1", door.http)) as client:
+            first = client.get("/stuck")
+            instance.wait_peers(1)
+            upload = client.begin(fields_of("POST", "/sum"), ended=False)
+            client.send(upload, LARGE[:65535], ended=False)
+            assert client.ask("/", host="nobody.example.com").status == 404  # so all of it has arrived
+            app.go.set()
+            client.send(upload, LARGE[65535:300_000])
+            client.finish(first, upload)
+            assert bytes(upload.body).decode() == hashlib.sha256(LARGE[:300_000]).hexdigest()
 
 
 def test_data_of_refused_streams_is_given_credit_for(door: FrontDoor) -> None:

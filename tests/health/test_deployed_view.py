@@ -6,6 +6,7 @@ import os
 
 from lb.health.deployed_view import deployed_report
 from lb.telemetry.deployed_figures import DeployedFigures, EnvironmentTotals, InstanceTotals, environment_key
+from lb.telemetry.deployed_usage import InstanceUsage
 from tests.health.test_placing import NAME, World, placed
 
 
@@ -39,3 +40,20 @@ def test_instances_are_in_the_order_of_their_numbers_with_their_figures() -> Non
     assert (second["id"], second["endpoint"], second["state"]) == ("b", "unix:/run/b.sock", "healthy")
     figures_of_it = [second[name] for name in ("in_flight", "tunnels", "requests", "seconds", "failures")]
     assert figures_of_it == [1, 2, 30, 0.5, 4]
+    assert second["usage"] is None
+
+
+def test_what_the_engine_says_an_instance_uses_is_shown() -> None:
+    # spec: O1
+    world, figures = World(count=1), DeployedFigures(1, 32)
+    world.say(3, *placed("a"))
+    figures.usage.store({"a": InstanceUsage(1 << 20, 2.5, 4096, 3, 1, "exit status 3"), "z": InstanceUsage()})
+    (one,) = deployed_report([world.one], world.table, figures)[NAME]["instances"]
+    assert one["usage"] == {
+        "memory": 1 << 20,
+        "cpu": 2.5,
+        "files": 4096,
+        "processes": 3,
+        "restarts": 1,
+        "last_cause": "exit status 3",
+    }

@@ -27,7 +27,7 @@ def read(*lines: str, host: str = "app.example") -> RequestHead:
 
 def route(*, cdn: bool = False) -> Route:
     made = Route(Environment("app", "production", make(1), Policy()), 0)
-    made.cdn = cdn
+    made.cdn = made.proxied = cdn
     return made
 
 

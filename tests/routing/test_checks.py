@@ -114,6 +114,6 @@ def request(*lines: str) -> RequestHead:
 )
 def test_who_is_redirected(cdn: bool, address: bytes, lines: tuple[str, ...], secure: bool, redirected: bool) -> None:
     route = Route(Environment("a", "production", make(1), Policy()), 0)
-    route.cdn = cdn
+    route.cdn = route.proxied = cdn
     snapshot = Snapshot(RouteTable({}), Limits(), KNOWN.get, Networks([ip_network("10.0.0.0/8")]))
     assert (https_redirect(route, snapshot, request(*lines), secure, address) is not None) is redirected

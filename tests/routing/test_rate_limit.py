@@ -140,3 +140,16 @@ def test_memory_is_of_a_fixed_size() -> None:
     for cells in (0, 2, 3, 1000):
         with pytest.raises(ValueError, match="cells"):
             RateLimiter(cells)
+
+
+def test_what_is_given_back_does_not_count() -> None:
+    limiter, pace = RateLimiter(1024), RateLimit(1.0, 3)
+    for _ in range(10):
+        assert limiter.take(7, START, pace) == 0.0
+        limiter.give_back(7, START, pace)
+    assert _allowed(limiter, [0.0] * 4, pace, 7) == [True, True, True, False]
+    limiter.give_back(8, START, pace)  # of whom nothing is known
+    limiter.give_back(7, START, pace)
+    assert _allowed(limiter, [0.0] * 2, pace, 7) == [True, False]
+    limiter.give_back(7, START + 100.0, pace)
+    assert _allowed(limiter, [100.0] * 4, pace, 7) == [True, True, True, False]

@@ -24,7 +24,7 @@ def test_names_are_those_of_prometheus_and_stand_once() -> None:
     names = [metric.name for metric in COUNTER_METRICS]
     assert len(set(names)) == len(names)
     for metric in COUNTER_METRICS:
-        assert re.fullmatch(r"lb(_[a-z]+)+", metric.name)
+        assert re.fullmatch(r"lb(_[a-z0-9]+)+", metric.name)
         assert metric.name.endswith("_total") is (metric.kind == "counter")
         assert metric.help.endswith(".")
         assert bool(metric.label) is (list(metric.cells) != [""])

@@ -17,6 +17,7 @@ from lb.apps.build.pythons import Interpreter
 from lb.apps.project.requirements import normalized
 
 _SCRIPTS = {"gunicorn": "gunicorn.app.wsgiapp:run", "uvicorn": "uvicorn.main:main"}
+_COMPANIONS = {"uvicorn": ("websockets",)}  # without it uvicorn refuses WebSockets; it works without its C code
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -45,6 +46,9 @@ def copy_server(server: str, python: Interpreter, venv: Path) -> str | None:
     if packages is None:
         return None
     pairs = [pair for found in wanted if normalized(found.name) not in present for pair in _pairs(found, packages)]
+    for name in _COMPANIONS.get(server, ()):
+        if name not in present and _is_here(name):
+            pairs += [pair for pair in _pairs(distribution(name), packages) if pair[0].suffix != ".so"]
     if any(source.suffix in {".so", ".pyd", ".pth"} or not source.is_file() for source, _ in pairs):
         return None
     for source, target in pairs:

@@ -53,8 +53,8 @@ def read_project(root: Path, defaults: ProjectDefaults | None = None) -> Project
     _refuse_misspelt(names, python_version.VERSION_FILE, ".leanignore")
     notes = list(manifest.notes) if manifest is not None else []
     notes += find_leftovers(root)
-    commands = _procfile(root, names, manifest, notes)
     manifest = manifest or Manifest()
+    commands = _procfile(root, names, manifest, notes)
     requirements = read_requirements(root, custom_install=manifest.install is not None)
     if not requirements.manager:
         _need_list(names, manifest)
@@ -115,13 +115,15 @@ def refuse_environment(root: Path) -> None:
             )
 
 
-def _procfile(root: Path, names: list[str], manifest: Manifest | None, notes: list[str]) -> Procfile:
+def _procfile(root: Path, names: list[str], manifest: Manifest, notes: list[str]) -> Procfile:
+    """A manifest without a key, such as one with comments alone, says no more than none."""
     text = read_text(root, procfile.NAME)
+    says_nothing = replace(manifest, notes=()) == Manifest()
     if text is None:
-        if manifest is None:
+        if says_nothing:
             _refuse_misspelt(names, procfile.NAME)
         return Procfile()
-    if manifest is not None:
+    if not says_nothing:
         notes.append(f"{procfile.NAME} is not read, because {manifests.NAME} is there")
         return Procfile()
     return parse_procfile(text)

@@ -1,4 +1,4 @@
-"""A Procfile → the command of each kind of process. It is read where there is no leanengine.yaml."""
+"""A Procfile → the command of each kind of process. It is read where there is no leanengine.yaml, or no key in it."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from lb.apps.run.exit import Exit
 from lb.apps.run.identity import Identity
 from lb.apps.run.isolation import IsolationError, IsolationLadder, probe, scope_for
 from lb.apps.run.order import InstanceFacts, InstanceOrder, Isolation, Network
-from lb.apps.run.ports import NoPortError, PortPool
+from lb.apps.run.port_claim import PortClaim, claim_port
+from lb.apps.run.ports import NoPortError, PortPool, claim_free_port
 from lb.apps.run.run_directory import RunDirectory, directories, effective_root
 from lb.apps.run.shim_client import ShimClient, ShimGoneError
 from lb.apps.run.shim_order import command, instance_group, scratch, shim_order, wants_port
@@ -55,10 +56,13 @@ class LaunchError(Exception):
 class LaunchedInstance:
     """One instance whose shim was started or found. Nothing is sent to a process that is not its own."""
 
-    def __init__(self, facts: InstanceFacts, place: RunDirectory, shim: Identity | None) -> None:
+    def __init__(
+        self, facts: InstanceFacts, place: RunDirectory, shim: Identity | None, claim: PortClaim | None = None
+    ) -> None:
         self.facts = facts
         self._place = place
         self._shim = shim
+        self._claim = claim
         self._client = ShimClient(place.control)
         self._exit: Exit | None = None
 
@@ -151,6 +155,8 @@ class LaunchedInstance:
 
     def forget(self) -> None:
         """Removes its directories, with its files, once it has ended and its exit was read."""
+        if self._claim is not None:
+            self._claim.release()
         self._place.remove()
         if self.facts.group:
             cgroup.remove(self.facts.group)
@@ -169,12 +175,14 @@ def mark(facts: InstanceFacts) -> str:
 
 async def launch(order: InstanceOrder, run_root: Path) -> LaunchedInstance:
     """Starts an instance; it is not healthy yet. Raises LaunchError."""
+    claim = None
     try:
         found = await asyncio.to_thread(ladder, order.isolation)
         place = RunDirectory(effective_root(run_root) / secrets.token_hex(4))
         if order.network is Network.PRIVATE and wants_port(order) and not found.pasta:
             raise LaunchError("network: private needs pasta, which is not installed.", "Run: apt-get install -y passt")
-        port = _pool(order.ports).take() if wants_port(order) else 0
+        if wants_port(order):
+            claim = claim_free_port(_pool(order.ports))
         place.make()
         order.log_dir.mkdir(parents=True, exist_ok=True)
     except IsolationError as error:
@@ -182,12 +190,14 @@ async def launch(order: InstanceOrder, run_root: Path) -> LaunchedInstance:
     except NoPortError as error:
         raise LaunchError(f"{error}.") from error
     except OSError as error:
+        if claim is not None:
+            claim.release()
         raise LaunchError(f"The instance's directory could not be made: {error}.") from error
-    facts = _facts(order, place, found, port)
+    facts = _facts(order, place, found, claim.port if claim is not None else 0)
     try:
-        return await _start_shim(order, facts, place, found)
+        return LaunchedInstance(facts, place, await _start_shim(order, facts, place, found), claim)
     except (LaunchError, OSError, asyncio.CancelledError) as error:
-        await _undo(facts, place)
+        await _undo(facts, place, claim)
         if isinstance(error, OSError):
             raise LaunchError(f"The shim could not be started: {error}.") from error
         raise
@@ -195,7 +205,7 @@ async def launch(order: InstanceOrder, run_root: Path) -> LaunchedInstance:
 
 async def _start_shim(
     order: InstanceOrder, facts: InstanceFacts, place: RunDirectory, found: IsolationLadder
-) -> LaunchedInstance:
+) -> Identity | None:
     for name in ("home", "tmp") if facts.scratch else ():
         (Path(facts.scratch) / name).mkdir(parents=True, mode=0o700)
     wanted = command(order, place, found, _port(facts), mark(facts).partition("=")[2])
@@ -225,13 +235,13 @@ async def _start_shim(
     if said != b"ready\n" or record is None:
         words = complaints.decode("utf-8", "replace").strip().splitlines()[-1:] or [f"status {process.returncode}"]
         raise LaunchError(f"The shim could not begin: {words[0]}.", "lb doctor --engine shows what is missing.")
-    return LaunchedInstance(facts, place, Identity.from_json(record.get("shim")))
+    return Identity.from_json(record.get("shim"))
 
 
-async def _undo(facts: InstanceFacts, place: RunDirectory) -> None:
+async def _undo(facts: InstanceFacts, place: RunDirectory, claim: PortClaim | None) -> None:
     """Ends what a start that failed, or was given up, has left: its shim may have begun all the same."""
     record = await _late_record(place)
-    running = LaunchedInstance(facts, place, Identity.from_json((record or {}).get("shim")))
+    running = LaunchedInstance(facts, place, Identity.from_json((record or {}).get("shim")), claim)
     await running.kill()
     running.forget()
 
@@ -279,7 +289,8 @@ async def _adopt(place: RunDirectory) -> LaunchedInstance | None:
         return None
     if shim.alive() and await ShimClient(place.control).peer() != shim.pid and not place.exit_record.exists():
         shim = None  # whoever this is, it is not the shim: the instance is lost, and the process is left alone
-    return LaunchedInstance(facts, place, shim)
+    port = _port(facts)
+    return LaunchedInstance(facts, place, shim, claim_port(port) if port else None)
 
 
 async def _late_record(place: RunDirectory) -> dict[str, Any] | None:

@@ -1,7 +1,7 @@
 """Ports for apps that listen on a port of their own: one that is free now, and that the kernel gives to nobody else.
 
-A port is tried by binding it and closing it again, so somebody may take it meanwhile: the start check says who, and the
-instance is started once more on another.
+A port is tried by binding it and closing it again. Other engines respect the claim on it; any other program may take
+it meanwhile: the start check says which one, and the instance is started once more on another port.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable, Container
 from pathlib import Path
+
+from lb.apps.run.port_claim import PortClaim, claim_port
 
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 
@@ -33,6 +35,16 @@ class PortPool:
                 self._next = (self._next + step + 1) % len(self._ports)
                 return port
         raise NoPortError(f"no port of {self._ports.start}-{self._ports.stop - 1} is free; make engine.ports wider")
+
+
+def claim_free_port(pool: PortPool) -> PortClaim:
+    """A free port that no engine of this machine has given to another app. Raises NoPortError."""
+    claimed: set[int] = set()
+    while True:
+        port = pool.take(claimed)
+        if (claim := claim_port(port)) is not None:
+            return claim
+        claimed.add(port)
 
 
 def port_is_free(port: int) -> bool:

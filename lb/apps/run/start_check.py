@@ -1,6 +1,7 @@
 """Wait until an instance is healthy (H1 to H3): asked at least each second, until its time is up or it has ended.
 
-Asks with the environment's own Host and X-Forwarded-Proto, as the door will. What follows a success is not known here.
+Asks with the environment's own Host and X-Forwarded-Proto, as the door will. An answer on a port counts only if the
+instance's own processes listen there: the port may be another program's. What follows a success is not known here.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from lb.apps.run.exit import Exit
 from lb.apps.run.http_question import StartAnswer, StartQuestion, ask
 from lb.apps.run.instance import LaunchedInstance
-from lb.apps.run.listening import AppListener, listeners, port_owner
+from lb.apps.run.listening import AppListener, PortHolder, listeners, port_holder, port_owner
 from lb.apps.run.start_failure import FUNCTIONS, KEPT, PING, StartReport, StartSeen, report
 
 DEFAULT_TIMEOUT = 30.0
@@ -22,6 +24,7 @@ SHORTEST, LONGEST = 15.0, 120.0  # what startupTimeout may say
 _EACH = 1.0  # seconds between two checks
 _SOON = 0.1  # between two looks for a listener that is not there yet
 _PATIENCE = 10.0  # seconds for one answer
+_HAS_TABLES = Path("/proc/self/net").is_dir()  # the kernel says who listens
 
 Ask = Callable[[StartQuestion], Awaitable[StartAnswer]]
 
@@ -92,7 +95,7 @@ class _Checks:
     """The checks of one start, and their last answers."""
 
     def __init__(self, running: LaunchedInstance, check: StartCheck, clock: StartClock, asking: Ask) -> None:
-        self._endpoint = running.endpoint
+        self._running = running
         self._check = check
         self._clock = clock
         self._asking = asking
@@ -104,13 +107,22 @@ class _Checks:
         while (left := end - self._clock.now()) > 0:
             began = self._clock.now()
             if await self._passes(left):
-                return True
+                holder = await self._holder()
+                if holder is not PortHolder.NOBODY:  # it has closed its listener again
+                    return holder is PortHolder.OWN
             if FUNCTIONS in self.answers and self.answers[FUNCTIONS].status:
                 return False
             heard = any(answer.connected for answer in self.answers.values())
             pause = _EACH - (self._clock.now() - began) if heard else _SOON
             await self._clock.sleep(min(max(pause, 0.0), max(end - self._clock.now(), 0.0)))
         return False
+
+    async def _holder(self) -> PortHolder:
+        """Who has answered."""
+        port = self._running.port
+        if not port or not _HAS_TABLES:
+            return PortHolder.OWN
+        return await asyncio.to_thread(port_holder, port, await self._running.pids())
 
     async def _passes(self, left: float) -> bool:
         """The SDK's answer is enough; otherwise the app's own page decides (H2)."""
@@ -128,7 +140,9 @@ class _Checks:
 
     async def _ask(self, uri: str, left: float) -> StartAnswer:
         check = self._check
-        answer = await self._asking(StartQuestion(self._endpoint, uri, check.host, check.proto, min(left, _PATIENCE)))
+        answer = await self._asking(
+            StartQuestion(self._running.endpoint, uri, check.host, check.proto, min(left, _PATIENCE))
+        )
         self.answers[uri] = answer
         return answer
 
@@ -137,10 +151,11 @@ async def _look(
     running: LaunchedInstance, check: StartCheck, answers: dict[str, StartAnswer], ended: Exit | None
 ) -> StartReport:
     found: list[AppListener] = []
+    pids = await running.pids() if ended is None else []
     if ended is None:
-        found = await asyncio.to_thread(listeners, await running.pids())
+        found = await asyncio.to_thread(listeners, pids)
     port = running.port
-    owner = await asyncio.to_thread(port_owner, port) if port and not any(one.port == port for one in found) else ""
+    owner = await asyncio.to_thread(port_owner, port, pids, is_local=ended is None) if port else ""
     lines = ended.lines if ended is not None else await running.last_lines(KEPT)
     seen = StartSeen(
         name=running.facts.name,

@@ -247,7 +247,10 @@ class EnvironmentOrders:
     def check(self, release: ReleaseFacts) -> CheckOrder:
         settings, start, config = self._settings, release.start, self._context.config
         mode = settings.functions_mode if settings.functions_mode != "auto" else ""
-        through_cdn = any(domain.cdn for domain in self._context.app.domains)
+        app = self._context.app
+        through_cdn = app.client_from == "forwarded" or any(
+            domain.cdn or domain.client_from == "forwarded" for domain in app.domains
+        )
         return CheckOrder(
             host=check_host(config, self._context.record.name, self._environment),
             proto="https" if config.listen.https or through_cdn else "http",

@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from lb.apps.service.api import USAGE, EngineConnection, EngineRequest, Handler, RequestError
+from lb.apps.service.app_addresses import app_urls
 from lb.apps.service.deploy import BuildOptions, Deployment
 from lb.apps.service.deploy_state import DeployKind, DeployState
 from lb.apps.service.deployed_app import DeployedApp, DeployRequest
 from lb.apps.service.directory import ENVIRONMENTS
+from lb.apps.service.door_wait import wait_until_followed
 from lb.apps.service.engine_service import EngineService, NoSuchAppError
 from lb.apps.service.engine_socket import PeerUser
 from lb.apps.service.environment_unit import EnvironmentUnit
@@ -117,7 +119,8 @@ class DeployCommands:
         async with unit.life.rollout:
             if unit.life.record.wish != DesiredState.STOP:
                 unit.life.retire_all("", DesiredState.STOP)
-        return {"sentence": f"{environment} of {app.name} is stopped: its instances drain and end"}
+        late = await wait_until_followed(unit.life, self._service.figures)
+        return _with_note({"sentence": f"{environment} of {app.name} is stopped: its instances drain and end"}, late)
 
     async def cancel(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002
         app, environment, unit = self.target(request)
@@ -186,7 +189,19 @@ class DeployCommands:
             hand_on.cancel()
             with suppress(asyncio.CancelledError):
                 await hand_on
-        return deployment.progress.result or {}
+        return await self._switched(deployment)
+
+    async def _switched(self, deployment: Deployment) -> Mapping[str, Any]:
+        """The result, once the front door's workers go by what the deploy has changed."""
+        result = deployment.progress.result or {}
+        if not result.get("ok"):
+            return result
+        service, app, environment = self._service, deployment.record.app, deployment.record.environment
+        unit = service.apps[app].unit(environment)
+        found = {**result, "urls": app_urls(service.config, app, environment)}
+        if not service.figures.is_connected:
+            found["next_step"] = f"No front door serves it yet: lb serve {service.file}"
+        return _with_note(found, await wait_until_followed(unit.life, service.figures))
 
 
 async def _hand_on(deployment: Deployment, connection: EngineConnection) -> None:
@@ -222,6 +237,10 @@ def _who(peer: PeerUser) -> str:
         return pwd.getpwuid(peer.user).pw_name
     except KeyError:
         return f"user {peer.user}" if peer.user != os.geteuid() else ""
+
+
+def _with_note(result: Mapping[str, Any], note: str) -> Mapping[str, Any]:
+    return {**result, "sentence": f"{result['sentence']}; {note}"} if note else result
 
 
 def _number(count: int, noun: str) -> str:

@@ -6,6 +6,7 @@ adds up. It decides nothing.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from lb.apps.service.placements import Activity, Applied, InstanceFigures
@@ -25,6 +26,7 @@ class DoorFigures:
     def __init__(self) -> None:
         self._doors = 0
         self._seen: dict[tuple[str, str], _Seen] = {}
+        self._news = asyncio.Event()
 
     @property
     def is_connected(self) -> bool:
@@ -38,12 +40,18 @@ class DoorFigures:
         self._doors -= 1
         if not self._doors:
             self._seen.clear()
+        self._tell()
+
+    def _tell(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
 
     def heard(self, event: Activity | Applied, now: float) -> None:
         """`now` is in seconds since boot."""
         seen = self._seen.setdefault((event.app, event.environment), _Seen())
         if isinstance(event, Applied):
             seen.applied = max(seen.applied, event.generation)
+            self._tell()
         else:
             seen.activity, seen.at = event, now
             seen.figures.update(event.instances)
@@ -53,10 +61,17 @@ class DoorFigures:
         seen = self._seen.get((app, environment))
         return seen is not None and seen.applied >= generation
 
-    def busy(self, app: str, environment: str, identifier: str) -> bool | None:
-        """Whether anything is open at an instance; None where no door says so."""
+    async def wait_followed(self, app: str, environment: str, generation: int) -> None:
+        """Returns once `follows` is true, or no door is connected."""
+        while self.is_connected and not self.follows(app, environment, generation):
+            await self._news.wait()
+
+    def busy(self, app: str, environment: str, identifier: str, generation: int) -> bool | None:
+        """Whether anything is open at an instance; None where no door says so, or some of its workers do not follow
+        `generation` yet: what is idle may still get a request from them.
+        """
         seen = self._seen.get((app, environment))
-        if seen is None or seen.activity is None:
+        if seen is None or seen.activity is None or seen.applied < generation:
             return None
         figures = seen.activity.instances.get(identifier)
         return figures is not None and figures.is_busy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lb.apps.run.usage import Usage
@@ -52,7 +53,7 @@ class EnvironmentUnit:
         self.name = name
         self.life = Reconciler(app, name, context.environment(name), home, around)
         self.book = DeployBook(home.deploys)
-        self.retirer = Retirer(self.life, lambda identifier: place.figures.busy(app, name, identifier))
+        self.retirer = Retirer(self.life, partial(place.figures.busy, app, name))
         self.replacer = Replacer(self.life)
         self.sleeper = Sleeper(self.life, place.figures)
         self.usage: dict[str, Usage] = {}

@@ -121,10 +121,12 @@ class Reconciler:
             DesiredState.SLEEP: PlacementState.ASLEEP,
             DesiredState.STOP: PlacementState.STOPPED,
         }
-        cause = ""
-        if self.record.wish == DesiredState.RUN and not any(one.listens for one in self.record.placed):
-            cause = next((slot.last_cause for slot in self.slots.values() if slot.last_cause), "")
-        return states[self.record.wish], cause, 0.0
+        if self.record.wish != DesiredState.RUN or any(one.listens for one in self.record.placed):
+            return states[self.record.wish], "", 0.0
+        coming = [slot for slot in self.slots.values() if slot.listens and slot.instance is None]
+        if any(slot.is_soon_back for slot in coming):
+            return PlacementState.WAKING, "", 0.0  # requests wait
+        return PlacementState.RUNNING, next((slot.last_cause for slot in coming if slot.last_cause), ""), 0.0
 
     # Changing what is
 
@@ -263,6 +265,8 @@ class Reconciler:
             self._watch(self.instances[one.id])
         if self.record.wish == DesiredState.RUN:
             self.fill()
+            if not self.record.placed:
+                self.write(self.record.next())  # the door may have come before: requests wait from now on
 
     def fill(self) -> None:
         """Starts whatever should run and does not."""
@@ -287,7 +291,8 @@ class Reconciler:
             except NotStartedError as problem:
                 slot.ended(problem.sentence, clock.boot())
                 log.warning("%s %s: %s; the next start is in %.0f s", self.title, slot.name, problem, slot.pause)
-                self.announce()  # its cause is news where nothing else serves
+                if not any(one.listens for one in self.record.placed):
+                    self.write(self.record.next())  # nothing else serves: requests no longer wait, and get the cause
                 continue
             try:
                 if self.slots.get(slot.name) is slot and self.record.wish == DesiredState.RUN:

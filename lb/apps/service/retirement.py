@@ -18,8 +18,8 @@ log = logging.getLogger("lb.engine")
 
 LEAST_DRAIN = 30.0  # seconds (D1)
 
-Busy = Callable[[str], bool | None]
-"""Whether the door has anything open at an instance; None where no door says so."""
+Busy = Callable[[str, int], bool | None]
+"""Whether the door has anything open at an instance; None where no door says so, or it follows an older generation."""
 
 
 def longest_drain(settings: EnvironmentSettings) -> float:
@@ -49,7 +49,7 @@ class Retirer:
         waited = clock.boot() - one.since
         if waited < LEAST_DRAIN:
             return False
-        busy = self._busy(one.id)
+        busy = self._busy(one.id, self._life.record.generation)
         return waited >= longest_drain(self._life.settings) or busy is False
 
     async def _end(self, one: Retiring) -> None:

@@ -46,6 +46,11 @@ class Slot:
             return SlotPhase.CRASHING if self.troubles else SlotPhase.STARTING
         return SlotPhase.RUNNING if self.unhealthy_since is None else SlotPhase.UNHEALTHY
 
+    @property
+    def is_soon_back(self) -> bool:
+        """Whether it is worth waiting for: it starts for the first time, or at once after its first trouble."""
+        return self.instance is None and self.troubles <= 1
+
     def filled(self, instance: RunningInstance, now: float) -> None:
         self.instance = instance
         self.since = now

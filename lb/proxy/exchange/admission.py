@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from lb.errors import ProxyError
 from lb.http.forwarding import MAX_PASSES
 from lb.http.head import RequestHead
-from lb.routing.clients import client_behind
+from lb.routing.clients import named_client
 from lb.routing.route import Route
 from lb.routing.snapshot import Snapshot
 
@@ -51,8 +51,8 @@ def admit(client: ClientInfo, head: RequestHead, route: Route) -> None:
 
 
 def origin(client: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> bytes:
-    """The address that the request comes from: the client's, if a trusted CDN reports it."""
+    """The address that the request comes from: the client's, if a trusted proxy reports it."""
     address = client.address
-    if route.cdn and snapshot.trusts(address):
-        return client_behind(head.forwarded_for or b"", snapshot.trusted) or address
+    if route.proxied and snapshot.trusts(address):
+        return named_client(head.forwarded_for or b"", snapshot.trusted) or address
     return address

@@ -11,7 +11,7 @@ from lb.proxy.upstream.pool cimport may_connect, take_idle
 
 # Constants of these types; those of other modules are imported into them.
 cdef double CONTINUE_AFTER
-cdef int CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
+cdef int CHECKING, CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 
 cdef class Attempt(ExchangeBase):
     @cython.locals(environment=Environment)
@@ -19,6 +19,9 @@ cdef class Attempt(ExchangeBase):
     cpdef bint is_choosy(self)
     @cython.locals(error=int, upstream=Upstream)
     cdef bint _reach(self, Instance instance) except -1
+    cdef Upstream _connection(self, Instance instance)
+    @cython.locals(failed=Upstream, upstream=Upstream, instance=Instance)
+    cdef bint _reach_alternate(self, int error) except -1
     cdef _wait(self)
     cdef _await_start(self, object deployment)
     cdef _take(self, Instance instance, Upstream upstream)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import time
 
-from lb.errors import CAUSES, ProxyError, connecting_detail
+from lb.errors import CAUSES, ProxyError
 from lb.http.etags import apps_conditions
+from lb.http.proxy_protocol import proxy_header
 from lb.proxy.descriptors import OURS
 from lb.proxy.exchange.base import ExchangeBase
 from lb.proxy.exchange.by_route import request_lines
 from lb.proxy.exchange.interim import CONTINUE_AFTER
-from lb.proxy.exchange.states import CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
+from lb.proxy.exchange.states import CHECKING, CONNECTING, DECIDING, FORWARDING, RESPONDING, WAITING
 from lb.proxy.upstream.connection import Upstream
 from lb.proxy.upstream.pool import may_connect, take_idle
 from lb.routing.deployment import DeployedEnvironment
@@ -63,8 +64,7 @@ class Attempt(ExchangeBase):
             self._pass_over(instance)
             self.all_busy = True
             return False
-        upstream = Upstream(engine, instance) if engine.connector is None else engine.connector(engine, instance)
-        engine.connecting()
+        upstream = self._connection(instance)
         error = upstream.reach()
         if error == errno.EAGAIN:  # the queue of its Unix socket is full: it is busy, not failed
             self._pass_over(instance)
@@ -80,7 +80,9 @@ class Attempt(ExchangeBase):
             return True
         upstream.tell(None)
         if error not in OURS:
-            self._not_connected(upstream, error)
+            if self._reach_alternate(error):
+                return True
+            self._not_connected(self.upstream, error)
             return False
         self._leave_instance(False)  # a lack of resources here says nothing about the instance
         self.last_instance = b""
@@ -88,6 +90,35 @@ class Attempt(ExchangeBase):
             return False
         self.fail(ProxyError("out_of_descriptors"))
         return True
+
+    def _connection(self, instance: Instance) -> Upstream:
+        """A new connection, yet to be made."""
+        engine = self.engine
+        upstream = Upstream(engine, instance) if engine.connector is None else engine.connector(engine, instance)
+        engine.connecting()
+        version = self.route.environment.policy.send_proxy
+        if version:
+            upstream.greeting = proxy_header(version, self.info.ends(self.route, self.head))
+        return upstream
+
+    def _reach_alternate(self, error: int) -> bool:
+        """The connection could not be made, for this errno: try the instance's other address, if it has one that was
+        not tried. False if there is none, or it cannot be reached either.
+        """
+        failed = self.upstream
+        instance = self.instance
+        if instance.alternate is None or failed.first_error or failed.securing:
+            return False
+        failed.tell(None)
+        upstream = self.upstream = self._connection(instance)
+        upstream.first_error = error
+        upstream.tell(self)
+        error = upstream.reach()
+        if error == errno.EINPROGRESS:
+            self.engine.deadlines.watch(upstream, self.engine.poller.now + self.route.connect)
+        elif error == 0:
+            self._send_request()
+        return error in (0, errno.EINPROGRESS)
 
     def _take(self, instance: Instance, upstream: Upstream) -> None:
         """Have this instance serve it, over this connection."""
@@ -190,8 +221,8 @@ class Attempt(ExchangeBase):
         return min(self.route.response, CONTINUE_AFTER) if self.expecting else self.route.response
 
     def is_waiting(self) -> bool:
-        """Whether it stands in the queue for an instance."""
-        return self.phase == WAITING
+        """Whether it stands in the queue for an instance, or before a guard."""
+        return self.phase == WAITING or self.phase == CHECKING  # noqa: PLR1714  no tuple
 
     def is_choosy(self) -> bool:
         """Whether an instance that suits others may not suit it."""
@@ -207,6 +238,8 @@ class Attempt(ExchangeBase):
         )
 
     def client_timeout(self) -> float:
+        if self.phase == CHECKING:
+            return self.gate.timeout()
         if self.phase != WAITING:
             return self.route.read
         deployment = self.route.environment.deployment
@@ -217,8 +250,9 @@ class Attempt(ExchangeBase):
 
     def upstream_refused(self, error: int) -> None:
         """The connection could not be made: nothing was sent, so another instance may have the request (F2)."""
-        self._not_connected(self.upstream, error)
-        self.forward()
+        if not self._reach_alternate(error):
+            self._not_connected(self.upstream, error)
+            self.forward()
 
     def upstream_drained(self) -> None:
         """The instance has taken all that was queued for it."""
@@ -236,7 +270,7 @@ class Attempt(ExchangeBase):
         """Connecting failed with this errno."""
         upstream.tell(None)
         cause = upstream.why(error)
-        self._instance_failed(cause, connecting_detail(cause, error))
+        self._instance_failed(cause, upstream.detail(cause, error))
 
     def _instance_failed(self, cause: str, detail: str = "") -> None:
         """The instance could not be reached: note it for this request and, unless it is our own fault (E3), for later

@@ -14,7 +14,7 @@ from lb.proxy.handler cimport Handler
 from lb.proxy.upstream.connection cimport Upstream
 
 # Constants of these types; those of other modules are imported into them.
-cdef int DECIDING, DONE, HTTP2, SERVING, WAITING
+cdef int CHECKING, DECIDING, DONE, HTTP2, SERVING, WAITING
 cdef bint _PLAIN
 
 cdef class ExchangeBase(Handler):
@@ -40,7 +40,7 @@ cdef class ExchangeBase(Handler):
     cdef str cause, detail
     cdef int status, attempts
     cdef FileBody file
-    cdef object interims
+    cdef object interims, gate
     cdef Py_ssize_t received, sent
     cdef bint idempotent, upgrading, keep_alive, all_busy, expecting, continued, flush_due
     cpdef begin(self, Engine engine, Downstream client, ClientInfo info, RequestHead head)

@@ -14,12 +14,13 @@ from lb.http.head import RequestHead, ResponseHead
 from lb.http.refused import Refused, explained
 from lb.http.reply import Reply, error_reply, render_lines
 from lb.process.remaining import DOWNLOAD, EVENT_STREAM, REQUEST, UPLOAD
+from lb.proxy.exchange.admission import origin
 from lb.proxy.exchange.by_route import RequestView, own_reply, response_lines
 from lb.proxy.exchange.file_body import FileBody
 from lb.proxy.exchange.interim import Interims
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response_body import ResponseBody
-from lb.proxy.exchange.states import DECIDING, DONE, SERVING, WAITING
+from lb.proxy.exchange.states import CHECKING, DECIDING, DONE, SERVING, WAITING
 from lb.proxy.handler import Handler
 from lb.proxy.upstream.connection import Upstream
 from lb.routing.instance import Instance
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from lb.proxy.client_info import ClientInfo
     from lb.proxy.downstream import Downstream
     from lb.proxy.engine import Engine
+    from lb.proxy.guards.gate import Gate
 
 # Statuses after which it is unknown where the next request begins.
 _CLOSES = frozenset((400, 408, 413, 414, 417, 431, 501, 505))
@@ -63,6 +65,7 @@ class ExchangeBase(Handler):
         "expecting",
         "file",
         "flush_due",
+        "gate",
         "head",
         "head_out",
         "idempotent",
@@ -120,6 +123,7 @@ class ExchangeBase(Handler):
         self.phase = DECIDING
         self.file: FileBody = None  # type: ignore[assignment]  # stays None where no file goes out by pieces
         self.interims: Interims | None = None
+        self.gate: Gate = None  # type: ignore[assignment]  # stays None where nothing that takes time stands before it
         self.status = self.attempts = 0
         self.received = self.sent = 0
         self.head_out = self.idempotent = self.upgrading = self.keep_alive = self.all_busy = False
@@ -280,6 +284,8 @@ class ExchangeBase(Handler):
             return
         if self.phase == WAITING:
             self._stop_waiting()
+        elif self.phase == CHECKING:
+            self.gate.leave()
         self.phase = DONE
         self.engine.finished(self._record())
         client = self.client
@@ -302,6 +308,9 @@ class ExchangeBase(Handler):
         if route is not None:
             record.app = route.environment.app
             record.environment = route.environment.name
+            if route.names_client and head is not None:
+                record.client = origin(self.info, head, route, self.snapshot)
+                record.scheme = self.info.scheme_of(route, head)
         else:
             record.app = record.environment = b""
         record.instance = self.last_instance

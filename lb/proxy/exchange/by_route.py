@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lb.errors import ProxyError
+from lb.http.cookies import field_value
 from lb.http.cors import mark, preflight
 from lb.http.head import RequestHead, ResponseHead, without_fields
 from lb.http.negotiate import choose_error_form
 from lb.http.reply import Reply, redirect
 from lb.proxy.exchange.admission import origin
+from lb.routing.auth_rules import AuthRule
 from lb.routing.request_values import RequestValues
 from lb.routing.route import Route
 from lb.routing.route_extras import PathChange, RedirectRule, RouteExtras
@@ -53,36 +55,42 @@ class RequestView:
     request_id: bytes
 
 
-def answer(asking: RequestView) -> Reply | None:
-    """The route's own answer, None where the request goes on. Raises ProxyError for a client that is kept out:
-    http_request_denied.
+def preflight_reply(asking: RequestView) -> Reply | None:
+    """The answer to a CORS preflight, None where the request is none. It carries no credentials, so no guard stands
+    before it.
     """
-    route = asking.route
-    head = asking.head
-    extras: RouteExtras | None = route.extras
-    if extras is not None and extras.cors is not None:
-        reply = preflight(extras.cors, head)  # it carries no credentials, so no guard stands before it
-        if reply is not None:
-            return reply
-    _guard(asking.info, head, route, asking.snapshot)
-    if extras is None or extras.redirect is None:
+    extras: RouteExtras | None = asking.route.extras
+    if extras is None or extras.cors is None:
         return None
-    return _redirected(extras.redirect, head, values_of(asking))
+    return preflight(extras.cors, asking.head)
 
 
-def _guard(info: ClientInfo, head: RequestHead, route: Route, snapshot: Snapshot) -> None:
+def guard(asking: RequestView) -> tuple[AuthRule, ...]:
+    """Look at the client's address, and return what is to be asked about it besides: all of it has to let the request
+    pass. Raises ProxyError for a client that is kept out: http_request_denied.
+    """
+    head = asking.head
+    route = asking.route
     guarding = route.guarding(head) if head.odd_path else ()
     address: bytes | None = None
+    asks: dict[AuthRule, None] = {}
     for one in (route, *guarding):
         extras: RouteExtras | None = one.extras
         if extras is None or not extras.is_guarded:
             continue
         if address is None:
-            address = origin(info, head, route, snapshot)
+            address = origin(asking.info, head, route, asking.snapshot)
         if extras.deny is not None and address in extras.deny:
             raise ProxyError("http_request_denied")
         if extras.allow is not None and address not in extras.allow:
             raise ProxyError("http_request_denied")
+        asks.update(dict.fromkeys(extras.asks))
+    return tuple(asks)
+
+
+def redirect_reply(rule: RedirectRule, asking: RequestView) -> Reply:
+    """Where the route sends its clients."""
+    return _redirected(rule, asking.head, values_of(asking))
 
 
 def _redirected(rule: RedirectRule, head: RequestHead, values: RequestValues) -> Reply:
@@ -100,7 +108,7 @@ def values_of(asking: RequestView) -> RequestValues:
     info = asking.info
     client = origin(info, asking.head, route, asking.snapshot)
     pattern = route.extras.pattern if route.extras is not None else None
-    return RequestValues(asking.head, info.scheme, client, asking.request_id, pattern)
+    return RequestValues(asking.head, info.scheme_of(route, asking.head), client, asking.request_id, pattern)
 
 
 def request_lines(kept: bytes, asking: RequestView) -> bytes:
@@ -138,7 +146,16 @@ def response_lines(lines: bytes, asking: RequestView) -> bytes:
         lines = extras.response_fields.apply(lines, values_of(asking))
     if extras.cors is not None:
         lines = mark(extras.cors, asking.head, lines)
+    if extras.hsts is not None and asking.info.came_securely(asking.route, asking.head):
+        lines = _with_hsts(lines, extras.hsts)
     return lines
+
+
+def _with_hsts(lines: bytes, value: bytes) -> bytes:
+    """With Strict-Transport-Security, unless the app or a rule sends its own; never over HTTP (RFC 6797 7.2)."""
+    if field_value(lines, b"strict-transport-security") is not None:
+        return lines
+    return lines + b"Strict-Transport-Security: " + value + b"\r\n"
 
 
 def page_for(extras: RouteExtras, status: int, accept: bytes) -> bytes | None:
@@ -149,9 +166,11 @@ def page_for(extras: RouteExtras, status: int, accept: bytes) -> bytes | None:
 
 
 def own_reply(extras: RouteExtras, head: RequestHead, reply: Reply) -> Reply:
-    """A reply of our own, with the page that the route has for it: what the reply says beside its body stays."""
+    """A reply of our own, or of an authentication service, with the page that the route has for it: what the reply says
+    beside its body stays, and what is for programs is never replaced.
+    """
     page = page_for(extras, reply.status, head.accept()) if reply.status >= 400 else None
-    if page is None:
+    if page is None or any(name.lower() == b"content-type" and b"json" in value for name, value in reply.fields):
         return reply
     kept = tuple(field for field in reply.fields if field[0].lower() not in _OF_ANOTHER_BODY)
     return Reply(reply.status, (*_PAGE_FIELDS, *kept), page)

@@ -11,10 +11,13 @@ from lb.proxy.exchange.response cimport ResponseHandling
 from lb.proxy.files.found_file cimport Representation
 
 # Constants of these types; those of other modules are imported into them.
-cdef int DONE, FORWARDING, RESPONDING, SERVING, WAITING
+cdef int CHECKING, DECIDING, DONE, FORWARDING, RESPONDING, SERVING, WAITING
 
 cdef class Exchange(ResponseHandling):
     cdef _decide(self)
+    cdef bint _may_pass(self) except -1
+    cdef _take_route(self)
+    cdef _send_on(self)
     cdef _enter(self, Environment environment)
     cdef _frame(self)
     @cython.locals(lines=bytes, head=RequestHead, form=Representation, said=FileReply, parts=tuple, bodiless=bint)

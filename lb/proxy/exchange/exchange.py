@@ -12,15 +12,17 @@ from __future__ import annotations
 import errno
 
 from lb.errors import ProxyError
+from lb.http.reply import Reply
 from lb.proxy.exchange.admission import admit, find_route, origin
-from lb.proxy.exchange.by_route import answer, response_lines
+from lb.proxy.exchange.by_route import guard, preflight_reply, redirect_reply, response_lines
 from lb.proxy.exchange.file_body import FileBody, Part
 from lb.proxy.exchange.file_reply import FileReply, file_reply
 from lb.proxy.exchange.request_body import RequestBody
 from lb.proxy.exchange.response import ResponseHandling
-from lb.proxy.exchange.states import DONE, FORWARDING, RESPONDING, SERVING, WAITING
+from lb.proxy.exchange.states import CHECKING, DECIDING, DONE, FORWARDING, RESPONDING, SERVING, WAITING
 from lb.proxy.files.found_file import Representation
 from lb.proxy.filters.compress import new_encoder
+from lb.proxy.guards.gate import Gate
 from lb.routing.checks import answer_challenge, https_redirect
 from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
@@ -59,16 +61,59 @@ class Exchange(ResponseHandling):
         if head.passes > 0 or route.client_auth is not None:
             admit(info, head, route)
         if route.extras is not None or (head.odd_path and route.choices is not None):
-            if route.extras is None or route.extras.decides or head.odd_path:
-                reply = answer(self.asking())
-                if reply is not None:
-                    self.reply(reply)
-                    return
-            if route.extras is not None and route.extras.files is not None:
-                self._serve(route.extras, route.extras.files)
+            if (route.extras is None or route.extras.decides or head.odd_path) and not self._may_pass():
                 return
+            self._take_route()
+            return
+        self._send_on()
+
+    def _may_pass(self) -> bool:
+        """Whether the guards let it pass at once; else it was answered, or they have to ask. Raises ProxyError."""
+        asking = self.asking()
+        reply = preflight_reply(asking)
+        if reply is not None:
+            self.reply(reply)
+            return False
+        rules = guard(asking)
+        if not rules:
+            return True
+        self.gate = gate = Gate(self, rules)
+        self.phase = CHECKING
+        if gate.open():
+            self.phase = DECIDING
+            return True
+        if self.phase == CHECKING:
+            self.client.arm()
+        return False
+
+    def let_in(self) -> None:
+        """The guards let it pass, after some time."""
+        self.phase = DECIDING
+        self.client.arm()  # the deadline for them is over
+        try:
+            self._take_route()
+        except ProxyError as error:
+            self.fail(error)
+
+    def turn_back(self, reply: Reply, cause: str | None) -> None:
+        """A guard does not let it pass, and this is its answer."""
+        self.cause = cause
+        self.reply(reply)
+
+    def _take_route(self) -> None:
+        """Do what the route says. Raises ProxyError."""
+        extras = self.route.extras
+        if extras is not None and extras.redirect is not None:
+            self.reply(redirect_reply(extras.redirect, self.asking()))
+        elif extras is not None and extras.files is not None:
+            self._serve(extras, extras.files)
+        else:
+            self._send_on()
+
+    def _send_on(self) -> None:
+        """Forward it. Raises ProxyError."""
         self._frame()
-        self._enter(route.environment)
+        self._enter(self.route.environment)
         self.forward()
 
     def _serve(self, extras: RouteExtras, rule: FileRule) -> None:
@@ -91,7 +136,7 @@ class Exchange(ResponseHandling):
         head = self.head
         self.keep_alive = head.keep_alive and not self.engine.draining and not self.unread() and head.upgrade is None
         self.head_out = True
-        if extras.response_fields is not None or extras.cors is not None:
+        if extras.marks:
             lines = response_lines(lines, self.asking())
         bodiless = parts == () or head.method == b"HEAD"
         self.client.head(lines, self.engine.date_line, self.keep_alive, form.streamed and not bodiless)
@@ -152,7 +197,9 @@ class Exchange(ResponseHandling):
             self.client.probe(self.head_out)
 
     def client_late(self) -> None:
-        if self.phase == WAITING:
+        if self.phase == CHECKING:
+            self.fail(self.gate.late())
+        elif self.phase == WAITING:
             deployment = self.route.environment.deployment
             if deployment is not None and deployment.is_held():
                 self.fail(deployment.late())

@@ -114,7 +114,8 @@ class ResponseHandling(Attempt):
         self.phase = RESPONDING
         lines = answer.start(self.upstream, self.route.compression, self.client.can_stream)
         if self.route.environment.cookie is not None:
-            lines = self.route.environment.cookie.put(lines, self.instance, self.key, self.info.secure)
+            secure = self.info.came_securely(self.route, head)
+            lines = self.route.environment.cookie.put(lines, self.instance, self.key, secure)
         if self.route.extras is not None:
             lines = response_lines(lines, self.asking())
         if status == 426 and response.upgrade is not None:
@@ -146,7 +147,8 @@ class ResponseHandling(Attempt):
         environment = self.route.environment
         key = environment.app, environment.name
         engine = self.engine
-        engine.redirect_loops.look(key, self.info.scheme, self.head, self.response, engine.poller.now)
+        scheme = self.info.scheme_of(self.route, self.head)
+        engine.redirect_loops.look(key, scheme, self.head, self.response, engine.poller.now)
 
     def _judge(self, status: int) -> None:
         """What the response says about the instance (F1)."""
@@ -212,7 +214,8 @@ class ResponseHandling(Attempt):
         self.head_out = True
         kept = without_fields(response.kept, CONTENT_LENGTH)
         if self.route.environment.cookie is not None:
-            kept = self.route.environment.cookie.put(kept, self.instance, self.key, self.info.secure)
+            secure = self.info.came_securely(self.route, self.head)
+            kept = self.route.environment.cookie.put(kept, self.instance, self.key, secure)
         Tunnel(self, kept, response.upgrade or b"").start()
 
     def upstream_ended(self) -> None:
@@ -230,7 +233,7 @@ class ResponseHandling(Attempt):
         if self.phase == RESPONDING:
             self.fail(ProxyError("http_response_incomplete"))
         else:
-            self._broken("connection_terminated")
+            self._broken(self.upstream.why_lost())
 
     def upstream_late(self) -> None:
         """The instance's time is over (L3): the reply says which timeout it was."""

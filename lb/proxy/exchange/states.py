@@ -7,13 +7,13 @@ exchange may be afterwards. This file knows no connection, and nothing uses it a
 
 from __future__ import annotations
 
-DECIDING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING, DONE = range(7)
-# DECIDING: which route, which instance. WAITING: in the queue for an instance. CONNECTING: to one. FORWARDING: the
-# request goes there, and the head of the response is yet to come. RESPONDING: its body goes to the client. SERVING: a
-# file goes there, and no instance has to do with it. DONE: the line in the access log is written; what follows is
-# somebody else's.
+DECIDING, CHECKING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING, DONE = range(8)
+# DECIDING: which route, which instance. CHECKING: a password is verified, or an authentication service asked. WAITING:
+# in the queue for an instance. CONNECTING: to one. FORWARDING: the request goes there, and the head of the response is
+# yet to come. RESPONDING: its body goes to the client. SERVING: a file goes there, and no instance has to do with it.
+# DONE: the line in the access log is written; what follows is somebody else's.
 
-NAMES = ("DECIDING", "WAITING", "CONNECTING", "FORWARDING", "RESPONDING", "SERVING", "DONE")
+NAMES = ("DECIDING", "CHECKING", "WAITING", "CONNECTING", "FORWARDING", "RESPONDING", "SERVING", "DONE")
 
 Phases = frozenset[int]
 
@@ -22,7 +22,7 @@ def _one(*phases: int) -> Phases:
     return frozenset(phases)
 
 
-_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(7)}
+_STAY_OR_END = {phase: _one(phase, DONE) for phase in range(8)}
 _TRY = _one(WAITING, CONNECTING, FORWARDING, DONE)  # the next instance has it, or none can
 
 # What the client's side may report in every phase in which the exchange is at rest.
@@ -38,7 +38,8 @@ def _at_rest(phase: int, **more: Phases) -> dict[str, Phases]:
 
 TABLE: dict[int, dict[str, Phases]] = {
     # It decides within one call, and nothing else runs meanwhile.
-    DECIDING: {"start": _TRY | {SERVING}, "fail": _one(DONE)},
+    DECIDING: {"start": _TRY | {CHECKING, SERVING}, "fail": _one(DONE)},
+    CHECKING: _at_rest(CHECKING, let_in=_TRY | {SERVING}, client_late=_one(DONE)),
     WAITING: _at_rest(WAITING, forward=_TRY, client_late=_one(DONE)),
     CONNECTING: _at_rest(
         CONNECTING,

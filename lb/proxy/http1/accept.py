@@ -28,6 +28,7 @@ class ClientListener(Listener):
         client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
         try:
             client.attach(engine.poller, fd)
+            client.info.fd = fd
             self._admit(client)
         except Exception as error:  # noqa: BLE001 - neither this one nor the next may be left half made
             engine.broken(client, error)
@@ -35,17 +36,21 @@ class ClientListener(Listener):
     def _admit(self, client: Client) -> None:
         """Count it, and start it as the configuration allows, or turn it away if there is no room."""
         engine = self.engine
+        snapshot = engine.snapshot
         is_full = engine.open_connections >= engine.max_connections
+        introduces = snapshot.proxy_protocol and snapshot.trusts(client.info.address)
         engine.opened(client)
-        if not client.info.may_connect():
+        if not introduces and not client.info.may_connect():
             client.turn_away("client_connection_limit_reached", "limits.client_connections")
         elif is_full and not engine.make_room():
             client.turn_away("connection_limit_reached", engine.limit_in_words())
-        elif self.tls is None:
-            # A connection that never sends anything has the time that a head has.
-            engine.deadlines.watch(client, engine.poller.now + engine.snapshot.head)
-        else:
+        elif self.tls is not None:
             client.shake_hands(self.tls)
+        else:
+            # A connection that never sends anything has the time that a head has.
+            engine.deadlines.watch(client, engine.poller.now + (snapshot.handshake if introduces else snapshot.head))
+        if introduces and not client.turned_away:
+            client.expect_preface()
 
     def refused(self, error: int) -> None:
         self.engine.shed(self, error)

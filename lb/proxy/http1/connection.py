@@ -16,6 +16,7 @@ from lb.proxy.eviction import FIRST_REQUEST_TIMEOUT
 from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.http1.client_probe import AGAIN, FIRST
 from lb.proxy.http1.handshake import Handshaking
+from lb.proxy.http1.preface import read_preface
 from lb.proxy.http2.beginning import begins_http2, speak_http2
 from lb.proxy.io.deadlines import NEVER
 
@@ -177,6 +178,15 @@ class Client(Handshaking):
             self.close()
 
     # Events
+
+    def preface(self, data: bytes) -> int:
+        return read_preface(self.engine, self.info, self, data)
+
+    def introduced(self) -> None:
+        if not self.info.may_connect():
+            self.turn_away("client_connection_limit_reached", "limits.client_connections")
+        elif not self.info.secure:
+            self.engine.deadlines.watch(self, self.engine.poller.now + self.engine.snapshot.head)
 
     def handshaken(self) -> None:
         self._established = True

@@ -178,11 +178,10 @@ class Stream(Flow):
         self.paused = True
 
     def resume(self) -> None:
-        if self.paused:
-            self.paused = False
-            if self._news:
-                self.sender.remind(self)
-            self._give_credit()
+        self.paused = False
+        if self._news:
+            self.sender.remind(self)
+        self._give_credit()  # what was taken may have come long before, while there was no connection to an instance
 
     def read_on(self) -> None:
         self.resume()

@@ -19,6 +19,7 @@ cdef class DirectTls:
     cdef lb_pipe* pipe
     cdef object side
     cdef int wants
+    cdef unsigned long error
 
     cdef int handshake(self, bint hung_up) except -1
     cdef Py_ssize_t receive(self, char* base, Py_ssize_t room, bint hung_up) except -1
@@ -30,5 +31,6 @@ cdef class DirectTls:
     cdef bytes shutdown(self)
     cdef bint resumed(self)
     cdef int _reason(self, int result) noexcept
+    cdef tuple failure(self)
 
 cdef DirectTls terminate(object contexts, int fd)

@@ -23,6 +23,10 @@ cdef extern from "openssl.h":
     long lb_SSL_ctrl(SSL*, int, long, void*)
     void lb_SSL_set_read_ahead(SSL*, int)
     void lb_ERR_clear_error()
+    unsigned long lb_ERR_peek_last_error()
+    const char* lb_ERR_reason_error_string(unsigned long)
+    long lb_SSL_get_verify_result(const SSL*)
+    const char* lb_X509_verify_cert_error_string(long)
     int LB_SSL_CTRL_MODE, LB_SSL_ERROR_WANT_READ, LB_SSL_ERROR_WANT_WRITE, LB_SSL_ERROR_ZERO_RETURN, LB_SSL_ERROR_WANT_CLIENT_HELLO_CB
     long LB_SSL_MODE_ENABLE_PARTIAL_WRITE, LB_SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER, LB_SSL_MODE_RELEASE_BUFFERS
 
@@ -47,7 +51,7 @@ DIRECT = bool(getattr(_ssl, "__file__", None) and os.environ.get("LB_TLS") != "m
 
 
 cdef DirectTls terminate(object contexts, int fd):
-    # The side that terminates TLS on this socket, or None if that has to be done in memory.
+    # One side of TLS on this socket, which `contexts` make, or None if that has to be done in memory.
     cdef DirectTls made
     cdef SSL* found
     cdef lb_pipe* pipe
@@ -165,4 +169,13 @@ cdef class DirectTls:
             return ROOM
         if reason == LB_SSL_ERROR_WANT_CLIENT_HELLO_CB:
             return HELD
-        return ENDED if reason == LB_SSL_ERROR_ZERO_RETURN else FAILED
+        if reason == LB_SSL_ERROR_ZERO_RETURN:
+            return ENDED
+        self.error = lb_ERR_peek_last_error()
+        return FAILED
+
+    cdef tuple failure(self):
+        # Why the last call failed, in OpenSSL's words: what is wrong with the peer's certificate, and the reason. Either may be empty.
+        cdef const char* reason = lb_ERR_reason_error_string(self.error) if self.error else NULL
+        cdef const char* verdict = lb_X509_verify_cert_error_string(lb_SSL_get_verify_result(self.ssl))
+        return ((<bytes>verdict).decode("latin-1") if verdict != NULL else "", (<bytes>reason).decode("latin-1") if reason != NULL else "")

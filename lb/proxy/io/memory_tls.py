@@ -33,17 +33,30 @@ class ServerTls(Protocol):
 
 
 class Terminator(Protocol):
-    """Makes the server side of a TLS connection: `lb.tls.handshake.contexts.Contexts`."""
+    """Makes our side of a TLS connection: `lb.tls.handshake.contexts.Contexts`, or `lb.routing.instance_tls`."""
 
     def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject: ...
 
 
 class MemoryTls:
-    """One TLS connection, server side. `held` says that its handshake is paused because the client hello callback asked
-    for that; `waits` that more has arrived than one turn takes.
+    """One TLS connection, on either side. `held` says that its handshake is paused because the client hello callback
+    asked for that; `waits` that more has arrived than one turn takes. `failure` is why it `failed`: what is wrong with
+    the peer's certificate, and the reason; either may be empty.
     """
 
-    __slots__ = ("_cipher", "_in", "_out", "_records", "ended", "established", "failed", "held", "tls", "waits")
+    __slots__ = (
+        "_cipher",
+        "_in",
+        "_out",
+        "_records",
+        "ended",
+        "established",
+        "failed",
+        "failure",
+        "held",
+        "tls",
+        "waits",
+    )
 
     def __init__(self, contexts: Terminator) -> None:
         self._in = ssl.MemoryBIO()
@@ -55,6 +68,7 @@ class MemoryTls:
         self.established = False
         self.ended = False
         self.failed = False
+        self.failure = ("", "")
         self.held = False
 
     @property
@@ -104,6 +118,8 @@ class MemoryTls:
             # SSL_ERROR_WANT_CLIENT_HELLO_CB has no name in `ssl`; it is the only unknown one during a handshake.
             self.held = error.errno == ssl.SSL_ERROR_INVALID_ERROR_CODE and not self.established
             self.failed = not self.held
+            verdict = str(getattr(error, "verify_message", "") or "")
+            self.failure = (verdict, (error.reason or "").lower().replace("_", " "))
         return b"".join(plain)
 
     def encrypt(self, plain: bytes) -> bytes:

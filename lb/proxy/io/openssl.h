@@ -45,6 +45,10 @@ static int (*lb_SSL_pending)(const SSL *);
 static long (*lb_SSL_ctrl)(SSL *, int, long, void *);
 static void *(*lb_SSL_get_SSL_CTX)(const SSL *);
 static void (*lb_ERR_clear_error)(void);
+static unsigned long (*lb_ERR_peek_last_error)(void);
+static const char *(*lb_ERR_reason_error_string)(unsigned long);
+static long (*lb_SSL_get_verify_result)(const SSL *);
+static const char *(*lb_X509_verify_cert_error_string)(long);
 static void (*lb_SSL_set_read_ahead)(SSL *, int);
 
 /* Joins one SSL to its socket. `allowance` is how many bytes may still be read in this turn; `cut` says that a call ended because that or the
@@ -178,7 +182,8 @@ static int lb_openssl_load(const char *path) {
 #define LB_FIND(name) if (!(*(void **)(&lb_##name) = dlsym(lib, #name))) return 0;
     LB_FIND(SSL_do_handshake) LB_FIND(SSL_read) LB_FIND(SSL_write) LB_FIND(SSL_shutdown)
     LB_FIND(SSL_get_error) LB_FIND(SSL_session_reused) LB_FIND(SSL_pending) LB_FIND(SSL_ctrl)
-    LB_FIND(SSL_get_SSL_CTX) LB_FIND(ERR_clear_error) LB_FIND(SSL_set_read_ahead) LB_FIND(SSL_set_bio)
+    LB_FIND(SSL_get_SSL_CTX) LB_FIND(ERR_clear_error) LB_FIND(ERR_peek_last_error) LB_FIND(ERR_reason_error_string)
+    LB_FIND(SSL_get_verify_result) LB_FIND(X509_verify_cert_error_string) LB_FIND(SSL_set_read_ahead) LB_FIND(SSL_set_bio)
     LB_FIND(BIO_get_new_index) LB_FIND(BIO_meth_new) LB_FIND(BIO_meth_set_read) LB_FIND(BIO_meth_set_write)
     LB_FIND(BIO_meth_set_ctrl) LB_FIND(BIO_meth_set_destroy) LB_FIND(BIO_new) LB_FIND(BIO_set_data) LB_FIND(BIO_get_data)
     LB_FIND(BIO_set_init) LB_FIND(BIO_set_flags) LB_FIND(BIO_clear_flags)

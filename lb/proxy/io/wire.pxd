@@ -11,14 +11,16 @@ cdef class Wire(Downstream):
     cdef readonly bint on_hold, resumed
     cdef int state
     cdef int ending
-    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, expensive, more, greeted, parted
+    cdef bint readable, hung_up, broken, queued, lingers, wants_out, eof, retries, outward, expensive, more, greeted, parted, prefaced
     cdef char* out
     cdef Py_ssize_t out_at, out_end, out_size
     cdef DirectTls direct
     cdef object tls, memory
+    cdef readonly tuple tls_failure
     cdef int held
     cdef Py_ssize_t read_size, barren, owed
 
+    cpdef expect_preface(self)
     cpdef attach(self, Poller poller, int fd)
     cpdef start_tls(self, contexts)
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1
@@ -44,6 +46,8 @@ cdef class Wire(Downstream):
     cpdef suspended(self)
     cpdef handshaken(self)
     cpdef unsecured(self)
+    cpdef Py_ssize_t preface(self, bytes data) except -1
+    cpdef introduced(self)
     cpdef received(self)
     cpdef ended(self)
     cpdef drained(self)
@@ -56,8 +60,10 @@ cdef class Wire(Downstream):
     cdef int _fill(self) except -1
     cdef int _take_less_or_more(self, double seconds) except -1
     cdef int _handshake(self) except -1
+    cdef int _read_preface(self) except -1
     cdef int _greet(self) except -1
     cdef int _after_step(self) except -1
+    cdef int _note_failure(self) except -1
     cdef int _suspend(self) except -1
     cdef Py_ssize_t _receive(self, char* base, Py_ssize_t room) except -3
     cdef Py_ssize_t _receive_direct(self, char* base, Py_ssize_t room) except -3

@@ -1,10 +1,11 @@
 """One connection's bytes, in both directions, plain or TLS: what a Wire is and does. The compiled twin is `wire.pyx`.
 
-A derived class is told what happens: `connected` or `connect_failed`, `suspended` (a handshake that has to wait),
-`handshaken`, `received`, `ended` (the peer has shut its side), `drained` (some of the backlog went), `severed` (a
-client broke the connection while it was paused), `flooded` (it sends TLS records without data, and is closed),
-`expired`, and `lost`: once, at the end of every connection except one that failed to be made. It takes what has arrived
-as `read_buffer` says; what it leaves stays until more comes.
+A derived class is told what happens: `connected` or `connect_failed`, `preface` (what has arrived before everything
+else) and `introduced` (it was read), `suspended` (a handshake that has to wait), `handshaken`, `received`, `ended` (the
+peer has shut its side), `drained` (some of the backlog went), `severed` (a client broke the connection while it was
+paused), `flooded` (it sends TLS records without data, and is closed), `expired`, and `lost`: once, at the end of every
+connection except one that failed to be made. It takes what has arrived as `read_buffer` says; what it leaves stays
+until more comes.
 
 Guarantees: a socket is read only in a round of the poller, never within a call from somewhere else, and what was read
 is handled before anything else is read. What was made ready is sent on in the same call. A write that fails is
@@ -61,11 +62,14 @@ _PROBING = tuple(
     if hasattr(socket, name)
 )
 _AT_ONCE = struct.pack("ii", 1, 0)  # SO_LINGER: closing resets
+_MOST_PREFACE = 4352
 _JOINED = 16384  # up to this size one copy is cheaper than a vector for the system call
 
 
 class Wire(Downstream):
-    """A connection. `on_hold` says that the handshake is paused, `heard` when the last discarded bytes came."""
+    """A connection. `on_hold` says that the handshake is paused, `heard` when the last discarded bytes came, and
+    `tls_failure` why TLS to an instance failed, None unless it did.
+    """
 
     # Derived classes must not reuse the name of one of these slots.
     __slots__ = (
@@ -84,6 +88,7 @@ class Wire(Downstream):
         "_outward",
         "_owed",
         "_parted",
+        "_prefaced",
         "_queued",
         "_read_size",
         "_sock",
@@ -93,6 +98,7 @@ class Wire(Downstream):
         "on_hold",
         "poller",
         "resumed",
+        "tls_failure",
     )
 
     poller: Poller
@@ -118,13 +124,19 @@ class Wire(Downstream):
         self._state = OPEN
         self._out: bytearray | None = None
         self._memory: MemoryTls | None = None
+        self.tls_failure: tuple[str, str] | None = None
         self._heard = self._writing = False  # whether the loop reports bytes to read, and room to write
         self._owed = 0  # bytes of the backlog that TLS made by itself
-        self._greeted = self._parted = False
+        self._greeted = self._parted = self._prefaced = False
         self._ending = False  # `end` was called
         self._eof = self._broken = self._queued = self._lingers = self._outward = self._muted = False
 
     # Beginning
+
+    def expect_preface(self) -> None:
+        """Something comes before everything else, the TLS handshake included: `preface` reads it."""
+        self._prefaced = True
+        self._state = HANDSHAKE
 
     def attach(self, poller: Poller, fd: int) -> None:
         """Serve a connected descriptor that does not block; it belongs to the Wire from now on."""
@@ -134,10 +146,13 @@ class Wire(Downstream):
         self._hear()
 
     def start_tls(self, contexts: Terminator) -> None:
-        """Terminate TLS on this connection; nothing may be sent before `handshaken`."""
+        """Use TLS on this connection, on the side that `contexts` make; nothing may be sent before `handshaken`."""
         # What raises here leaves a connection without TLS, which must not be taken for one in a handshake.
         self._memory = MemoryTls(contexts)
         self._state = HANDSHAKE
+        if self._outward:  # we speak first
+            self._greeted = self._memory.held = True
+            self._later()
 
     def connect(self, poller: Poller, family: int, address: str | tuple[str, int], _packed: bytes) -> int:
         """Connect: 0 if that is done, EINPROGRESS if the result will be reported, else the errno of the failure."""
@@ -251,6 +266,8 @@ class Wire(Downstream):
 
     def _fill(self) -> None:
         """Read once, and let the bytes be handled."""
+        if self._prefaced and not self._read_preface():
+            return
         if self._state == HANDSHAKE and not self._greeted and not self._greet():
             return
         memory = self._memory
@@ -319,6 +336,33 @@ class Wire(Downstream):
             self._finish()
         else:
             self._eof = True
+
+    def _read_preface(self) -> bool:
+        """Look at what comes before everything else, and take it off the socket when it is whole: True then."""
+        sock = self._sock
+        least = sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT)
+        try:
+            data = sock.recv(_MOST_PREFACE, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except (BlockingIOError, InterruptedError):
+            return False
+        except OSError:
+            data = b""
+        if not data or (least > 1 and len(data) < least):  # no more will come
+            self._finish()
+            return False
+        size = self.preface(data)
+        if self._state == CLOSED:
+            return False
+        # The loop reports what stays in the socket again and again: not before there is more.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1 if size else len(data) + 1)
+        if not size:
+            return False
+        sock.recv(size)
+        self._prefaced = False
+        if self._memory is None:
+            self._state = OPEN
+        self.introduced()
+        return self._state in (HANDSHAKE, OPEN)
 
     def _greet(self) -> bool:
         """Check the first byte: whether it may be TLS; False if nothing is there, or plain HTTP."""
@@ -391,6 +435,8 @@ class Wire(Downstream):
             if self._out:
                 self._owed += len(answer)
         if memory.failed:
+            if self._outward:
+                self.tls_failure = memory.failure
             self._finish()
         elif memory.held:
             self.on_hold = True
@@ -759,6 +805,14 @@ class Wire(Downstream):
     def unsecured(self) -> None:
         """Plain HTTP arrived where a TLS handshake was expected; it is read as on any connection."""
         self.abort()
+
+    def preface(self, _data: bytes) -> int:
+        """Bytes have arrived before everything else: how many of them are the preface, 0 while it is incomplete."""
+        self.abort()
+        return 0
+
+    def introduced(self) -> None:
+        """The whole preface was read."""
 
     def received(self) -> None:
         """There are unread bytes."""

@@ -47,6 +47,7 @@ DEF PROBED_AFTER = 45  # seconds of silence after which the system probes an ins
 DEF PROBED_EVERY = 15  # seconds between two probes
 DEF PROBES = 3         # unanswered probes after which the connection is broken
 DEF SCRATCH = 131072
+DEF MOST_PREFACE = 4352
 
 cdef char scratch[SCRATCH]
 
@@ -68,6 +69,10 @@ cdef class Wire(Downstream):
 
     # Beginning
 
+    cpdef expect_preface(self):
+        self.prefaced = True
+        self.state = HANDSHAKE
+
     cpdef attach(self, Poller poller, int fd):
         if poller is None:
             raise TypeError("no poller")
@@ -86,6 +91,11 @@ cdef class Wire(Downstream):
             self.tls = direct.side
             self.direct = direct
         self.state = HANDSHAKE
+        if self.outward:  # we speak first
+            self.greeted = self.readable = True
+            if self.memory is not None:
+                self.memory.held = True
+            self._later()
 
     cpdef int connect(self, Poller poller, int family, object address, bytes packed) except -1:
         cdef int one = 1
@@ -275,6 +285,11 @@ cdef class Wire(Downstream):
 
     cdef int _handshake(self) except -1:
         # 1 if bytes may be read, 0 if not yet or never.
+        if self.prefaced:
+            if not self._read_preface():
+                return 0
+            if self.state == OPEN:
+                return 1
         if not self.greeted:
             if not self._greet():
                 return 0
@@ -301,8 +316,42 @@ cdef class Wire(Downstream):
         elif self.direct.wants == HELD:
             self._suspend()
         else:
+            self._note_failure()
             self._finalize()
         return 0
+
+    cdef int _note_failure(self) except -1:
+        # Why TLS to an instance failed: `_finalize` forgets the rest.
+        if self.outward:
+            self.tls_failure = self.direct.failure() if self.direct is not None else self.memory.failure
+        return 0
+
+    cdef int _read_preface(self) except -1:
+        # Looks at what comes before everything else, and takes it off the socket when it is whole: 1 then.
+        cdef Py_ssize_t size
+        cdef Py_ssize_t n = recv(self.fd, self.poller.buffer, MOST_PREFACE, MSG_PEEK | MSG_DONTWAIT)
+        if n < 0 and (errno == EAGAIN or errno == EINTR) and not self.hung_up:
+            self.readable = errno == EINTR
+            if self.readable:
+                self._later()
+            return 0
+        if n <= 0:
+            self._finalize()
+            return 0
+        size = self.preface(PyBytes_FromStringAndSize(self.poller.buffer, n))
+        if self.state == CLOSED:
+            return 0
+        if size == 0:
+            if self.hung_up:
+                self._finalize()
+            self.readable = False
+            return 0
+        recv(self.fd, self.poller.buffer, size, 0)
+        self.prefaced = False
+        if self.direct is None and self.memory is None:
+            self.state = OPEN
+        self.introduced()
+        return self.state == HANDSHAKE or self.state == OPEN
 
     cdef int _greet(self) except -1:
         # Checks the first byte: 1 if it may be TLS; 0 if nothing is there yet, or plain HTTP.
@@ -330,6 +379,7 @@ cdef class Wire(Downstream):
         if cipher:
             self._raw(cipher)
         if self.memory.failed:
+            self._note_failure()
             self._finalize()
         elif self.memory.held:
             self._suspend()
@@ -384,6 +434,7 @@ cdef class Wire(Downstream):
             self.eof = True
         elif wants == FAILED and not n:
             self.failure = errno
+            self._note_failure()
             return -2
         return n
 
@@ -414,6 +465,7 @@ cdef class Wire(Downstream):
             if self.out_end > self.out_at:
                 self.owed += PyBytes_GET_SIZE(cipher)
         if self.memory.failed or PyBytes_GET_SIZE(plain) > room + 2 * SPARE:
+            self._note_failure()
             return -2
         if self.memory.held:
             self.hung_up = self.hung_up or n == 0
@@ -771,6 +823,13 @@ cdef class Wire(Downstream):
 
     cpdef unsecured(self):
         self.abort()
+
+    cpdef Py_ssize_t preface(self, bytes data) except -1:
+        self.abort()
+        return 0
+
+    cpdef introduced(self):
+        pass
 
     cpdef received(self):
         pass

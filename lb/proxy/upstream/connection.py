@@ -8,10 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lb.errors import connecting_cause
+from lb.errors import connecting_cause, connecting_detail
 from lb.http.head import RequestHead
 from lb.proxy.http1.message_writer import MessageWriter
 from lb.proxy.io.deadlines import NEVER
+from lb.proxy.upstream.tls_faults import tls_fault
 from lb.routing.instance import Instance
 
 if TYPE_CHECKING:
@@ -25,18 +26,22 @@ _LINGER = 5.0  # seconds for an instance to close its side after the last bytes 
 
 class Upstream(MessageWriter):
     """One connection to an instance. `handler` is the exchange that it serves, None while it is idle; `reused` means
-    that it has served before. A caller of a handler holds it in a local variable: it may end in that call, and there
+    that it has served before, `securing` that its TLS handshake is under way. `greeting` goes out before everything
+    else; `first_error` is the errno with which the instance could not be reached at its usual address, if this is the
+    attempt at its alternate one. A caller of a handler holds it in a local variable: it may end in that call, and there
     may be no other reference.
     """
 
-    __slots__ = ("engine", "idle_since", "instance", "pooled", "reused")
+    __slots__ = ("engine", "first_error", "greeting", "idle_since", "instance", "pooled", "reused", "securing")
 
     def __init__(self, engine: Engine, instance: Instance) -> None:
         super().__init__()
         self.engine = engine
         self.instance = instance
         self.idle_since = 0.0
-        self.reused = self.pooled = False
+        self.reused = self.pooled = self.securing = False
+        self.greeting = b""
+        self.first_error = 0
         self.deadline = NEVER
 
     def reach(self) -> int:
@@ -44,12 +49,38 @@ class Upstream(MessageWriter):
         the errno of the failure.
         """
         instance = self.instance
-        error = self.connect(self.engine.poller, instance.family, instance.address, instance.packed)
+        family, address, packed = instance.family, instance.address, instance.packed
+        if self.first_error and instance.alternate is not None:
+            family, address, packed = instance.alternate
+        error = self.connect(self.engine.poller, family, address, packed)
         if error in (0, errno.EINPROGRESS):
             instance.connected()
+            if error == 0 and self._prepare():
+                return errno.EINPROGRESS
         return error
 
+    def _prepare(self) -> bool:
+        """It is connected: send what comes first, and begin the handshake; True if there is one to wait for."""
+        instance = self.instance
+        if self.first_error:
+            instance.prefer_alternate()
+        if self.greeting:
+            self.send(self.greeting)
+        if instance.tls is None:
+            return False
+        self.securing = True
+        self.start_tls(instance.tls)
+        return True
+
     def connected(self) -> None:
+        if self._prepare():
+            return
+        handler = self.handler
+        if handler is not None:
+            handler.upstream_connected()
+
+    def handshaken(self) -> None:
+        self.securing = False
         handler = self.handler
         if handler is not None:
             handler.upstream_connected()
@@ -62,13 +93,26 @@ class Upstream(MessageWriter):
             handler.upstream_refused(error)
 
     def why(self, error: int) -> str:
-        """The cause code for the errno of a failed connect."""
+        """The cause code for the errno of a failed connect, or of a failed handshake."""
+        if self.securing:
+            return tls_fault(self.tls_failure or ("", ""))[0]
+        error = self.first_error or error
         path = self.instance.address
         if error == errno.ECONNREFUSED and isinstance(path, str):
             with suppress(OSError):  # it may have gone meanwhile
                 if not stat.S_ISSOCK(Path(path).stat().st_mode):
                     error = errno.ENOTSOCK  # Linux says "refused" of a plain file, too
         return connecting_cause(error)
+
+    def detail(self, cause: str, error: int) -> str:
+        """What there is to say beside the cause; "" if nothing."""
+        if self.securing:
+            return tls_fault(self.tls_failure or ("", ""))[1]
+        return connecting_detail(cause, self.first_error or error)
+
+    def why_lost(self) -> str:
+        """The cause code for a connection that broke after it was made."""
+        return "connection_terminated" if self.tls_failure is None else tls_fault(self.tls_failure)[0]
 
     def received(self) -> None:
         handler = self.handler
@@ -79,7 +123,9 @@ class Upstream(MessageWriter):
 
     def ended(self) -> None:
         handler = self.handler
-        if handler is not None:
+        if self.securing:
+            self.abort()
+        elif handler is not None:
             handler.upstream_ended()
         else:
             self.instance.closed_idle(self.engine.poller.now - self.idle_since)
@@ -96,9 +142,14 @@ class Upstream(MessageWriter):
         self.instance.disconnected()
         self.engine.deadlines.forget(self)
         handler = self.handler
+        if self.securing:
+            self.instance.tls.forget()  # type: ignore[union-attr]  # it is what is being set up
         if handler is not None:
             self.handler = None
-            handler.upstream_lost()
+            if self.securing:
+                handler.upstream_refused(errno.EPROTO)
+            else:
+                handler.upstream_lost()
         elif self.pooled:
             self.pooled = False
             self.instance.lost_idle(self)
@@ -146,6 +197,8 @@ class Upstream(MessageWriter):
         self.handler = None
         self.large_reads = False
         instance = self.instance
+        if instance.tls is not None and not self.reused and self.secured is not None and not self.securing:
+            instance.tls.remember(self.secured)
         if keep and not self.closed and not instance.retired and len(instance.idle) < instance.most_idle:
             self.reused = self.pooled = True
             self.idle_since = self.engine.poller.now

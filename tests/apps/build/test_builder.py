@@ -75,6 +75,9 @@ async def test_uvicorn_for_asgi(bench: Bench) -> None:
     built = await bench.build({"asgi.py": source, "leanengine.yaml": "server: uvicorn"})
     assert built.start.serving is Serving.ASGI
     assert run_in(built, "import uvicorn, click, h11; print(uvicorn.__version__)") == version("uvicorn")
+    assert run_in(
+        built, "from websockets.asyncio.server import serve; import websockets; print(websockets.__version__)"
+    )
 
 
 async def test_the_projects_own_server_stays(bench: Bench) -> None:

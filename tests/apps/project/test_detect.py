@@ -142,6 +142,12 @@ def test_a_procfile_beside_leanengine_yaml_is_not_read(tmp_path: Path) -> None:
     assert found.notes == ("Procfile is not read, because leanengine.yaml is there",)
 
 
+@pytest.mark.parametrize("text", ["", "# run: python app.py\n", "installDevDependencies: true\n"])
+def test_a_procfile_beside_a_leanengine_yaml_that_says_nothing_is_read(tmp_path: Path, text: str) -> None:
+    files = project(tmp_path, Procfile="web: a", leanengine_dot_yaml=text, requirements_dot_txt="", app_dot_py="")
+    assert read_project(files).start.command == "a"
+
+
 def test_wsgi_py_comes_before_the_procfiles_web(tmp_path: Path) -> None:
     files = project(tmp_path, Procfile="web: a\nqueue: b", wsgi_dot_py=FLASK, requirements_dot_txt="")
     found = read_project(files)

@@ -16,6 +16,7 @@ from lb.apps.run.order import InstanceOrder, Isolation
 from lb.apps.run.ports import port_is_free
 from lb.apps.run.run_directory import effective_root
 from tests.apps.run.making import RUNGS
+from tests.apps.run.needs import need_sandbox
 
 
 class Instances:
@@ -48,11 +49,15 @@ async def instances(tmp_path: Path) -> AsyncIterator[Instances]:
 
 @pytest.fixture(params=RUNGS)
 def rung(request: pytest.FixtureRequest) -> Isolation:
-    """Each rung that can be tried on any machine; bubblewrap where it is installed and works."""
+    """Each rung that can be tried on any machine; bubblewrap where it works."""
     wanted: Isolation = request.param
-    if wanted is Isolation.BWRAP and shutil.which("bwrap") is None:
-        pytest.skip("bubblewrap is not installed: apt-get install -y bubblewrap")
-    return wanted
+    return need_sandbox() if wanted is Isolation.BWRAP else wanted
+
+
+@pytest.fixture
+def sandbox() -> Isolation:
+    """For tests of what only a sandbox does."""
+    return need_sandbox()
 
 
 @pytest.fixture

@@ -140,14 +140,16 @@ async def test_an_app_that_closes_its_streams_is_still_seen(instances: Instances
 
 
 # spec: F1
-async def test_a_disk_filler_in_a_sandbox_hits_its_quota_alone(instances: Instances, tmp_path: Path) -> None:
+async def test_a_disk_filler_in_a_sandbox_hits_its_quota_alone(
+    instances: Instances, tmp_path: Path, sandbox: Isolation
+) -> None:
     code = (
         'import os\nfor place in (os.environ["HOME"], "/tmp"):\n'
         '    try:\n        with open(place + "/big", "wb") as file:\n            '
         "[file.write(bytes(1 << 20)) for _ in range(9)]\n"
         '        print(place, "fits")\n    except OSError as error:\n        print(place, error.strerror)'
     )
-    running = await instances.start(order(tmp_path, python(code), isolation=Isolation.BWRAP, quota=12 * MB))
+    running = await instances.start(order(tmp_path, python(code), isolation=sandbox, quota=12 * MB))
     ended = await running.wait_exit()
     assert ended.lines == ("/home/leanengine fits", "/tmp No space left on device")
 
@@ -232,8 +234,8 @@ async def test_one_that_leaves_the_foreground_is_ended_and_said(instances: Insta
     assert survivors(running) == []
 
 
-async def test_a_daemon_in_a_sandbox_ends_with_it(instances: Instances, tmp_path: Path) -> None:
-    running = await instances.start(order(tmp_path, python(_DAEMON), isolation=Isolation.BWRAP))
+async def test_a_daemon_in_a_sandbox_ends_with_it(instances: Instances, tmp_path: Path, sandbox: Isolation) -> None:
+    running = await instances.start(order(tmp_path, python(_DAEMON), isolation=sandbox))
     ended = await running.wait_exit()
     assert ended.status == 0
     assert survivors(running) == []
@@ -272,12 +274,12 @@ async def test_gunicorn_with_daemon_is_told_to_stay(instances: Instances, tmp_pa
 
 
 async def test_an_app_that_kills_all_it_can_see_in_a_sandbox_kills_itself_alone(
-    instances: Instances, tmp_path: Path
+    instances: Instances, tmp_path: Path, sandbox: Isolation
 ) -> None:
     other = await instances.start(order(tmp_path, "echo ready; exec sleep 300"))
     await until_line(other, "ready")
     code = "import os; os.kill(-1, 9)"
-    running = await instances.start(order(tmp_path, python(code), isolation=Isolation.BWRAP))
+    running = await instances.start(order(tmp_path, python(code), isolation=sandbox))
     await running.wait_exit()
     assert not other.ended
     assert survivors(running) == []

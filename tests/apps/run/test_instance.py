@@ -151,11 +151,11 @@ async def test_home_and_tmp_are_fresh_and_writable_and_go_with_the_instance(
 
 
 async def test_a_release_cannot_be_written_in_a_sandbox_and_others_are_not_seen(
-    instances: Instances, tmp_path: Path
+    instances: Instances, tmp_path: Path, sandbox: Isolation
 ) -> None:
     (tmp_path / "other").mkdir()
     command = f"touch app.py; touch {tmp_path}/release/x; touch /x /usr/x; ls {tmp_path}/other; cat /etc/shadow | wc -c"
-    running = await instances.start(order(tmp_path, command, isolation=Isolation.BWRAP))
+    running = await instances.start(order(tmp_path, command, isolation=sandbox))
     ended = await running.wait_exit()
     assert sum("Read-only file system" in line for line in ended.lines) == 4
     assert any("other" in line and "No such file" in line for line in ended.lines)

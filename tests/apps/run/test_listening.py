@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from lb.apps.run.listening import AppListener, beside_the_door, listeners, port_owner
+from lb.apps.run.listening import AppListener, PortHolder, beside_the_door, listeners, port_holder, port_owner
 
 
 def test_ports_and_paths_are_found(tmp_path: Path) -> None:
@@ -23,6 +25,35 @@ def test_ports_and_paths_are_found(tmp_path: Path) -> None:
         assert idle.getsockname()[1] not in [listener.port for listener in found]
         assert port_owner(one.getsockname()[1]).endswith(f"(process {os.getpid()})")
     assert port_owner(one.getsockname()[1] if one.fileno() >= 0 else 1) == ""
+
+
+def test_the_holder_of_a_port_is_the_app_another_program_or_nobody() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as one:
+        port = one.getsockname()[1]
+        assert port_holder(port, [os.getpid()]) is PortHolder.OWN
+        assert port_holder(port, [os.getppid()]) is PortHolder.OTHER
+        assert port_holder(port, []) is PortHolder.OTHER
+        assert port_owner(port, [os.getpid()]) == ""
+    assert port_holder(port, [os.getpid()]) is PortHolder.NOBODY
+
+
+def test_a_port_that_two_programs_share_is_not_the_app_s() -> None:
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        one.bind(("127.0.0.1", 0))
+        one.listen()
+        port = one.getsockname()[1]
+        code = (
+            "import socket; s = socket.socket(); s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1);"
+            f"s.bind(('127.0.0.1', {port})); s.listen(); print(flush=True); input()"
+        )
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        with subprocess.Popen([sys.executable, "-c", code], text=True, **pipes) as other:  # type: ignore[call-overload]
+            other.stdout.readline()
+            assert port_holder(port, [os.getpid()]) is PortHolder.OTHER
+            assert port_owner(port, [os.getpid()]).endswith(f"(process {other.pid})")
+            other.communicate("\n")
+        assert port_holder(port, [os.getpid()]) is PortHolder.OWN
 
 
 def test_ipv6_is_written_as_people_do() -> None:

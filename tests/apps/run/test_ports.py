@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
 
 import pytest
 
-from lb.apps.run.ports import NoPortError, PortPool, ephemeral_ports, overlap, port_is_free
+from lb.apps.run.port_claim import claim_port
+from lb.apps.run.ports import NoPortError, PortPool, claim_free_port, ephemeral_ports, overlap, port_is_free
 
 
 def test_the_pool_goes_round_and_leaves_out_what_is_taken() -> None:
@@ -19,6 +21,22 @@ def test_the_pool_goes_round_and_leaves_out_what_is_taken() -> None:
 def test_a_full_pool_says_so() -> None:
     with pytest.raises(NoPortError, match=r"no port of 10-13 is free; make engine\.ports wider"):
         PortPool(range(10, 14), is_free=lambda _: False).take()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="claims are Linux's")
+def test_a_port_that_another_engine_has_claimed_is_left_to_it() -> None:
+    first = claim_port(10)
+    assert first is not None
+    pool = PortPool(range(10, 12), is_free=lambda _: True)
+    second = claim_free_port(pool)
+    assert second.port == 11
+    with pytest.raises(NoPortError):
+        claim_free_port(pool)
+    first.release()
+    again = claim_free_port(pool)
+    assert again.port == 10
+    for claim in (second, again):
+        claim.release()
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ from lb.apps.run.start import start_instance
 from lb.apps.run.start_check import StartCheck
 from tests.apps.run.conftest import Instances
 from tests.apps.run.making import order, project, survivors
+from tests.apps.run.needs import need_private_network
 from tests.apps.run.test_start_check import SERVER
 
 pytestmark = pytest.mark.long
@@ -22,8 +22,7 @@ CHECK = StartCheck("shop.example.com", timeout=15)
 
 
 async def test_two_apps_on_port_3000_run_side_by_side(instances: Instances, tmp_path: Path, rung: Isolation) -> None:
-    if shutil.which("pasta") is None:
-        pytest.skip("pasta is not installed: apt-get install -y passt")
+    need_private_network()
     project(tmp_path, app_py=SERVER)
     command = "python app.py 0.0.0.0 3000"
     for name in ("web1", "web2"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -273,6 +275,46 @@ async def test_a_port_that_is_taken_is_tried_once_more_on_another(
         running = await started(instances, wanted)
     assert running.port == free_port + 1
     assert [path.name for path in instances.root.iterdir()] == [running.id]
+
+
+PATIENT = """
+import errno, http.server, os, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(204)
+        self.end_headers()
+while True:
+    try:
+        http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
+    except OSError:
+        time.sleep(0.1)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"])
+async def test_another_program_on_the_port_does_not_answer_for_the_app(
+    instances: Instances, tmp_path: Path, rung: Isolation, monkeypatch: pytest.MonkeyPatch, free_port: int, host: str
+) -> None:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        writer.close()
+
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("no IPv6 here")
+    project(tmp_path, app_py=PATIENT if host == "127.0.0.1" else "import time; time.sleep(300)")
+    monkeypatch.setattr("lb.apps.run.ports.port_is_free", lambda _: True)
+    ports = range(free_port, free_port + 2) if host == "127.0.0.1" else range(free_port, free_port + 1)
+    async with await asyncio.start_server(answer, host, free_port):
+        wanted = order(tmp_path, "python app.py", ports=ports, isolation=rung)
+        if host == "127.0.0.1":
+            running = await started(instances, wanted)
+            assert running.port == free_port + 1
+            return
+        with pytest.raises(StartFailed, match=rf"could not have port {free_port}: .*\(process {os.getpid()}\) listens"):
+            await started(instances, wanted)
+    assert list(instances.root.iterdir()) == []
 
 
 @pytest.mark.long

@@ -10,6 +10,7 @@ import asyncio
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from lb.apps.project.start import Serving, StartPlan
@@ -342,7 +343,7 @@ class World:
         self.life = Reconciler("shop", "production", self.settings, place, around)
         self.book = DeployBook(place.deploys)
         self.queue = AppQueue(self.home.lock, self.clock)
-        self.retirer = Retirer(self.life, lambda identifier: self.figures.busy("shop", "production", identifier))
+        self.retirer = Retirer(self.life, partial(self.figures.busy, "shop", "production"))
         self.replacer = Replacer(self.life)
         self.sleeper = Sleeper(self.life, self.figures)
         self._ticking = asyncio.ensure_future(self._tick())

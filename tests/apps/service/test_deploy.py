@@ -68,12 +68,27 @@ async def test_old_instances_stay_while_they_are_busy_and_no_longer_than_drain(w
     world.figures.connected()
     await world.deploy()
     world.door_sees(0.0, 0, **{f"i{old.id}": 1})
+    world.door_follows()
     await world.clock.advance(60.0)
     assert not old.was_told
     world.door_sees(0.0)
     await world.clock.advance(2.0)
     assert old.was_told
     assert old.graces == [10.0]
+
+
+async def test_old_instances_stay_until_the_doors_workers_follow(world: World) -> None:
+    # spec: A2
+    with_settings(world, drain=300.0)
+    await world.deploy()
+    world.figures.connected()
+    await world.deploy()
+    world.door_sees(0.0)
+    await world.clock.advance(60.0)
+    assert world.machine.names(ONE) == ["web1"], "some worker may still send requests to it"
+    world.door_follows()
+    await world.clock.advance(2.0)
+    assert world.machine.names(ONE) == []
 
 
 async def test_the_end_of_drain_ends_what_is_busy(world: World) -> None:
@@ -284,6 +299,43 @@ async def test_an_instance_that_ends_is_replaced_with_growing_pauses(world: Worl
     await world.clock.advance(7.0)
     assert world.placed == [f"web1@{ONE}"]
     assert world.life.slots["web1"].restarts == 1
+
+
+async def test_requests_wait_for_the_only_instance_while_it_starts_again_and_get_the_cause_when_it_does_not(
+    world: World,
+) -> None:
+    # spec: A1
+    await world.deploy()
+    world.machine.held = asyncio.Event()
+    world.machine.broken_names["web1"] = 1
+    world.instance().exits(Exit(signal=9))
+    await settle()
+    assert (world.told[-1].state, world.told[-1].instances) == (PlacementState.WAKING, ())
+    generation = world.told[-1].generation
+    world.machine.held.set()
+    await settle()
+    told = world.told[-1]
+    assert (told.state, told.cause) == (PlacementState.RUNNING, "web1 exited with status 3.")
+    assert told.generation > generation, "the front door ignores what has the same number"
+    await world.clock.advance(1.0)
+    assert world.placed == [f"web1@{ONE}"]
+    assert world.told[-1].state == PlacementState.RUNNING
+
+
+async def test_after_a_reboot_requests_wait_until_the_first_instance_has_started(world: World) -> None:
+    # spec: A5
+    await world.deploy()
+    await world.kill()
+    world.machine.running.clear()
+    world.clock.boot_name = "boot-2"
+    world.machine.held = asyncio.Event()
+    await world.restart()
+    assert world.life.placement().state == PlacementState.WAKING
+    assert world.told[-1] == world.life.placement()
+    world.machine.held.set()
+    await settle()
+    assert world.placed == [f"web1@{ONE}"]
+    assert world.told[-1].state == PlacementState.RUNNING
 
 
 async def test_an_instance_that_fails_the_doors_checks_is_replaced_beside(world: World) -> None:

@@ -8,6 +8,15 @@ from lb.apps.service.slots import Slot, SlotPhase
 from tests.apps.service.fakes import FakeClock
 
 
+def test_what_starts_first_or_at_once_is_soon_back() -> None:
+    slot = Slot("web1", "r1")
+    assert slot.is_soon_back
+    slot.ended("exit status 3", 10.0)
+    assert slot.is_soon_back
+    slot.ended("exit status 3", 11.0)
+    assert not slot.is_soon_back
+
+
 def test_a_name_that_fails_again_and_again_waits_longer_up_to_a_minute() -> None:
     slot = Slot("web1", "r1")
     assert slot.phase is SlotPhase.STARTING

@@ -34,17 +34,30 @@ def both() -> Iterator[DeployedDoor]:
         assert (refused.status, proxy_error(refused)) == (503, "app_not_deployed")
         assert b"lb deploy shop --prod" in refused.body
         both.deploy("first")
-        both.wait_version("first")
+        assert both.ask().body.startswith(b"first"), "the command returns when the front door follows"
         yield both
+
+
+def test_each_command_returns_when_all_workers_follow(both: DeployedDoor) -> None:
+    # spec: A5
+    both.deploy("returned")
+    for command in (("restart", "shop"), ("scale", "shop", "1"), ("scale", "shop", "2"), ("rollback", "shop")):
+        assert both.home.lb(*command).code == 0
+        status = both.status()
+        assert status["followed"] == status["generation"], command
+    assert both.ask().body.startswith(b"first")
+    for command, answer in ((("stop", "shop"), 503), (("start", "shop"), 200)):
+        assert both.home.lb(*command).code == 0
+        assert {both.ask().status for _ in range(8)} == {answer}, command
 
 
 def test_a_deploy_and_a_roll_back_under_load(both: DeployedDoor) -> None:
     # spec: A2, A6
     with load(both.door, TO_PRODUCTION) as outcomes:
         both.deploy("second")
-        both.wait_version("second")
+        assert both.ask().body.startswith(b"second")
         assert both.home.lb("rollback", "shop").code == 0
-        both.wait_version("first")
+        assert both.ask().body.startswith(b"first")
     assert set(outcomes) == {"200"}
     assert outcomes.total() > 100
 
@@ -98,6 +111,8 @@ def test_what_is_served_is_counted_and_told(both: DeployedDoor) -> None:
         lambda: [one for one in both.status()["instances"] if one["requests"] >= 5 and one["seconds"] > 0], "figures"
     )
     assert {one["name"] for one in counted} == {"web1", "web2"}
+    wait_for(lambda: all(one["usage"] for one in both.status()["instances"]), "the engine to say what they use", 30.0)
+    assert all(one["usage"]["memory"] > 1 << 20 for one in both.status()["instances"])
     (staging,) = [line for line in both.home.lb("status", str(both.home.file)).out.splitlines() if "staging" in line]
     assert "lb deploy shop --staging" in staging
 
@@ -165,7 +180,6 @@ def test_stopped_and_started(both: DeployedDoor) -> None:
     both.deploy("stg", "--staging")
     both.wait_version("stg", TO_STAGING)
     assert both.home.lb("stop", "shop", "--staging").code == 0
-    both.wait_followed("staging")
     refused = both.ask(TO_STAGING)
     assert proxy_error(refused) == "app_stopped"
     assert b"lb start shop --staging" in refused.body

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
+import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, Self
 
 import pytest
@@ -17,19 +20,28 @@ pytestmark = pytest.mark.long
 
 
 class FakeDoor:
-    """Speaks as the health process does; use it in a `with`."""
+    """Speaks as the health process does: its workers follow each placement at once. Use it in a `with`."""
 
     def __init__(self, home: EngineHome, file: str | None = None) -> None:
         self._socket = socket.socket(socket.AF_UNIX)
-        self._socket.settimeout(60)
         self._socket.connect(str(home.socket))
         self._lines = self._socket.makefile("rb")
         self._socket.sendall(subscribe_line(file or str(home.file)))
+        self._heard: queue.Queue[dict[str, Any]] = queue.Queue()
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
         self.greeting = self.next()
 
+    def _read(self) -> None:
+        with suppress(OSError, ValueError):
+            for line in self._lines:
+                one: dict[str, Any] = json.loads(line)
+                if one.get("event") == "placement":
+                    self.say(Applied(one["app"], one["environment"], one["generation"]))
+                self._heard.put(one)
+
     def next(self) -> dict[str, Any]:
-        value: dict[str, Any] = json.loads(self._lines.readline())
-        return value
+        return self._heard.get(timeout=60)
 
     def until(self, environment: str, **wanted: object) -> dict[str, Any]:
         """The next placement of an environment that has these fields."""
@@ -49,6 +61,8 @@ class FakeDoor:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._socket.shutdown(socket.SHUT_RDWR)
+        self._reader.join(60)
         self._lines.close()
         self._socket.close()
 
@@ -116,8 +130,7 @@ def test_it_sleeps_and_one_request_wakes_it(home: EngineHome) -> None:
         door.say(Activity("shop", "staging", 5.0))
         dozing = door.until("staging", state="asleep")
         assert [one["state"] for one in dozing["instances"]] == ["ASLEEP"]
-        assert get(row["endpoint"]).split()[0] == "sleeper", "it runs until the workers follow"
-        door.say(Applied("shop", "staging", dozing["generation"]))
+        assert get(row["endpoint"]).split()[0] == "sleeper", "it runs until the door has looked once more"
         door.say(Activity("shop", "staging", 6.0))
         assert door.until("staging", instances=[])["state"] == "asleep"
         for _ in range(100):

@@ -53,7 +53,7 @@ from lb.apps.service import retirement
 from lb.cli.main import main
 
 retirement.LEAST_DRAIN = 1.0
-retirement.longest_drain = lambda settings: 1.0
+retirement.longest_drain = lambda settings: LONGEST
 main()
 """
 
@@ -99,6 +99,7 @@ class EngineHome:
     production: str = "{deploy: true}"
     staging: str = "{deploy: true}"
     hurried: bool = True
+    longest_drain: float = 1.0  # seconds for what is busy, if it is hurried
     variables: dict[str, str] = field(default_factory=dict)  # of the engine
     process: subprocess.Popen[bytes] | None = None
 
@@ -135,7 +136,7 @@ class EngineHome:
     # The engine
 
     def start(self, **environ: str) -> None:
-        program = ["-c", HURRIED] if self.hurried else ["-m", "lb"]
+        program = ["-c", HURRIED.replace("LONGEST", str(self.longest_drain))] if self.hurried else ["-m", "lb"]
         log = (self.root / "engine.log").open("ab")
         self.process = subprocess.Popen(
             [sys.executable, "-P", *program, "engine", "run", str(self.file)],

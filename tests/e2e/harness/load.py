@@ -6,14 +6,20 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from tests.e2e.harness.client import Client
-from tests.e2e.harness.door import FrontDoor
 from tests.e2e.harness.expect import proxy_error
 from tests.e2e.harness.waiting import PATIENCE, wait_for
 from tests.e2e.harness.wire import Truncated
 
 Outcomes = Counter[str]
+
+
+class Connectable(Protocol):
+    """Whatever clients connect to, such as a front door."""
+
+    def connect(self) -> Client: ...
 
 
 def outcome_of(client: Client, request: bytes) -> str:
@@ -31,15 +37,17 @@ def _ask(client: Client, request: bytes) -> tuple[str, bool]:
     return f"{response.status}{cause}", b"close" not in response.all("connection")
 
 
-def ask_once(door: FrontDoor, request: bytes) -> str:
+def ask_once(door: Connectable, request: bytes) -> str:
     """The same on a connection of its own."""
     with door.connect() as client:
         return outcome_of(client, request)
 
 
 @contextmanager
-def load(door: FrontDoor, request: bytes, clients: int = 8) -> Iterator[Outcomes]:
-    """Keep-alive clients that send the request over and over until the block ends; AssertionError when one hangs."""
+def load(door: Connectable, request: bytes, clients: int = 8, pause: float = 0.0) -> Iterator[Outcomes]:
+    """Keep-alive clients that send the request over and over until the block ends, with a pause of so many seconds
+    between two; AssertionError when one hangs.
+    """
     outcomes: Outcomes = Counter()
     lock = threading.Lock()
 
@@ -50,24 +58,26 @@ def load(door: FrontDoor, request: bytes, clients: int = 8) -> Iterator[Outcomes
                 outcome, stays = _ask(client, request)
                 with lock:
                     outcomes[outcome] += 1
+                stop.wait(pause)
 
     with over_and_over(ask_on_one_connection, clients):
         yield outcomes
 
 
 @contextmanager
-def newcomers(door: FrontDoor, request: bytes, clients: int = 4) -> Iterator[Outcomes]:
+def newcomers(door: Connectable, request: bytes, clients: int = 4, pause: float = 0.0) -> Iterator[Outcomes]:
     """The same from clients that ask once on a connection of their own."""
     outcomes: Outcomes = Counter()
     lock = threading.Lock()
 
-    def come(_stop: threading.Event) -> None:
+    def come(stop: threading.Event) -> None:
         try:
             outcome = ask_once(door, request)
         except OSError as error:  # the door cannot be reached
             outcome = repr(error)
         with lock:
             outcomes[outcome] += 1
+        stop.wait(pause)
 
     with over_and_over(come, clients):
         yield outcomes

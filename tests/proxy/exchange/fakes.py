@@ -24,6 +24,7 @@ from lb.proxy.exchange.exchange import Exchange
 from lb.proxy.handler import Handler
 from lb.proxy.io.read_buffer import ReadBuffer
 from lb.proxy.upstream.connection import Upstream
+from lb.routing.auth_rules import ForwardAuthRule
 from lb.routing.clients import Clients
 from lb.routing.environment import Environment
 from lb.routing.file_rule import FileRule
@@ -180,6 +181,12 @@ class Stage:
             assert found is not None
             found.extras = RouteExtras(files=rule)
             self.engine.files.find(rule, b"/", self.engine.poller.now)  # and keeps it open
+
+    def guarded(self) -> None:
+        """An authentication service, which has not answered yet, stands before the app."""
+        found = self.engine.snapshot.table.find(b"app.example")
+        assert found is not None
+        found.extras = RouteExtras(forward_auth=ForwardAuthRule("127.0.0.1", 3, b"auth", b"/verify", (), 5.0))
 
     def exchange(self, request: bytes) -> Exchange:
         """An exchange about this request; what stands behind its head has come, too."""

@@ -125,7 +125,7 @@ def test_the_address_that_a_request_comes_from(cdn: bool, address: bytes, expect
         snapshot = stage.engine.snapshot
         snapshot.trusted = Networks([ip_network("10.0.0.0/8")])
         route = route_of(stage)
-        route.cdn = cdn
+        route.cdn = route.proxied = cdn
         head = read("X-Forwarded-For: 198.51.100.1, 203.0.113.9")
         assert origin(asks(stage, address), head, route, snapshot) == expected
-        route.cdn = False
+        route.cdn = route.proxied = False

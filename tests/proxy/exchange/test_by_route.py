@@ -13,13 +13,15 @@ from lb.http.scan import scan_request, scan_response
 from lb.proxy.client_info import ClientInfo
 from lb.proxy.exchange.by_route import (
     RequestView,
-    answer,
+    guard,
     lines_with_page,
     own_reply,
     page_instead,
+    preflight_reply,
     request_lines,
     response_lines,
 )
+from lb.routing.auth_rules import ForwardAuthRule
 from lb.routing.route import Route
 from lb.routing.route_extras import RouteExtras
 from tests.routing.test_compile_routes import HOST, found, snapshot_of
@@ -57,24 +59,26 @@ def test_who_is_kept_out(route: dict[str, Any], address: bytes, kept_out: bool) 
     asking = _asking({"routes": [{"path": "/a/", **route}]}, _head("/a/b"), address)
     if kept_out:
         with pytest.raises(ProxyError) as error:
-            answer(asking)
+            guard(asking)
         assert error.value.cause.code == "http_request_denied"
     else:
-        assert answer(asking) is None
+        assert guard(asking) == ()
 
 
 def test_a_preflight_is_answered_before_a_guard() -> None:
     app = {"routes": [{"path": "/a/", "deny": True, "cors": {"origins": "https://b.example"}}]}
     lines = ("Origin: https://b.example", "Access-Control-Request-Method: GET")
-    reply = answer(_asking(app, _head("/a/", *lines, method="OPTIONS")))
+    reply = preflight_reply(_asking(app, _head("/a/", *lines, method="OPTIONS")))
     assert reply is not None
     assert reply.status == 204
 
 
-def test_a_guard_stands_before_a_redirect() -> None:
-    app = {"routes": [{"path": "/a/", "deny": True, "redirect": "/b"}]}
-    with pytest.raises(ProxyError):
-        answer(_asking(app, _head("/a/")))
+def test_what_is_asked_holds_for_every_reading_of_the_path() -> None:
+    # spec: P3
+    app = {"routes": [{"path": "/a/", "forward_auth": "http://127.0.0.1:1/a"}, {"path": "/", "app": "api"}]}
+    rules = guard(_asking(app, _head("/b/%2e%2e/a/")))
+    assert [rule.target for rule in rules if isinstance(rule, ForwardAuthRule)] == [b"/a"]
+    assert guard(_asking(app, _head("/b/"))) == ()
 
 
 @pytest.mark.parametrize(

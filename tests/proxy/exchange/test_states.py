@@ -8,7 +8,18 @@ import pytest
 
 from lb.errors import ProxyError
 from lb.proxy.exchange.exchange import Exchange
-from lb.proxy.exchange.states import CONNECTING, DECIDING, DONE, FORWARDING, NAMES, RESPONDING, SERVING, TABLE, WAITING
+from lb.proxy.exchange.states import (
+    CHECKING,
+    CONNECTING,
+    DECIDING,
+    DONE,
+    FORWARDING,
+    NAMES,
+    RESPONDING,
+    SERVING,
+    TABLE,
+    WAITING,
+)
 from tests.proxy.exchange.fakes import Stage, staged
 
 GET = b"GET / HTTP/1.1\r\nHost: app.example\r\n\r\n"
@@ -25,6 +36,11 @@ def at(stage: Stage, phase: int, request: bytes = GET) -> Exchange:
     """An exchange in this phase."""
     exchange = stage.exchange(request)
     if phase == DECIDING:
+        return exchange
+    if phase == CHECKING:
+        stage.guarded()
+        exchange.start()
+        assert exchange.phase == phase
         return exchange
     if phase == SERVING:
         stage.files()
@@ -99,7 +115,14 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     (DECIDING, "start", GET, lambda stage, _: stage.pooled(), FORWARDING),
     (DECIDING, "start", GET, out_of_instances, DONE),
     (DECIDING, "start", GET, lambda stage, _: stage.files(), SERVING),
+    (DECIDING, "start", GET, lambda stage, _: stage.guarded(), CHECKING),
     (DECIDING, "fail", GET, nothing, DONE),
+    (CHECKING, "let_in", GET, lambda stage, _: stage.busy(), WAITING),
+    (CHECKING, "let_in", GET, nothing, CONNECTING),
+    (CHECKING, "let_in", GET, lambda stage, _: stage.pooled(), FORWARDING),
+    (CHECKING, "let_in", GET, out_of_instances, DONE),
+    (CHECKING, "let_in", GET, lambda stage, _: stage.files(), SERVING),
+    (CHECKING, "client_late", GET, nothing, DONE),
     (WAITING, "forward", GET, nothing, WAITING),
     (WAITING, "forward", GET, lambda stage, _: stage.busy(False), CONNECTING),
     (WAITING, "forward", GET, lambda stage, _: ready(stage), FORWARDING),
@@ -153,12 +176,12 @@ CASES: list[tuple[int, str, bytes, Act, int]] = [
     *((DONE, event, GET, nothing, DONE) for event in ("client_gone", "fail", "cut", "flush")),
     *(
         (phase, event, GET, nothing, DONE)
-        for phase in (WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
+        for phase in (CHECKING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("client_gone", "client_severed", "client_stopped", "fail", "cut")
     ),
     *(
         (phase, event, GET, nothing, phase)
-        for phase in (WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
+        for phase in (CHECKING, WAITING, CONNECTING, FORWARDING, RESPONDING, SERVING)
         for event in ("request_data", "client_drained", "client_ended", "probe_client")
     ),
 ]
@@ -210,7 +233,7 @@ def test_every_cell_is_walked_to_every_phase_that_it_names() -> None:
 
 def test_what_an_instance_does_comes_only_while_there_is_one() -> None:
     told_by_instances = {"response_data", *(name for name in dir(Exchange) if name.startswith("upstream_"))}
-    for phase in (DECIDING, WAITING, SERVING, DONE):
+    for phase in (DECIDING, CHECKING, WAITING, SERVING, DONE):
         assert not told_by_instances & set(TABLE[phase])
         with staged() as stage:
             assert at(stage, phase).upstream is None
