@@ -10,8 +10,8 @@ are the session's, which also says what of all this happened to it.
   of the client's: 200, and 33 a second.
 - SETTINGS, PING, PRIORITY, PRIORITY_UPDATE (CVE-2019-9512, -9515, -9516): 100, and 10 a second; one more with each
   stream, and a PING costs nothing after an answer.
-- Empty DATA frames that end nothing (CVE-2019-9518): ten in a row. What DATA frames take on the line is at most eight
-  times their payload, and 1 MiB (CVE-2019-9511).
+- Empty DATA frames that end nothing (CVE-2019-9518): ten in a row. What DATA frames cost, in bytes on the line and 31
+  more for each, is at most eight times their payload, and 1 MiB, of which 64 KiB come back in a second (CVE-2019-9511).
 - WINDOW_UPDATE: five, two more with each stream, and twenty with each DATA frame that went out, up to 10,000. Changes
   of INITIAL_WINDOW_SIZE: ten, and one every ten seconds (CVE-2019-9517).
 - All else that is odd, such as unknown frames, streams refused, heads in small fragments: glitches, 500, and 50 a
@@ -30,8 +30,9 @@ _CONTROLS = (100.0, 10.0)
 _WINDOWS = (10.0, 0.1)
 _GLITCHES = (500.0, 50.0)
 _EMPTY_IN_A_ROW = 10
-_LINE_BYTES = 1 << 20  # that DATA may take beyond its payload's share
-_LINE_SHARE = 8
+_DRIBBLE = (1048576.0, 65536.0)  # bytes that DATA may cost beyond its payload's share
+_SHARE = 8
+_FRAME_COST = 40  # bytes that are handled in the time of one frame
 _UPDATES = 5
 _UPDATES_A_STREAM = 2
 _UPDATES_A_FRAME = 20
@@ -77,9 +78,9 @@ class FrameBudgets:
     __slots__ = (
         "_answered",
         "_controls",
+        "_dribble",
         "_empty",
         "_glitches",
-        "_line",
         "_resets",
         "_updates",
         "_windows",
@@ -90,9 +91,9 @@ class FrameBudgets:
         self._resets = TokenBucket(*_RESETS, now)
         self._controls = TokenBucket(*_CONTROLS, now)
         self._windows = TokenBucket(*_WINDOWS, now)
+        self._dribble = TokenBucket(*_DRIBBLE, now)
         self._glitches = TokenBucket(*_GLITCHES, now)
         self._empty = 0  # DATA frames in a row
-        self._line = _LINE_BYTES  # bytes that DATA may still take on the line
         self._updates = _UPDATES  # updates of windows that may still come
         self._answered = False  # something was sent since the last PING
         self.wants_goaway = False
@@ -102,7 +103,7 @@ class FrameBudgets:
         kind = frames.kind
         if kind == DATA:
             if frames.begins:
-                self._data(frames.length, frames.padding, frames.end_stream)
+                self._data(frames.length, frames.padding, frames.end_stream, now)
         elif kind == HEADERS:
             self._empty = 0
             if frames.fragments:
@@ -116,7 +117,7 @@ class FrameBudgets:
         if frames.fault:
             self.glitch(1.0, now)
 
-    def _data(self, length: int, padding: int, ended: bool) -> None:
+    def _data(self, length: int, padding: int, ended: bool, now: float) -> None:
         payload = length - padding
         if payload:
             self._empty = 0
@@ -124,10 +125,11 @@ class FrameBudgets:
             self._empty += 1
             if self._empty > _EMPTY_IN_A_ROW:
                 raise _flood("empty DATA frames")
-        self._line += _LINE_SHARE * payload - 9 - length
-        if self._line < 0:
+        excess = _FRAME_COST + length - _SHARE * payload
+        if excess <= 0:
+            self._dribble.give(-excess)
+        elif not self._dribble.take(excess, now):
             raise _flood("DATA frames with little payload")
-        self._line = min(self._line, _LINE_BYTES)
 
     def _fragments(self, frames: FrameReader, now: float) -> None:
         """A large head needs several fragments, a small one is not sent in many."""

@@ -44,9 +44,9 @@ class FrameReader:
     its payload. DATA: the piece is `size` bytes at `at`; `begins` says that it is a frame's first, which tells the
     frame's `length`, all of which flow control counts, and how much of that is `padding`. `value` is an increment, an
     error code, or the stream that PRIORITY_UPDATE means; `last_stream` is GOAWAY's. `payload` is a whole header block,
-    or what SETTINGS, PING, GOAWAY and PRIORITY_UPDATE contain; `ack` their flag. `fragments` counts the CONTINUATION
-    frames of a head, `in_block` says that a head has begun and not ended. `fault` is the code if the frame is an error
-    of its stream alone, else 0.
+    or what SETTINGS, PING, GOAWAY and PRIORITY_UPDATE contain, until the next event is read; `ack` their flag.
+    `fragments` counts the CONTINUATION frames of a head, `in_block` says that a head has begun and not ended. `fault`
+    is the code if the frame is an error of its stream alone, else 0.
     """
 
     __slots__ = (
@@ -96,6 +96,7 @@ class FrameReader:
         self.at = self.size = self.fault = 0
         self.begins = self.end_stream = False
         self.kind = INCOMPLETE
+        self.payload = b""  # an idle connection keeps no head
         if self._left or self._padding_left:
             at = self._take_data(at, end)
             if self.kind == DATA:

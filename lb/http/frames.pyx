@@ -76,6 +76,7 @@ cdef class FrameReader:
         self.at = self.size = self.fault = 0
         self.begins = self.end_stream = False
         self.kind = INCOMPLETE
+        self.payload = b""  # an idle connection keeps no head
         if self.left or self.padding_left:
             at = self.take_data(0, size)
             if self.kind == DATA:

@@ -1,4 +1,8 @@
-"""What the front door does with every kind of frame, right and wrong (`http2_cases` has the table)."""
+"""What the front door does with every kind of frame, right and wrong (`http2_cases` has the table).
+
+h2spec itself, which is no package of any registry, says the same: `h2spec -t -k -p PORT`. On a port that speaks HTTP/1,
+too, it finds one fault: what is not the preface of HTTP/2 is answered there with a 400 of HTTP/1.
+"""
 
 from __future__ import annotations
 

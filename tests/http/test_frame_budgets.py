@@ -154,10 +154,19 @@ def test_data_that_ends_streams_may_be_empty() -> None:
 def test_data_has_payload_in_proportion_to_its_bytes() -> None:
     # spec: W2
     dribble = frame.DataFrame(1, b"a", flags=["PADDED"], pad_length=255).serialize()
-    assert Peer().until_refused(dribble * 100) == (1 << 20) // (100 * (len(dribble) - 8))
+    assert Peer().until_refused(dribble * 100) == (1 << 20) // (100 * (40 + 257 - 8))
+    assert Peer().until_refused(frame.DataFrame(1, b"a").serialize() * 100) == (1 << 20) // (100 * (40 + 1 - 8))
     peer = Peer()
     for size in (2, 5, 20):  # small messages are none
         peer.sends(frame.DataFrame(1, b"a" * size).serialize() * 20_000)
+
+
+def test_single_bytes_may_come_for_ever_if_they_come_slowly() -> None:
+    # spec: W2
+    peer = Peer()
+    for _ in range(100):  # as keys are pressed in many terminals
+        peer.sends(frame.DataFrame(1, b"a").serialize() * 1500)
+        peer.now += 1.0
 
 
 def test_payload_of_long_ago_does_not_allow_a_dribble() -> None:
@@ -165,7 +174,7 @@ def test_payload_of_long_ago_does_not_allow_a_dribble() -> None:
     peer = Peer()
     peer.sends(frame.DataFrame(1, b"a" * 16384).serialize() * 1000)
     dribble = frame.DataFrame(1, b"a", flags=["PADDED"], pad_length=255).serialize()
-    assert peer.until_refused(dribble * 100) == (1 << 20) // (100 * (len(dribble) - 8))
+    assert peer.until_refused(dribble * 100) == (1 << 20) // (100 * (40 + 257 - 8))
 
 
 def test_updates_of_windows_follow_streams_and_data() -> None:
