@@ -14,7 +14,7 @@ import idna
 from lb.config.problems import quoted
 from lb.config.units import BadValueError
 
-CATCH_ALL = "*"  # every host; only from `lb serve --to` without --domain, never from a file
+CATCH_ALL = "*"  # every host: a domain of an app, `domains_default`, or `lb serve --to` without --domain
 _STAGING = "stg-"
 _LONGEST_NAME = 253  # RFC 1035 section 2.3.4, without the root's dot
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?", re.ASCII)  # underscores: container names are hosts too

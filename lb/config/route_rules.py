@@ -105,6 +105,8 @@ def _routes_can_match(scene: RuleContext) -> Iterator[Problem]:
         before: list[tuple[int, PathPattern]] = []
         for index, route in enumerate(app.routes):
             path = ("apps", name, "routes", index)
+            if "path" in scene.refused.get(path, ()):
+                continue
             pattern = parse_pattern(route.path)
             hiding = next((number for number, earlier in before if earlier.covers(pattern)), None)
             if hiding is not None:

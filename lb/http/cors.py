@@ -57,12 +57,9 @@ def preflight(cors: Cors, head: RequestHead) -> Reply | None:
     """The answer to a preflight, None where the request is none. An origin that is not allowed gets an answer that
     allows nothing.
     """
-    if head.method != b"OPTIONS":
+    if not is_preflight(head):
         return None
-    origin = field_value(head.kept, b"origin")
-    method = field_value(head.kept, b"access-control-request-method")
-    if origin is None or method is None:
-        return None
+    origin = field_value(head.kept, b"origin") or b""
     fields: list[tuple[bytes, bytes]] = [(b"Vary", _PREFLIGHT_VARY)]
     if cors.allows(origin):
         fields += _origin_fields(cors, origin)
@@ -75,8 +72,21 @@ def preflight(cors: Cors, head: RequestHead) -> Reply | None:
     return Reply(204, tuple(fields), b"")
 
 
+def is_preflight(head: RequestHead) -> bool:
+    """Whether a script's browser asks for permission (fetch standard, CORS-preflight request)."""
+    return (
+        head.method == b"OPTIONS"
+        and field_value(head.kept, b"origin") is not None
+        and field_value(head.kept, b"access-control-request-method") is not None
+    )
+
+
 def mark(cors: Cors, head: RequestHead, lines: bytes) -> bytes:
-    """The status line and field lines of a response, with what CORS has to say of it."""
+    """The status line and field lines of a response, with what CORS has to say of it. A preflight's has it already: it
+    never reaches an app, so that its response is always of `preflight`.
+    """
+    if is_preflight(head):
+        return lines
     if any(field_name(line) in _SAID for line in lines.split(b"\r\n")[1:]):
         lines = without_fields(lines, _SAID)
     origin = field_value(head.kept, b"origin")

@@ -203,7 +203,9 @@ def test_a_body_that_came_in_pieces_is_not_repeated_from_the_middle(tmp_path: Pa
         assert head.method == b"PUT"
 
     with Instance(script) as breaks, Instance(echo()) as works:
-        with FrontDoor(configure(breaks.address, works.address), tmp_path) as door, door.connect() as client:
+        config = configure(breaks.address, works.address)
+        config["apps"]["shop"]["buffering"] = "off"
+        with FrontDoor(config, tmp_path) as door, door.connect() as client:
             client.send(message("PUT /x", "Content-Length: 10", body=b"01234"))
             assert begun.wait(10)
             client.send(b"56789")

@@ -30,15 +30,19 @@ _OF_ANOTHER_BODY = frozenset(
     (
         b"accept-ranges",
         b"cache-control",
+        b"content-digest",
         b"content-disposition",
         b"content-encoding",
         b"content-language",
         b"content-length",
+        b"content-md5",
         b"content-security-policy",
         b"content-type",
+        b"digest",
         b"etag",
         b"expires",
         b"last-modified",
+        b"repr-digest",
     )
 )
 _PAGE_FIELDS = ((b"Content-Type", b"text/html; charset=utf-8"), (b"Cache-Control", b"no-store"))
