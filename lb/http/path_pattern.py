@@ -135,8 +135,11 @@ def readings(path: bytes) -> tuple[bytes, ...] | None:
         turned = path.replace(b"\\", b"/")
         for form in dict.fromkeys((path, turned, _without_parameters(path), _without_parameters(turned))):
             merged = _merged(form)
-            for reading in (form, merged, _resolved(form), _resolved(merged)):
-                found[reading] = None
+            for reading in (form, merged):
+                resolved = _resolved(reading)
+                found[reading] = found[resolved] = None
+                if resolved != reading:
+                    found[resolved.rstrip(b"/") or b"/"] = None  # /a/. and /a/b/.. are /a to some
         decoded = unquote_to_bytes(path)
         if decoded == path:
             return tuple(found)
