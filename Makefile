@@ -44,7 +44,8 @@ COMPILES = $(shell command -v $${CC:-cc} >/dev/null && $(BIN)/python -c 'import 
 
 # Tests of code that is the same on both engines (processes, certificates and their files), or promised for the compiled one only.
 ENGINE_BLIND := acme activation certificates configuration health hostile_load reload running scanners upgrade
-ENGINE_BLIND_APPS := deploying drain_of_versions engine_and_door engine_beginning engine_killed templates
+ENGINE_BLIND_APPS := deploying drain_of_versions engine_and_door engine_beginning engine_killed full_disk hostile_neighbours \
+	killed_under_load templates
 
 define LINT
 	$(BIN)/ruff check .
@@ -71,7 +72,7 @@ pytest: export LB_REQUIRE_COMPILED = $(or $(ASKED),$(if $(CI),1),$(COMPILES))
 pytest: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest -n 3
 	LB_ENGINE=python LB_REQUIRE_COMPILED= $(BIN)/python -m pytest -n 3 tests/e2e tests/proxy tests/http/test_scan.py tests/http/test_body.py \
-		$(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py) $(ENGINE_BLIND_APPS:%=--ignore=tests/e2e/apps/test_%.py)
+		--ignore=tests/e2e/projects $(ENGINE_BLIND:%=--ignore=tests/e2e/test_%.py) $(ENGINE_BLIND_APPS:%=--ignore=tests/e2e/apps/test_%.py)
 
 test-slow: $(VENV)/installed-for-tests
 	$(BIN)/python -m pytest -m slow
