@@ -276,6 +276,7 @@ class Session(ControlFrames):
                 raise SessionError(STREAM_CLOSED, "a head on a stream that is closed")
             return
         if sender.gone:
+            sender.drop(number)  # what else it sends is no fault, either (RFC 9113 section 6.8)
             self._decoder.discard(frames.payload, self.engine.snapshot.limits)
             return
         if frames.fault:

@@ -1,0 +1,72 @@
+"""Frames over HTTP/2 that come too late: what has been accepted is answered, and every connection gets closed."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+
+from tests.e2e.harness.client import HOST
+from tests.e2e.harness.door import FrontDoor, configure
+from tests.e2e.harness.http2_raw import (
+    DATA,
+    END_HEADERS,
+    END_STREAM,
+    GOAWAY,
+    HEADERS,
+    RST_STREAM,
+    WHOLE,
+    WINDOW_UPDATE,
+    Fields,
+    RawHttp2,
+    block,
+    frame,
+    number,
+)
+from tests.e2e.harness.instance import Instance, Peer
+from tests.e2e.harness.scripts import ok
+from tests.e2e.harness.waiting import PATIENCE
+
+GET: Fields = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", HOST)]
+POST: Fields = [(":method", "POST"), *GET[1:]]
+REQUEST = frame(HEADERS, END_HEADERS, 3, block(POST))
+
+
+def clear(instance: Instance, **top: Any) -> dict[str, Any]:
+    return configure(instance.address, **{"listen": {"http": "127.0.0.1:0", "h2c": True}, **top})
+
+
+@pytest.mark.parametrize(
+    "late",
+    [
+        REQUEST + frame(DATA, 0, 3, b"hello") + frame(DATA, END_STREAM, 3, b"hello"),
+        REQUEST + frame(RST_STREAM, 0, 3, number(8)),
+        REQUEST + frame(WINDOW_UPDATE, 0, 3, number(100)),
+    ],
+    ids=["DATA", "RST_STREAM", "WINDOW_UPDATE"],
+)
+def test_a_request_after_the_last_goaway_harms_none_before_it(tmp_path: Path, late: bytes) -> None:
+    go = Event()
+
+    def script(peer: Peer) -> None:
+        peer.request()
+        assert go.wait(PATIENCE)
+        peer.send(ok(b"slow"))
+
+    with Instance(script) as instance, FrontDoor(clear(instance), tmp_path) as door:
+        with RawHttp2(("127.0.0.1", door.http)) as client:
+            client.send(frame(HEADERS, WHOLE, 1, block(GET)))
+            instance.wait_requests(1)
+            door.signal(signal.SIGTERM)
+            for _ in range(2):
+                assert client.wait(lambda got: got.kind == GOAWAY).value == 0
+            client.send(late + frame(6, 0, 0, bytes(8)))
+            client.wait(lambda got: got.kind == 6)
+            go.set()
+            assert client.status(client.wait(lambda got: got.kind == HEADERS and got.stream == 1)) == 200
+            client.wait_for_the_end()
+            assert not [got for got in client.came if got.kind == RST_STREAM or (got.kind == GOAWAY and got.value)]
+        assert door.wait_end() == 0
