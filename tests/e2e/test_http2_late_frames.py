@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness.client import HOST
+from tests.e2e.harness.client import HOST, Client
 from tests.e2e.harness.door import FrontDoor, configure
 from tests.e2e.harness.http2_raw import (
     DATA,
@@ -17,7 +17,9 @@ from tests.e2e.harness.http2_raw import (
     END_STREAM,
     GOAWAY,
     HEADERS,
+    PREFACE,
     RST_STREAM,
+    SETTINGS,
     WHOLE,
     WINDOW_UPDATE,
     Fields,
@@ -27,8 +29,9 @@ from tests.e2e.harness.http2_raw import (
     number,
 )
 from tests.e2e.harness.instance import Instance, Peer
-from tests.e2e.harness.scripts import ok
-from tests.e2e.harness.waiting import PATIENCE
+from tests.e2e.harness.process import open_files
+from tests.e2e.harness.scripts import hang, ok
+from tests.e2e.harness.waiting import PATIENCE, wait_for
 
 GET: Fields = [(":method", "GET"), (":scheme", "http"), (":path", "/"), (":authority", HOST)]
 POST: Fields = [(":method", "POST"), *GET[1:]]
@@ -70,3 +73,20 @@ def test_a_request_after_the_last_goaway_harms_none_before_it(tmp_path: Path, la
             client.wait_for_the_end()
             assert not [got for got in client.came if got.kind == RST_STREAM or (got.kind == GOAWAY and got.value)]
         assert door.wait_end() == 0
+
+
+def test_a_preface_in_two_pieces_leaves_no_socket_behind(tmp_path: Path) -> None:
+    with Instance(hang) as instance, FrontDoor(clear(instance, workers=1), tmp_path) as door:
+        (worker,) = door.workers
+        before = open_files(worker)
+        clients = [Client(("127.0.0.1", door.http)) for _ in range(3)]
+        for client in clients:
+            client.sock.sendall(PREFACE[:3])
+        wait_for(lambda: open_files(worker) == before + len(clients), "the connections")
+        for client in clients:
+            client.sock.sendall(PREFACE[3:] + frame(SETTINGS, 0, 0) + frame(SETTINGS, 0, 5))
+            while client.sock.recv(65536):
+                pass
+        wait_for(lambda: open_files(worker) == before, "the end of the connections, whose clients never close them")
+        for client in clients:
+            client.close()
