@@ -90,3 +90,14 @@ def test_a_preface_in_two_pieces_leaves_no_socket_behind(tmp_path: Path) -> None
         wait_for(lambda: open_files(worker) == before, "the end of the connections, whose clients never close them")
         for client in clients:
             client.close()
+
+
+def test_a_body_of_a_wrong_length_is_credited_once(tmp_path: Path) -> None:
+    with Instance(hang) as instance, FrontDoor(clear(instance), tmp_path) as door:
+        fields = block([*POST, ("content-length", "5")])
+        with RawHttp2(("127.0.0.1", door.http)) as client:
+            for stream in range(1, 121, 2):
+                client.send(frame(HEADERS, END_HEADERS, stream, fields) + frame(DATA, 0, stream, bytes(16384)))
+                assert client.wait(lambda got: got.kind == RST_STREAM).value == 1
+            given = [got.value for got in client.came if got.kind == WINDOW_UPDATE and got.stream == 0][1:]
+            assert 0 < sum(given) <= 60 * 16384

@@ -87,7 +87,6 @@ class Stream(Flow):
             self.heard_all = True
         if self.expected >= 0 and (self._came > self.expected or (last and self._came != self.expected)):
             self.sender.budgets.reset_by_us(self.sender.engine.poller.now)
-            self.sender.consumed(wire.ready)
             self.break_off(PROTOCOL_ERROR)  # RFC 9113 section 8.1.1
             return
         self.borrow(wire)
