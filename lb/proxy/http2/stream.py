@@ -286,7 +286,8 @@ class Stream(Flow):
             self.sender.remind(self)
 
     def interim(self, lines: bytes) -> None:
-        if not self.closed:
+        # A client that does not read gets none of those that it can do without: they are not kept.
+        if not self.closed and (not self.sender.wire.full or lines[9:12] == b"100"):
             self.sender.writer.response(self.number, lines, b"", False)
             self.sender.touch()
 
