@@ -166,10 +166,9 @@ cdef int begin_message(Message* m, int form, Limits limits, int most_fields) exc
     m.priority.at = -1
     text_end = 0
     # What is copied there was counted before.
-    if text_buffer.size < limits.total + SLACK:
-        reserve(&text_buffer, limits.total + SLACK)
-        reserve(&aside_buffer, limits.total + SLACK)
-        reserve(&crumbs_buffer, limits.total + SLACK)
+    reserve(&text_buffer, limits.total + SLACK)  # each by itself: there may have been no memory for one of them
+    reserve(&aside_buffer, limits.total + SLACK)
+    reserve(&crumbs_buffer, limits.total + SLACK)
     return 0
 
 

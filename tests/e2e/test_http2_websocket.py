@@ -56,7 +56,7 @@ def client(door: FrontDoor) -> Iterator[Http2Client]:
         yield connected
 
 
-def connect(client: Http2Client, path: str, protocol: str = "websocket") -> Stream:
+def connect(client: Http2Client, path: str, protocol: str = "websocket", *more: tuple[str, str]) -> Stream:
     fields = [
         (":method", "CONNECT"),
         (":protocol", protocol),
@@ -64,12 +64,25 @@ def connect(client: Http2Client, path: str, protocol: str = "websocket") -> Stre
         (":path", path),
         (":authority", HOST),
     ]
-    fields += [("sec-websocket-version", "13"), ("sec-websocket-protocol", "chat"), ("origin", "http://a.example")]
+    fields += [
+        ("sec-websocket-version", "13"),
+        ("sec-websocket-protocol", "chat"),
+        ("origin", "http://a.example"),
+        *more,
+    ]
     return client.begin(fields, ended=False)
 
 
 def test_it_is_offered(client: Http2Client) -> None:
     assert client.settings[ENABLE_CONNECT_PROTOCOL] == 1
+
+
+def test_a_key_of_the_client_does_not_count(client: Http2Client) -> None:
+    stream = connect(
+        client, "/own-key", "websocket", ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA=="), ("accept", "a/b")
+    )
+    client.read_until(lambda: stream.fields)
+    assert stream.status == 200
 
 
 def test_bytes_pass_both_ways(client: Http2Client, door: FrontDoor) -> None:

@@ -172,7 +172,7 @@ class Client(Handshaking):
         handler = self.handler
         if handler is not None:
             handler.cut()
-        elif self._begun and not self.backlog():
+        elif self._begun and not self.is_closing() and not self.backlog():
             self._refuse_unfinished("proxy_stopped")
         else:
             self.close()
@@ -262,7 +262,7 @@ class Client(Handshaking):
         if self.backlog() and self.takes():
             self.arm()  # slow, and still reading: a stream that moves is never cut
         elif handler is None:
-            if self._begun and not self.backlog():
+            if self._begun and not self.is_closing() and not self.backlog():
                 self._refuse_unfinished("proxy_stopped" if self.engine.fast_drain else "request_timeout")
             elif self.heard + _LINGER > self.engine.poller.now and self._listened_until > self.engine.poller.now:
                 self.engine.deadlines.watch(self, min(self.heard + _LINGER, self._listened_until))
@@ -314,7 +314,10 @@ class Client(Handshaking):
     def _not_a_request(self, error: ProxyError) -> None:
         """What has arrived cannot be read, for this reason, unless it is the preface of HTTP/2."""
         fits = self._no_request_yet and self._established and not self.info.secure and self.engine.snapshot.h2c
-        if not fits or not begins_http2(self, self.engine, self.info):
+        if fits and begins_http2(self, self.engine, self.info):
+            if self.handler is not None or self.is_closing():
+                self._begun = self._no_request_yet = False  # the whole preface was there
+        else:
             self._refuse(error if self._established else ProxyError("plain_http_on_https_port"))
 
     def _begin(self, head: RequestHead) -> None:

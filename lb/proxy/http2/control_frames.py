@@ -157,8 +157,8 @@ class ControlFrames(Handler):
     # Faults
 
     def _not_idle(self, number: int) -> None:
-        """Raise SessionError if there was no such stream yet."""
-        if number > self.sender.last or number % 2 == 0:
+        """Raise SessionError if there was no such stream yet. After the last GOAWAY, streams begin that are ignored."""
+        if number % 2 == 0 or (number > self.sender.last and not self.sender.gone):
             raise SessionError(PROTOCOL_ERROR, "a frame for a stream that has not begun")
 
     def _stream_error(self, number: int, code: int) -> None:

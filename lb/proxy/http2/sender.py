@@ -112,8 +112,9 @@ class Sender(Downstream):
         if not self.streams:
             if self.gone:
                 self.touch()
-            self.wire.read_much(False)
-            self.wire.arm()
+            if not self.wire.closed:  # one that is closed is to be forgotten, not watched
+                self.wire.read_much(False)
+                self.wire.arm()
 
     def drop(self, number: int) -> None:
         """We have reset this stream: what its client has sent meanwhile is no fault."""

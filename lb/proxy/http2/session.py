@@ -34,6 +34,7 @@ from lb.http.h2_settings import (
     MAX_HEADER_LIST_SIZE,
     NO_RFC7540_PRIORITIES,
 )
+from lb.http.head import find_places, without_fields
 from lb.http.refused import Refused
 from lb.process.remaining import CONNECTION
 from lb.proxy.exchange.exchange import Exchange
@@ -54,6 +55,7 @@ _HEAD = 8  # as many as one that begins a request counts
 _UNSENT = 262144  # bytes that a client does not take, from which on it is not read
 _GRACE = 1.0  # seconds for a client that is to go to deliver the request that is on its way
 _PREFACE_SIZE = len(PREFACE)
+_KEY = frozenset((b"sec-websocket-key",))  # of HTTP/1.1 only (RFC 8441 section 5)
 
 
 class Session(ControlFrames):
@@ -276,6 +278,7 @@ class Session(ControlFrames):
                 raise SessionError(STREAM_CLOSED, "a head on a stream that is closed")
             return
         if sender.gone:
+            sender.drop(number)  # what else it sends is no fault, either (RFC 9113 section 6.8)
             self._decoder.discard(frames.payload, self.engine.snapshot.limits)
             return
         if frames.fault:
@@ -344,7 +347,8 @@ class Session(ControlFrames):
         stream.connecting = True
         if self._decoder.protocol == b"websocket":
             stream.websocket_key = b64encode(os.urandom(16))
-            head.kept += b"Sec-WebSocket-Key: %b\r\n" % stream.websocket_key
+            head.kept = without_fields(head.kept, _KEY) + b"Sec-WebSocket-Key: %b\r\n" % stream.websocket_key
+            find_places(head)
         if stream.heard_all:
             stream.leaving = True
 

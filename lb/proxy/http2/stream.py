@@ -87,7 +87,6 @@ class Stream(Flow):
             self.heard_all = True
         if self.expected >= 0 and (self._came > self.expected or (last and self._came != self.expected)):
             self.sender.budgets.reset_by_us(self.sender.engine.poller.now)
-            self.sender.consumed(wire.ready)
             self.break_off(PROTOCOL_ERROR)  # RFC 9113 section 8.1.1
             return
         self.borrow(wire)
@@ -287,7 +286,8 @@ class Stream(Flow):
             self.sender.remind(self)
 
     def interim(self, lines: bytes) -> None:
-        if not self.closed:
+        # A client that does not read gets none of those that it can do without: they are not kept.
+        if not self.closed and (not self.sender.wire.full or lines[9:12] == b"100"):
             self.sender.writer.response(self.number, lines, b"", False)
             self.sender.touch()
 
