@@ -8,7 +8,7 @@ cdef class ClientInfo:
     cdef Engine engine
     cdef readonly bytes address, scheme, client_auth, client_certificate
     cdef readonly object certificate, endpoints
-    cdef public int fd
+    cdef public int fd, port
     cdef readonly bint secure
     cdef bint _counted
     cdef long long _key

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 class ClientInfo:
     """One client. `certificate` is what was presented to it for the name it asked for, None without TLS; `client_auth`
     the domain for which the client's own certificate was requested, if any; `client_certificate` the field line that
-    describes that certificate to an app, empty if there is none; `fd` the descriptor of its connection, and
-    `endpoints` its ends as a trusted proxy has named them, None where none has.
+    describes that certificate to an app, empty if there is none; `fd` the descriptor of its connection, `port` the
+    client's end of it, and `endpoints` its ends as a trusted proxy has named them, None where none has.
     """
 
     __slots__ = (
@@ -43,6 +43,7 @@ class ClientInfo:
         "endpoints",
         "engine",
         "fd",
+        "port",
         "scheme",
         "secure",
     )
@@ -57,6 +58,7 @@ class ClientInfo:
         self.client_certificate = b""
         self.endpoints: Endpoints | None = None
         self.fd = -1
+        self.port = 0
         self._counted = False  # counted among the connections of its address
         self._key = 0  # the key of its address, 0 until first needed
         self._fields_host: bytes | None = None
@@ -152,12 +154,12 @@ class ClientInfo:
             key = engine.clients.key(client_behind(head.forwarded_for or b"", snapshot.trusted))
         return engine.rate_limiter.take((key ^ scope) or key, engine.poller.now, pace) if key else 0.0
 
-    def ends(self, route: Route, head: RequestHead) -> Endpoints | None:
-        """Both ends of the client's connection, for a header that tells an instance; None if they are not known."""
+    def ends(self, route: Route, head: RequestHead) -> Endpoints:
+        """Both ends of the client's connection, for a header that tells an instance."""
         ends = self.endpoints
         if ends is None:
-            ends = self.endpoints = endpoints_of(self.fd)
-        if ends is not None and route.names_client and self.engine.snapshot.trusts(self.address):
+            ends = self.endpoints = endpoints_of(self.fd, self.address, self.port)
+        if route.names_client and self.engine.snapshot.trusts(self.address):
             client = named_client(head.forwarded_for or b"", self.engine.snapshot.trusted)
             return Endpoints(client, 0, ends.server, ends.server_port) if client else ends
         return ends

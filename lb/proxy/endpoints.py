@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-import os
 import socket
+from contextlib import suppress
 
 from lb.http.proxy_protocol import Endpoints
 
 _MAPPED = "::ffff:"
 
 
-def endpoints_of(fd: int) -> Endpoints | None:
-    """The ends of the TCP connection with this descriptor; None if it has none any more."""
-    try:
-        with socket.socket(fileno=os.dup(fd)) as sock:
-            client, server = sock.getpeername(), sock.getsockname()
-    except OSError:
-        return None
-    return Endpoints(_plain(client[0]), client[1], _plain(server[0]), server[1])
+def endpoints_of(fd: int, address: bytes, port: int) -> Endpoints:
+    """The ends of the TCP connection with this descriptor, which was accepted from this address and port. The system
+    is asked for the near end only: the other one it forgets as soon as the peer resets the connection.
+    """
+    server, server_port = "::" if b":" in address else "0.0.0.0", 0  # noqa: S104 - says that it is not known
+    with suppress(OSError, ValueError):
+        sock = socket.socket(fileno=fd)  # itself: there may be no descriptor left for a copy
+        try:
+            server, server_port = sock.getsockname()[:2]
+        finally:
+            sock.detach()
+    return Endpoints(address, port, _plain(server), server_port)
 
 
 def _plain(address: str) -> bytes:

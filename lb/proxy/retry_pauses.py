@@ -16,7 +16,7 @@ from lb.process.every import WhenDue
 PAUSE = 0.1
 """Seconds between two attempts of one exchange."""
 
-_IN_VAIN = 20  # attempts in a row that may be refused at once before the others wait for the next turn
+_AT_ONCE = 20  # attempts of one turn, whatever comes of them; the others wait for the next turn
 
 
 class PausedExchange(Protocol):
@@ -60,7 +60,7 @@ class RetryPauses:
     def _turn(self) -> None:
         now = self._loop.time() + 0.001  # the loop counts in milliseconds
         self._not_before = now + PAUSE / 2
-        in_vain = 0
+        attempts = 0
         for waiter in [waiter for waiter, due in self._due.items() if due <= now]:
             if not self.leave(waiter):
                 continue  # what happened to another has ended it
@@ -69,6 +69,6 @@ class RetryPauses:
                 waiter.forward()
             except Exception as error:  # noqa: BLE001 - the others have their turn whatever happens to one
                 self._on_error(waiter.client, error)
-            in_vain = in_vain + 1 if waiter in self._due else 0
-            if in_vain == _IN_VAIN:
+            attempts += 1
+            if attempts == _AT_ONCE:
                 return  # a thousand that wait are not a thousand attempts ten times a second

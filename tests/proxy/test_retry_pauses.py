@@ -98,5 +98,17 @@ def test_many_that_wait_in_vain_cost_few_attempts_and_all_go_when_it_works_again
     assert max(waiter.tries for waiter in waiters) - min(waiter.tries for waiter in waiters) <= 1
     for waiter in waiters:
         waiter.serve()
-    passes(loop, PAUSE * 2)
+    passes(loop, PAUSE * 10)
     assert len(paused) == 0
+
+
+# spec: L5
+def test_one_turn_has_few_attempts_whatever_comes_of_them() -> None:
+    paused, loop, _ = pauses()
+    waiters = [Waiter(paused, last=1) for _ in range(100)]
+    for waiter in waiters:
+        paused.join(waiter)
+    left: list[int] = []
+    while loop.run_timer(loop.now + PAUSE * 10):
+        left.append(len(paused))
+    assert left == [80, 60, 40, 20, 0]

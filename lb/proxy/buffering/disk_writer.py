@@ -100,11 +100,16 @@ class DiskWriter:
 
     def write(self, owner: Owner, file: UnlinkedFile, data: bytearray) -> None:
         """Append `data` to `file`, and tell `owner` when that is done, from the loop."""
-        self._writes.put((owner, file, data))
         if not self._begun:
-            self._begun = True
             # A daemon: a disk that hangs must not keep the process from ending.
-            threading.Thread(target=self._run, name="disk writer", daemon=True).start()
+            thread = threading.Thread(target=self._run, name="disk writer", daemon=True)
+            try:
+                thread.start()
+            except (RuntimeError, MemoryError):  # the system has no thread to give now; the next write tries again
+                self._loop.call_soon(self._tell, owner, len(data), errno.ENOMEM)
+                return
+            self._begun = True
+        self._writes.put((owner, file, data))
 
     def close(self) -> None:
         """End the thread after what it has been given; it is not waited for."""

@@ -74,7 +74,9 @@ class Collecting(Attempt):
         elif client.leaving:
             client.abort()  # the rest will not come
         else:
-            if not takes_more:
+            if takes_more:
+                client.read_on()  # it may have been paused before its body was wanted, such as behind a guard
+            else:
                 client.pause()
             client.arm()
 

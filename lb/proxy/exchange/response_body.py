@@ -13,7 +13,7 @@ from lb.http.etags import clients_tag
 from lb.http.head import CONTENT_LENGTH, Limits, RequestHead, ResponseHead, without_fields
 from lb.http.negotiate import choose_encoding, is_compressible
 from lb.http.transform import encoded, varied, without_digests
-from lb.proxy.filters.compress import Encoder, compress_whole, new_encoder
+from lb.proxy.filters.compress import Encoder, compress_whole, has_room, new_encoder
 from lb.routing.compression import Compression
 
 if TYPE_CHECKING:
@@ -183,11 +183,15 @@ class ResponseBody:
         coding = choose_encoding(self._head.accept_encoding(), compression.codings)
         if coding is None:
             return kept
-        kept = encoded(kept, coding)
         if self.kind == NONE:
-            return kept  # HEAD: what GET would get, without a length that only compressing would tell (RFC 9110 8.6)
+            # HEAD: what GET would get, without a length that only compressing would tell (RFC 9110 8.6)
+            return encoded(kept, coding)
         size = response.body_length
-        if self.kind == LENGTH and (size <= _COLLECTED or size <= source.have):
+        is_whole = self.kind == LENGTH and (size <= _COLLECTED or size <= source.have)
+        if not is_whole and not has_room():
+            return kept
+        kept = encoded(kept, coding)
+        if is_whole:
             self._coding = coding
             self.lacks_length = True
             self.waiting = self.lagging = size > source.have

@@ -12,6 +12,7 @@ import errno
 import os
 import time
 from collections import OrderedDict
+from weakref import WeakValueDictionary
 
 from lb.errors import ProxyError
 from lb.http.file_path import FilePath, directory_location
@@ -32,6 +33,15 @@ _MOST_BYTES = 16 << 20
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 _Key = tuple[FileRule, bytes]
+
+
+class _Shared(OpenFile):
+    """A file that is found again for as long as somebody sends from it."""
+
+    __slots__ = ("__weakref__",)
+
+
+_in_use: WeakValueDictionary[tuple[int, int], _Shared] = WeakValueDictionary()
 
 
 class FileCache:
@@ -152,12 +162,12 @@ def _file(
     now = time.time_ns()
     if cache_control is None:
         cache_control = rule.cache_control
-    plain = OpenFile(open_beneath(root, name), now, before.plain.file if before is not None else None)
+    plain = _opened(open_beneath(root, name), now, before.plain.file if before is not None else None)
     coded = {}
     for coding, end in CODINGS:
         try:
             sibling = before.coded.get(coding) if before is not None else None
-            coded[coding] = OpenFile(open_beneath(root, name + end), now, sibling.file if sibling is not None else None)
+            coded[coding] = _opened(open_beneath(root, name + end), now, sibling.file if sibling is not None else None)
         except NotAFileError:
             continue
         except OSError as error:
@@ -167,3 +177,19 @@ def _file(
     if before is not None:
         found.keep_from(before)
     return found
+
+
+def _opened(fd: int, now: int, before: OpenFile | None) -> OpenFile:
+    """The file of this descriptor, which is taken over. One that is open already and has not changed is the same for
+    all who ask, by whatever path and at whatever time: slow clients of one file hold one descriptor.
+    """
+    made = _Shared(fd, now, before)
+    if made.fd < 0:
+        return made
+    status = os.fstat(made.fd)
+    key = status.st_dev, status.st_ino
+    known = _in_use.get(key)
+    if known is not None and made.is_same(known):
+        return known
+    _in_use[key] = made
+    return made

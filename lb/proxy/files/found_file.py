@@ -15,7 +15,7 @@ from lb.http.head import RequestHead
 from lb.http.media_types import media_type_of
 from lb.http.negotiate import choose_encoding, is_compressible
 from lb.proxy.files.open_file import OpenFile
-from lb.proxy.filters.compress import compress_whole
+from lb.proxy.filters.compress import compress_whole, has_room
 from lb.routing.compression import Compression
 
 AT_ONCE = 262144
@@ -140,7 +140,8 @@ class FoundFile:
         coding = choose_encoding(accepted, self._compression.codings)
         if coding is None:
             return self.plain
-        return self._made.get(coding) or self._make(coding)
+        form = self._made.get(coding) or self._make(coding)
+        return self.plain if form.streamed and not has_room() else form
 
     def _make(self, coding: bytes) -> Representation:
         plain, file = self.plain, self.plain.file

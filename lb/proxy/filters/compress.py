@@ -1,7 +1,8 @@
 """The three content codings behind one small interface: gzip (RFC 1952), zstd (RFC 8878) and brotli (RFC 7932).
 
-This file knows the libraries, their fast levels and their flush modes. It does not know which clients accept what,
-which bodies are worth it, or when to flush. A codec that cannot be imported is missing in `AVAILABLE`; gzip never is.
+This file knows the libraries, their fast levels and their flush modes, and how many encoders live. It does not know
+which clients accept what, which bodies are worth it, or when to flush. A codec that cannot be imported is missing in
+`AVAILABLE`; gzip never is.
 
 Measured on 20 KB / 100 KB of HTML (µs, whole body; size): isal 0 24/151 (23/19 %), isal 1 38/169 (20/17 %), zlib 1
 167/892 (21/18 %, what nginx does), zstd 1 150/403 (26 %), brotli 1 165/505 (29 %); HAProxy's encoder makes it 27/25 %.
@@ -54,12 +55,27 @@ _LEVEL = 1
 _GZIP_LEVEL = 1 if _deflate is zlib else 0  # isal's 0 is its fastest; zlib's compresses nothing
 # A window of 128 KiB instead of 512: 376 KiB for a stream instead of 760, and the same size for a page.
 _ZSTD_WINDOW_LOG = 17
+_MOST = 256  # encoders that live at once in a process, at up to 400 KiB each: a client that stalls keeps its own
 
 
-class _Gzip:
+class _Counted:
+    """An encoder that counts for as long as it lives."""
+
+    __slots__ = ()
+    live = 0
+
+    def __init__(self) -> None:
+        _Counted.live += 1
+
+    def __del__(self) -> None:
+        _Counted.live -= 1
+
+
+class _Gzip(_Counted):
     __slots__ = ("_stream", "compress")
 
     def __init__(self) -> None:
+        super().__init__()
         self._stream = _deflate.compressobj(_GZIP_LEVEL, _deflate.DEFLATED, _GZIP_WRAPPER)
         self.compress: Callable[[bytes], bytes] = self._stream.compress
 
@@ -72,10 +88,11 @@ class _Gzip:
         return piece
 
 
-class _Zstd:
+class _Zstd(_Counted):
     __slots__ = ("_stream", "compress")
 
     def __init__(self) -> None:
+        super().__init__()
         parameter = _zstd.CompressionParameter
         options = {parameter.compression_level: _LEVEL, parameter.window_log: _ZSTD_WINDOW_LOG}
         self._stream = _zstd.ZstdCompressor(options=options)
@@ -90,10 +107,11 @@ class _Zstd:
         return piece
 
 
-class _Brotli:
+class _Brotli(_Counted):
     __slots__ = ("compress", "finish", "flush")
 
     def __init__(self) -> None:
+        super().__init__()
         stream = _brotli.Compressor(quality=_LEVEL)
         self.compress: Callable[[bytes], bytes] = stream.process
         self.flush: Callable[[], bytes] = stream.flush
@@ -112,6 +130,11 @@ if _brotli is not None:
     _WHOLE[b"br"] = lambda data: _brotli.compress(data, quality=_LEVEL)
 
 AVAILABLE: tuple[bytes, ...] = tuple(coding for coding in (b"zstd", b"br", b"gzip") if coding in _ENCODERS)
+
+
+def has_room() -> bool:
+    """Whether another body may have an encoder; without room a body goes as it is."""
+    return _Counted.live < _MOST
 
 
 def new_encoder(coding: bytes) -> Encoder:

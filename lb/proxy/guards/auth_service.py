@@ -38,7 +38,7 @@ class Asker(Protocol):
         """Its turn has come."""
 
     def refused(self, error: ProxyError) -> None:
-        """It gets no turn."""
+        """It gets no turn, or its turn began with a fault; then it says that the turn is over, as ever."""
 
 
 class AuthService:
@@ -49,6 +49,7 @@ class AuthService:
         "_engine",
         "_host",
         "_is_name",
+        "_is_serving",
         "_looked_at",
         "_lookup",
         "_port",
@@ -66,6 +67,7 @@ class AuthService:
         self._lookup: asyncio.Task[None] | None = None
         self._looked_at = -_FRESH
         self._silent_until = 0.0
+        self._is_serving = False
         self.busy = 0
         family = _family_of(host)
         self._is_name = family is None
@@ -108,8 +110,19 @@ class AuthService:
         asker.go(tuple(self._addresses))
 
     def _serve(self) -> None:
-        while self._waiting and self._addresses and self.busy < _MOST_BUSY:
-            self._begin(self._waiting.popleft())
+        if self._is_serving:
+            return  # one whose turn is over at once says so within the loop below, which goes on
+        self._is_serving = True
+        try:
+            while self._waiting and self._addresses and self.busy < _MOST_BUSY:
+                asker = self._waiting.popleft()
+                try:
+                    self._begin(asker)
+                except Exception:  # the others have their turn whatever happens to one
+                    log.exception("the authentication service %s could not be asked", self._host)
+                    asker.refused(ProxyError("forward_auth_unavailable"))
+        finally:
+            self._is_serving = False
 
     async def _look_up(self) -> None:
         loop = asyncio.get_running_loop()

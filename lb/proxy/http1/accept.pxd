@@ -8,6 +8,6 @@ cdef class ClientListener(Listener):
     cdef Engine engine
     cdef bytes scheme
     cdef object tls
-    cpdef accepted(self, int fd, bytes address, int _port)
+    cpdef accepted(self, int fd, bytes address, int port)
     @cython.locals(engine=Engine)
     cpdef _admit(self, Client client)

@@ -23,12 +23,13 @@ class ClientListener(Listener):
         self.scheme = scheme
         self.tls = tls
 
-    def accepted(self, fd: int, address: bytes, _port: int) -> None:
+    def accepted(self, fd: int, address: bytes, port: int) -> None:
         engine = self.engine
         client = Client(engine, self.scheme, address[7:] if address.startswith(b"::ffff:") else address)
         try:
             client.attach(engine.poller, fd)
             client.info.fd = fd
+            client.info.port = port
             self._admit(client)
         except Exception as error:  # noqa: BLE001 - neither this one nor the next may be left half made
             engine.broken(client, error)

@@ -166,3 +166,26 @@ def test_a_loop_that_is_closed_ends_the_thread() -> None:
     thread.join(20)
     assert not thread.is_alive()
     file.close()
+
+
+# spec: F6
+def test_a_system_without_a_thread_to_give_is_told_as_a_lack_and_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        told: asyncio.Queue[tuple[int, int]] = asyncio.Queue()
+        writer = DiskWriter(asyncio.get_running_loop(), lambda *_: None)
+        file = UnlinkedFile()
+        with monkeypatch.context() as lacking:
+            lacking.setattr(threading.Thread, "start", refuse)
+            writer.write(Owner(told), file, bytearray(b"abc"))
+            assert told.empty()  # the owner is told from the loop
+            assert await asyncio.wait_for(told.get(), 20) == (3, errno.ENOMEM)
+        writer.write(Owner(told), file, bytearray(b"de"))
+        assert await asyncio.wait_for(told.get(), 20) == (2, 0)
+        assert os.pread(file.fd, 10, 0) == b"de"  # what was refused is not written later
+        writer.close()
+        file.close()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    asyncio.run(run())

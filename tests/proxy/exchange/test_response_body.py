@@ -11,6 +11,7 @@ from lb.http.body import CHUNKED, CLOSE, LENGTH, NONE
 from lb.http.head import Limits, RequestHead, ResponseHead
 from lb.http.scan import scan_request, scan_response
 from lb.proxy.exchange.response_body import ResponseBody
+from lb.proxy.filters import compress
 from lb.proxy.io.read_buffer import ReadBuffer
 from lb.routing.compression import Compression
 from tests.proxy.exchange.fakes import FakeClient
@@ -146,3 +147,15 @@ def test_what_is_collected_can_be_sent_on_before_it_is_whole() -> None:
     made.relay(source, client)
     assert made.done
     assert gzip.decompress(client.out) == b"a" * 100
+
+
+# spec: L5
+def test_what_needs_an_encoder_goes_as_it_is_while_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compress, "_MOST", 0)
+    request = asked("GET", "Accept-Encoding: gzip")
+    streamed = answered(200, "Content-Type: text/plain", "Transfer-Encoding: chunked")
+    head = body(request, streamed).start(filled(b""), COMPRESSION, True).lower()
+    assert b"content-encoding" not in head
+    assert b"vary: accept-encoding" in head
+    whole = answered(200, "Content-Type: text/plain", "Content-Length: 20")
+    assert b"content-encoding: gzip" in body(request, whole).start(filled(b"a" * 20), COMPRESSION, True).lower()

@@ -290,3 +290,24 @@ def test_what_may_not_be_transformed_stays(cache: FileCache, tmp_path: Path) -> 
     found = cache.find(rule, b"/s/page.html", 0.0)
     assert found.choose(request("Accept-Encoding: gzip"), True).coding == b""
     assert b"Vary" not in found.plain.lines
+
+
+# spec: L5
+def test_one_file_has_one_descriptor_whoever_sends_from_it(
+    cache: FileCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path / "a.bin", b"x" * (KEPT + 1))
+    later = time.time_ns() + 10_000_000_000  # when it has not changed lately
+    monkeypatch.setattr(time, "time_ns", lambda: later)
+    before = descriptors()
+    sent = []
+    for path in (b"/s/a.bin", b"/s/%61.bin", b"/s/a.bin"):
+        sent.append(cache.find(rule_of(tmp_path), path, 100.0).plain.file)
+        cache.clear()
+    assert descriptors() == before + 1
+    written(tmp_path / "a.bin", b"y" * (KEPT + 1), LONG_AGO + 1)
+    changed = cache.find(rule_of(tmp_path), b"/s/a.bin", 100.0).plain.file
+    assert changed not in sent
+    cache.clear()
+    del sent, changed
+    assert descriptors() == before

@@ -11,6 +11,7 @@ from lb.http.head import Limits, RequestHead
 from lb.http.scan import scan_request
 from lb.proxy.files.found_file import AT_ONCE, FoundFile
 from lb.proxy.files.open_file import OpenFile
+from lb.proxy.filters import compress
 from lb.routing.compression import Compression
 
 _NOW = 1_700_000_000_000_000_000
@@ -73,3 +74,16 @@ def test_a_large_one_is_compressed_on_its_way(tmp_path: Path) -> None:
 def test_ranges_and_old_clients_get_the_file_itself(tmp_path: Path, lines: tuple[str, ...], can_stream: bool) -> None:
     found = _found(tmp_path, _GZIP)
     assert found.choose(_head("Accept-Encoding: gzip", *lines), can_stream) is found.plain
+
+
+# spec: L5
+def test_a_large_file_goes_as_it_is_while_too_many_are_compressed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _found(tmp_path, _GZIP, size=AT_ONCE + 1)
+    monkeypatch.setattr(compress, "_MOST", 0)
+    form = found.choose(_head("Accept-Encoding: gzip"), True)
+    assert (form.coding, form.streamed) == (b"", False)
+    assert b"Vary: Accept-Encoding" in form.lines
+    monkeypatch.undo()
+    assert found.choose(_head("Accept-Encoding: gzip"), True).streamed

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lb.proxy.filters import compress
-from lb.proxy.filters.compress import AVAILABLE, compress_whole, new_encoder
+from lb.proxy.filters.compress import AVAILABLE, compress_whole, has_room, new_encoder
 
 try:
     from compression import zstd
@@ -161,3 +161,15 @@ def test_an_unknown_coding_is_an_error() -> None:
         new_encoder(b"deflate")
     with pytest.raises(KeyError):
         compress_whole(b"identity", b"")
+
+
+# spec: L5
+@pytest.mark.parametrize("coding", AVAILABLE)
+def test_encoders_are_counted_while_they_live(coding: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compress, "_MOST", compress._Counted.live + 2)
+    encoders = [new_encoder(coding)]
+    assert has_room()
+    encoders.append(new_encoder(coding))
+    assert not has_room()
+    del encoders[0]
+    assert has_room()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -157,3 +158,55 @@ FOUR_AT = (socket.AF_INET, ("192.0.2.9", 1))
 def test_an_address_is_no_name(engine: Any) -> None:
     for host, family in (("192.0.2.1", socket.AF_INET), ("2001:db8::1", socket.AF_INET6), ("auth", None)):
         assert auth_service._family_of(host) == family
+
+
+class Hasty(Asker):
+    """Its turn is over at once, in a fault or not."""
+
+    def __init__(self, service: AuthService, *, fails: bool = False) -> None:
+        super().__init__()
+        self._service = service
+        self._fails = fails
+        self.depth = 0
+
+    def go(self, addresses: Sequence[Instance]) -> None:
+        super().go(addresses)
+        self.depth = len(inspect.stack(0))
+        if self._fails:
+            raise LookupError
+        self._service.left()
+
+    def refused(self, error: ProxyError) -> None:
+        super().refused(error)
+        self._service.left()
+
+
+# spec: L5
+def test_turns_that_are_over_at_once_are_not_nested(engine: Any) -> None:
+    service = AuthService(engine, "192.0.2.1", 9000)
+    for _ in range(64):
+        entered(service)
+    hasty = [Hasty(service) for _ in range(256)]
+    for one in hasty:
+        service.enter(one)
+    service.left()
+    assert hasty[-1].depth - len(inspect.stack(0)) < 10
+    assert all(one.addresses for one in hasty)
+    assert service.busy == 63
+
+
+def test_a_turn_that_begins_with_a_fault_costs_nobody_else_theirs(
+    engine: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = AuthService(engine, "192.0.2.1", 9000)
+    for _ in range(64):
+        entered(service)
+    faulty = Hasty(service, fails=True)
+    service.enter(faulty)
+    following = entered(service)
+    service.left()
+    assert faulty.error is not None
+    assert faulty.error.cause.code == "forward_auth_unavailable"
+    assert following.addresses is not None
+    assert service.busy == 64
+    assert "could not be asked" in caplog.text
