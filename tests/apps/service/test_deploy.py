@@ -211,6 +211,19 @@ async def test_after_a_stop_nothing_waits_for_what_drains(world: World, kind: De
     assert world.placed == [f"web1@{again.record.tag}"]
 
 
+@pytest.mark.parametrize("cause", ["build", "start"])
+async def test_a_deploy_that_fails_says_what_serves(world: World, cause: str) -> None:
+    await world.deploy()
+    if cause == "build":
+        world.releases.problem = NotBuiltError("no.", "Look at the log.")
+    else:
+        world.machine.broken[TWO] = "wsgi.py raised ImportError."
+    failed = await world.deploy()
+    assert failed.progress.result is not None
+    assert not failed.progress.result["ok"]
+    assert failed.progress.result["next_step"].endswith(f"{ONE} goes on serving")
+
+
 def said(deployment: Deployment) -> str:
     return " / ".join(str(event.get("text", "")) for event in deployment.progress._events)
 
