@@ -115,5 +115,5 @@ def destroy(app: str, file: Path | None, *, yes: bool, as_json: bool) -> None:
 def repository(app: str, file: Path | None, *, as_json: bool) -> None:
     """Make APP's git repository, to which a push deploys, and show where it is."""
     result = simple(file, {"command": "repository", "app": app})
-    result["sentence"] = f"git remote add lb {result['repository']}, then git push lb main"
+    result["sentence"] = f"type: git remote add lb {result['repository']}, then git push lb main"
     finish(result, as_json=as_json)

@@ -53,11 +53,7 @@ def init(directory: Path | None, template: str | None, region: str | None) -> No
     directory = directory or Path()
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        if (
-            template is None
-            and not any(directory.glob("*.py"))
-            and not any((directory / one).exists() for one in _ENTRIES)
-        ):
+        if template is None and not _has_project(directory):
             template = _asked("The directory has no project. Start from", [*TEMPLATES, "none"], "none")
         for path, text in _files(directory, template, region):
             _write(directory, path, text)

@@ -275,3 +275,11 @@ class DeploySettings(Section):
         description="strict: an instance without the engine SDK's functions has not started; disabled: they are not "
         "asked for. functionsMode of leanengine.yaml wins.",
     )
+
+
+def refused_change(before: EngineSettings, after: EngineSettings) -> str:
+    """Why a running engine cannot follow this change; "" if it can."""
+    for key in ("directory", "isolation"):
+        if getattr(before, key) != getattr(after, key):
+            return f"engine.{key} does not change by a reload: restart the engine (lb engine stop, lb engine start)"
+    return ""

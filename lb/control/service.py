@@ -16,6 +16,8 @@ from pathlib import Path
 from setproctitle import setproctitle
 
 from lb.admin.views import Status, describe
+from lb.apps.service.reload_question import ask_of_a_reload
+from lb.config.engine import refused_change
 from lb.config.plan import Plan
 from lb.control.api.operations import Operations
 from lb.control.api.systemd import Notifier
@@ -143,7 +145,18 @@ class Service:
         if self._source is None:
             raise StartError("there is no configuration file to reload")
         plan = self._source(self._ground.contexts)
+        if reason := self._engine_refuses(plan):
+            raise StartError(reason)
         return Reading(plan, look_up_new(self._ground.table, plan.health.watched))
+
+    def _engine_refuses(self, plan: Plan) -> str:
+        """Why the engine that runs for the file, if one does, would not follow. One that was restarted meanwhile goes
+        by the file already, so it is asked.
+        """
+        file = self._origin.file
+        if file is None or not refused_change(self.plan.config.engine, plan.config.engine):
+            return ""
+        return str(ask_of_a_reload(file, os.environ).get("refused", ""))
 
     def next_change(self, reading: Reading, busy: Collection[int]) -> BuiltGeneration:
         workers = workers_of(reading.plan.config.workers)

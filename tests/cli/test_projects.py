@@ -12,7 +12,8 @@ from lb.apps.project.detect import ProjectDefaults, read_project
 from lb.apps.project.start import Serving, StartPlan
 from lb.cli.env import read_assignments
 from lb.cli.main import main
-from lb.cli.up import command_line
+from lb.cli.up import command_line, environment
+from lb.config.engine import EngineSettings
 from lb.config.load import load_file
 
 
@@ -64,6 +65,38 @@ def test_up_starts_what_the_engine_would(tmp_path: Path) -> None:
     assert "127.0.0.1:3000" in wsgi
     own = command_line(StartPlan(Serving.COMMAND, command="python app.py"), "python3", 3000, ("a b",))
     assert own == ["/bin/sh", "-c", "python app.py 'a b'"]
+
+
+@pytest.mark.parametrize(
+    ("serving", "server"),
+    [(Serving.WSGI, "waitress"), (Serving.WSGI, "granian"), (Serving.ASGI, "granian"), (Serving.ASGI, "uvicorn")],
+)
+def test_up_starts_the_server_that_the_project_names(serving: Serving, server: str) -> None:
+    command = command_line(StartPlan(serving, module="wsgi", server=server), "python3", 3000, ("--x",))
+    assert command[:3] == ["python3", "-m", server]
+    assert command[-2:] == ["--x", "wsgi:application"]
+    assert "3000" in " ".join(command)
+
+
+def test_up_sets_the_variables_of_the_platform() -> None:
+    given = {"PATH": "/bin", "LEANCLOUD_APP_ID": "mine", "LEANCLOUD_APP_ENV": "production", "OTHER": "1"}
+    found = environment(given, "/venv/bin/python", 3000)
+    for prefix in ("LEANCLOUD_", "LC_"):
+        told = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
+        assert told.pop("AVAILABLE_CPUS").isdigit()
+        assert told == {
+            **dict.fromkeys(("APP_KEY", "APP_MASTER_KEY", "APP_HOOK_KEY", "APP_INSTANCE"), ""),
+            "API_SERVER": "",
+            "VERSION_TAG": "",
+            "APP_ID": "mine",
+            "APP_ENV": "development",
+            "APP_PORT": "3000",
+            "APP_GROUP": "web",
+            "REGION": EngineSettings().region,
+        }
+    assert found["TZ"] == EngineSettings().zone == "Asia/Shanghai"
+    assert (found["PORT"], found["PATH"], found["OTHER"]) == ("3000", "/venv/bin:/bin", "1")
+    assert environment({**given, "TZ": "UTC"}, "python3", 3000)["TZ"] == "UTC"
 
 
 def test_up_says_what_a_folder_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,6 @@ class Manifest:
     release: str | None = None
     workers: Mapping[str, str] = field(default_factory=dict)
     server: str = "auto"
-    static: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -79,7 +78,6 @@ _KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
     "release": ("release", values.command),
     "workers": ("workers", values.workers),
     "server": ("server", partial(values.choice, options=SERVERS)),
-    "static": ("static", values.static),
 }
 _OBSOLETE = {"installDevDependencies": "installDevDependencies is obsolete and has no effect; the key can be removed"}
 _SPELLED = {snake_case(key): key for key in (*_KEYS, *_OBSOLETE)}
@@ -97,6 +95,10 @@ _ELSEWHERE = {
     **dict.fromkeys(
         ("domains", "instances", "count", "memory", "cpus", "quota", "drain", "sleep", "deploy", "logs", "network"),
         "this belongs to the app in lb's own configuration file",
+    ),
+    **dict.fromkeys(
+        ("static", "staticfiles", "static_files"),
+        "a route of the app in lb's own configuration file serves them: routes: [{path: /static/, files: …}]",
     ),
     "port": "there is no key for it: listen on the port in the variable LEANCLOUD_APP_PORT",
     "cron": "lb runs no scheduled commands: let the machine's cron run `lb run APP -- COMMAND`",

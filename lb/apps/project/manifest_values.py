@@ -156,17 +156,6 @@ def workers(value: object) -> Mapping[str, str]:
     return found
 
 
-def static(value: object) -> Mapping[str, str]:
-    """URL path → folder of the project."""
-    found = {}
-    for prefix, item in _mapping(value, "a URL path and a folder: {/static: staticfiles}").items():
-        if not prefix.startswith("/") or "//" in prefix or any(part in {".", ".."} for part in prefix.split("/")):
-            near = "/" + prefix.strip("/")
-            raise BadPartError((prefix,), f"{quoted(prefix)} is not a URL path", f"write {near}: {item}", of_key=True)
-        found[prefix.rstrip("/") or "/"] = _at((prefix,), folder, item) or "."
-    return found
-
-
 def _mapping(value: object, shape: str) -> Mapping[str, object]:
     if not isinstance(value, dict):
         near = ""

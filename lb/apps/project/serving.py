@@ -60,7 +60,6 @@ def plan_start(
         functions_mode=manifest.functions_mode,
         release=manifest.release or commands.release,
         workers=manifest.workers or commands.workers,
-        static=manifest.static,
     )
 
 

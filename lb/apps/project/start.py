@@ -26,7 +26,7 @@ class StartPlan:
     `module` may be dotted (`mysite.wsgi` of a Django project); the app in it is always named `application`.
     `startup_timeout` is None where the project does not say, `functions_mode` "" or "strict" or "disabled". `release`
     is a command that runs once before the instances start; `workers` are names and commands of processes without a
-    port, `static` URL paths and the folders that hold their files.
+    port.
     """
 
     serving: Serving
@@ -37,7 +37,6 @@ class StartPlan:
     functions_mode: str = ""
     release: str | None = None
     workers: Mapping[str, str] = field(default_factory=dict)
-    static: Mapping[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -49,7 +48,6 @@ class StartPlan:
             "functions_mode": self.functions_mode,
             "release": self.release,
             "workers": dict(self.workers),
-            "static": dict(self.static),
         }
 
     @classmethod

@@ -107,7 +107,8 @@ def _of_exit(seen: StartSeen, ended: Exit) -> tuple[str, str]:
     if cause is not None:
         return f"{ended.sentence()}: {cause[0]}", cause[1]
     last = next((line.strip() for line in reversed(seen.lines) if _EXCEPTION.match(line.strip())), "")
-    return f"{ended.sentence()}: {last}" if last else ended.sentence(), "The lines below say what it was doing."
+    step = "Its last lines say what it was doing." if seen.lines else "Start the project by hand to see more: lb up."
+    return f"{ended.sentence()}: {last}" if last else ended.sentence(), step
 
 
 _STAY = "Remove --daemon (or -D): the command must stay in the foreground for as long as the app runs."

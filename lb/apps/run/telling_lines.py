@@ -18,17 +18,36 @@ _FOREIGN = re.compile(
     r"/site-packages/(?:gunicorn|uvicorn|granian|waitress)/|<frozen |/importlib/__init__\.py|<string>|/runpy\.py"
 )
 _HALT = re.compile(r"HaltServer")
+_LINK = re.compile(r"During handling of the above exception|The above exception was the direct cause")
+_EXITED = re.compile(r"Worker \(pid:\d+\) (?:exited|was sent)")
 _TRACEBACK = "Traceback (most recent call last):"
 
 
 def telling(lines: Iterable[str]) -> tuple[str, ...]:
-    """What is worth showing, the same thing once; everything if nothing would be left."""
+    """What is worth showing, the same thing once. If nothing would be left: how the server's worker ended, or all."""
     lines = tuple(lines)
     kept: list[str] = []
+    dropped = False  # the traceback before: what joins it to the next one goes with it
     for block in _blocks(lines):
-        if block and not _HALT.search(block[-1]) and block != kept[-len(block) :]:
+        if not block or (dropped and (not block[0].strip() or _LINK.match(block[0]))):
+            continue
+        dropped = block[0] == _TRACEBACK and (_HALT.search(block[-1]) is not None or block == kept[-len(block) :])
+        if dropped:
+            _drop_link(kept)
+        elif not _HALT.search(block[-1]):
             kept += block
-    return tuple(kept) or lines
+    return tuple(kept) or _server_s_own(lines) or lines
+
+
+def _drop_link(kept: list[str]) -> None:
+    """The end of what is kept, if it only leads to a traceback that is not."""
+    while kept and (not kept[-1].strip() or _LINK.match(kept[-1])):
+        kept.pop()
+
+
+def _server_s_own(lines: Iterable[str]) -> tuple[str, ...]:
+    """The line in which the server says how its worker ended."""
+    return tuple(dict.fromkeys(line for line in lines if _EXITED.search(line)))
 
 
 def _blocks(lines: Iterable[str]) -> Iterator[list[str]]:

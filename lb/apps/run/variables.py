@@ -109,7 +109,12 @@ def platform(order: InstanceOrder, port: int) -> Mapping[str, str]:
         "VERSION_TAG": known.version_tag,
         "AVAILABLE_CPUS": str(available_cpus(order.cpus)),
     }
-    return {f"{prefix}_{name}": value for prefix in ("LEANCLOUD", "LC") for name, value in values.items()}
+    return under_both_prefixes(values)
+
+
+def under_both_prefixes(values: Mapping[str, str]) -> dict[str, str]:
+    """Every variable of the platform as LEANCLOUD_… and LC_…: empty where `values` has none."""
+    return {f"{prefix}_{name}": values.get(name, "") for prefix in ("LEANCLOUD", "LC") for name in _ALIASED}
 
 
 def places_in(directory: Path, port: int) -> AppPlaces:

@@ -145,7 +145,9 @@ class Deployment:
             self._drop_release()
             self._to(DeployState.FAILED, problem.sentence)
             code = 78 if problem.is_project else 1
-            return DeployOutcome(False, code, problem.sentence, problem.next_step, problem.lines)
+            return DeployOutcome(
+                False, code, problem.sentence, self._also_what_serves(problem.next_step), problem.lines
+            )
         except NotStartedError as problem:
             return self._failed(problem.sentence, problem.next_step, problem.lines)
         except OSError as error:
@@ -159,7 +161,7 @@ class Deployment:
             self._to(DeployState.FAILED, sentence)
         except OSError as error:
             log.warning("%s: the failed deploy cannot be written down: %s", self._life.title, error.strerror)
-        return DeployOutcome(False, 1, sentence, next_step, lines)
+        return DeployOutcome(False, 1, sentence, self._also_what_serves(next_step), lines)
 
     # Steps
 
@@ -248,7 +250,15 @@ class Deployment:
 
     def _what_serves(self) -> str:
         release = self._life.record.release
-        return f"{release} goes on serving" if release and self._life.record.wish == DesiredState.RUN else ""
+        return (
+            f"{release} goes on serving"
+            if release and self._life.record.wish == DesiredState.RUN and self._life.record.placed
+            else ""
+        )
+
+    def _also_what_serves(self, next_step: str) -> str:
+        both = (next_step.rstrip("."), self._what_serves())
+        return ". ".join(part for part in both if part)
 
     def _success(self) -> str:
         done = {

@@ -28,6 +28,7 @@ from lb.apps.service.parts import Machine, RunningInstance
 from lb.apps.service.placement_record import DesiredState
 from lb.apps.service.placements import Activity, Applied, DoorEvent, InstanceVerdict, Placement, WakeWanted
 from lb.apps.service.reload_plan import added, planned_changes, restarted, taken_away
+from lb.config.engine import refused_change
 from lb.config.model import Config
 
 log = logging.getLogger("lb.engine")
@@ -290,7 +291,7 @@ class EngineService:
     def reload(self, config: Config) -> list[str]:
         """Takes over a changed configuration; returns what that does, in sentences. Raises ReloadRefusedError."""
         before = self.config
-        if (reason := refused_change(before, config)) is not None:
+        if reason := refused_change(before.engine, config.engine):
             raise ReloadRefusedError(reason)
         self.config = config
         if hasattr(self.machine, "engine"):
@@ -331,9 +332,13 @@ class EngineService:
 
     def plan(self, config: Config) -> list[str]:
         """What `reload` would do and say."""
-        if (reason := refused_change(self.config, config)) is not None:
+        if reason := self.refusal(config):
             return [f"a reload is refused: {reason}"]
         return list(planned_changes(self.config, config, self._runs))
+
+    def refusal(self, config: Config) -> str:
+        """Why `reload` would refuse this; "" if it would not."""
+        return refused_change(self.config.engine, config.engine)
 
     def _runs(self, app: str, environment: str) -> bool:
         unit = self.apps[app].units.get(environment) if app in self.apps else None
@@ -355,14 +360,6 @@ def view_usage(unit: EnvironmentUnit) -> dict[str, Any]:
             "last_cause": slot.last_cause if slot is not None else "",
         }
     return {"event": "usage", "app": unit.life.app, "environment": unit.name, "instances": instances}
-
-
-def refused_change(before: Config, after: Config) -> str | None:
-    """Why a running engine cannot follow this change; None if it can."""
-    for key in ("directory", "isolation"):
-        if getattr(before.engine, key) != getattr(after.engine, key):
-            return f"engine.{key} does not change by a reload: restart the engine (lb engine stop, lb engine start)"
-    return None
 
 
 def engine_directory(config: Config, environ: Mapping[str, str]) -> EngineDirectory:

@@ -106,7 +106,8 @@ class LookCommands:
     async def plan(self, request: EngineRequest, connection: EngineConnection) -> Mapping[str, Any]:  # noqa: ARG002
         """What a reload of the file, as it is now, would do."""
         try:
-            return {"changes": self._service.plan(await asyncio.to_thread(self._read_config))}
+            config = await asyncio.to_thread(self._read_config)
+            return {"changes": self._service.plan(config), "refused": self._service.refusal(config)}
         except ConfigErrors as errors:
             raise RequestError("\n".join(map(str, errors.problems)), code=BAD_FILES) from None
 

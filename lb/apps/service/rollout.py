@@ -29,9 +29,11 @@ class StartedInstances:
 
 
 async def wait_for_two_versions(life: Reconciler, say: Say, cancelled: asyncio.Event) -> None:
-    """A third version of one environment waits until the one before has drained. Raises DeployCancelledError."""
+    """A third version of one environment waits until the one before has drained; while nothing serves, as after a stop,
+    there are not two. Raises DeployCancelledError.
+    """
     told = False
-    while life.retiring:
+    while life.retiring and life.record.placed:
         if cancelled.is_set():
             raise DeployCancelledError
         if not told:

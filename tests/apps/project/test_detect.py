@@ -329,6 +329,6 @@ def test_an_own_install_may_use_any_package_manager(tmp_path: Path) -> None:
 
 
 def test_a_plan_survives_json() -> None:
-    plan = StartPlan(Serving.WSGI, module="wsgi", server="gunicorn", startup_timeout=20.0, static={"/s": "s"})
+    plan = StartPlan(Serving.WSGI, module="wsgi", server="gunicorn", startup_timeout=20.0, workers={"q": "python q.py"})
     assert StartPlan.from_json(plan.to_json()) == plan
     assert StartPlan.from_json({**plan.to_json(), "of_a_newer_lb": 1}) == plan

@@ -26,7 +26,6 @@ functionsMode: strict
 release: python manage.py migrate
 workers: {queue: python worker.py}
 server: uvicorn
-static: {/static/: staticfiles}
 installDevDependencies: false
 """
 
@@ -49,7 +48,6 @@ def test_every_key() -> None:
         release="python manage.py migrate",
         workers={"queue": "python worker.py"},
         server="uvicorn",
-        static={"/static": "staticfiles"},
         notes=("installDevDependencies is obsolete and has no effect; the key can be removed",),
     )
 
@@ -61,7 +59,7 @@ def test_a_file_without_keys_says_nothing(data: bytes) -> None:
 
 KEYS = (
     "the keys are run, install, build, runtime, buildRoot, exposeEnvironmentsOnBuild, systemDependencies, "
-    "startupTimeout, functionsMode, release, workers, server and static"
+    "startupTimeout, functionsMode, release, workers and server"
 )
 # What is written → line, column, what is said, and the next step.
 WRONG = {
@@ -138,7 +136,12 @@ WRONG = {
         *(1, 9, 'server: "unicorn" is not known here: did you mean "gunicorn"?'),
         "use auto, gunicorn, uvicorn, granian or waitress",
     ),
-    "static: {static: files}": (1, 10, 'static: "static" is not a URL path', "write /static: files"),
+    "static: {/static/: files}": (
+        1,
+        1,
+        'unknown key "static"',
+        "a route of the app in lb's own configuration file serves them: routes: [{path: /static/, files: …}]",
+    ),
     "run: 'a": (1, 6, "this quote is never closed", "add the closing quote"),
     "\trun: a": (1, 1, "this line is indented with a tab", "YAML allows only spaces there"),
     "run: a\nrun: b": (2, 1, 'the key "run" appears twice', "the first one is on line 1: keep one of them"),

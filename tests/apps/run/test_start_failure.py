@@ -33,13 +33,13 @@ def answer(status: int, uri: str = "/", **more: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("case", "sentence", "step"),
     [
-        (seen("x", exit=Exit(status=3)), "web1 exited with status 3.", "The lines below say what it was doing."),
+        (seen("x", exit=Exit(status=3)), "web1 exited with status 3.", "Its last lines say what it was doing."),
         (
             seen("ValueError: bad", exit=Exit(status=1)),
             "web1 exited with status 1: ValueError: bad.",
-            "The lines below",
+            "Its last lines",
         ),
-        (seen(exit=Exit(signal=11)), "web1 was killed by SIGSEGV.", "The lines below"),
+        (seen(exit=Exit(signal=11)), "web1 was killed by SIGSEGV.", "Start the project by hand"),
         (
             seen(exit=Exit(status=0)),
             "web1 left the foreground: its start command ended with status 0.",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lb.apps.run.telling_lines import telling
 
 TRACEBACK = """\
@@ -47,6 +49,24 @@ def test_a_traceback_that_is_cut_off_stays() -> None:
     assert list(telling(OWN[:3])) == OWN[:3]
 
 
-def test_where_nothing_would_be_left_all_is_shown() -> None:
-    assert list(telling(HALT)) == HALT
+@pytest.mark.parametrize(
+    "link",
+    [
+        "During handling of the above exception, another exception occurred:",
+        "The above exception was the direct cause of the following exception:",
+    ],
+)
+def test_what_joins_a_traceback_to_one_that_is_left_out_goes_with_it(link: str) -> None:
+    assert list(telling([*OWN, "", link, "", *HALT[3:], "", "the end"])) == [*OWN, "the end"]
+    assert list(telling([*HALT, "", link, "", *OWN])) == OWN
+    both = [*OWN, "", link, "", *OWN[:-1], "ValueError: another"]
+    assert list(telling(both)) == both, "both are the app's"
+
+
+def test_where_nothing_would_be_left_the_server_says_how_its_worker_ended() -> None:
+    assert list(telling([HALT[0], *HALT])) == HALT[:1]
+
+
+def test_where_not_even_that_would_be_left_all_is_shown() -> None:
+    assert list(telling(HALT[1:])) == HALT[1:]
     assert telling(()) == ()

@@ -13,7 +13,7 @@ from lb.apps.service import reconciler
 from lb.apps.service.deploy import Deployment
 from lb.apps.service.deploy_state import DeployKind, DeployState
 from lb.apps.service.parts import NotBuiltError
-from lb.apps.service.placement_record import read_placement
+from lb.apps.service.placement_record import DesiredState, read_placement
 from lb.apps.service.placements import PlacementState
 from tests.apps.service.fakes import World, settle, with_settings
 
@@ -196,6 +196,32 @@ async def test_a_third_version_waits_until_the_first_has_drained(world: World) -
     assert f"Waiting for the version before ({ONE})" in said(third)
     await world.clock.advance(40.0)
     assert world.placed == [f"web1@{THREE}"]
+
+
+@pytest.mark.parametrize("kind", [DeployKind.START, DeployKind.DEPLOY])
+async def test_after_a_stop_nothing_waits_for_what_drains(world: World, kind: DeployKind) -> None:
+    await world.deploy()
+    world.life.retire_all("", DesiredState.STOP)
+    assert world.placed == []
+    again = await world.deploy(kind, "" if kind is DeployKind.DEPLOY else ONE)
+    assert world.placed == [f"web1@{again.record.tag}"], "before any time has passed"
+    assert world.machine.names() == ["web1", "web1"], "the old one drains beside it"
+    await world.clock.advance(40.0)
+    assert world.machine.names() == ["web1"]
+    assert world.placed == [f"web1@{again.record.tag}"]
+
+
+@pytest.mark.parametrize("cause", ["build", "start"])
+async def test_a_deploy_that_fails_says_what_serves(world: World, cause: str) -> None:
+    await world.deploy()
+    if cause == "build":
+        world.releases.problem = NotBuiltError("no.", "Look at the log.")
+    else:
+        world.machine.broken[TWO] = "wsgi.py raised ImportError."
+    failed = await world.deploy()
+    assert failed.progress.result is not None
+    assert not failed.progress.result["ok"]
+    assert failed.progress.result["next_step"].endswith(f"{ONE} goes on serving")
 
 
 def said(deployment: Deployment) -> str:

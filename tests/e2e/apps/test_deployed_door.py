@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import threading
@@ -101,6 +102,27 @@ def test_a_reload_in_the_middle_of_a_deploy(both: DeployedDoor) -> None:
         both.wait_version("fourth")
     assert done
     assert set(outcomes) == {"200"}
+
+
+@pytest.mark.parametrize("key", ["isolation", "directory"])
+def test_a_reload_that_the_engine_cannot_follow_changes_nothing(key: str) -> None:
+    # spec: R2
+    with deployed_door() as both:
+        file = both.home.file
+        config = json.loads(file.read_text(encoding="utf-8"))
+        other = {"isolation": "auto", "directory": str(both.home.root / "other")}[key]
+        changed = {**config, "engine": {**config["engine"], key: other}}
+        domains = [*changed["apps"]["shop"]["domains"], "new.example.com"]
+        changed["apps"] = {"shop": {**changed["apps"]["shop"], "domains": domains}}
+        file.write_text(json.dumps(changed), encoding="utf-8")
+        refused = both.home.lb("reload", str(file))
+        assert refused.code == 1
+        assert f"engine.{key} does not change by a reload: restart the engine" in refused.err
+        assert both.ask(get("/", host="new.example.com")).status == 404, "the front door has the old configuration"
+        both.home.kill()
+        both.home.start()
+        assert both.home.lb("reload", str(file)).code == 0, "the engine goes by the file already"
+        assert both.ask(get("/", host="new.example.com")).status == 503
 
 
 def test_what_is_served_is_counted_and_told(both: DeployedDoor) -> None:
