@@ -124,7 +124,7 @@ class EngineLink:
             self._connected()
             while line := await reader.readline():
                 self._heard(read_line(line))
-            self._tell(logging.WARNING, "the engine has gone; what it runs serves on")
+            self._tell(logging.WARNING, "the engine has gone; app instances that it did not end serve on")
         finally:
             writer.close()
         return _SOON
