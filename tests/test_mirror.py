@@ -147,6 +147,7 @@ TOGETHER: dict[str, tuple[str, ...]] = {
         "apps/service/main.py",
         "cli/engine_start.py",
     ),
+    "cli/test_check_reload.py": ("apps/service/reload_question.py",),
     "e2e/apps/test_templates.py": ("cli/ps.py",),
     "e2e/test_http2.py": (
         "proxy/http2/beginning.py",
