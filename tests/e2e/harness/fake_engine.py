@@ -166,6 +166,7 @@ class DoorWithFakeEngine:
         self.config = {
             "listen": {"http": "127.0.0.1:0"},
             "workers": 2,
+            "engine": {"start": False},  # a real one would go on when the test is over
             "apps": {"shop": {"domains": ["shop.example.com"], "production": environment}},
             **top,
         }
