@@ -257,8 +257,10 @@ class Deployment:
         )
 
     def _also_what_serves(self, next_step: str) -> str:
-        both = (next_step.rstrip("."), self._what_serves())
-        return ". ".join(part for part in both if part)
+        serves = self._what_serves()
+        if not serves or not next_step:
+            return next_step or serves
+        return f"{next_step.rstrip('.')}. {serves}."
 
     def _success(self) -> str:
         done = {

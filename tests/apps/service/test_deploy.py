@@ -221,7 +221,7 @@ async def test_a_deploy_that_fails_says_what_serves(world: World, cause: str) ->
     failed = await world.deploy()
     assert failed.progress.result is not None
     assert not failed.progress.result["ok"]
-    assert failed.progress.result["next_step"].endswith(f"{ONE} goes on serving")
+    assert failed.progress.result["next_step"].endswith(f"{ONE} goes on serving.")
 
 
 def said(deployment: Deployment) -> str:
