@@ -11,6 +11,7 @@ from typing import Any
 from lb.apps.run import process_tree
 
 _TICKS = os.sysconf("SC_CLK_TCK")
+_HOMES = "/home"  # where a sandbox has its own file system
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +73,10 @@ def _descriptors(pid: int) -> int:
 
 
 def _sandbox_files(pid: int) -> int:
-    """What the sized file system of a sandbox holds, seen through the app's own root."""
+    """What the sized file system of a sandbox holds, seen through the app's own root; -1 if it has none of its own."""
+    homes = f"/proc/{pid}/root{_HOMES}"
     with suppress(OSError):
-        if pid > 0 and os.stat(f"/proc/{pid}/root/home").st_dev != os.stat("/home").st_dev:
-            there = os.statvfs(f"/proc/{pid}/root/home")
+        if pid > 0 and os.stat(homes).st_dev != os.stat(_HOMES).st_dev:
+            there = os.statvfs(homes)
             return (there.f_blocks - there.f_bfree) * there.f_frsize
     return -1
