@@ -89,7 +89,7 @@ class DemoEngine:
                 with suppress(ChildProcessError):
                     os.waitpid(self._pid, 0)
                 return
-            time.sleep(_STEP)
+            time.sleep(_STEP)  # waitpid has no time-out of its own
 
     def _is_alive(self) -> bool:
         try:

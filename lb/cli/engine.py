@@ -177,7 +177,7 @@ def _wait(process: subprocess.Popen[bytes], file: Path, log: Path, begin: int) -
             _show_end(log, begin)
         if _is_running(file):
             return
-        time.sleep(_STEP)
+        time.sleep(_STEP)  # it can be asked once its socket is there: until then nothing can tell
     fail(f"the engine has not begun within {_PATIENCE:.0f} s; its log is {log}", FAILED)
 
 

@@ -25,6 +25,8 @@ from lb.config.units import show_size
 _MOST_LINKS = 40  # that lead from one to the next
 _PIECE = 1 << 20
 _DATA = stat.S_IRWXU | stat.S_IRGRP | stat.S_IXGRP | stat.S_IROTH | stat.S_IXOTH  # 755: no setuid, not for others
+# What the libraries raise for archives that are broken, encrypted (RuntimeError) or packed in an unknown way
+# (NotImplementedError).
 _UNREADABLE = (
     *(tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(EOFError, ValueError, RuntimeError, NotImplementedError),
@@ -89,16 +91,7 @@ def unpack(archive: Path, into: Path, bounds: ArchiveBounds | None = None) -> in
             aside.mkdir(mode=0o700, parents=True)
             written = _extract(members, aside, bounds.size)
         aside.rename(into)
-    except (
-        tarfile.TarError,
-        zipfile.BadZipFile,
-        zlib.error,
-        lzma.LZMAError,
-        EOFError,
-        ValueError,
-        RuntimeError,
-        NotImplementedError,
-    ) as error:
+    except _UNREADABLE as error:
         raise ArchiveError(f"this is no archive that can be read: {error}") from None
     except OSError as error:
         raise ArchiveError(f"the archive cannot be extracted: {error.strerror or error}") from error

@@ -359,4 +359,4 @@ def end_marked(wanted: str) -> None:
         found = [Identity.of(pid) for pid in process_tree.marked(wanted)]
         if not [identity.send(signal.SIGKILL) for identity in found if identity.alive()]:
             return
-        time.sleep(0.01)
+        time.sleep(0.01)  # a killed process is gone in a moment, and new ones of a fork bomb may have come

@@ -249,7 +249,7 @@ class Shim:
             self._reap()
             if not process_tree.all_descendants(os.getpid()):
                 break
-            time.sleep(pause)
+            time.sleep(pause)  # they are killed already; the kernel tells of children only, and these are not all ours
             pause = min(pause * 2, _SLOWEST)
         return 0 if self._order.get("wrappers") else len(left)  # a sandbox ends with its app, and may be seen at it
 

@@ -290,7 +290,7 @@ while True:
     try:
         http.server.HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Handler).serve_forever()
     except OSError:
-        time.sleep(0.1)
+        time.sleep(0.1)  # as an app does that waits for its port
 """
 
 
