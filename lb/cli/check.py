@@ -46,7 +46,7 @@ def check(context: click.Context, file: Path) -> None:
     click.echo(f"{printable(str(file))} is fine: {summary(loaded.plan)}")
     for line in ages(loaded.config.trusted_proxies, datetime.now(UTC).date()):
         click.echo(line)
-    for change in changes_of_a_reload(file) if loaded.plan.health.deployed or loaded.config.apps else ():
+    for change in changes_of_a_reload(file):
         click.echo(f"after a reload, {printable(change)}")
 
 
