@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import socket
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +15,15 @@ from lb.cli.check_reload import changes_of_a_reload
 
 
 @pytest.fixture
-def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    (tmp_path / "lb-engine").mkdir(mode=0o700)
-    made = socket.socket(socket.AF_UNIX)
-    made.bind(str(tmp_path / "lb-engine" / socket_name(tmp_path / "lb.yaml")))
-    made.listen()
-    return made
+def listener(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    # A socket's path is short, and a test's directory is not.
+    with tempfile.TemporaryDirectory(prefix="lbr-", dir="/tmp") as runtime:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", runtime)
+        (Path(runtime) / "lb-engine").mkdir(mode=0o700)
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(f"{runtime}/lb-engine/{socket_name(tmp_path / 'lb.yaml')}")
+            made.listen()
+            yield made
 
 
 def answer(listener: socket.socket, line: bytes) -> threading.Thread:
